@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json_internal.h"
+#include "base/limits.h"
+#include "base/number.h"
+
+const struct json_rules json_rules_payload = {.max_depth = LIMIT_PAYLOAD_DEPTH};
+const struct json_rules json_rules_config = {
+    .max_depth = LIMIT_JSON_DEPTH, .max_members = LIMIT_JSON_KEYS, .unique_names = true, .safe_numbers = true, .no_nul = true};
+const struct json_rules json_rules_config_commented = {
+    .max_depth = LIMIT_JSON_DEPTH, .max_members = LIMIT_JSON_KEYS, .unique_names = true, .safe_numbers = true, .no_nul = true, .comments = true};
+
+/*
+ * Every scan_ function gets where it starts and returns where it stopped, NULL after an error. Instead of a call stack there is one bit for each
+ * open container. What the rules for configuration need besides (members, names) is not touched on the payload path.
+ */
+struct scan {
+    const char *text, *end;
+    const struct json_rules *rules;
+    struct err *err;
+    enum rc rc;
+    uint32_t depth, max_depth;
+    uint64_t is_object[JSON_DEPTH_MOST / 64]; /* bit depth-1: the container at that depth */
+    uint32_t members[JSON_DEPTH_MOST];        /* of the object at depth-1 so far; kept when max_members or unique_names */
+    bool count_members;
+    struct slice *names; /* of all open objects, outermost first; kept when unique_names */
+    size_t name_count, name_capacity;
+};
+
+static const char *fail(struct scan *s, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static const char *fail(struct scan *s, const char *at, const char *format, ...) {
+    char what[256];
+    size_t line = 1;
+    const char *line_start = s->text;
+    va_list args;
+
+    for (const char *p = s->text; p < at; p++) {
+        if (*p == '\n') {
+            line++;
+            line_start = p + 1;
+        }
+    }
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    s->rc = err_set(s->err, RC_PERM, "line %zu column %zu: %s", line, (size_t)(at - line_start) + 1, what);
+    return NULL;
+}
+
+static const char *fail_expected(struct scan *s, const char *at, const char *what) {
+    if (at == s->end) {
+        return fail(s, at, "the text ends where %s is expected", what);
+    }
+    if (*at == '/' && s->rules->comments) {
+        return fail(s, at, "a comment is not closed, or '/' stands alone");
+    }
+    if (*at > ' ' && *at < 0x7F) {
+        return fail(s, at, "'%c' where %s is expected", *at, what);
+    }
+    return fail(s, at, "byte 0x%02x where %s is expected", (unsigned char)*at, what);
+}
+
+/* Behind a comment, or `at` itself when there is none or it is not closed: what is expected there then reports it. */
+static const char *skip_comment(const char *at, const char *end) {
+    const char *from = at;
+
+    if (end - at < 2) {
+        return from;
+    }
+    if (at[1] == '/') {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+
+        return stop != NULL ? stop : end;
+    }
+    if (at[1] == '*') {
+        const char *stop = memmem(at + 2, (size_t)(end - at - 2), "*/", 2);
+
+        return stop != NULL ? stop + 2 : from;
+    }
+    return from;
+}
+
+static const char *skip_far(const struct scan *s, const char *at) {
+    for (;;) {
+        const char *from;
+
+        while (s->end - at >= 8 && json_load_word(at) == JSON_EACH_BYTE(' ')) {
+            at += 8;
+        }
+        at = json_skip_blank(at, s->end);
+        if (!s->rules->comments || at == s->end || *at != '/') {
+            return at;
+        }
+        from = at;
+        at = skip_comment(at, s->end);
+        if (at == from) {
+            return at;
+        }
+    }
+}
+
+static inline const char *skip(const struct scan *s, const char *at) {
+    if (at<s->end && * at> ' ' && *at != '/') {
+        return at;
+    }
+    return skip_far(s, at);
+}
+
+/* The four digits of \uXXXX, from behind the u; -1 when they are not there. */
+static int take_unit(const char *at, const char *end) {
+    int unit = 0;
+
+    if (end - at < 4) {
+        return -1;
+    }
+    for (int i = 0; i < 4; i++) {
+        int digit = json_hex_value(at[i]);
+
+        if (digit < 0) {
+            return -1;
+        }
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+static const char *scan_unicode(struct scan *s, const char *at) {
+    int unit = take_unit(at + 2, s->end);
+
+    if (unit < 0) {
+        return fail(s, at, "\\u without four hexadecimal digits");
+    }
+    if (unit == 0 && s->rules->no_nul) {
+        return fail(s, at, "\\u0000 in a string");
+    }
+    if (unit < 0xD800 || unit > 0xDFFF) {
+        return at + 6;
+    }
+    if (unit <= 0xDBFF && s->end - at >= 12 && at[6] == '\\' && at[7] == 'u') {
+        int low = take_unit(at + 8, s->end);
+
+        if (low >= 0xDC00 && low <= 0xDFFF) {
+            return at + 12;
+        }
+    }
+    return fail(s, at, "\\u%04x is half of a surrogate pair", (unsigned)unit);
+}
+
+static const char *scan_escape(struct scan *s, const char *at) {
+    if (s->end - at < 2) {
+        return fail(s, at, "a string is not closed");
+    }
+    switch (at[1]) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return at + 2;
+    case 'u':
+        return scan_unicode(s, at);
+    default:
+        return fail(s, at, "a backslash that begins no JSON escape");
+    }
+}
+
+static const char *scan_utf8(struct scan *s, const char *at) {
+    while (at < s->end && (unsigned char)*at >= 0x80) {
+        size_t size = str_utf8_length(at, (size_t)(s->end - at));
+
+        if (size == 0) {
+            return fail(s, at, "byte 0x%02x is not UTF-8 here", (unsigned char)*at);
+        }
+        at += size;
+    }
+    return at;
+}
+
+enum { CLASS_PLAIN, CLASS_QUOTE, CLASS_ESCAPE, CLASS_CONTROL, CLASS_UTF8 };
+
+#define CONTROL_8 3, 3, 3, 3, 3, 3, 3, 3
+#define UTF8_8 4, 4, 4, 4, 4, 4, 4, 4
+#define UTF8_32 UTF8_8, UTF8_8, UTF8_8, UTF8_8
+
+/* What a byte is inside a string. */
+static const uint8_t class_of[256] = {
+    CONTROL_8, CONTROL_8, CONTROL_8, CONTROL_8, ['"'] = CLASS_QUOTE, ['\\'] = CLASS_ESCAPE, [128] = UTF8_32, UTF8_32, UTF8_32, UTF8_32};
+
+_Static_assert(CLASS_CONTROL == 3 && CLASS_UTF8 == 4, "as the table writes them");
+
+/* To the first byte of a string that is not plain ASCII, or to the end. */
+static inline const char *skip_plain(const char *at, const char *end) {
+    while (end - at >= 8) {
+        uint64_t word = json_load_word(at);
+        /* The borrow of a subtraction can only raise a false alarm above a true one; bytes >= 0x80 stop by themselves. */
+        uint64_t found =
+            ((word - JSON_EACH_BYTE(0x20)) | ((word ^ JSON_EACH_BYTE('"')) - JSON_EACH_BYTE(1)) | ((word ^ JSON_EACH_BYTE('\\')) - JSON_EACH_BYTE(1)) | word) &
+            JSON_EACH_BYTE(0x80);
+
+        if (found != 0) {
+            return at + json_first_byte(found);
+        }
+        at += 8;
+    }
+    while (at < end && class_of[(unsigned char)*at] == CLASS_PLAIN) {
+        at++;
+    }
+    return at;
+}
+
+/* From the opening quote. */
+static inline const char *scan_string(struct scan *s, const char *at) {
+    const char *open = at++;
+
+    while (at != NULL) {
+        at = skip_plain(at, s->end);
+        if (at == s->end) {
+            return fail(s, open, "a string is not closed");
+        }
+        switch (class_of[(unsigned char)*at]) {
+        case CLASS_QUOTE:
+            return at + 1;
+        case CLASS_ESCAPE:
+            at = scan_escape(s, at);
+            break;
+        case CLASS_UTF8:
+            at = scan_utf8(s, at);
+            break;
+        default:
+            return fail(s, at, "raw control character 0x%02x in a string", (unsigned char)*at);
+        }
+    }
+    return NULL;
+}
+
+static inline const char *skip_digits(const char *at, const char *end) {
+    while (at < end && *at >= '0' && *at <= '9') {
+        at++;
+    }
+    return at;
+}
+
+static const char *check_number(struct scan *s, const char *start, const char *stop) {
+    struct number n;
+
+    if (!number_parse((struct slice){.data = start, .length = (size_t)(stop - start)}, &n) || !number_is_safe(&n)) {
+        return fail(s, start, "the number does not fit a double (write it as text)");
+    }
+    return stop;
+}
+
+static inline const char *scan_number(struct scan *s, const char *at) {
+    const char *start = at, *from, *end = s->end;
+
+    at += *at == '-' ? 1 : 0;
+    from = at;
+    at = skip_digits(at, end);
+    if (at == from) {
+        return fail_expected(s, at, "a digit");
+    }
+    if (*from == '0' && at - from > 1) {
+        return fail(s, from, "a number with a leading zero");
+    }
+    if (at < end && *at == '.') {
+        from = ++at;
+        at = skip_digits(at, end);
+        if (at == from) {
+            return fail_expected(s, at, "a digit after the point");
+        }
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        at += at < end && (*at == '+' || *at == '-') ? 1 : 0;
+        from = at;
+        at = skip_digits(at, end);
+        if (at == from) {
+            return fail_expected(s, at, "a digit of the exponent");
+        }
+    }
+    return s->rules->safe_numbers ? check_number(s, start, at) : at;
+}
+
+static const char *scan_word(struct scan *s, const char *at, const char *word) {
+    size_t length = strlen(word);
+
+    if ((size_t)(s->end - at) < length || memcmp(at, word, length) != 0) {
+        return fail(s, at, "a word that is not true, false or null");
+    }
+    return at + length;
+}
+
+static bool keep_name(struct scan *s, struct slice name) {
+    if (s->name_count == s->name_capacity) {
+        size_t capacity = s->name_capacity > 0 ? s->name_capacity * 2 : 64;
+        struct slice *names = realloc(s->names, capacity * sizeof(*names));
+
+        if (names == NULL) {
+            s->rc = err_set(s->err, RC_TEMP, "out of memory");
+            return false;
+        }
+        s->names = names;
+        s->name_capacity = capacity;
+    }
+    s->names[s->name_count++] = name;
+    return true;
+}
+
+/* Equal names are ordered by where they stand, so that the later one is reported. */
+static int compare_names(const void *left, const void *right) {
+    const struct slice *a = left, *b = right;
+    int difference = json_compare_names(*a, *b);
+
+    return difference != 0 ? difference : (a->data > b->data) - (a->data < b->data);
+}
+
+/* The names of the object that closes are the last ones kept. They are sorted: n log n for any input, without a hash that it could attack. */
+static bool check_unique(struct scan *s) {
+    size_t count = s->members[s->depth - 1];
+    struct slice *names = s->names + (s->name_count - count);
+    const struct slice *twice = NULL;
+
+    s->name_count -= count;
+    if (count < 2) {
+        return true;
+    }
+    qsort(names, count, sizeof(*names), compare_names);
+    for (size_t i = 1; i < count; i++) {
+        if ((twice == NULL || names[i].data < twice->data) && json_compare_names(names[i - 1], names[i]) == 0) {
+            twice = &names[i];
+        }
+    }
+    if (twice != NULL) {
+        (void)fail(s, twice->data - 1, "the name \"%.*s\" stands twice in one object", (int)(twice->length < 80 ? twice->length : 80), twice->data);
+    }
+    return twice == NULL;
+}
+
+/* A name, its colon, and on to the value. */
+static inline const char *scan_name(struct scan *s, const char *at) {
+    const char *open = at;
+
+    if (at == s->end || *at != '"') {
+        return fail_expected(s, at, "a name in double quotes");
+    }
+    at = scan_string(s, at);
+    if (at == NULL) {
+        return NULL;
+    }
+    if (s->count_members) {
+        struct slice name = {.data = open + 1, .length = (size_t)(at - open) - 2};
+
+        if (s->members[s->depth - 1]++ == s->rules->max_members && s->rules->max_members > 0) {
+            return fail(s, open, "more than %u members in one object", (unsigned)s->rules->max_members);
+        }
+        if (s->rules->unique_names && !keep_name(s, name)) {
+            return NULL;
+        }
+    }
+    at = skip(s, at);
+    if (at == s->end || *at != ':') {
+        return fail_expected(s, at, "':'");
+    }
+    return skip(s, at + 1);
+}
+
+static inline bool in_object(const struct scan *s) {
+    return (s->is_object[(s->depth - 1) / 64] >> ((s->depth - 1) % 64) & 1u) != 0;
+}
+
+/* From the bracket to the first value inside, or behind an empty container; *inside tells which. */
+static inline const char *open_container(struct scan *s, const char *at, bool *inside) {
+    bool object = *at == '{';
+    uint64_t bit = UINT64_C(1) << (s->depth % 64), *bits = &s->is_object[s->depth / 64];
+
+    if (s->depth == s->max_depth) {
+        return fail(s, at, "nested more than %u deep", (unsigned)s->max_depth);
+    }
+    at = skip(s, at + 1);
+    if (at < s->end && *at == (object ? '}' : ']')) {
+        *inside = false;
+        return at + 1;
+    }
+    *bits = object ? *bits | bit : *bits & ~bit;
+    if (s->count_members) {
+        s->members[s->depth] = 0;
+    }
+    s->depth++;
+    *inside = true;
+    return object ? scan_name(s, at) : at;
+}
+
+/* From behind a value through the brackets that close, to the next value, or to the end of the text when none is open any more. */
+static inline const char *close_containers(struct scan *s, const char *at) {
+    while (s->depth > 0) {
+        bool object = in_object(s);
+
+        at = skip(s, at);
+        if (at < s->end && *at == ',') {
+            at = skip(s, at + 1);
+            return object ? scan_name(s, at) : at;
+        }
+        if (at == s->end || *at != (object ? '}' : ']')) {
+            return fail_expected(s, at, object ? "',' or '}'" : "',' or ']'");
+        }
+        if (object && s->rules->unique_names && !check_unique(s)) {
+            return NULL;
+        }
+        s->depth--;
+        at++;
+    }
+    return at;
+}
+
+static inline const char *scan_value(struct scan *s, const char *at, bool *inside) {
+    *inside = false;
+    if (at == s->end) {
+        return fail_expected(s, at, "a value");
+    }
+    switch (*at) {
+    case '"':
+        return scan_string(s, at);
+    case '{':
+    case '[':
+        return open_container(s, at, inside);
+    case 't':
+        return scan_word(s, at, "true");
+    case 'f':
+        return scan_word(s, at, "false");
+    case 'n':
+        return scan_word(s, at, "null");
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
+        return scan_number(s, at);
+    default:
+        return fail_expected(s, at, "a value");
+    }
+}
+
+static void scan_text(struct scan *s) {
+    const char *at = skip(s, s->text);
+
+    for (;;) {
+        bool inside;
+
+        at = scan_value(s, at, &inside);
+        if (at != NULL && !inside) {
+            at = close_containers(s, at);
+        }
+        if (at == NULL) {
+            return;
+        }
+        if (s->depth == 0) {
+            break;
+        }
+    }
+    at = skip(s, at);
+    if (at != s->end) {
+        (void)fail_expected(s, at, "the end of the text");
+    }
+}
+
+enum rc json_check(const char *text, size_t length, const struct json_rules *rules, struct err *err) {
+    struct scan s;
+
+    s.text = length > 0 ? text : "";
+    s.end = s.text + length;
+    s.rules = rules;
+    s.err = err;
+    s.rc = RC_OK;
+    s.depth = 0;
+    s.max_depth = rules->max_depth < JSON_DEPTH_MOST ? rules->max_depth : JSON_DEPTH_MOST;
+    s.count_members = rules->max_members > 0 || rules->unique_names;
+    s.names = NULL;
+    s.name_count = s.name_capacity = 0;
+    memset(s.is_object, 0, sizeof(s.is_object));
+    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        (void)fail(&s, s.text, "the text begins with a byte order mark: save it as UTF-8 without one");
+    } else {
+        scan_text(&s);
+    }
+    free(s.names);
+    return s.rc;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cmd/config.h"
+#include "engine/engine.h"
+#include "engine/load.h"
+#include "os/lockfile.h"
+
+#include <cjson/cJSON.h>
+#include <curl/curl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Exit codes of sysexits.h that DESIGN 8 names. */
+#define EXIT_USAGE 64
+#define EXIT_OSERR 71
+#define EXIT_IO 74
+#define EXIT_HELD 75
+#define EXIT_CONFIG 78
+
+static const char usage[] = "usage: batchspoold [--spool DIR] [--config FILE] [--credentials DIR] [--foreground]\n"
+                            "\n"
+                            "Watches the spool, buys and keeps the pages of its jobs, and starts loaders. Stays in the foreground;\n"
+                            "SIGTERM ends it in good order, SIGHUP makes it read its sources again.\n";
+
+struct program {
+    struct engine *engine;
+    bool asked;
+};
+
+static void got_signal(void *context, int signo)
+{
+    struct program *p = context;
+    if (signo == SIGHUP)
+        engine_reload(p->engine);
+    else if (p->asked)
+        engine_abort(p->engine);
+    else {
+        p->asked = true;
+        engine_stop(p->engine);
+    }
+}
+
+static int fail(int code, const struct err *err)
+{
+    fprintf(stderr, "batchspoold: %s\n", err->text);
+    return code;
+}
+
+static enum rc start_signals(struct loop *loop, struct program *program, struct err *err)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    enum rc rc = RC_OK;
+    for (size_t i = 0; !rc && i < sizeof signals / sizeof *signals; i++)
+        rc = loop_signal_start(loop, signals[i], got_signal, program, err);
+    return rc;
+}
+
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int serve(const struct config *config, const char *credentials, const char *program_path)
+{
+    struct err err = {0};
+    struct spool *spool;
+    struct loop *loop;
+    struct program program = {0};
+    int lock;
+    enum rc rc = spool_open(config->spool, config->node, &spool, &err);
+    if (rc)
+        return fail(EXIT_CONFIG, &err);
+    rc = lockfile_hold(spool->root_fd, SPOOL_LOCK, &lock, &err);
+    if (rc)
+        return fail(rc == RC_AGAIN ? EXIT_HELD : EXIT_IO, &err);
+    rc = loop_new(&loop, &err);
+    if (!rc)
+        rc = start_signals(loop, &program, &err);
+    struct engine_options options = {.sources_dir = config->sources, .credentials_dir = credentials, .ca_file = config->ca_file, .program = program_path, .rescan_interval_s = config->rescan_interval_s,
+                                     .max_concurrent_jobs = config->max_concurrent_jobs, .max_active = config->max_active, .sync_threads = config->sync_threads, .loaders = config->loaders};
+    if (!rc)
+        rc = engine_start(loop, spool, &options, &program.engine, &err);
+    if (rc)
+        return fail(EXIT_IO, &err);
+    log_info("batchspoold runs: spool %s, sources %s", config->spool, config->sources);
+    rc = loop_run(loop, &err);
+    engine_free(program.engine);
+    if (rc)
+        return fail(EXIT_OSERR, &err);
+    loop_free(loop);
+    spool_close(spool);
+    close(lock);
+    log_info("batchspoold has ended in good order");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"spool", required_argument, NULL, 's'},      {"config", required_argument, NULL, 'c'}, {"credentials", required_argument, NULL, 'k'},
+                                            {"foreground", no_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    const char *spool = NULL, *config_file = NULL, *credentials = NULL;
+    struct config config;
+    struct err err = {0};
+    char program_path[4096];
+    int option;
+    umask(007);
+    fault_init();
+    if (argc > 1 && strcmp(argv[1], "--load-worker") == 0)
+        return load_worker_main(argc - 2, argv + 2);
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 's')
+            spool = optarg;
+        else if (option == 'c')
+            config_file = optarg;
+        else if (option == 'k')
+            credentials = optarg;
+        else if (option == 'h') {
+            fputs(usage, stdout);
+            return 0;
+        } else if (option != 'f') {
+            fputs(usage, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "batchspoold: unexpected argument \"%s\"\n%s", argv[optind], usage);
+        return EXIT_USAGE;
+    }
+    if (config_load(config_file, spool, &config, &err))
+        return fail(EXIT_CONFIG, &err);
+    ssize_t length = readlink("/proc/self/exe", program_path, sizeof program_path - 1);
+    if (length < 0) {
+        err_sys(&err, "/proc/self/exe");
+        return fail(EXIT_OSERR, &err);
+    }
+    program_path[length] = '\0';
+    log_init(config.log_level, config.log_json);
+    raise_descriptors();
+    prctl(PR_SET_DUMPABLE, 0); /* no secret in a core file */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
+        err_set(&err, RC_FATAL, "libcurl can not be initialised");
+        return fail(EXIT_OSERR, &err);
+    }
+    return serve(&config, credentials ? credentials : config.credentials, program_path);
+}

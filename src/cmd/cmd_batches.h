@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CMD_CMD_BATCHES_H
+#define CMD_CMD_BATCHES_H
+
+#include "cmd/cmd_jobs.h"
+
+/* One job in full: its row, its batches, its last events, folded from the journal. */
+
+enum batch_state { BATCH_NONE, BATCH_REQUESTED, BATCH_RETRYING, BATCH_IN_DOUBT, BATCH_GIVEN_UP, BATCH_FAILED, BATCH_CAPTURED };
+
+struct batch {
+    enum batch_state state;
+    struct file_row *file; /* when captured */
+    enum shelf shelf;      /* where its marker lies */
+    char error[200];
+};
+
+#define BATCH_EVENTS 20
+
+struct batches {
+    struct job_row row;
+    struct batch *list; /* list[n - 1] is batch n */
+    size_t count, capacity;
+    char events[BATCH_EVENTS][400]; /* for people; the last ones, a ring */
+    size_t event_count;
+    bool out_of_memory;
+};
+
+/* RC_CORRUPT: the journal is damaged; what came before is there. RC_GONE: no journal. */
+enum rc cmd_batches_read(const struct spool *spool, const char *id, struct batches *batches, struct err *err);
+void cmd_batches_release(struct batches *batches);
+/* "charge_unknown", "requested" ... and for a captured batch the shelf. */
+const char *cmd_batch_state(const struct batch *batch);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CMD_CMD_JOBS_H
+#define CMD_CMD_JOBS_H
+
+#include "cmd/cmd.h"
+#include "spool/job.h"
+
+/* Which jobs there are and where: where a file lies is its state, so jobs/ is read each time; journals and index only give the details. */
+
+struct cmd_job {
+    char id[JOBID_SIZE]; /* "" when the file is not named by an id (a drop that was not accepted yet, or rests in hold/ or cancelled/) */
+    char *file;          /* its name then, else NULL; owned */
+    enum place place;    /* PLACE_NONE: a journal, but no file */
+};
+
+struct cmd_jobs {
+    struct cmd_job *list;
+    size_t count, capacity;
+};
+
+/* All job files, and the journals without one, sorted by id; files that are not named by an id first. A job that is being moved meanwhile is there once. */
+enum rc cmd_jobs_scan(const struct spool *spool, struct cmd_jobs *jobs, struct err *err);
+void cmd_jobs_release(struct cmd_jobs *jobs);
+
+/* The place of <id>.json; PLACE_NONE. */
+enum place cmd_job_place(const struct spool *spool, const char *id);
+/* Its file name in the place where it lies. */
+const char *cmd_job_file(const struct cmd_job *job, char out[JOBID_SIZE + 8]);
+bool cmd_job_has_journal(const struct spool *spool, const char *id);
+
+/* The row of a job: from the index when that is as new as the journal, else from the journal, else (never accepted) from what the file says of itself; place is where the file
+ * lies. A damaged journal gives reason "damaged" and the err. */
+enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *row, struct err *err);
+
+/* The one job that part is a unique part of. 0; 66 none, 64 several (listed), both with a message. job->file is owned by the caller. */
+int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job);
+/* The same for each of parts; frees nothing on failure that the caller could not free with cmd_jobs_release. */
+int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *jobs);
+
+/* Follow one job: its row and place, brought up to date by reading what its journal has more. */
+struct cmd_follow {
+    struct cmd_job job;
+    struct job_row row;
+    bool started;
+};
+void cmd_follow_init(struct cmd_follow *follow, const char *id);
+/* RC_OK; place PLACE_NONE means: look again. */
+enum rc cmd_follow_look(struct cmd *cmd, struct cmd_follow *follow, struct err *err);
+/* How the job ended: 0 processed, 1 failed or cancelled, 75 held; -1: it goes on. */
+int cmd_follow_end(const struct cmd_follow *follow);
+/* Wait for every job, telling on standard error how each ended: 0; 1 when one failed or was cancelled; 75 when one is held; 69 no daemon; results/<id>/<file> ends the
+ * waiting for a job, too, when file is not NULL. */
+int cmd_follow_wait(struct cmd *cmd, struct cmd_follow *follows, size_t count, const char *file);
+
+#endif

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_batches.h"
+
+#include "base/clock.h"
+#include "os/fsio.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_time(const char *label, int64_t us)
+{
+    char when[CLOCK_RFC3339_SIZE];
+    if (!us)
+        return;
+    clock_format_rfc3339(us, 0, when);
+    printf("%-10s %s\n", label, when);
+}
+
+static void print_field(const char *label, const char *text)
+{
+    char shown[1000];
+    if (*text)
+        printf("%-10s %s\n", label, cmd_shown(shown, sizeof shown, text, false));
+}
+
+static void print_counts(const struct job_row *row)
+{
+    char money[128];
+    printf("%-10s %" PRIu64 " captured", "records", row->processed_records);
+    if (row->total_records != JOB_UNKNOWN)
+        printf(" of %" PRIu64, row->total_records);
+    if (row->take != JOB_UNKNOWN)
+        printf(", take %" PRIu64, row->take);
+    printf("; %" PRIu64 " loaded, %" PRIu64 " errors\n", row->success_count, row->error_count);
+    if (row->unique_records != JOB_UNKNOWN && row->duplicate_records != JOB_UNKNOWN && row->missing_records != JOB_UNKNOWN)
+        printf("%-10s %" PRIu64 " unique, %" PRIu64 " duplicates, %" PRIu64 " missing\n", "coverage", row->unique_records, row->duplicate_records, row->missing_records);
+    printf("%-10s %" PRIu64 " captured, %" PRIu64 " loaded, %" PRIu64 " that could not be loaded, %" PRIu64 " in doubt\n", "batches", row->captured_batches, row->loaded_batches,
+           row->failed_batches, row->unknown_batches);
+    if (row->metered)
+        printf("%-10s %s\n", "cost", cmd_money(money, row->cost, row->cost_in_doubt, row->currency));
+}
+
+static void print_job(const struct job_row *row, enum place place)
+{
+    char reason[100];
+    printf("%-10s %s\n", "id", row->id);
+    printf("%-10s %s (jobs/%s)%s%s\n", "status", place_status(row->place), place_name(place), *row->reason ? ", " : "", cmd_shown(reason, sizeof reason, row->reason, false));
+    print_field("error", row->error_details);
+    print_field("source", row->source);
+    print_field("campaign", row->campaign);
+    print_field("name", row->name);
+    print_field("by", row->created_by);
+    print_field("mode", row->mode);
+    printf("%-10s %s\n", "priority", priority_name(row->priority));
+    printf("%-10s %s\n", "process", row->automatic ? "auto" : "manual");
+    print_time("created", row->created_us);
+    print_time("updated", row->updated_us);
+    print_time("until", row->place == PLACE_DEFERRED ? row->until_us : 0);
+    print_time("completed", row->completed_us);
+    print_field("reuses", row->reuses);
+    print_counts(row);
+}
+
+static void print_batches(const struct batches *batches)
+{
+    bool first = true;
+    for (size_t i = 0; i < batches->count; i++) {
+        const struct batch *batch = &batches->list[i];
+        if (batch->state == BATCH_NONE)
+            continue;
+        if (first)
+            printf("\nbatches\n");
+        first = false;
+        char error[400];
+        if (batch->file)
+            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s\n", i + 1, cmd_batch_state(batch), batch->file->records, batch->file->bytes, batch->file->sha256,
+                   batch->file->file_path);
+        else
+            printf("  %04zu  %-14s  %s\n", i + 1, cmd_batch_state(batch), cmd_shown(error, sizeof error, batch->error, false));
+    }
+}
+
+static void print_events(const struct batches *batches)
+{
+    if (!batches->event_count)
+        return;
+    size_t first = batches->event_count > BATCH_EVENTS ? batches->event_count - BATCH_EVENTS : 0;
+    printf("\nevents%s\n", first ? " (the last ones)" : "");
+    for (size_t i = first; i < batches->event_count; i++)
+        printf("  %s\n", batches->events[i % BATCH_EVENTS]);
+}
+
+static void add_files(cJSON *json, const struct batches *batches)
+{
+    cJSON *files = cJSON_AddArrayToObject(json, "files"), *open = cJSON_AddArrayToObject(json, "open_batches");
+    for (size_t i = 0; i < batches->count; i++) {
+        const struct batch *batch = &batches->list[i];
+        cJSON *item;
+        if (batch->state == BATCH_NONE)
+            continue;
+        if (batch->file) {
+            item = file_row_json(batch->file);
+            cJSON_AddStringToObject(item, "shelf", shelf_name(batch->shelf));
+            cJSON_AddItemToArray(files, item);
+            continue;
+        }
+        item = cJSON_CreateObject();
+        cJSON_AddNumberToObject(item, "batch_number", (double)(i + 1));
+        cJSON_AddStringToObject(item, "state", cmd_batch_state(batch));
+        cJSON_AddStringToObject(item, "error", batch->error);
+        cJSON_AddItemToArray(open, item);
+    }
+}
+
+static void add_criteria(struct cmd *cmd, const char *id, cJSON *json)
+{
+    char *text;
+    size_t length;
+    struct err ignored = {0};
+    if (job_text_read(cmd->spool, id, &text, &length, &ignored) != RC_OK)
+        return;
+    cJSON *job = cJSON_ParseWithLength(text, length);
+    cJSON *criteria = cJSON_DetachItemFromObjectCaseSensitive(job, "criteria");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "criteria");
+    cJSON_AddItemToObject(json, "criteria", criteria ? criteria : cJSON_CreateNull());
+    cJSON_Delete(job);
+    free(text);
+}
+
+/* The document is written in one piece but for the events, which go from the journal to standard output as they are. */
+static int print_document(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, const struct batches *batches)
+{
+    cJSON *json = job_row_json(row);
+    if (!json)
+        return cmd_fail(cmd, EXIT_IO, "out of memory");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
+    cJSON_AddStringToObject(json, "place", place_name(job->place));
+    char file[JOBID_SIZE + 8], shown[512];
+    cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false));
+    add_criteria(cmd, job->id, json);
+    add_files(json, batches);
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (!text)
+        return cmd_fail(cmd, EXIT_IO, "out of memory");
+    text[strlen(text) - 1] = '\0';
+    printf("%s,\"events\":[", text);
+    cJSON_free(text);
+    struct err err = {0};
+    struct journal_reader *reader;
+    enum rc rc = journal_reader_open(cmd->spool, job->id, 0, 0, NULL, &reader, &err);
+    struct journal_line line;
+    bool first = true;
+    while (!rc && (rc = journal_reader_next(reader, &line, &err)) == RC_OK) {
+        printf("%s%.*s", first ? "" : ",", (int)line.length, line.text);
+        first = false;
+    }
+    if (rc == RC_GONE || rc == RC_CORRUPT)
+        journal_reader_close(reader);
+    puts("]}");
+    return EXIT_DONE;
+}
+
+static int show_drop(struct cmd *cmd, const struct cmd_job *job)
+{
+    struct job_row row;
+    struct err err = {0};
+    char name[JOBID_SIZE + 8], file[512];
+    enum rc rc = cmd_job_row(cmd, job, &row, &err);
+    if (rc)
+        return cmd_fail_rc(cmd, rc, &err);
+    cmd_shown(file, sizeof file, cmd_job_file(job, name), false);
+    if (cmd->json) {
+        cJSON *json = job_row_json(&row);
+        cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
+        cJSON_AddStringToObject(json, "place", place_name(job->place));
+        cJSON_AddStringToObject(json, "file", file);
+        if (!job->id[0])
+            cJSON_ReplaceItemInObjectCaseSensitive(json, "job_id", cJSON_CreateNull());
+        cJSON_AddArrayToObject(json, "files");
+        cJSON_AddArrayToObject(json, "events");
+        return cmd_print_json(cmd, json);
+    }
+    printf("%-10s %s\n%-10s %s (jobs/%s), not accepted yet\n", "file", file, "status", place_status(job->place), place_name(job->place));
+    print_field("source", row.source);
+    print_field("campaign", row.campaign);
+    print_field("name", row.name);
+    print_time("since", row.created_us);
+    return EXIT_DONE;
+}
+
+static int show_job(struct cmd *cmd, const struct cmd_job *job)
+{
+    struct batches batches;
+    struct err err = {0};
+    struct job_row row;
+    int code = EXIT_DONE;
+    if (!cmd_job_has_journal(cmd->spool, job->id))
+        return show_drop(cmd, job);
+    enum rc rc = cmd_batches_read(cmd->spool, job->id, &batches, &err);
+    if (rc == RC_CORRUPT)
+        cmd_say(cmd, "%s (what came before it is shown)", err.text);
+    else if (rc) {
+        code = cmd_fail_rc(cmd, rc, &err);
+        cmd_batches_release(&batches);
+        return code;
+    }
+    /* With the place laid over it. */
+    err = (struct err){0};
+    rc = cmd_job_row(cmd, job, &row, &err);
+    if (rc && rc != RC_CORRUPT)
+        row = batches.row;
+    if (cmd->json)
+        code = print_document(cmd, job, &row, &batches);
+    else {
+        print_job(&row, job->place);
+        print_batches(&batches);
+        print_events(&batches);
+    }
+    cmd_batches_release(&batches);
+    return code ? code : rc == RC_CORRUPT ? EXIT_DATA : EXIT_DONE;
+}
+
+int cmd_show(struct cmd *cmd, int argc, char **argv)
+{
+    int code;
+    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
+        return code;
+    if (argc != 1)
+        return cmd_usage(cmd);
+    struct cmd_job job;
+    if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
+        return code;
+    code = show_job(cmd, &job);
+    free(job.file);
+    return code;
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_jobs.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "os/fsio.h"
+#include "source/criteria.h"
+#include "source/request.h"
+#include "spool/drop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAWS 8 /* of an id until one is free */
+
+struct submission {
+    const char *file;    /* as given; "-" is standard input */
+    struct buf text;     /* as read, or as changed by --set */
+    char source[65], mode[16];
+    char id[JOBID_SIZE]; /* once dropped */
+};
+
+static enum rc read_input(struct submission *s, struct err *err)
+{
+    if (strcmp(s->file, "-") == 0) {
+        enum rc rc = fsio_read_all(STDIN_FILENO, &s->text, err);
+        return rc ? err_prefix(err, rc, "standard input") : RC_OK;
+    }
+    /* A link is as good as a file here: it is the caller's own. */
+    int fd = open(s->file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, "%s", s->file);
+    enum rc rc = fsio_read_all(fd, &s->text, err);
+    close(fd);
+    return rc ? err_prefix(err, rc, "%s", s->file) : RC_OK;
+}
+
+/* "member=value": the value as JSON when it is some, else as text. */
+static enum rc set_member(cJSON *json, const char *setting, struct err *err)
+{
+    const char *equals = strchr(setting, '=');
+    if (!equals || equals == setting)
+        return err_set(err, RC_FATAL, "--set %s: must be member=value", setting);
+    const char *text = equals + 1;
+    struct err ignored = {0};
+    cJSON *value = json_check(text, strlen(text), &json_rules_config, &ignored) == RC_OK ? cJSON_Parse(text) : cJSON_CreateString(text);
+    char *name = strndup(setting, (size_t)(equals - setting));
+    if (!value || !name) {
+        cJSON_Delete(value);
+        free(name);
+        return err_set(err, RC_TEMP, "out of memory");
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(json, name);
+    cJSON_AddItemToObject(json, name, value);
+    free(name);
+    return RC_OK;
+}
+
+static enum rc apply_settings(struct submission *s, const struct cmd_list *settings, struct err *err)
+{
+    if (!settings->count)
+        return RC_OK;
+    cJSON *json = cJSON_ParseWithLength(buf_text(&s->text), s->text.length);
+    enum rc rc = cJSON_IsObject(json) ? RC_OK : err_set(err, RC_PERM, "%s: is no JSON object", s->file);
+    for (size_t i = 0; !rc && i < settings->count; i++)
+        rc = set_member(json, settings->items[i], err);
+    char *text = rc ? NULL : cJSON_Print(json);
+    cJSON_Delete(json);
+    if (rc)
+        return rc;
+    buf_reset(&s->text);
+    rc = text ? buf_add_text(&s->text, text) : RC_TEMP;
+    cJSON_free(text);
+    return rc ? err_set(err, rc, "%s: out of memory, or longer than %u bytes", s->file, LIMIT_JOB_FILE_BYTES) : RC_OK;
+}
+
+static const char *no_secret(void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+    return "secret";
+}
+
+/* Fill the templates once as for the first page, so that a member that the source needs and the job lacks is told here. */
+static enum rc try_request(const struct source *source, const struct criteria *criteria, struct err *err)
+{
+    const struct paginator_start start = {.take = criteria->take, .total = JOB_UNKNOWN, .page_size = criteria->batch_size};
+    struct paginator *paginator;
+    struct page page;
+    enum rc rc = paginator_new(source, &start, &paginator, err);
+    if (rc)
+        return rc;
+    rc = paginator_next(paginator, &page);
+    paginator_free(paginator);
+    if (rc)
+        return RC_OK;
+    const struct template_scope scope = {.job = criteria->json, .secret = no_secret};
+    struct request request;
+    rc = request_make(source, 0, source->metered ? REQUEST_PAID : REQUEST_FREE, &page, &scope, &request, err);
+    if (!rc)
+        request_release(&request);
+    return rc;
+}
+
+static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err)
+{
+    const char *file = strcmp(s->file, "-") == 0 ? "standard input" : s->file;
+    const struct source *source;
+    struct criteria *criteria;
+    enum rc rc = criteria_source(file, buf_text(&s->text), s->text.length, s->source, s->mode, err);
+    if (rc)
+        return rc;
+    rc = sources_get(cmd->sources, s->source, &source, err);
+    if (rc) /* the job names it: the job's data are wrong, not a file that was asked for */
+        return err_prefix(err, rc == RC_GONE ? RC_PERM : rc, "%s: source", file);
+    rc = criteria_parse(file, buf_text(&s->text), s->text.length, source, &criteria, err);
+    if (rc)
+        return rc;
+    rc = try_request(source, criteria, err);
+    criteria_free(criteria);
+    return rc ? err_prefix(err, rc, "%s", file) : RC_OK;
+}
+
+static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list *settings)
+{
+    struct err err = {0};
+    errno = 0;
+    enum rc rc = read_input(s, &err);
+    if (rc)
+        return cmd_fail_rc(cmd, rc, &err);
+    errno = 0;
+    const char *file = strcmp(s->file, "-") == 0 ? "standard input" : s->file;
+    rc = json_check(buf_text(&s->text), s->text.length, &json_rules_config, &err);
+    if (rc)
+        return cmd_fail(cmd, EXIT_DATA, "%s: %s", file, err.text);
+    rc = apply_settings(s, settings, &err);
+    if (rc == RC_FATAL)
+        return cmd_fail(cmd, EXIT_USAGE, "%s", err.text);
+    if (!rc)
+        rc = check_text(cmd, s, &err);
+    return rc == RC_PERM ? cmd_fail(cmd, EXIT_DATA, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+}
+
+static int drop_one(struct cmd *cmd, struct submission *s)
+{
+    const char *slash = strrchr(s->file, '/');
+    char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8];
+    struct err err = {0};
+    enum rc rc = RC_PERM;
+    jobid_slug(strcmp(s->file, "-") == 0 ? s->source : slash ? slash + 1 : s->file, slug);
+    for (int draw = 0; draw < DRAWS; draw++) {
+        rc = jobid_new(clock_wall_us(), slug, s->id, &err);
+        if (rc)
+            break;
+        if (cmd_job_has_journal(cmd->spool, s->id))
+            continue;
+        str_format(name, sizeof name, "%s.json", s->id);
+        errno = 0;
+        rc = drop_submit(cmd->spool, name, buf_text(&s->text), s->text.length, &err);
+        if (rc != RC_PERM || errno != EEXIST)
+            break;
+    }
+    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+}
+
+static int wait_for(struct cmd *cmd, const struct submission *list, size_t count)
+{
+    struct cmd_follow *follows = calloc(count, sizeof *follows);
+    if (!follows)
+        return cmd_fail(cmd, EXIT_IO, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        cmd_follow_init(&follows[i], list[i].id);
+    int code = cmd_follow_wait(cmd, follows, count, NULL);
+    free(follows);
+    return code;
+}
+
+/* Every file is checked before the first is dropped. */
+static int submit_all(struct cmd *cmd, struct submission *list, size_t count, const struct cmd_list *settings)
+{
+    int code = EXIT_DONE;
+    for (size_t i = 0; i < count; i++) {
+        int one = prepare(cmd, &list[i], settings);
+        code = code ? code : one;
+    }
+    for (size_t i = 0; !code && i < count; i++) {
+        code = drop_one(cmd, &list[i]);
+        if (!code && !cmd->json)
+            puts(list[i].id);
+        else if (!code) {
+            cJSON *json = cJSON_CreateObject();
+            cJSON_AddStringToObject(json, "job_id", list[i].id);
+            cJSON_AddStringToObject(json, "file", list[i].file);
+            cmd_print_json(cmd, json);
+        }
+    }
+    return code;
+}
+
+static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct cmd_list *settings, bool wait)
+{
+    struct submission *list = calloc((size_t)argc, sizeof *list);
+    if (!list)
+        return cmd_fail(cmd, EXIT_IO, "out of memory");
+    for (int i = 0; i < argc; i++) {
+        list[i].file = argv[i];
+        buf_init(&list[i].text, LIMIT_JOB_FILE_BYTES);
+    }
+    int code = submit_all(cmd, list, (size_t)argc, settings);
+    if (!code && wait) {
+        fflush(stdout);
+        code = wait_for(cmd, list, (size_t)argc);
+    }
+    for (int i = 0; i < argc; i++)
+        buf_release(&list[i].text);
+    free(list);
+    return code;
+}
+
+int cmd_submit(struct cmd *cmd, int argc, char **argv)
+{
+    struct cmd_list settings = {.count = 0};
+    bool wait = false;
+    const struct cmd_option options[] = {
+        {"set", CMD_LIST, &settings, "MEMBER=VALUE", "set a member of the job; the value as JSON when it is some, else as text"},
+        {"wait", CMD_FLAG, &wait, NULL, "wait for the jobs: 0 processed, 1 failed or cancelled, 75 held, 69 no daemon"},
+        {.name = NULL},
+    };
+    int code;
+    if (!cmd_parse(cmd, &argc, &argv, options, &code))
+        return code;
+    if (argc < 1)
+        return cmd_usage(cmd);
+    int inputs = 0;
+    for (int i = 0; i < argc; i++)
+        inputs += strcmp(argv[i], "-") == 0;
+    if (inputs > 1)
+        return cmd_fail(cmd, EXIT_USAGE, "standard input can be read once only");
+    if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
+        return code;
+    return with_submissions(cmd, argc, argv, &settings, wait);
+}
+
+static void print_preview(const char *id, const cJSON *json)
+{
+    static const char *const names[] = {"total", "planned", "cost", "currency"};
+    printf("%-10s %s\n", "job", id);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, names[i]);
+        char shown[200];
+        if (cJSON_IsString(value))
+            printf("%-10s %s\n", names[i], cmd_shown(shown, sizeof shown, value->valuestring, true));
+        else if (cJSON_IsNumber(value))
+            printf("%-10s %.15g\n", names[i], value->valuedouble);
+        else
+            printf("%-10s not known\n", names[i]);
+    }
+    const cJSON *guard;
+    cJSON_ArrayForEach(guard, cJSON_GetObjectItemCaseSensitive(json, "guards"))
+    {
+        char shown[800], *text = cJSON_IsString(guard) ? NULL : cJSON_PrintUnformatted(guard);
+        printf("%-10s %s\n", "guard", cmd_shown(shown, sizeof shown, text ? text : cJSON_IsString(guard) ? guard->valuestring : "", true));
+        cJSON_free(text);
+    }
+}
+
+static int show_preview(struct cmd *cmd, const char *id)
+{
+    char path[JOBID_SIZE + 20];
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    struct err err = {0};
+    str_format(path, sizeof path, "%s/preview.json", id);
+    enum rc rc = fsio_read_file(cmd->spool->results_fd, path, &text, &err);
+    cJSON *json = rc ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
+    buf_release(&text);
+    if (rc)
+        return cmd_fail_rc(cmd, rc, &err);
+    if (!cJSON_IsObject(json)) {
+        cJSON_Delete(json);
+        return cmd_fail(cmd, EXIT_DATA, "results/%s: is no JSON object", path);
+    }
+    if (cmd->json) {
+        if (!cJSON_HasObjectItem(json, "job_id"))
+            cJSON_AddStringToObject(json, "job_id", id);
+        return cmd_print_json(cmd, json);
+    }
+    print_preview(id, json);
+    cJSON_Delete(json);
+    return EXIT_DONE;
+}
+
+static int run_preview(struct cmd *cmd, struct submission *s)
+{
+    const struct cmd_list settings = {.items = {"mode=preview"}, .count = 1};
+    int code = prepare(cmd, s, &settings);
+    if (!code && !spool_daemon_runs(cmd->spool))
+        code = cmd_fail(cmd, EXIT_NO_DAEMON, "no daemon runs on %s, and it is the daemon that asks the source: start batchspoold", cmd->spool->root);
+    if (!code)
+        code = drop_one(cmd, s);
+    if (code)
+        return code;
+    struct cmd_follow follow;
+    cmd_follow_init(&follow, s->id);
+    code = cmd_follow_wait(cmd, &follow, 1, "preview.json");
+    return code ? code : show_preview(cmd, s->id);
+}
+
+int cmd_preview(struct cmd *cmd, int argc, char **argv)
+{
+    int code;
+    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
+        return code;
+    if (argc != 1)
+        return cmd_usage(cmd);
+    if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
+        return code;
+    struct submission s = {.file = argv[0], .text = BUF_INIT(LIMIT_JOB_FILE_BYTES)};
+    code = run_preview(cmd, &s);
+    buf_release(&s.text);
+    return code;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_batches.h"
+
+#include "base/clock.h"
+#include "os/fsio.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WHY_MAX 65536
+
+static void tell_daemon(struct cmd *cmd, struct buf *out)
+{
+    if (!spool_daemon_runs(cmd->spool))
+        buf_printf(out, "No daemon runs on %s: start batchspoold.\n", cmd->spool->root);
+}
+
+static bool before(const struct job_row *a, const struct job_row *b)
+{
+    return a->priority != b->priority ? a->priority > b->priority : strcmp(a->id, b->id) < 0;
+}
+
+/* How many jobs of its source run, and wait in front of it. */
+static void tell_queue(struct cmd *cmd, const struct job_row *row, struct buf *out)
+{
+    struct cmd_jobs jobs;
+    struct err err = {0};
+    if (cmd_jobs_scan(cmd->spool, &jobs, &err) != RC_OK)
+        return;
+    size_t ahead = 0, running = 0;
+    for (size_t i = 0; i < jobs.count; i++) {
+        struct job_row other;
+        const enum place place = jobs.list[i].place;
+        if ((place != PLACE_PENDING && place != PLACE_PROCESSING) || cmd_job_row(cmd, &jobs.list[i], &other, &err) != RC_OK || strcmp(other.source, row->source) != 0)
+            continue;
+        running += place == PLACE_PROCESSING;
+        ahead += place == PLACE_PENDING && before(&other, row);
+    }
+    cmd_jobs_release(&jobs);
+    buf_printf(out, "It waits for its turn at priority %s: %zu jobs of source %s run, %zu come before it.\n", priority_name(row->priority), running, row->source, ahead);
+}
+
+static void tell_in_doubt(struct cmd *cmd, const struct job_row *row, struct buf *out)
+{
+    struct batches batches;
+    struct err err = {0};
+    char money[DEC_TEXT_SIZE];
+    if (!row->unknown_batches)
+        return;
+    enum rc rc = cmd_batches_read(cmd->spool, row->id, &batches, &err);
+    for (size_t i = 0; (!rc || rc == RC_CORRUPT) && i < batches.count; i++)
+        if (batches.list[i].state == BATCH_IN_DOUBT)
+            buf_printf(out, "batch %zu: it is not known whether the request was charged: %s\n", i + 1, batches.list[i].error);
+    cmd_batches_release(&batches);
+    dec_format(row->cost_in_doubt, money);
+    buf_printf(out,
+               "Up to %s %s may have been charged without an answer. Ask the provider, then: `batchspool release %s --accept-charge` buys these pages once more, "
+               "`batchspool release %s --give-up` goes on without them.\n",
+               money, row->currency, row->id, row->id);
+}
+
+static void tell_file(struct cmd *cmd, const struct cmd_job *job, struct buf *out)
+{
+    char name[JOBID_SIZE + 8];
+    struct buf text = BUF_INIT(WHY_MAX / 2);
+    struct err ignored = {0};
+    str_format(name, sizeof name, "%s.why", job->id);
+    if (job->id[0] && fsio_read_file(cmd->spool->place_fd[job->place], name, &text, &ignored) == RC_OK && text.length) {
+        buf_add(out, text.data, text.length);
+        if (text.data[text.length - 1] != '\n')
+            buf_add_char(out, '\n');
+    }
+    buf_release(&text);
+}
+
+static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, struct buf *out)
+{
+    char when[CLOCK_RFC3339_SIZE];
+    switch (job->place) {
+    case PLACE_PENDING:
+        if (!job->id[0] || !cmd_job_has_journal(cmd->spool, job->id))
+            buf_add_text(out, "It was dropped and waits to be accepted by the daemon.\n");
+        else
+            tell_queue(cmd, row, out);
+        tell_daemon(cmd, out);
+        return;
+    case PLACE_PROCESSING:
+        buf_printf(out, "It runs: %" PRIu64 " records captured.\n", row->processed_records);
+        tell_daemon(cmd, out);
+        return;
+    case PLACE_DEFERRED:
+        clock_format_rfc3339(row->until_us, 0, when);
+        buf_printf(out, "It waits until %s; `batchspool retry %s` goes on at once.\n", row->until_us ? when : "it is due", row->id);
+        tell_daemon(cmd, out);
+        return;
+    case PLACE_PROCESSED:
+        buf_add_text(out, "It is complete.\n");
+        return;
+    case PLACE_HOLD:
+        buf_printf(out, "A person must let it go on: `batchspool release %s`.\n", row->id);
+        return;
+    case PLACE_FAILED:
+        buf_printf(out, "`batchspool retry %s` goes on with the missing pages under the same id.\n", row->id);
+        return;
+    case PLACE_CANCELLED:
+        buf_printf(out, "`batchspool retry %s` goes on with it.\n", row->id);
+        return;
+    case PLACE_NONE:
+    case PLACE_COUNT:
+        buf_add_text(out, "Its file is in no directory; the daemon will make it again in hold/.\n");
+        return;
+    }
+}
+
+static int explain(struct cmd *cmd, const struct cmd_job *job)
+{
+    struct job_row row;
+    struct err err = {0};
+    enum rc rc = cmd_job_row(cmd, job, &row, &err);
+    if (rc && rc != RC_CORRUPT)
+        return cmd_fail_rc(cmd, rc, &err);
+    if (job->file)
+        str_copy(row.id, sizeof row.id, "FILE");
+    struct buf out = BUF_INIT(WHY_MAX);
+    if (job->place != PLACE_NONE)
+        tell_file(cmd, job, &out);
+    if (!out.length) {
+        if (*row.reason)
+            buf_printf(&out, "%s%s%s\n", row.reason, *row.error_details ? ": " : "", row.error_details);
+        tell_in_doubt(cmd, &row, &out);
+        if (!row.unknown_batches || job->place != PLACE_HOLD)
+            tell_place(cmd, job, &row, &out);
+    }
+    int code = EXIT_DONE;
+    char file[JOBID_SIZE + 8], shown[512];
+    if (cmd->json) {
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "job_id", job->id);
+        cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false));
+        cJSON_AddStringToObject(json, "status", place_status(row.place));
+        cJSON_AddStringToObject(json, "place", place_name(job->place));
+        cJSON_AddStringToObject(json, "reason", row.reason);
+        cJSON_AddStringToObject(json, "why", buf_text(&out));
+        code = cmd_print_json(cmd, json);
+    } else
+        printf("%s: %s (jobs/%s)\n%s", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false), place_status(row.place), place_name(job->place), buf_text(&out));
+    buf_release(&out);
+    return code;
+}
+
+int cmd_why(struct cmd *cmd, int argc, char **argv)
+{
+    int code;
+    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
+        return code;
+    if (argc != 1)
+        return cmd_usage(cmd);
+    struct cmd_job job;
+    if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
+        return code;
+    code = explain(cmd, &job);
+    free(job.file);
+    return code;
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/config.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "os/fsio.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SYSTEM_DIR "/etc/batchspool"
+#define SYSTEM_FILE SYSTEM_DIR "/batchspool.json"
+#define CHECKOUT_FILE "etc/batchspool.json"
+#define SYSTEM_SPOOL "/var/spool/batchspool"
+
+enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT };
+
+struct key {
+    const char *name;
+    enum kind kind;
+    size_t offset, size;
+    unsigned least, most;   /* KIND_COUNT */
+    bool (*ok)(const char *); /* KIND_WORD */
+    const char *allowed;    /* KIND_WORD: for the error */
+};
+
+static bool is_record_store(const char *text)
+{
+    return strcmp(text, "lmdb") == 0;
+}
+
+#define AT(member) offsetof(struct config, member), sizeof(((struct config *)NULL)->member)
+
+static const struct key keys[] = {
+    {"spool", KIND_PATH, AT(spool), 0, 0, NULL, NULL},
+    {"sources", KIND_PATH, AT(sources), 0, 0, NULL, NULL},
+    {"credentials", KIND_PATH, AT(credentials), 0, 0, NULL, NULL},
+    {"ca_file", KIND_PATH, AT(ca_file), 0, 0, NULL, NULL},
+    {"record_store", KIND_WORD, AT(record_store), 0, 0, is_record_store, "\"lmdb\""},
+    {"node", KIND_WORD, AT(node), 0, 0, str_is_name, "a name of letters, digits, _ and -, at most 64"},
+    {"rescan_interval_s", KIND_COUNT, AT(rescan_interval_s), 1, 3600, NULL, NULL},
+    {"max_concurrent_jobs", KIND_COUNT, AT(max_concurrent_jobs), 1, 1000, NULL, NULL},
+    {"max_active", KIND_COUNT, AT(max_active), 1, 100000, NULL, NULL},
+    {"sync_threads", KIND_COUNT, AT(sync_threads), 1, 64, NULL, NULL},
+    {"loaders", KIND_COUNT, AT(loaders), 1, 64, NULL, NULL},
+    {"log_level", KIND_LEVEL, AT(log_level), 0, 0, NULL, NULL},
+    {"log_format", KIND_FORMAT, AT(log_json), 0, 0, NULL, NULL},
+    {"job_retention_days", KIND_COUNT, AT(job_retention_days), 0, 36500, NULL, NULL},
+    {"payload_retention_months", KIND_COUNT, AT(payload_retention_months), 0, 1200, NULL, NULL},
+};
+
+#define KEY_COUNT (sizeof keys / sizeof keys[0])
+
+/* Where a value came from: for errors, and what its relative paths are relative to. */
+struct origin {
+    const char *where; /* the file, or "environment" */
+    const char *name;  /* the key or the variable */
+    const char *dir;
+};
+
+static enum rc wrong(const struct origin *from, struct err *err, const char *allowed)
+{
+    return err_set(err, RC_FATAL, "%s: %s: must be %s", from->where, from->name, allowed);
+}
+
+static enum rc set_path(char *out, size_t size, const char *text, const struct origin *from, struct err *err)
+{
+    bool fits = !*text                      ? str_copy(out, size, "")
+                : *text == '/'              ? str_copy(out, size, text)
+                : strcmp(from->dir, "/") == 0 ? str_format(out, size, "/%s", text)
+                                            : str_format(out, size, "%s/%s", from->dir, text);
+    return fits ? RC_OK : wrong(from, err, "a shorter path");
+}
+
+static enum rc set_text(struct config *config, const struct key *key, const char *text, const struct origin *from, struct err *err)
+{
+    char *at = (char *)config + key->offset;
+    uint64_t count;
+    char range[64];
+    switch (key->kind) {
+    case KIND_PATH:
+        return set_path(at, key->size, text, from, err);
+    case KIND_WORD:
+        return key->ok(text) && str_copy(at, key->size, text) ? RC_OK : wrong(from, err, key->allowed);
+    case KIND_COUNT:
+        snprintf(range, sizeof range, "a whole number from %u to %u", key->least, key->most);
+        if (!str_to_u64(text, key->least, key->most, &count))
+            return wrong(from, err, range);
+        *(unsigned *)(void *)at = (unsigned)count;
+        return RC_OK;
+    case KIND_LEVEL:
+        return log_level_parse(text, &config->log_level) ? RC_OK : wrong(from, err, "\"debug\", \"info\", \"warn\" or \"error\"");
+    case KIND_FORMAT:
+        config->log_json = strcmp(text, "json") == 0;
+        return config->log_json || strcmp(text, "text") == 0 ? RC_OK : wrong(from, err, "\"text\" or \"json\"");
+    }
+    return wrong(from, err, "something else");
+}
+
+static enum rc set_value(struct config *config, const struct key *key, const cJSON *value, const struct origin *from, struct err *err)
+{
+    if (key->kind == KIND_COUNT) {
+        char digits[32];
+        snprintf(digits, sizeof digits, "%.17g", cJSON_IsNumber(value) ? value->valuedouble : -1.0);
+        return set_text(config, key, digits, from, err);
+    }
+    return cJSON_IsString(value) ? set_text(config, key, value->valuestring, from, err) : wrong(from, err, "text");
+}
+
+static const struct key *find_key(const char *name)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static enum rc unknown_key(const char *file, const char *name, struct err *err)
+{
+    const char *names[KEY_COUNT];
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        names[i] = keys[i].name;
+    const char *near = str_nearest(name, names, KEY_COUNT);
+    if (near)
+        return err_set(err, RC_FATAL, "%s: unknown key \"%s\" (did you mean \"%s\"?)", file, name, near);
+    return err_set(err, RC_FATAL, "%s: unknown key \"%s\"; batchspool.json(5) lists the keys", file, name);
+}
+
+static enum rc take_object(struct config *config, const cJSON *json, const char *dir, struct err *err)
+{
+    if (!cJSON_IsObject(json))
+        return err_set(err, RC_FATAL, "%s: must hold one JSON object", config->file);
+    const cJSON *value;
+    cJSON_ArrayForEach(value, json)
+    {
+        const struct key *key = find_key(value->string);
+        if (!key)
+            return unknown_key(config->file, value->string, err);
+        const struct origin from = {config->file, key->name, dir};
+        enum rc rc = set_value(config, key, value, &from, err);
+        if (rc)
+            return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc read_file(struct config *config, const char *dir, struct err *err)
+{
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    char resolved[PATH_MAX];
+    enum rc rc;
+    /* /etc/batchspool may well be a link that the administrator made; the disk verbs follow none. */
+    if (!realpath(config->file, resolved))
+        rc = err_sys(err, "%s", config->file);
+    else
+        rc = fsio_read_file(AT_FDCWD, resolved, &text, err);
+    if (!rc && (rc = json_check(buf_text(&text), text.length, &json_rules_config_commented, err)) != RC_OK)
+        err_prefix(err, rc, "%s", config->file);
+    if (rc) {
+        buf_release(&text);
+        return RC_FATAL;
+    }
+    json_strip_comments(text.data, text.length);
+    cJSON *json = cJSON_ParseWithLength(text.data, text.length);
+    rc = json ? take_object(config, json, dir, err) : err_set(err, RC_FATAL, "%s: out of memory", config->file);
+    cJSON_Delete(json);
+    buf_release(&text);
+    return rc;
+}
+
+static enum rc take_environment(struct config *config, const char *working_dir, struct err *err)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        char variable[64];
+        str_format(variable, sizeof variable, "BATCHSPOOL_%s", keys[i].name);
+        for (char *c = variable; *c; c++)
+            *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        const char *value = getenv(variable);
+        if (!value)
+            continue;
+        const struct origin from = {"environment", variable, working_dir};
+        enum rc rc = set_text(config, &keys[i], value, &from, err);
+        if (rc)
+            return rc;
+    }
+    return RC_OK;
+}
+
+static void default_node(struct config *config)
+{
+    if (gethostname(config->node, sizeof config->node) != 0 || !config->node[0])
+        str_copy(config->node, sizeof config->node, "localhost");
+    config->node[sizeof config->node - 1] = '\0';
+    for (char *c = config->node; *c; c++) {
+        const char one[2] = {*c, '\0'};
+        *c = str_is_name(one) ? *c : '-';
+    }
+}
+
+static void set_defaults(struct config *config)
+{
+    memset(config, 0, sizeof *config);
+    str_copy(config->record_store, sizeof config->record_store, "lmdb");
+    default_node(config);
+    config->rescan_interval_s = 10;
+    config->max_concurrent_jobs = 8;
+    config->max_active = 1000;
+    config->sync_threads = 4;
+    config->loaders = 1;
+    config->log_level = LOG_LEVEL_INFO;
+    config->job_retention_days = 90;
+    config->payload_retention_months = 1;
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+    if (credentials && *credentials == '/')
+        str_copy(config->credentials, sizeof config->credentials, credentials);
+}
+
+/* Which file to read, and its directory; config->file stays "" when there is none. */
+static enum rc choose_file(struct config *config, const char *file, const char *working_dir, char dir[PATH_MAX], struct err *err)
+{
+    const char *named = file ? file : getenv("BATCHSPOOL_CONFIG");
+    const char *chosen = named && *named ? named : access(CHECKOUT_FILE, F_OK) == 0 ? CHECKOUT_FILE : access(SYSTEM_FILE, F_OK) == 0 ? SYSTEM_FILE : "";
+    const struct origin from = {"--config", chosen, working_dir};
+    enum rc rc = set_path(config->file, sizeof config->file, chosen, &from, err);
+    if (rc)
+        return rc;
+    str_copy(dir, PATH_MAX, *config->file ? config->file : SYSTEM_FILE);
+    char *slash = strrchr(dir, '/');
+    slash[slash == dir ? 1 : 0] = '\0';
+    if (!str_format(config->sources, sizeof config->sources, "%s/sources", strcmp(dir, "/") == 0 ? "" : dir))
+        return wrong(&from, err, "a shorter path");
+    if (strcmp(chosen, CHECKOUT_FILE) == 0 && !(named && *named))
+        return str_format(config->spool, sizeof config->spool, "%s/spool", working_dir) ? RC_OK : wrong(&from, err, "a shorter path");
+    str_copy(config->spool, sizeof config->spool, SYSTEM_SPOOL);
+    return RC_OK;
+}
+
+enum rc config_load(const char *file, const char *spool_override, struct config *config, struct err *err)
+{
+    set_defaults(config);
+    char working_dir[PATH_MAX], dir[PATH_MAX];
+    if (!getcwd(working_dir, sizeof working_dir)) {
+        err_sys(err, "working directory");
+        return RC_FATAL;
+    }
+    enum rc rc = choose_file(config, file, working_dir, dir, err);
+    if (!rc && *config->file)
+        rc = read_file(config, dir, err);
+    if (!rc)
+        rc = take_environment(config, working_dir, err);
+    const struct origin from = {"--spool", "DIR", working_dir};
+    if (!rc && spool_override)
+        rc = set_path(config->spool, sizeof config->spool, spool_override, &from, err);
+    if (!rc && !*config->spool)
+        rc = err_set(err, RC_FATAL, "%s: spool: must name a directory", *config->file ? config->file : "configuration");
+    return rc;
+}

@@ -1,0 +1,722 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "os/fsio.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * One attempt at one page, in the order of DESIGN 6: `requested` durable -> body streamed to payloads/tmp while it is hashed -> checked -> file and directory fsynced, `answered` durable -> published -> `captured`
+ * durable -> marker -> index. Each step can be repeated; what the disk refuses after the money is spent is tried until it succeeds.
+ */
+
+enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_REPORT };
+
+struct attempt { /* a lane has it while work is out */
+    struct work work;
+    struct attempt *next;
+    struct run *run;
+    struct engine *engine;
+    enum request_kind kind;
+    struct page page;
+    unsigned number;
+    struct dec price;
+    uint64_t room_bytes;
+    enum stage stage;
+    enum rc rc;
+    struct err err;
+    bool durable;
+    int body_fd;
+    char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
+    struct fetch *fetch;
+    bool sent, complete;
+    int status;
+    char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
+    int64_t retry_after_s, answered_us;
+    uint64_t bytes, header_total;
+    struct verdict verdict; /* its slices are gone once the check is over */
+    struct dec cost;
+    unsigned char (*keys)[KEYSET_KEY_BYTES];
+    size_t key_count;
+    uint64_t keyless;
+    /* STAGE_REPORT */
+    const char *event;
+    cJSON *members;
+    bool keep_body;
+    struct loop_timer timer;
+};
+
+#define ITEM(items, i) HEAP_ENTRY((items)[i], struct attempt, work)
+
+static void attempt_decide(struct attempt *a);
+
+/* --- lane: journal lines of a group, one write and one sync a journal ------------------------------------------------ */
+
+typedef cJSON *line_of(const struct attempt *a, const char **event);
+
+static void journal_group(struct work **items, size_t count, enum stage stage, line_of *line)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *first = ITEM(items, i);
+        if (first->rc || first->stage != stage)
+            continue;
+        struct journal *journal = first->run->journal;
+        bool durable = false;
+        enum rc rc = journal_lock(journal, &first->err);
+        for (size_t j = i; !rc && j < count; j++) {
+            struct attempt *a = ITEM(items, j);
+            if (a->run != first->run || a->rc || a->stage != stage)
+                continue;
+            const char *event = NULL;
+            cJSON *members = line(a, &event);
+            rc = journal_add(journal, event, NULL, members, &first->err);
+            cJSON_Delete(members);
+            durable = durable || a->durable;
+        }
+        if (!rc)
+            rc = journal_commit(journal, durable, &first->err);
+        journal_unlock(journal);
+        for (size_t j = i; j < count; j++) {
+            struct attempt *a = ITEM(items, j);
+            if (a->run != first->run || a->rc || a->stage != stage)
+                continue;
+            a->rc = rc;
+            if (a != first)
+                a->err = first->err;
+            if (!rc)
+                a->stage++;
+        }
+    }
+}
+
+static cJSON *page_members(const struct attempt *a)
+{
+    cJSON *m = engine_members();
+    cJSON_AddNumberToObject(m, "batch", a->page.batch);
+    if (a->run->source->steps[0].name[0])
+        cJSON_AddStringToObject(m, "step", a->run->source->steps[0].name);
+    cJSON_AddNumberToObject(m, "attempt", a->number);
+    return m;
+}
+
+static cJSON *requested_line(const struct attempt *a, const char **event)
+{
+    char price[DEC_TEXT_SIZE];
+    cJSON *m = page_members(a);
+    cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
+    cJSON_AddNumberToObject(m, "offset", (double)a->page.offset);
+    cJSON_AddNumberToObject(m, "limit", (double)a->page.limit);
+    if (a->page.token[0])
+        cJSON_AddStringToObject(m, "token", a->page.token);
+    if (a->kind == REQUEST_PAID) {
+        dec_format(a->price, price);
+        cJSON_AddStringToObject(m, "max_cost", price);
+    }
+    *event = "requested";
+    return m;
+}
+
+static cJSON *answered_line(const struct attempt *a, const char **event)
+{
+    cJSON *m = page_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
+    cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
+    cJSON_AddNumberToObject(m, "status", a->status);
+    cJSON_AddStringToObject(m, "sha256", a->sha256);
+    cJSON_AddNumberToObject(m, "bytes", (double)a->bytes);
+    cJSON_AddStringToObject(m, "body", a->tmp);
+    if (a->header_total != UINT64_MAX)
+        cJSON_AddNumberToObject(headers, "total", (double)a->header_total);
+    if (a->request_id[0])
+        cJSON_AddStringToObject(headers, "request_id", a->request_id);
+    *event = "answered";
+    return m;
+}
+
+static cJSON *captured_line(const struct attempt *a, const char **event)
+{
+    struct captured c = {.page = a->page, .attempt = a->number, .paid = a->kind == REQUEST_PAID, .raw = a->raw, .sha256 = a->sha256, .next_token = a->verdict.facts.token, .bytes = a->bytes,
+                         .records = a->verdict.facts.records, .total = a->verdict.facts.total, .cost = a->cost, .answered_us = a->answered_us};
+    *event = "captured";
+    return replay_captured_members(&c);
+}
+
+/* --- lane: the four kinds of work ---------------------------------------------------------------------------------- */
+
+static void request_run(struct work **items, size_t count)
+{
+    journal_group(items, count, STAGE_REQUEST, requested_line);
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        int dir = a->engine->spool->payloads_tmp_fd;
+        if (a->rc)
+            continue;
+        a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
+        if (a->rc == RC_PERM && errno == EEXIST && fsio_unlink(dir, a->tmp, &a->err) == RC_OK)
+            a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
+    }
+}
+
+static void judge(struct attempt *a)
+{
+    const char *data = "";
+    size_t length = 0;
+    enum rc rc = fsio_map(a->body_fd, &data, &length, &a->err);
+    struct answer answer = {.sent = a->sent, .complete = a->complete && !rc, .status = a->status, .body = {data, length}, .transport_error = a->error[0] ? a->error : NULL, .retry_after_s = a->retry_after_s,
+                            .header_total = a->header_total};
+    answer_judge(a->run->source, a->kind, &answer, &a->verdict);
+    if (!a->complete && a->reason[0])
+        str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
+    if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT)
+        a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
+    fsio_unmap(data, length);
+}
+
+static bool good(const struct attempt *a)
+{
+    return a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT;
+}
+
+static void check_run(struct work **items, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        judge(a);
+        if (!a->rc && good(a))
+            a->rc = fsio_sync(a->body_fd, &a->err);
+        any = any || (!a->rc && good(a));
+    }
+    struct err err = {0};
+    enum rc rc = any ? fsio_sync_dir(ITEM(items, 0)->engine->spool->payloads_tmp_fd, ".", &err) : RC_OK;
+    for (size_t i = 0; rc && i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && good(a)) {
+            a->rc = rc;
+            a->err = err;
+        }
+    }
+}
+
+static void record_run(struct work **items, size_t count)
+{
+    const struct spool *spool = ITEM(items, 0)->engine->spool;
+    for (size_t i = 0; i < count; i++)
+        ITEM(items, i)->rc = RC_OK;
+    journal_group(items, count, STAGE_ANSWERED, answered_line);
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (a->rc || a->stage != STAGE_PUBLISH)
+            continue;
+        a->rc = payload_publish(spool, a->tmp, a->raw, a->sha256, &a->err);
+        if (!a->rc)
+            a->rc = payload_sums_add(spool, a->raw, a->sha256, &a->err);
+        if (!a->rc)
+            a->stage = STAGE_CAPTURED;
+    }
+    journal_group(items, count, STAGE_CAPTURED, captured_line);
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && a->stage == STAGE_MARK)
+            a->rc = payload_mark(spool, a->run->id, a->page.batch, a->raw, a->run->row.automatic ? SHELF_READY : SHELF_PENDING, &a->err);
+    }
+}
+
+static cJSON *report_line(const struct attempt *a, const char **event)
+{
+    *event = a->event;
+    return cJSON_Duplicate(a->members, true);
+}
+
+static void report_run(struct work **items, size_t count)
+{
+    const struct spool *spool = ITEM(items, 0)->engine->spool;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        a->rc = RC_OK;
+        if (!a->tmp[0])
+            continue;
+        enum rc rc = a->keep_body ? payload_keep_failed(spool, a->tmp, &a->err) : fsio_unlink(spool->payloads_tmp_fd, a->tmp, &a->err);
+        if (rc == RC_OK && a->keep_body && !cJSON_HasObjectItem(a->members, "body"))
+            cJSON_AddStringToObject(a->members, "body", a->tmp);
+        if (rc != RC_GONE && a->keep_body)
+            a->rc = rc;
+    }
+    journal_group(items, count, STAGE_REPORT, report_line);
+}
+
+/* --- loop: from one kind of work to the next ------------------------------------------------------------------------ */
+
+static void request_done(struct work *work);
+static void check_done(struct work *work);
+static void record_done(struct work *work);
+static void report_done(struct work *work);
+static const struct work_class request_class = {.name = "request", .run = request_run, .done = request_done, .max = 64};
+static const struct work_class check_class = {.name = "check", .run = check_run, .done = check_done, .max = 4};
+static const struct work_class record_class = {.name = "record", .run = record_run, .done = record_done, .max = 64};
+static const struct work_class report_class = {.name = "report", .run = report_run, .done = report_done, .max = 64};
+
+static void on_job_lane(struct attempt *a, const struct work_class *class)
+{
+    worker_submit(a->engine->worker, &a->work, class, engine_lane(a->run->id));
+}
+
+/* Gives the attempt's share of limits back, frees it, and lets the job go on. */
+static void attempt_end(struct attempt *a)
+{
+    struct run *run = a->run;
+    struct feed *feed = run->feed;
+    for (struct attempt **at = &run->attempts; *at; at = &(*at)->next) {
+        if (*at == a) {
+            *at = a->next;
+            break;
+        }
+    }
+    run->attempt_count--;
+    governor_done(feed->governor);
+    feed->in_flight_bytes -= a->room_bytes;
+    feed->in_flight_price = dec_sub(feed->in_flight_price, a->price);
+    run->in_flight_price = dec_sub(run->in_flight_price, a->price);
+    if (a->body_fd >= 0)
+        close(a->body_fd);
+    cJSON_Delete(a->members);
+    free(a->keys);
+    free(a);
+    run_step(run);
+    feed_pump(feed);
+    sched_kick(feed->engine);
+}
+
+static struct due_page *due_of(struct attempt *a)
+{
+    return run_due(a->run, &a->page, a->number);
+}
+
+static void report(struct attempt *a, const char *event, bool keep_body)
+{
+    a->stage = STAGE_REPORT;
+    a->event = event;
+    a->keep_body = keep_body;
+    a->durable = a->kind == REQUEST_PAID || strcmp(event, "retrying") != 0;
+    on_job_lane(a, &report_class);
+}
+
+static void add_failure(struct attempt *a, const char *reason)
+{
+    const char *error = a->verdict.error[0] ? a->verdict.error : a->error[0] ? a->error : a->err.text;
+    cJSON_Delete(a->members);
+    a->members = a->page.batch ? page_members(a) : engine_members();
+    if (a->status)
+        cJSON_AddNumberToObject(a->members, "status", a->status);
+    cJSON_AddStringToObject(a->members, "reason", reason);
+    if (*error)
+        cJSON_AddStringToObject(a->members, "error", error);
+    if (a->request_id[0])
+        cJSON_AddStringToObject(a->members, "request_id", a->request_id);
+}
+
+static const char *secret_text(void *context, const char *name)
+{
+    struct secrets *s = context;
+    if (s->count == sizeof s->texts / sizeof *s->texts)
+        return NULL;
+    struct buf *text = &s->texts[s->count];
+    buf_init(text, 65536);
+    if (sources_secret(s->dir, name, text, &s->err)) {
+        buf_release(text);
+        return NULL;
+    }
+    s->count++;
+    return buf_text(text);
+}
+
+static void fetched(void *context, const struct fetch_answer *answer);
+
+static enum rc send_request(struct attempt *a)
+{
+    struct run *run = a->run;
+    const struct source *source = run->source;
+    struct secrets secrets = {.dir = a->engine->options.credentials_dir};
+    struct template_scope scope = {.job = run->criteria->json, .secret = secret_text, .secret_context = &secrets};
+    struct request request = {0};
+    const cJSON *total_header = cJSON_GetObjectItemCaseSensitive(source->paginator, "total_header");
+    enum rc rc = request_make(source, 0, a->kind, &a->page, &scope, &request, &a->err);
+    if (!rc) {
+        struct fetch_request f = {.method = request.method, .url = request.url, .headers = request.headers, .body = request.body, .body_length = request.body_length, .timeout_ms = (int64_t)source->timeout_s * 1000,
+                                  .connect_timeout_ms = 30000, .max_body_bytes = source->max_response_bytes, .max_redirects = source->metered ? 0 : 3, .allow_http = source->allow_http,
+                                  .total_header = cJSON_GetStringValue(total_header), .body_fd = a->body_fd, .once = a->kind == REQUEST_PAID};
+        rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
+    } else if (secrets.err.text[0])
+        a->err = secrets.err;
+    request_release(&request);
+    for (size_t i = 0; i < secrets.count; i++) {
+        explicit_bzero(secrets.texts[i].data, secrets.texts[i].length);
+        buf_release(&secrets.texts[i]);
+    }
+    return rc;
+}
+
+/* Nothing left: the page is as it was. */
+static void not_sent(struct attempt *a, const char *reason)
+{
+    struct due_page *due = due_of(a);
+    due->state = DUE_SEND;
+    due->not_before_us = clock_wall_us() + DISK_RETRY_MS * 1000;
+    add_failure(a, reason);
+    report(a, "retrying", false);
+}
+
+static void request_done(struct work *work)
+{
+    struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    engine_follow(a->engine, a->run->id, NULL);
+    if (a->rc && a->stage == STAGE_REQUEST) { /* the journal refused it: nothing was asked */
+        struct due_page *due = due_of(a);
+        log_warn("job %s page %u: %s", a->run->id, a->page.batch, a->err.text);
+        due->state = DUE_SEND;
+        due->attempts = a->number - 1;
+        due->not_before_us = clock_wall_us() + DISK_RETRY_MS * 1000;
+        attempt_end(a);
+        return;
+    }
+    if (a->rc || a->run->leaving || a->engine->stopping) {
+        not_sent(a, a->rc ? "disk" : "stopped");
+        return;
+    }
+    a->stage = STAGE_FETCH;
+    if (send_request(a)) {
+        not_sent(a, "request");
+        run_end(a->run, PLACE_HOLD, "request", a->err.text);
+    }
+}
+
+static void fetched(void *context, const struct fetch_answer *answer)
+{
+    struct attempt *a = context;
+    a->fetch = NULL;
+    a->sent = answer->sent;
+    a->complete = answer->complete;
+    a->status = answer->status;
+    a->bytes = answer->body_bytes;
+    a->answered_us = clock_wall_us();
+    a->retry_after_s = answer->retry_after_s > 0 ? (answer->retry_after_s > LIMIT_RETRY_AFTER_S ? LIMIT_RETRY_AFTER_S : answer->retry_after_s) : 0;
+    str_copy(a->reason, sizeof a->reason, answer->reason);
+    str_copy(a->error, sizeof a->error, answer->error);
+    str_copy(a->sha256, sizeof a->sha256, answer->sha256);
+    str_copy(a->request_id, sizeof a->request_id, answer->request_id);
+    if (!str_to_u64(answer->total_header, 0, UINT64_MAX - 1, &a->header_total))
+        a->header_total = UINT64_MAX;
+    a->stage = STAGE_CHECK;
+    if (a->kind == REQUEST_PREVIEW || a->page.batch == 0) {
+        struct answer body = {.sent = a->sent, .complete = a->complete, .status = a->status, .body = {answer->body ? answer->body : "", answer->body ? (size_t)answer->body_bytes : 0},
+                              .transport_error = a->error[0] ? a->error : NULL, .retry_after_s = a->retry_after_s, .header_total = a->header_total};
+        answer_judge(a->run->source, a->kind, &body, &a->verdict);
+        if (good(a)) {
+            bool has_cost = false;
+            answer_preview(a->run->source, &body, &a->verdict.facts.total, &a->verdict.cost, &has_cost);
+            a->verdict.has_cost = has_cost;
+        }
+        attempt_decide(a);
+        return;
+    }
+    worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
+}
+
+static void check_done(struct work *work)
+{
+    struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    if (a->rc && good(a)) { /* the disk refused a body that had come */
+        a->verdict.charge = a->kind == REQUEST_PAID ? CHARGE_IN_DOUBT : CHARGE_NONE;
+        a->verdict.action = a->run->source->retry_unknown || a->kind != REQUEST_PAID ? ACTION_RETRY : ACTION_FAIL;
+        str_copy(a->verdict.reason, sizeof a->verdict.reason, "disk");
+        str_format(a->verdict.error, sizeof a->verdict.error, "%.390s", a->err.text);
+    }
+    attempt_decide(a);
+}
+
+static void set_until(struct attempt *a, int64_t until_us)
+{
+    char until[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(until_us, 3, until);
+    cJSON_AddStringToObject(a->members, "until", until);
+}
+
+static void page_good(struct attempt *a)
+{
+    struct run *run = a->run;
+    a->cost = a->verdict.has_cost ? a->verdict.cost : dec_times(run->source->cost_per_record, a->verdict.facts.records);
+    if (a->kind == REQUEST_PAID && a->verdict.facts.records) { /* the source may charge more than its definition says */
+        struct dec each = dec_share(a->cost, 1, a->verdict.facts.records);
+        if (dec_compare(each, run->price) > 0)
+            run->price = each;
+        run->price_known = true;
+    }
+    payload_raw_path(run->id, run->row.campaign, a->page.batch, NULL, a->raw);
+    a->stage = STAGE_ANSWERED;
+    a->durable = true;
+    on_job_lane(a, &record_class);
+}
+
+static void preview_good(struct attempt *a)
+{
+    struct run *run = a->run;
+    char cost[DEC_TEXT_SIZE];
+    uint64_t total = a->verdict.facts.total;
+    run->total = total;
+    cJSON_Delete(a->members);
+    a->members = engine_members();
+    if (total != JOB_UNKNOWN) {
+        uint64_t planned = run->criteria->take < total ? run->criteria->take : total;
+        cJSON_AddNumberToObject(a->members, "total", (double)total);
+        cJSON_AddNumberToObject(a->members, "planned", (double)planned);
+        if (a->verdict.has_cost && total) {
+            struct dec each = dec_share(a->verdict.cost, 1, total);
+            if (dec_compare(each, run->price) > 0)
+                run->price = each;
+            run->price_known = true;
+        }
+        dec_format(dec_times(run->price, planned), cost);
+        if (run->price_known)
+            cJSON_AddStringToObject(a->members, "cost", cost);
+    }
+    if (run->source->currency[0])
+        cJSON_AddStringToObject(a->members, "currency", run->source->currency);
+    run->preview_retries = 0;
+    run_previewed(run);
+    report(a, "previewed", false);
+}
+
+/* A rate limit, or a pause that the source asked for, holds for all its jobs. */
+static int64_t wait_until(struct attempt *a, unsigned retries)
+{
+    int64_t until = clock_wall_us() + run_backoff_us(a->run, retries, a->retry_after_s);
+    if (a->verdict.action == ACTION_RATE_LIMITED || a->retry_after_s)
+        feed_pause(a->run->feed, until, a->verdict.action == ACTION_RATE_LIMITED ? "rate_limited" : "retry_after");
+    return until;
+}
+
+static void try_again(struct attempt *a, int64_t until_us, const char *reason, bool counts)
+{
+    if (a->page.batch == 0) {
+        a->run->preview_due_us = until_us;
+        a->run->preview_retries += counts;
+    } else {
+        struct due_page *due = due_of(a);
+        due->state = DUE_SEND;
+        due->not_before_us = until_us;
+        due->retries += counts;
+    }
+    add_failure(a, reason);
+    set_until(a, until_us);
+    report(a, "retrying", false);
+}
+
+static void page_failed(struct attempt *a, const char *reason)
+{
+    struct run *run = a->run;
+    char text[500];
+    add_failure(a, reason);
+    const char *error = a->verdict.error[0] ? a->verdict.error : a->error;
+    if (a->page.batch)
+        str_format(text, sizeof text, "page %u: %s%s%.400s", a->page.batch, reason, *error ? ": " : "", error);
+    else
+        str_format(text, sizeof text, "preview: %s%s%.400s", reason, *error ? ": " : "", error);
+    run_end(run, PLACE_FAILED, reason, text);
+    if (a->page.batch == 0) {
+        attempt_end(a); /* the job's own `failed` line tells it all */
+        return;
+    }
+    due_of(a)->state = DUE_SEND;
+    report(a, "failed", true);
+}
+
+static void page_in_doubt(struct attempt *a)
+{
+    char price[DEC_TEXT_SIZE];
+    due_of(a)->state = DUE_UNKNOWN;
+    add_failure(a, a->verdict.reason);
+    dec_format(a->price, price);
+    cJSON_AddStringToObject(a->members, "cost", price);
+    log_warn("job %s page %u: nobody knows whether it was charged (%s)", a->run->id, a->page.batch, a->verdict.reason);
+    report(a, "charge_unknown", true);
+}
+
+static void attempt_decide(struct attempt *a)
+{
+    struct run *run = a->run;
+    const struct verdict *v = &a->verdict;
+    unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
+    if (good(a)) {
+        if (a->page.batch)
+            page_good(a);
+        else
+            preview_good(a);
+        return;
+    }
+    if (v->charge == CHARGE_IN_DOUBT && v->action != ACTION_RETRY) {
+        page_in_doubt(a);
+        return;
+    }
+    if (v->pause_source) {
+        int64_t until = clock_wall_us() + UNAUTHORIZED_WAIT_US;
+        feed_pause(run->feed, until, "unauthorized");
+        try_again(a, until, "unauthorized", false);
+        return;
+    }
+    switch (v->action) {
+    case ACTION_RATE_LIMITED:
+        try_again(a, wait_until(a, retries + 1), "rate_limited", false);
+        return;
+    case ACTION_RETRY:
+        if (retries >= run->source->max_retries)
+            page_failed(a, v->reason);
+        else
+            try_again(a, wait_until(a, retries + 1), v->reason, true);
+        return;
+    case ACTION_HOLD:
+        run_end(run, PLACE_HOLD, v->reason, v->error[0] ? v->error : a->error);
+        try_again(a, clock_wall_us(), v->reason, false);
+        return;
+    case ACTION_IGNORE:
+        if (a->page.batch) {
+            struct page_facts none = {.total = JOB_UNKNOWN};
+            add_failure(a, "ignored");
+            run_page_in(run, &a->page, &none);
+            report(a, "failed", true);
+            return;
+        }
+        page_failed(a, v->reason);
+        return;
+    case ACTION_SUCCESS:
+    case ACTION_FAIL:
+        page_failed(a, v->reason);
+        return;
+    }
+}
+
+static void record_again(struct loop_timer *timer)
+{
+    struct attempt *a = HEAP_ENTRY(timer, struct attempt, timer);
+    on_job_lane(a, a->stage == STAGE_REPORT ? &report_class : &record_class);
+}
+
+/* The money is spent: what the disk refuses is tried until it succeeds. When the daemon stops, recovery goes on from here at the next start. */
+static bool stuck(struct attempt *a)
+{
+    if (!a->rc || a->engine->stopping)
+        return false;
+    log_warn("job %s page %u: %s; trying again", a->run->id, a->page.batch, a->err.text);
+    loop_timer_start(a->engine->loop, &a->timer, clock_mono_ms() + DISK_RETRY_MS, record_again);
+    return true;
+}
+
+static void record_done(struct work *work)
+{
+    struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    struct run *run = a->run;
+    if (a->rc == RC_CORRUPT || a->rc == RC_GONE) { /* another body lies under its raw name, or the body vanished: no bytes of ours to publish */
+        str_format(a->verdict.error, sizeof a->verdict.error, "%.390s", a->err.text);
+        str_copy(a->verdict.reason, sizeof a->verdict.reason, "damaged");
+        a->rc = RC_OK;
+        if (a->kind == REQUEST_PAID)
+            page_in_doubt(a);
+        else
+            page_failed(a, "damaged");
+        return;
+    }
+    if (stuck(a))
+        return;
+    engine_follow(a->engine, run->id, NULL);
+    if (!a->rc) {
+        for (size_t i = 0; i < a->key_count; i++) {
+            bool fresh = true;
+            if (keyset_add(run->keys, a->keys[i], &fresh, &a->err))
+                log_error("job %s: %s", run->id, a->err.text);
+            run->duplicates += !fresh;
+        }
+        run->keyless += a->keyless;
+        run->unkeyed += run->source->key_count ? 0 : a->verdict.facts.records;
+        run_page_in(run, &a->page, &a->verdict.facts);
+        if (run->row.automatic)
+            loaders_kick(a->engine);
+    }
+    attempt_end(a);
+}
+
+static void report_done(struct work *work)
+{
+    struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    if (stuck(a))
+        return;
+    engine_follow(a->engine, a->run->id, NULL);
+    attempt_end(a);
+}
+
+/* --- starting and cancelling ---------------------------------------------------------------------------------------- */
+
+static struct attempt *attempt_new(struct run *run, enum request_kind kind)
+{
+    struct attempt *a = engine_alloc(sizeof *a);
+    a->run = run;
+    a->engine = run->engine;
+    a->kind = kind;
+    a->body_fd = -1;
+    a->header_total = UINT64_MAX;
+    a->next = run->attempts;
+    run->attempts = a;
+    run->attempt_count++;
+    feed_sent(run->feed);
+    return a;
+}
+
+void attempt_page(struct run *run, struct due_page *due)
+{
+    struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PAID : REQUEST_FREE);
+    due->state = DUE_IN_FLIGHT;
+    a->page = due->page;
+    a->number = ++due->attempts;
+    a->durable = a->kind == REQUEST_PAID;
+    if (a->kind == REQUEST_PAID)
+        a->price = dec_times(run->price, due->page.limit ? due->page.limit : run->source->limit);
+    a->room_bytes = run->source->max_response_bytes;
+    run->feed->in_flight_bytes += a->room_bytes;
+    run->feed->in_flight_price = dec_add(run->feed->in_flight_price, a->price);
+    run->in_flight_price = dec_add(run->in_flight_price, a->price);
+    payload_tmp_name(run->id, a->page.batch, a->number, a->tmp);
+    on_job_lane(a, &request_class);
+}
+
+void attempt_preview(struct run *run)
+{
+    struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PREVIEW : REQUEST_FREE);
+    struct err err = {0};
+    a->page.limit = run->criteria->batch_size;
+    a->page.offset = run_first_offset(run);
+    a->stage = STAGE_FETCH;
+    a->number = run->preview_retries + 1;
+    if (send_request(a)) {
+        err = a->err;
+        run_end(run, PLACE_HOLD, "request", err.text);
+        attempt_end(a);
+    }
+}
+
+void attempt_cancel_free(struct run *run)
+{
+    for (struct attempt *a = run->attempts; a;) {
+        struct attempt *next = a->next;
+        if (a->fetch && a->kind != REQUEST_PAID) {
+            fetch_cancel(a->fetch);
+            a->fetch = NULL;
+            if (a->page.batch)
+                not_sent(a, "stopped");
+            else
+                attempt_end(a);
+        }
+        a = next;
+    }
+}

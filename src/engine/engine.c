@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/engine_internal.h"
+#include "os/dirscan.h"
+#include "os/fsio.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define TAG_READY 100
+#define TAG_JOURNAL 101
+
+void *engine_alloc(size_t size)
+{
+    void *p = calloc(1, size);
+    if (!p) {
+        log_error("out of memory; what is on disk is whole, start again");
+        abort();
+    }
+    return p;
+}
+
+cJSON *engine_members(void)
+{
+    cJSON *members = cJSON_CreateObject();
+    if (!members) {
+        log_error("out of memory; what is on disk is whole, start again");
+        abort();
+    }
+    return members;
+}
+
+static uint32_t hash_of(const char *text)
+{
+    uint32_t h = 2166136261u;
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * 16777619u;
+    return h;
+}
+
+/* WORKER_ANY is kept out of the result. */
+uint32_t engine_lane(const char *job_id)
+{
+    return hash_of(job_id) >> 1;
+}
+
+size_t engine_bucket(const char *job_id)
+{
+    return hash_of(job_id) % RUN_BUCKETS;
+}
+
+struct run *engine_run(struct engine *engine, const char *job_id)
+{
+    for (struct run *r = engine->runs[engine_bucket(job_id)]; r; r = r->next_by_id)
+        if (strcmp(r->id, job_id) == 0)
+            return r;
+    return NULL;
+}
+
+enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row *row)
+{
+    struct err err = {0};
+    struct job_row mine;
+    struct run *run = engine_run(engine, job_id);
+    enum rc rc = index_follow(engine->index, engine->spool, job_id, &mine, &err);
+    if (rc && rc != RC_GONE)
+        log_warn("index: job %s: %s", job_id, err.text);
+    if (!rc && run)
+        run->row = mine;
+    if (!rc && row)
+        *row = mine;
+    return rc;
+}
+
+/* A journal was closed after writing: by a loader, the command line, the web program, or by us. */
+static void journal_written(struct engine *engine, const char *name)
+{
+    char id[JOBID_SIZE];
+    size_t length = strlen(name);
+    if (!str_ends(name, ".ndjson") || length - 7 >= sizeof id)
+        return;
+    memcpy(id, name, length - 7);
+    id[length - 7] = '\0';
+    if (!jobid_valid(id))
+        return;
+    struct run *run = engine_run(engine, id);
+    struct job_row row;
+    if (engine_follow(engine, id, &row) == RC_OK && run && run->phase == RUN_LOADING)
+        run_loaded(run);
+}
+
+static void job_event(struct engine *engine, enum place place, uint32_t mask, const char *name)
+{
+    char id[JOBID_SIZE];
+    bool came = mask & (IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE);
+    if (name[0] == '.' || !str_ends(name, ".json"))
+        return;
+    if (!jobid_from_file(name, id)) {
+        if (place == PLACE_PENDING && (mask & (IN_MOVED_TO | IN_CLOSE_WRITE)))
+            intake_file(engine, name, true);
+        else if (place != PLACE_PENDING && came)
+            scan_soon(engine);
+        return;
+    }
+    struct job_row row;
+    struct err err = {0};
+    enum rc rc = index_job(engine->index, id, &row, &err);
+    if (rc == RC_GONE && place == PLACE_PENDING) {
+        if (mask & (IN_MOVED_TO | IN_CLOSE_WRITE))
+            intake_file(engine, name, true);
+        return;
+    }
+    bool here = rc == RC_OK && row.place == place;
+    if (here && place == PLACE_PENDING && (mask & (IN_MOVED_TO | IN_CLOSE_WRITE)))
+        intake_edited(engine, id);
+    else if ((came && !here) || (!came && here) || (place == PLACE_DEFERRED && (mask & IN_ATTRIB)))
+        scan_look(engine, id, false, 0);
+}
+
+static void watched(void *context, int tag, uint32_t mask, const char *name)
+{
+    struct engine *engine = context;
+    if (engine->stopping)
+        return;
+    if (mask & IN_Q_OVERFLOW) {
+        log_info("inotify: events were lost, looking at every directory");
+        scan_all(engine);
+        loaders_kick(engine);
+    } else if (tag == TAG_READY)
+        loaders_kick(engine);
+    else if (tag == TAG_JOURNAL)
+        journal_written(engine, name);
+    else if (tag > PLACE_NONE && tag < PLACE_COUNT)
+        job_event(engine, (enum place)tag, mask, name);
+}
+
+static void watch_dir(struct engine *engine, const char *below, uint32_t mask, int tag)
+{
+    char path[4200];
+    struct err err = {0};
+    snprintf(path, sizeof path, "%s/%s", engine->spool->root, below);
+    if (watch_add(engine->watch, path, mask, tag, &err))
+        log_warn("%s; the rescan every %u s carries on alone", err.text, engine->options.rescan_interval_s);
+}
+
+static enum rc watch_all(struct engine *engine, struct err *err)
+{
+    enum rc rc = watch_new(engine->loop, watched, engine, &engine->watch, err);
+    if (rc)
+        return rc;
+    for (enum place p = PLACE_PENDING; p < PLACE_COUNT; p++) {
+        char below[64];
+        snprintf(below, sizeof below, "jobs/%s", place_name(p));
+        uint32_t mask = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR;
+        watch_dir(engine, below, p == PLACE_DEFERRED ? mask | IN_ATTRIB : mask, (int)p);
+    }
+    watch_dir(engine, "payloads/ready", IN_MOVED_TO | IN_CREATE | IN_ONLYDIR, TAG_READY);
+    watch_dir(engine, "journal", IN_CLOSE_WRITE | IN_ONLYDIR, TAG_JOURNAL);
+    return RC_OK;
+}
+
+/* Fold in what every journal has beyond what the index knows. Nothing is bought before this is done. */
+static enum rc level_index(struct engine *engine, struct err *err)
+{
+    struct dirscan *scan;
+    enum rc rc = dirscan_open(engine->spool->journal_fd, ".", &scan, err);
+    if (rc)
+        return rc;
+    rc = index_begin(engine->index, err);
+    const char *name;
+    unsigned char type;
+    uint64_t followed = 0;
+    while (!rc && (rc = dirscan_next(scan, &name, &type, err)) == RC_OK) {
+        char id[JOBID_SIZE];
+        size_t length = strlen(name);
+        if (type != DT_REG || !str_ends(name, ".ndjson") || length - 7 >= sizeof id)
+            continue;
+        memcpy(id, name, length - 7);
+        id[length - 7] = '\0';
+        struct stat st;
+        struct job_row row;
+        if (!jobid_valid(id) || fstatat(engine->spool->journal_fd, name, &st, AT_SYMLINK_NOFOLLOW))
+            continue;
+        if (index_job(engine->index, id, &row, NULL) == RC_OK && row.journal_offset == (uint64_t)st.st_size)
+            continue;
+        struct err damaged = {0};
+        enum rc one = index_follow(engine->index, engine->spool, id, NULL, &damaged);
+        if (one == RC_CORRUPT)
+            log_error("journal of %s: %s", id, damaged.text);
+        else if (one && one != RC_GONE)
+            rc = err_set(err, one, "index: %s", damaged.text);
+        if (++followed % 1000 == 0 && !rc) {
+            rc = index_commit(engine->index, err);
+            if (!rc)
+                rc = index_begin(engine->index, err);
+        }
+    }
+    dirscan_close(scan);
+    if (rc == RC_GONE)
+        rc = index_commit(engine->index, err);
+    return rc;
+}
+
+static enum rc open_index(struct engine *engine, struct err *err)
+{
+    enum rc rc = index_open(engine->spool, true, &engine->index, err);
+    if (rc != RC_CORRUPT && rc != RC_GONE)
+        return rc ? rc : level_index(engine, err);
+    log_info("index: %s; building it again from the journals", err->text);
+    return index_rebuild(engine->spool, &engine->index, NULL, NULL, err);
+}
+
+enum rc engine_start(struct loop *loop, const struct spool *spool, const struct engine_options *options, struct engine **out, struct err *err)
+{
+    struct engine *engine = engine_alloc(sizeof *engine);
+    engine->loop = loop;
+    engine->spool = spool;
+    engine->options = *options;
+    intake_start(engine);
+    enum rc rc = sources_new(options->sources_dir, &engine->sources, err);
+    if (!rc)
+        rc = open_index(engine, err);
+    if (!rc)
+        rc = worker_new(loop, options->sync_threads, &engine->worker, err);
+    if (!rc)
+        rc = fetcher_new(loop, *options->ca_file ? options->ca_file : NULL, &engine->fetcher, err);
+    if (!rc)
+        rc = watch_all(engine, err);
+    if (!rc)
+        rc = scan_start(engine, err);
+    if (rc) {
+        engine_free(engine);
+        return rc;
+    }
+    loaders_start(engine);
+    sched_deferred(engine);
+    *out = engine;
+    return RC_OK;
+}
+
+static void each_run(struct engine *engine, void (*fn)(struct run *run))
+{
+    for (size_t i = 0; i < RUN_BUCKETS; i++) {
+        for (struct run *r = engine->runs[i]; r;) {
+            struct run *next = r->next_by_id;
+            fn(r);
+            r = next;
+        }
+    }
+}
+
+void engine_settle_stop(struct engine *engine)
+{
+    if (!engine->stopping || engine->stopped || engine->run_count || engine->shifts || engine->accepting_count)
+        return;
+    engine->stopped = true;
+    loop_stop(engine->loop);
+}
+
+void engine_stop(struct engine *engine)
+{
+    if (engine->stopping)
+        return;
+    engine->stopping = true;
+    log_info("stopping: paid answers in flight are awaited, nothing new is begun");
+    each_run(engine, run_leave);
+    engine_settle_stop(engine);
+}
+
+void engine_abort(struct engine *engine)
+{
+    engine->stopping = true;
+    engine->stopped = true;
+    loop_stop(engine->loop);
+}
+
+void engine_reload(struct engine *engine)
+{
+    log_info("reading sources again");
+    feed_reload(engine);
+    sched_deferred(engine);
+    sched_kick(engine);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    engine->stopping = engine->stopped = true;
+    loaders_free(engine);
+    if (engine->watch)
+        watch_free(engine->watch);
+    if (engine->worker)
+        worker_free(engine->worker);
+    scan_free(engine);
+    intake_free(engine);
+    if (engine->index)
+        index_close(engine->index);
+    /* Runs that an abort left behind, their fetches and the fetcher go with the process. */
+    if (!engine->run_count) {
+        feed_free(engine);
+        if (engine->fetcher)
+            fetcher_free(engine->fetcher);
+        sources_free(engine->sources);
+    }
+    free(engine);
+}

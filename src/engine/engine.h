@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "os/loop.h"
+#include "spool/layout.h"
+
+/* The daemon's work (DESIGN 3-7): acceptance, dispatch, capture, recovery, starting loaders. Everything runs on the loop's thread but for what worker lanes carry. */
+
+struct engine;
+
+struct engine_options { /* strings are borrowed for the engine's life */
+    const char *sources_dir;
+    const char *credentials_dir; /* "" none */
+    const char *ca_file;         /* "" none */
+    const char *program;         /* absolute path of this program, to start loaders with */
+    unsigned rescan_interval_s, max_concurrent_jobs, max_active, sync_threads, loaders;
+};
+
+/* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop. spool is borrowed. */
+enum rc engine_start(struct loop *loop, const struct spool *spool, const struct engine_options *options, struct engine **engine, struct err *err);
+
+/* SIGTERM: nothing new is begun, free requests are given up, paid answers in flight are awaited and kept; then loop_stop. */
+void engine_stop(struct engine *engine);
+/* A second SIGTERM: loop_stop at once; paid requests in flight become CHARGE_UNKNOWN at the next start. */
+void engine_abort(struct engine *engine);
+/* SIGHUP: read sources again; sources paused for their credentials go on. */
+void engine_reload(struct engine *engine);
+/* After loop_run has returned. */
+void engine_free(struct engine *engine);
+
+#endif

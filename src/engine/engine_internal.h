@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef ENGINE_ENGINE_INTERNAL_H
+#define ENGINE_ENGINE_INTERNAL_H
+
+/* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one source's limits), run.c (one job), attempt.c (one page),
+ * replay.c (what a journal leaves to do), shift.c (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/heap.h"
+#include "engine/engine.h"
+#include "engine/keyset.h"
+#include "engine/sources.h"
+#include "net/fetch.h"
+#include "net/governor.h"
+#include "os/watch.h"
+#include "os/worker.h"
+#include "source/answer.h"
+#include "source/criteria.h"
+#include "spool/drop.h"
+#include "spool/move.h"
+#include "spool/payload.h"
+#include "spool/recover.h"
+#include "store/index.h"
+
+#define SHORT_WAIT_US 60000000 /* what waits longer lies in deferred/ (DESIGN 3) */
+#define UNAUTHORIZED_WAIT_US (15 * 60 * 1000000LL)
+#define DISK_RETRY_MS 1000
+
+struct run;
+struct attempt;
+struct intake;
+
+/* One source: its limits, shared by all its jobs, and the jobs that are running. */
+struct feed {
+    struct feed *next;
+    struct engine *engine;
+    const struct source *source;
+    struct governor *governor;
+    struct run *runs;
+    struct dec in_flight_price;   /* their highest price */
+    uint64_t in_flight_bytes;     /* disk room that answers in flight may need */
+    struct loop_timer timer;
+};
+
+/* A page that was asked for, or must be, and is not captured. */
+enum due_state { DUE_SEND, DUE_IN_FLIGHT, DUE_UNKNOWN };
+struct due_page {
+    struct due_page *next; /* by batch */
+    struct page page;
+    enum due_state state;
+    unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
+    int64_t not_before_us;
+};
+
+enum run_phase { RUN_CLAIMING, RUN_REPLAY, RUN_PREVIEW, RUN_PAGES, RUN_LOADING, RUN_ENDING };
+
+struct run { /* one claimed job; a lane with the job's number may use id, row.campaign, engine->spool and journal while work of it is out */
+    struct run *next_by_id, *next_of_feed;
+    struct engine *engine;
+    struct feed *feed;
+    char id[JOBID_SIZE];
+    struct job_row row;
+    struct journal *journal;
+    struct criteria *criteria;
+    const struct source *source;
+    struct paginator *paginator;
+    struct keyset *keys;
+    enum run_phase phase;
+    struct due_page *due;
+    struct attempt *attempts; /* in flight, at any stage */
+    unsigned attempt_count;
+    bool busy;                /* a lane or a move has it: nothing else is begun */
+    struct replay *replay;    /* what the journal said; kept for the plan */
+    bool leaving;             /* moved away or the daemon stops: finish what is paid for, begin nothing */
+    bool accept_duplicates, accept_coverage;
+    enum place end;           /* where it goes when nothing is in flight any more; PLACE_NONE: nowhere yet */
+    char end_reason[48];
+    char end_error[600];
+    int64_t end_until_us;
+    uint64_t total;           /* named last; JOB_UNKNOWN */
+    uint64_t records, duplicates, keyless, unkeyed;
+    struct dec price;         /* highest price of one record */
+    bool price_known;
+    struct dec in_flight_price;
+    unsigned preview_retries;
+    int64_t preview_due_us;
+    struct loop_timer timer;
+};
+
+/* A move that the daemon makes, on the job's lane. then() is called on the loop with the result; the shift is freed after it. Failures of the disk are tried again until they succeed. */
+struct shift;
+typedef void shift_then(struct engine *engine, struct shift *shift);
+struct shift {
+    struct work work;
+    struct engine *engine;
+    struct run *run; /* or NULL */
+    char id[JOBID_SIZE];
+    struct move move;
+    cJSON *members;
+    char *why;
+    enum rc rc;
+    struct err err;
+    struct loop_timer timer;
+    shift_then *then;
+};
+
+struct again { /* a job to be looked at once more */
+    struct heap_node node;
+    char id[JOBID_SIZE];
+    int64_t at_mono_ms;
+    bool second;
+};
+
+#define RUN_BUCKETS 1024u
+
+struct engine {
+    struct loop *loop;
+    const struct spool *spool;
+    struct engine_options options;
+    struct worker *worker;
+    struct watch *watch;
+    struct fetcher *fetcher;
+    struct index *index;
+    struct sources *sources;
+    struct feed *feeds;
+    struct run *runs[RUN_BUCKETS];
+    unsigned run_count;
+    bool stopping, stopped;
+    /* intake.c */
+    struct heap intakes;
+    size_t intake_bytes;
+    struct intake *accepting;
+    unsigned accepting_count;
+    /* sched.c */
+    struct loop_timer sched_timer, deferred_timer;
+    unsigned claiming_count;
+    bool deferred_moving;
+    /* scan.c */
+    struct scan *scan;
+    struct loop_timer scan_timer;
+    struct heap agains;
+    struct loop_timer again_timer;
+    /* loaders.c */
+    struct loaders *loaders;
+    unsigned shifts; /* moves under way */
+};
+
+/* engine.c */
+uint32_t engine_lane(const char *job_id);
+size_t engine_bucket(const char *job_id);
+/* Fold the job's journal into the index; row may be NULL. What fails is logged and made good by the next rescan. */
+enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row *row);
+struct run *engine_run(struct engine *engine, const char *job_id);
+void engine_settle_stop(struct engine *engine); /* when stopping: end the loop once nothing is in flight */
+cJSON *engine_members(void); /* an empty object; never NULL (out of memory ends the program) */
+void *engine_alloc(size_t size); /* zeroed; never NULL (out of memory ends the program) */
+
+/* scan.c */
+enum rc scan_start(struct engine *engine, struct err *err);
+void scan_free(struct engine *engine);
+void scan_all(struct engine *engine);  /* after an overflow, and at start */
+void scan_soon(struct engine *engine); /* a second from now */
+void scan_look(struct engine *engine, const char *job_id, bool second, int64_t delay_ms);
+
+/* intake.c */
+void intake_start(struct engine *engine);
+void intake_file(struct engine *engine, const char *name, bool closed);
+/* The file of a job that waits in pending/ may have been edited. */
+void intake_edited(struct engine *engine, const char *job_id);
+bool intake_full(const struct engine *engine);
+void intake_free(struct engine *engine);
+/* Text of a .why: what, where, since when, how to go on. Caller frees. */
+char *intake_why(const char *job_id, const char *reason, const char *error, const char *how);
+
+/* sched.c */
+void sched_kick(struct engine *engine); /* dispatch at the end of this turn */
+void sched_deferred(struct engine *engine); /* the earliest `until` may have changed */
+
+/* feed.c */
+struct feed *feed_get(struct engine *engine, const struct source *source);
+bool feed_open(struct feed *feed); /* a request could leave now */
+void feed_pump(struct feed *feed);
+void feed_sent(struct feed *feed);
+void feed_pause(struct feed *feed, int64_t until_us, const char *reason);
+void feed_add(struct feed *feed, struct run *run);
+void feed_remove(struct feed *feed, struct run *run);
+void feed_free(struct engine *engine);
+void feed_reload(struct engine *engine);
+
+/* run.c */
+void run_claiming(struct engine *engine, const char *job_id);  /* its file is on the way to processing/ */
+void run_unclaimed(struct engine *engine, const char *job_id); /* it did not get there */
+void run_claimed(struct engine *engine, const char *job_id);   /* its file is in processing/ and journalled */
+void run_leave(struct run *run);
+/* Send one more request when one may go; true when it did. The feed's governor is open. */
+bool run_offer(struct run *run);
+/* Something changed: send, wait, or end. */
+void run_step(struct run *run);
+void run_loaded(struct run *run);
+void run_end(struct run *run, enum place place, const char *reason, const char *error);
+struct due_page *run_due(struct run *run, const struct page *page, unsigned attempts);
+void run_due_remove(struct run *run, struct due_page *due);
+void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts);
+int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s);
+void run_previewed(struct run *run); /* total and price are known */
+uint64_t run_first_offset(const struct run *run);
+
+/* attempt.c */
+struct secrets { /* that one request uses; wiped after it is made */
+    const char *dir;
+    struct buf texts[8];
+    size_t count;
+    struct err err;
+};
+void attempt_page(struct run *run, struct due_page *due);
+void attempt_preview(struct run *run);
+void attempt_cancel_free(struct run *run);
+
+/* replay.c */
+/* What the journal says of one page. */
+struct replay_page {
+    uint32_t batch;
+    unsigned attempts;
+    uint64_t offset, limit, records, total;
+    char *token, *next;    /* NULL: none */
+    struct answered *answered; /* answered, not captured: to be adopted */
+    struct dec price;      /* highest, of its last paid request */
+    bool paid, open;       /* open: requested, nothing heard of it since */
+    bool unknown, captured, closed, loaded;
+};
+struct answered {
+    char sha256[DIGEST_HEX_SIZE], body[PAYLOAD_PATH_SIZE];
+    int status;
+    unsigned attempt;
+    uint64_t bytes, header_total;
+    int64_t at_us;
+};
+struct replay { /* a lane may use all of it, and run->source and run->criteria, while it is out */
+    struct work work;
+    struct run *run;
+    void (*done)(struct replay *replay);
+    enum rc rc;
+    struct err err;
+    struct job_row row;
+    struct replay_page *pages; /* by batch */
+    size_t page_count, page_capacity;
+    bool accept_duplicates, accept_coverage, edited;
+    uint64_t total; /* named last; JOB_UNKNOWN */
+    uint64_t keyless, duplicates, unkeyed;
+    struct keyset *keys;
+    char *text; /* of the job, as accepted */
+    size_t text_length;
+};
+/* First half: read the journal and the job's file. Second half, with the source known: adopt what was answered, journal what is lost as CHARGE_UNKNOWN, collect the keys of what is captured. */
+struct replay *replay_read(struct run *run, void (*done)(struct replay *replay));
+void replay_mend(struct replay *replay, void (*done)(struct replay *replay));
+void replay_free(struct replay *replay);
+/* The members of a `captured` line; the caller frees. */
+struct captured {
+    struct page page;
+    unsigned attempt;
+    bool paid;
+    const char *raw, *sha256, *next_token;
+    uint64_t bytes, records, total;
+    struct dec cost;
+    int64_t answered_us;
+};
+cJSON *replay_captured_members(const struct captured *captured);
+
+/* keys.c: the keys of a page's records, 16 bytes each; keyless counts records without one. RC_TEMP: out of memory. */
+enum rc page_keys(const struct source *source, struct slice records, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless);
+
+/* shift.c */
+/* members, and why, are taken. run may be NULL. */
+void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why, int64_t until_us, shift_then *then);
+
+/* loaders.c */
+void loaders_start(struct engine *engine);
+void loaders_kick(struct engine *engine); /* payloads/ready/ may have something */
+void loaders_free(struct engine *engine);
+
+#endif

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_internal.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "os/fsio.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Acceptance: a file is read and checked on the loop (cheap), then taken in durably on a lane in groups. What waits between the two is bounded and ordered by priority, so an urgent job is not behind a flood. */
+
+#define INTAKE_MOST 1024u
+#define INTAKE_MOST_BYTES (16u * 1024u * 1024u)
+#define ACCEPTING_MOST 64u
+#define NAME_BUCKETS 2048u
+#define STRANGE_SLOTS 256u
+#define ACCEPT_LANE 0u
+
+struct intake {
+    struct heap_node node;
+    struct work work;
+    struct intake *next_accepting, *next_of_name;
+    struct engine *engine;
+    char name[NAME_MAX + 1];
+    enum priority priority;
+    uint64_t order;
+    struct stat st;
+    struct buf text;
+    struct criteria *criteria; /* NULL: not acceptable */
+    char source[65], hash[DIGEST_HEX_SIZE];
+    char reason[48], duplicate_of[JOBID_SIZE];
+    bool again; /* an edited text of an accepted job */
+    cJSON *members;
+    char *why;
+    struct drop drop;
+};
+
+static struct intake *names[NAME_BUCKETS]; /* every intake by its file's name; the loop's thread only */
+static uint32_t strange[STRANGE_SLOTS];
+static uint64_t order;
+
+static bool intake_before(const struct heap_node *x, const struct heap_node *y)
+{
+    const struct intake *a = HEAP_ENTRY(x, const struct intake, node), *b = HEAP_ENTRY(y, const struct intake, node);
+    return a->priority != b->priority ? a->priority > b->priority : a->order < b->order;
+}
+
+static struct intake **name_slot(const char *name)
+{
+    struct intake **at = &names[engine_lane(name) % NAME_BUCKETS];
+    while (*at && strcmp((*at)->name, name) != 0)
+        at = &(*at)->next_of_name;
+    return at;
+}
+
+static void intake_release(struct intake *in)
+{
+    struct intake **slot = name_slot(in->name);
+    if (*slot == in)
+        *slot = in->next_of_name;
+    in->engine->intake_bytes -= in->text.length;
+    buf_release(&in->text);
+    criteria_free(in->criteria);
+    cJSON_Delete(in->members);
+    free(in->why);
+    free(in);
+}
+
+bool intake_full(const struct engine *engine)
+{
+    return engine->intakes.count >= INTAKE_MOST / 2 || engine->intake_bytes >= INTAKE_MOST_BYTES / 2;
+}
+
+char *intake_why(const char *job_id, const char *reason, const char *error, const char *how)
+{
+    char since[CLOCK_RFC3339_SIZE];
+    struct buf text = BUF_INIT(8192);
+    clock_format_rfc3339(clock_wall_us(), 0, since);
+    buf_printf(&text, "job:    %s\nwhat:   %s%s%s\nsince:  %s\ngo on:  %s\n", job_id, reason, error && *error ? ": " : "", error ? error : "", since, how);
+    return buf_take(&text);
+}
+
+static void created_by(const struct intake *in, const struct criteria *criteria, char *out, size_t size)
+{
+    struct passwd entry, *found = NULL;
+    char room[1024];
+    if (criteria->created_by[0] && in->st.st_uid == geteuid())
+        str_copy(out, size, criteria->created_by);
+    else if (getpwuid_r(in->st.st_uid, &entry, room, sizeof room, &found) == 0 && found)
+        str_copy(out, size, found->pw_name);
+    else
+        str_format(out, size, "uid %u", (unsigned)in->st.st_uid);
+}
+
+static const char *shown_name(const struct intake *in, char *room, size_t size)
+{
+    if (in->criteria && in->criteria->name[0])
+        return in->criteria->name;
+    str_format(room, size, "%.*s", (int)(strlen(in->name) - 5), in->name);
+    return room;
+}
+
+static void accepted_members(struct intake *in, const struct source *source)
+{
+    const struct criteria *c = in->criteria;
+    cJSON *m = in->members = engine_members();
+    char room[NAME_MAX + 1], sum[DIGEST_HEX_SIZE], slug[JOBID_SLUG_SIZE];
+    digest_of_hex(buf_text(&in->text), in->text.length, sum);
+    cJSON_AddStringToObject(m, "text", buf_text(&in->text));
+    cJSON_AddStringToObject(m, "sha256", sum);
+    cJSON_AddStringToObject(m, "name", shown_name(in, room, sizeof room));
+    cJSON_AddStringToObject(m, "source", c->source);
+    jobid_slug(in->name, slug);
+    const char *id_slug = slug;
+    char time[17], hex[13];
+    if (!in->drop.fresh_id)
+        jobid_parts(in->drop.job_id, time, hex, &id_slug);
+    cJSON_AddStringToObject(m, "campaign_id", c->campaign_id[0] ? c->campaign_id : id_slug);
+    cJSON_AddStringToObject(m, "priority", priority_name(c->priority));
+    cJSON_AddStringToObject(m, "process", c->automatic ? "auto" : "manual");
+    cJSON_AddStringToObject(m, "mode", c->mode);
+    cJSON_AddBoolToObject(m, "metered", source->metered);
+    created_by(in, c, room, sizeof room);
+    cJSON_AddStringToObject(m, "created_by", room);
+    cJSON_AddStringToObject(m, "criteria_hash", c->hash);
+    if (c->not_before_us) {
+        clock_format_rfc3339(c->not_before_us, 0, room);
+        cJSON_AddStringToObject(m, "not_before", room);
+    }
+    if (c->take != JOB_UNKNOWN)
+        cJSON_AddNumberToObject(m, "take", (double)c->take);
+    if (source->currency[0])
+        cJSON_AddStringToObject(m, "currency", source->currency);
+}
+
+static void refuse(struct intake *in, const char *reason, const char *error)
+{
+    char room[NAME_MAX + 1];
+    cJSON_Delete(in->members);
+    in->members = engine_members();
+    cJSON_AddStringToObject(in->members, "reason", reason);
+    cJSON_AddStringToObject(in->members, "error", error);
+    cJSON_AddStringToObject(in->members, "name", shown_name(in, room, sizeof room));
+    if (in->source[0])
+        cJSON_AddStringToObject(in->members, "source", in->source);
+    free(in->why);
+    in->why = intake_why(in->drop.job_id, reason, error, strcmp(reason, "duplicate") == 0 ? "set \"on_duplicate\": \"run\" in the file, then move it to jobs/pending/" : "mend the file, then move it to jobs/pending/");
+    str_copy(in->reason, sizeof in->reason, reason);
+    in->drop.to = PLACE_FAILED;
+    in->drop.event = "rejected";
+    log_info("%s: not accepted (%s): %s", in->name, reason, error);
+}
+
+static void check(struct intake *in, enum rc read_rc, const struct err *read_err)
+{
+    struct err err = {0};
+    char mode[16];
+    const struct source *source = NULL;
+    if (read_rc == RC_CORRUPT) {
+        refuse(in, in->st.st_size > (off_t)LIMIT_JOB_FILE_BYTES ? "invalid" : "unreadable", read_err->text);
+        return;
+    }
+    enum rc rc = criteria_source(in->name, buf_text(&in->text), in->text.length, in->source, mode, &err);
+    if (!rc) {
+        rc = sources_get(in->engine->sources, in->source, &source, &err);
+        if (rc == RC_GONE || rc == RC_PERM) {
+            refuse(in, "source", err.text);
+            return;
+        }
+    }
+    if (!rc)
+        rc = criteria_parse(in->name, buf_text(&in->text), in->text.length, source, &in->criteria, &err);
+    if (rc) {
+        refuse(in, "invalid", err.text);
+        return;
+    }
+    in->priority = in->criteria->priority;
+    str_copy(in->hash, sizeof in->hash, in->criteria->hash);
+    in->drop.to = PLACE_PENDING;
+    in->drop.event = "accepted";
+    accepted_members(in, source);
+}
+
+/* A live or completed job with the same criteria, or one that is being accepted now. */
+static bool duplicate(struct intake *in, char other[JOBID_SIZE])
+{
+    if (strcmp(in->criteria->mode, "run") != 0 || in->criteria->on_duplicate == ON_DUPLICATE_RUN)
+        return false;
+    for (struct intake *a = in->engine->accepting; a; a = a->next_accepting) {
+        if (a != in && a->criteria && a->drop.to == PLACE_PENDING && strcmp(a->hash, in->hash) == 0 && strcmp(a->source, in->source) == 0) {
+            str_copy(other, JOBID_SIZE, a->drop.job_id);
+            return true;
+        }
+    }
+    int64_t since = clock_wall_us() - in->criteria->duplicate_window_ms * 1000;
+    return index_same_criteria(in->engine->index, in->source, in->hash, since, in->drop.job_id, other, NULL) == RC_OK;
+}
+
+static void accept_run(struct work **items, size_t count)
+{
+    struct drop drops[ACCEPTING_MOST];
+    struct engine *engine = HEAP_ENTRY(items[0], struct intake, work)->engine;
+    for (size_t i = 0; i < count; i++)
+        drops[i] = HEAP_ENTRY(items[i], struct intake, work)->drop;
+    drop_accept(engine->spool, drops, count);
+    for (size_t i = 0; i < count; i++)
+        HEAP_ENTRY(items[i], struct intake, work)->drop = drops[i];
+}
+
+static void intake_pump(struct engine *engine);
+
+static void moved(struct engine *engine, struct shift *shift)
+{
+    (void)shift;
+    sched_deferred(engine);
+    sched_kick(engine);
+}
+
+static void accepted(struct intake *in)
+{
+    struct engine *engine = in->engine;
+    const struct criteria *c = in->criteria;
+    log_info("job %s: %s (%s, %s)", in->drop.job_id, in->again ? "accepted afresh, its file was edited" : "accepted", c->source, priority_name(c->priority));
+    if (in->duplicate_of[0] && c->on_duplicate == ON_DUPLICATE_REUSE) {
+        cJSON *m = engine_members();
+        cJSON_AddStringToObject(m, "reason", "reuse");
+        cJSON_AddStringToObject(m, "reuses", in->duplicate_of);
+        shift_start(engine, NULL, in->drop.job_id, PLACE_PENDING, PLACE_PROCESSED, "completed", m, NULL, 0, moved);
+    } else if (c->not_before_us > clock_wall_us()) {
+        char until[CLOCK_RFC3339_SIZE];
+        cJSON *m = engine_members();
+        clock_format_rfc3339(c->not_before_us, 0, until);
+        cJSON_AddStringToObject(m, "until", until);
+        cJSON_AddStringToObject(m, "reason", "not_before");
+        char *why = intake_why(in->drop.job_id, "not_before", until, "it starts by itself; `touch -d TIME` on its file changes the time, `mv` to jobs/pending/ starts it now");
+        shift_start(engine, NULL, in->drop.job_id, PLACE_PENDING, PLACE_DEFERRED, "deferred", m, why, c->not_before_us, moved);
+    } else
+        sched_kick(engine);
+}
+
+static void accept_done(struct work *work)
+{
+    struct intake *in = HEAP_ENTRY(work, struct intake, work);
+    struct engine *engine = in->engine;
+    for (struct intake **at = &engine->accepting; *at; at = &(*at)->next_accepting) {
+        if (*at == in) {
+            *at = in->next_accepting;
+            break;
+        }
+    }
+    engine->accepting_count--;
+    if (in->drop.rc == RC_OK) {
+        engine_follow(engine, in->drop.job_id, NULL);
+        if (in->drop.to == PLACE_PENDING && !engine->stopping)
+            accepted(in);
+    } else {
+        if (in->drop.rc != RC_GONE)
+            log_warn("%s: %s; it stays in jobs/pending/ and is tried again", in->name, in->drop.err.text);
+        scan_soon(engine);
+    }
+    intake_release(in);
+    intake_pump(engine);
+    engine_settle_stop(engine);
+}
+
+static const struct work_class accept_class = {.name = "accept", .run = accept_run, .done = accept_done, .max = ACCEPTING_MOST};
+
+static void intake_pump(struct engine *engine)
+{
+    while (!engine->stopping && engine->accepting_count < ACCEPTING_MOST && heap_top(&engine->intakes)) {
+        struct intake *in = HEAP_ENTRY(heap_pop(&engine->intakes), struct intake, node);
+        if (in->criteria && !in->again && duplicate(in, in->duplicate_of) && in->criteria->on_duplicate == ON_DUPLICATE_REJECT) {
+            char error[300];
+            str_format(error, sizeof error, "job %s has the same source and criteria; on_duplicate is \"reject\" within its duplicate_window", in->duplicate_of);
+            refuse(in, "duplicate", error);
+        }
+        in->drop.name = in->name;
+        in->drop.st = &in->st;
+        in->drop.members = in->members;
+        in->drop.why = in->why;
+        in->next_accepting = engine->accepting;
+        engine->accepting = in;
+        engine->accepting_count++;
+        worker_submit(engine->worker, &in->work, &accept_class, ACCEPT_LANE);
+    }
+}
+
+static void intake_queue(struct intake *in)
+{
+    struct engine *engine = in->engine;
+    struct intake **slot = name_slot(in->name);
+    in->order = ++order;
+    if (engine->intakes.count >= INTAKE_MOST || !heap_push(&engine->intakes, &in->node)) {
+        /* Left where it is; the rescan brings it when there is room. */
+        intake_release(in);
+        scan_soon(engine);
+        return;
+    }
+    in->next_of_name = *slot;
+    *slot = in;
+    intake_pump(engine);
+}
+
+static void report_strange(const char *name, const char *text)
+{
+    uint32_t hash = engine_lane(name) | 1u;
+    if (strange[hash % STRANGE_SLOTS] == hash)
+        return;
+    strange[hash % STRANGE_SLOTS] = hash;
+    log_warn("jobs/pending/%s: %s; left alone", name, text);
+}
+
+static struct intake *intake_new(struct engine *engine, const char *name)
+{
+    struct intake *in = engine_alloc(sizeof *in);
+    in->engine = engine;
+    in->priority = PRIORITY_NORMAL;
+    buf_init(&in->text, LIMIT_JOB_FILE_BYTES);
+    if (!str_copy(in->name, sizeof in->name, name)) {
+        free(in);
+        return NULL;
+    }
+    in->drop.fresh_id = !jobid_from_file(name, in->drop.job_id);
+    return in;
+}
+
+void intake_file(struct engine *engine, const char *name, bool closed)
+{
+    struct err err = {0};
+    if (engine->stopping || *name_slot(name))
+        return;
+    struct intake *in = intake_new(engine, name);
+    if (!in)
+        return;
+    if (in->drop.fresh_id) {
+        char slug[JOBID_SLUG_SIZE];
+        jobid_slug(name, slug);
+        if (jobid_new(clock_wall_us(), slug, in->drop.job_id, &err)) {
+            log_error("%s", err.text);
+            intake_release(in);
+            return;
+        }
+    }
+    enum rc rc = drop_read(engine->spool, name, closed, &in->text, &in->st, &err);
+    engine->intake_bytes += in->text.length;
+    if (rc != RC_OK && rc != RC_CORRUPT) {
+        if (rc == RC_PERM)
+            report_strange(name, err.text);
+        else if (rc != RC_GONE)
+            scan_soon(engine);
+        intake_release(in);
+        return;
+    }
+    check(in, rc, &err);
+    intake_queue(in);
+}
+
+/* --- edited files ------------------------------------------------------------------------------------------------ */
+
+static void edited_refused(struct intake *in, enum place to, const char *event, const char *reason, const char *error)
+{
+    cJSON *m = engine_members();
+    cJSON_AddStringToObject(m, "reason", reason);
+    cJSON_AddStringToObject(m, "error", error);
+    char *why = intake_why(in->drop.job_id, reason, error, "mend the file, then move it to jobs/pending/");
+    shift_start(in->engine, NULL, in->drop.job_id, PLACE_PENDING, to, event, m, why, 0, moved);
+}
+
+/* After its first request a job may differ only in what does not change what is bought. */
+static enum rc may_go_on(struct intake *in, const struct job_row *row, struct err *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    struct criteria *before = NULL;
+    const struct source *source;
+    if (!row->requested)
+        return RC_OK;
+    enum rc rc = sources_get(in->engine->sources, row->source, &source, err);
+    if (!rc)
+        rc = job_text_read(in->engine->spool, row->id, &text, &length, err);
+    if (!rc)
+        rc = criteria_parse("the accepted text", text, length, source, &before, err);
+    if (!rc)
+        rc = criteria_may_differ(before, in->criteria, err);
+    criteria_free(before);
+    free(text);
+    return rc;
+}
+
+void intake_edited(struct engine *engine, const char *job_id)
+{
+    char name[JOBID_SIZE + 5], sum[DIGEST_HEX_SIZE];
+    struct err err = {0};
+    struct job_row row;
+    str_format(name, sizeof name, "%s.json", job_id);
+    if (engine->stopping || *name_slot(name) || index_job(engine->index, job_id, &row, NULL) || row.place != PLACE_PENDING)
+        return;
+    struct intake *in = intake_new(engine, name);
+    enum rc rc = drop_read(engine->spool, name, true, &in->text, &in->st, &err);
+    engine->intake_bytes += in->text.length;
+    if (!rc)
+        digest_of_hex(buf_text(&in->text), in->text.length, sum);
+    if (rc == RC_GONE || rc == RC_AGAIN || (!rc && strcmp(sum, row.text_sha256) == 0)) {
+        intake_release(in);
+        sched_kick(engine);
+        return;
+    }
+    in->again = true;
+    check(in, rc, &err);
+    if (!in->criteria)
+        edited_refused(in, PLACE_FAILED, "failed", in->reason, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(in->members, "error")));
+    else if (may_go_on(in, &row, &err))
+        edited_refused(in, PLACE_HOLD, "held", "edited", err.text);
+    else {
+        intake_queue(in);
+        return;
+    }
+    intake_release(in);
+}
+
+void intake_free(struct engine *engine)
+{
+    struct heap_node *node;
+    if (!engine->intakes.before)
+        return;
+    while ((node = heap_pop(&engine->intakes)))
+        intake_release(HEAP_ENTRY(node, struct intake, node));
+    heap_release(&engine->intakes);
+}
+
+void intake_start(struct engine *engine)
+{
+    heap_init(&engine->intakes, intake_before);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_internal.h"
+
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_BYTES_MOST (64u * 1024u)
+
+enum rc page_keys(const struct source *source, struct slice records, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless)
+{
+    size_t most = json_count(records);
+    *count = 0;
+    *keyless = 0;
+    *keys = NULL;
+    if (!source->key_count || !most)
+        return RC_OK;
+    *keys = malloc(most * sizeof **keys);
+    if (!*keys)
+        return RC_TEMP;
+    struct buf key = BUF_INIT(KEY_BYTES_MOST);
+    struct json_iter iter;
+    struct slice name, record;
+    json_iter_init(&iter, records);
+    while (json_iter_next(&iter, &name, &record)) {
+        unsigned char sum[DIGEST_BYTES];
+        if (!answer_record_key(source, record, &key)) {
+            ++*keyless;
+            continue;
+        }
+        digest_of(buf_text(&key), key.length, sum);
+        memcpy((*keys)[(*count)++], sum, KEYSET_KEY_BYTES);
+    }
+    buf_release(&key);
+    return RC_OK;
+}

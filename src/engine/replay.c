@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_internal.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "os/fsio.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A claimed job goes on where its journal ends, be it new, retried, released or left behind by a crash. */
+
+static const char *text_of(const cJSON *json, const char *name)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    return text ? text : "";
+}
+
+static uint64_t count_of(const cJSON *json, const char *name, uint64_t otherwise)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    return cJSON_IsNumber(item) && item->valuedouble >= 0 ? (uint64_t)item->valuedouble : otherwise;
+}
+
+static char *copy_of(const cJSON *json, const char *name)
+{
+    const char *text = text_of(json, name);
+    return *text ? strdup(text) : NULL;
+}
+
+/* Pages come in the order of their numbers but for repeats: the place is at or near the end. */
+static struct replay_page *page_of(struct replay *r, uint32_t batch)
+{
+    size_t at = r->page_count;
+    while (at && r->pages[at - 1].batch > batch)
+        at--;
+    if (at && r->pages[at - 1].batch == batch)
+        return &r->pages[at - 1];
+    if (r->page_count == r->page_capacity) {
+        size_t capacity = r->page_capacity ? r->page_capacity * 2 : 64;
+        struct replay_page *pages = realloc(r->pages, capacity * sizeof *pages);
+        if (!pages)
+            return NULL;
+        r->pages = pages;
+        r->page_capacity = capacity;
+    }
+    memmove(&r->pages[at + 1], &r->pages[at], (r->page_count - at) * sizeof *r->pages);
+    r->page_count++;
+    r->pages[at] = (struct replay_page){.batch = batch, .total = JOB_UNKNOWN};
+    return &r->pages[at];
+}
+
+static void page_requested(struct replay_page *p, const cJSON *json)
+{
+    p->offset = count_of(json, "offset", 0);
+    p->limit = count_of(json, "limit", 0);
+    p->attempts = (unsigned)count_of(json, "attempt", p->attempts + 1);
+    p->paid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "paid"));
+    p->open = true;
+    p->unknown = false;
+    free(p->token);
+    p->token = copy_of(json, "token");
+    if (!dec_parse(slice_of(text_of(json, "max_cost")), &p->price))
+        p->price = dec_zero();
+}
+
+static bool page_answered(struct replay_page *p, const struct journal_line *line)
+{
+    const cJSON *json = line->json;
+    if (!p->answered)
+        p->answered = calloc(1, sizeof *p->answered);
+    if (!p->answered)
+        return false;
+    str_copy(p->answered->sha256, sizeof p->answered->sha256, text_of(json, "sha256"));
+    str_copy(p->answered->body, sizeof p->answered->body, text_of(json, "body"));
+    p->answered->status = (int)count_of(json, "status", 200);
+    p->answered->bytes = count_of(json, "bytes", 0);
+    p->answered->attempt = (unsigned)count_of(json, "attempt", 1);
+    p->answered->header_total = count_of(cJSON_GetObjectItemCaseSensitive(json, "headers"), "total", UINT64_MAX);
+    p->answered->at_us = line->ts_us;
+    return true;
+}
+
+static void released(struct replay *r, const cJSON *json)
+{
+    const char *decision = text_of(json, "decision");
+    uint64_t batch = count_of(json, "batch", 0);
+    r->accept_duplicates = r->accept_duplicates || strcmp(decision, "accept_duplicates") == 0;
+    r->accept_coverage = r->accept_coverage || strcmp(decision, "accept_coverage") == 0;
+    bool give_up = strcmp(decision, "give_up") == 0;
+    if (!give_up && strcmp(decision, "accept_charge") != 0)
+        return;
+    for (size_t i = 0; i < r->page_count; i++) {
+        struct replay_page *p = &r->pages[i];
+        if (!p->unknown || (batch && p->batch != batch))
+            continue;
+        p->unknown = false;
+        p->closed = give_up;
+        p->records = give_up ? p->limit : 0;
+    }
+}
+
+static void line_seen(void *context, const struct job_row *row, const struct journal_line *line)
+{
+    struct replay *r = context;
+    const cJSON *json = line->json;
+    (void)row;
+    if (strcmp(line->event, "accepted") == 0) {
+        free(r->text);
+        r->text = copy_of(json, "text");
+        r->text_length = r->text ? strlen(r->text) : 0;
+    } else if (strcmp(line->event, "released") == 0)
+        released(r, json);
+    uint64_t batch = count_of(json, "batch", 0);
+    if (!batch || batch > LIMIT_BATCHES || strcmp(line->event, "released") == 0)
+        return;
+    struct replay_page *p = page_of(r, (uint32_t)batch);
+    if (!p) {
+        r->rc = RC_TEMP;
+        return;
+    }
+    if (strcmp(line->event, "requested") == 0) {
+        page_requested(p, json);
+        return;
+    }
+    if (strcmp(line->event, "answered") == 0) {
+        if (!page_answered(p, line))
+            r->rc = RC_TEMP;
+    } else if (strcmp(line->event, "captured") == 0) {
+        p->captured = true;
+        p->records = count_of(json, "records", 0);
+        p->total = count_of(json, "total", JOB_UNKNOWN);
+        r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
+        free(p->next);
+        p->next = copy_of(json, "next_token");
+        free(p->answered);
+        p->answered = NULL;
+    } else if (strcmp(line->event, "charge_unknown") == 0)
+        p->unknown = true;
+    else if (strcmp(line->event, "failed") == 0 && strcmp(text_of(json, "reason"), "ignored") == 0)
+        p->closed = true;
+    else if (strcmp(line->event, "loaded") == 0 || strcmp(line->event, "rejected") == 0)
+        p->loaded = true;
+    if (strcmp(line->event, "adopted") != 0 && strcmp(line->event, "loaded") != 0 && strcmp(line->event, "rejected") != 0)
+        p->open = false;
+}
+
+/* What runs is the text in `accepted`; a file that says something else was edited while it waited. */
+static void compare_file(struct replay *r)
+{
+    char name[JOBID_SIZE + 5], sum[DIGEST_HEX_SIZE];
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    str_format(name, sizeof name, "%s.json", r->run->id);
+    if (fsio_read_file(r->run->engine->spool->place_fd[PLACE_PROCESSING], name, &text, NULL) == RC_OK) {
+        digest_of_hex(buf_text(&text), text.length, sum);
+        r->edited = strcmp(sum, r->row.text_sha256) != 0;
+    }
+    buf_release(&text);
+}
+
+static void read_run(struct work **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct replay *r = HEAP_ENTRY(items[i], struct replay, work);
+        const struct spool *spool = r->run->engine->spool;
+        r->rc = RC_OK;
+        enum rc rc = job_row_read(spool, r->run->id, &r->row, line_seen, r, &r->err);
+        if (rc || !r->rc)
+            r->rc = rc;
+        if (!r->rc && !r->run->journal)
+            r->rc = journal_open(spool, r->run->id, false, &r->run->journal, &r->err);
+        if (!r->rc)
+            compare_file(r);
+    }
+}
+
+/* --- second half ------------------------------------------------------------------------------------------------- */
+
+static enum rc put(struct replay *r, const char *event, const cJSON *members)
+{
+    struct journal *j = r->run->journal;
+    enum rc rc = journal_lock(j, &r->err);
+    if (!rc)
+        rc = journal_add(j, event, NULL, members, &r->err);
+    if (!rc)
+        rc = journal_commit(j, true, &r->err);
+    journal_unlock(j);
+    return rc;
+}
+
+static enum rc lost(struct replay *r, struct replay_page *p, const char *reason, const char *error)
+{
+    char body[PAYLOAD_PATH_SIZE], price[DEC_TEXT_SIZE];
+    payload_tmp_name(r->run->id, p->batch, p->attempts, body);
+    cJSON *m = engine_members();
+    cJSON_AddNumberToObject(m, "batch", p->batch);
+    cJSON_AddNumberToObject(m, "attempt", p->attempts);
+    cJSON_AddStringToObject(m, "reason", reason);
+    cJSON_AddStringToObject(m, "error", error);
+    dec_format(p->price, price);
+    cJSON_AddStringToObject(m, "cost", price);
+    enum rc rc = payload_keep_failed(r->run->engine->spool, body, &r->err);
+    if (rc == RC_OK)
+        cJSON_AddStringToObject(m, "body", body);
+    if (rc == RC_OK || rc == RC_GONE)
+        rc = put(r, "charge_unknown", m);
+    cJSON_Delete(m);
+    p->unknown = !rc;
+    p->open = false;
+    return rc;
+}
+
+/* The bytes that were answered: in payloads/tmp, or already under their raw name. */
+static enum rc open_answered(struct replay *r, const struct replay_page *p, const char *raw, const char **data, size_t *length, const char **from)
+{
+    const struct spool *spool = r->run->engine->spool;
+    const struct { int dir; const char *name, *from; } places[] = {{spool->payloads_tmp_fd, p->answered->body, "tmp"}, {spool->raw_fd, raw, "raw"}};
+    for (size_t i = 0; i < 2; i++) {
+        int fd;
+        char sum[DIGEST_HEX_SIZE];
+        enum rc rc = fsio_open_read(places[i].dir, places[i].name, &fd, NULL, &r->err);
+        if (rc == RC_GONE)
+            continue;
+        if (!rc) {
+            rc = fsio_map(fd, data, length, &r->err);
+            close(fd);
+        }
+        if (rc)
+            return rc;
+        digest_of_hex(*data, *length, sum);
+        *from = places[i].from;
+        if (strcmp(sum, p->answered->sha256) == 0)
+            return RC_OK;
+        fsio_unmap(*data, *length);
+        return RC_CORRUPT;
+    }
+    return RC_GONE;
+}
+
+cJSON *replay_captured_members(const struct captured *c)
+{
+    char cost[DEC_TEXT_SIZE], at[CLOCK_RFC3339_SIZE], file[PAYLOAD_PATH_SIZE + 16];
+    cJSON *m = engine_members();
+    cJSON_AddNumberToObject(m, "batch", c->page.batch);
+    cJSON_AddNumberToObject(m, "attempt", c->attempt);
+    cJSON_AddBoolToObject(m, "paid", c->paid);
+    str_format(file, sizeof file, "payloads/raw/%s", c->raw);
+    cJSON_AddStringToObject(m, "file", file);
+    cJSON_AddStringToObject(m, "sha256", c->sha256);
+    cJSON_AddNumberToObject(m, "bytes", (double)c->bytes);
+    cJSON_AddNumberToObject(m, "records", (double)c->records);
+    if (c->total != JOB_UNKNOWN)
+        cJSON_AddNumberToObject(m, "total", (double)c->total);
+    if (c->paid) {
+        dec_format(c->cost, cost);
+        cJSON_AddStringToObject(m, "cost", cost);
+    }
+    cJSON_AddNumberToObject(m, "offset", (double)c->page.offset);
+    cJSON_AddNumberToObject(m, "next", (double)(c->page.offset + c->records));
+    if (c->next_token && *c->next_token)
+        cJSON_AddStringToObject(m, "next_token", c->next_token);
+    clock_format_rfc3339(c->answered_us, 6, at);
+    cJSON_AddStringToObject(m, "captured_at", at);
+    return m;
+}
+
+static enum rc adopt(struct replay *r, struct replay_page *p)
+{
+    struct run *run = r->run;
+    const struct spool *spool = run->engine->spool;
+    char raw[PAYLOAD_PATH_SIZE];
+    const char *data, *from;
+    size_t length;
+    payload_raw_path(run->id, r->row.campaign, p->batch, NULL, raw);
+    enum rc rc = open_answered(r, p, raw, &data, &length, &from);
+    if (rc == RC_GONE || rc == RC_CORRUPT)
+        return p->paid ? lost(r, p, "damaged", "the answer that was journalled is no longer there, or not with these bytes") : RC_OK;
+    if (rc)
+        return rc;
+    struct verdict verdict;
+    struct answer answer = {.sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .header_total = p->answered->header_total};
+    answer_judge(run->source, p->paid ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
+    if (verdict.action != ACTION_SUCCESS || verdict.charge == CHARGE_IN_DOUBT) { /* the definition was changed meanwhile */
+        fsio_unmap(data, length);
+        return p->paid ? lost(r, p, verdict.reason, "the answer that was journalled does not pass the checks of the source as it is now") : RC_OK;
+    }
+    struct captured c = {.page = {.batch = p->batch, .offset = p->offset, .limit = p->limit}, .attempt = p->answered->attempt, .paid = p->paid, .raw = raw, .sha256 = p->answered->sha256, .bytes = length,
+                         .records = verdict.facts.records, .total = verdict.facts.total, .answered_us = p->answered->at_us, .next_token = verdict.facts.token};
+    c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
+    fsio_unmap(data, length);
+    cJSON *m = engine_members();
+    cJSON_AddNumberToObject(m, "batch", p->batch);
+    cJSON_AddStringToObject(m, "sha256", p->answered->sha256);
+    cJSON_AddStringToObject(m, "from", from);
+    rc = put(r, "adopted", m);
+    cJSON_Delete(m);
+    if (!rc)
+        rc = payload_publish(spool, p->answered->body, raw, p->answered->sha256, &r->err);
+    if (!rc)
+        rc = payload_sums_add(spool, raw, p->answered->sha256, &r->err);
+    if (!rc) {
+        m = replay_captured_members(&c);
+        rc = put(r, "captured", m);
+        cJSON_Delete(m);
+    }
+    if (!rc) {
+        p->captured = true;
+        p->open = false;
+        p->records = c.records;
+        p->total = c.total;
+        r->total = c.total == JOB_UNKNOWN ? r->total : c.total;
+        p->next = c.next_token && *c.next_token ? strdup(c.next_token) : NULL;
+    }
+    return rc;
+}
+
+static enum rc collect(struct replay *r, struct replay_page *p)
+{
+    const struct spool *spool = r->run->engine->spool;
+    char raw[PAYLOAD_PATH_SIZE];
+    const char *data;
+    size_t length;
+    int fd;
+    payload_raw_path(r->run->id, r->row.campaign, p->batch, NULL, raw);
+    enum rc rc = RC_OK;
+    if (!p->loaded)
+        rc = payload_mark(spool, r->run->id, p->batch, raw, r->row.automatic ? SHELF_READY : SHELF_PENDING, &r->err);
+    if (rc)
+        return rc;
+    if (!r->run->source->key_count) {
+        r->unkeyed += p->records;
+        return RC_OK;
+    }
+    rc = fsio_open_read(spool->raw_fd, raw, &fd, NULL, &r->err);
+    if (!rc) {
+        rc = fsio_map(fd, &data, &length, &r->err);
+        close(fd);
+    }
+    if (rc == RC_GONE) { /* bought, and taken away since: `verify` tells; its keys count as missing */
+        log_error("job %s: payloads/raw/%s is missing", r->run->id, raw);
+        return RC_OK;
+    }
+    if (rc)
+        return rc;
+    struct slice records = {NULL, 0};
+    unsigned char(*keys)[KEYSET_KEY_BYTES] = NULL;
+    size_t count = 0;
+    uint64_t keyless = 0;
+    if (json_check(data, length, &json_rules_payload, NULL) == RC_OK && json_find((struct slice){data, length}, r->run->source->data_selector, &records))
+        rc = page_keys(r->run->source, records, &keys, &count, &keyless);
+    fsio_unmap(data, length);
+    r->keyless += keyless;
+    for (size_t i = 0; !rc && i < count; i++) {
+        bool fresh;
+        rc = keyset_add(r->keys, keys[i], &fresh, &r->err);
+        r->duplicates += !fresh;
+    }
+    free(keys);
+    return rc;
+}
+
+static enum rc mend_page(struct replay *r, struct replay_page *p)
+{
+    char tmp[PAYLOAD_PATH_SIZE];
+    enum rc rc = RC_OK;
+    if (p->answered && !p->captured && !p->closed)
+        rc = adopt(r, p);
+    else if (p->open && p->paid && !r->run->source->retry_unknown)
+        rc = lost(r, p, "lost", "the daemon ended before the answer was kept; nobody knows whether it was charged");
+    else if (p->open) {
+        payload_tmp_name(r->run->id, p->batch, p->attempts, tmp);
+        fsio_unlink(r->run->engine->spool->payloads_tmp_fd, tmp, NULL);
+    }
+    if (!rc && p->captured)
+        rc = collect(r, p);
+    return rc;
+}
+
+static void mend_run(struct work **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct replay *r = HEAP_ENTRY(items[i], struct replay, work);
+        keyset_free(r->keys);
+        r->keyless = r->duplicates = r->unkeyed = 0;
+        r->keys = keyset_new(r->run->engine->spool->payloads_tmp_fd);
+        r->rc = r->keys ? RC_OK : err_set(&r->err, RC_TEMP, "out of memory");
+        for (size_t p = 0; !r->rc && p < r->page_count; p++)
+            r->rc = mend_page(r, &r->pages[p]);
+    }
+}
+
+static void replay_done(struct work *work)
+{
+    struct replay *r = HEAP_ENTRY(work, struct replay, work);
+    r->done(r);
+}
+
+struct replay *replay_read(struct run *run, void (*done)(struct replay *replay))
+{
+    static const struct work_class class = {.name = "replay", .run = read_run, .done = replay_done, .max = 1};
+    struct replay *r = engine_alloc(sizeof *r);
+    r->run = run;
+    r->done = done;
+    r->total = JOB_UNKNOWN;
+    worker_submit(run->engine->worker, &r->work, &class, engine_lane(run->id));
+    return r;
+}
+
+void replay_mend(struct replay *replay, void (*done)(struct replay *replay))
+{
+    static const struct work_class class = {.name = "mend", .run = mend_run, .done = replay_done, .max = 1};
+    replay->done = done;
+    worker_submit(replay->run->engine->worker, &replay->work, &class, engine_lane(replay->run->id));
+}
+
+void replay_free(struct replay *replay)
+{
+    for (size_t i = 0; i < replay->page_count; i++) {
+        free(replay->pages[i].token);
+        free(replay->pages[i].next);
+        free(replay->pages[i].answered);
+    }
+    free(replay->pages);
+    keyset_free(replay->keys);
+    free(replay->text);
+    free(replay);
+}

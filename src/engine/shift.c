@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void shift_run(struct work **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct shift *s = HEAP_ENTRY(items[i], struct shift, work);
+        s->rc = move_job(s->engine->spool, &s->move, &s->err);
+    }
+}
+
+static void shift_done(struct work *work);
+static const struct work_class shift_class = {.name = "move", .run = shift_run, .done = shift_done, .max = 64};
+
+static void shift_submit(struct shift *s)
+{
+    worker_submit(s->engine->worker, &s->work, &shift_class, engine_lane(s->id));
+}
+
+static void shift_again(struct loop_timer *timer)
+{
+    shift_submit(HEAP_ENTRY(timer, struct shift, timer));
+}
+
+static void shift_free(struct shift *s)
+{
+    cJSON_Delete(s->members);
+    free(s->why);
+    free(s);
+}
+
+static void shift_done(struct work *work)
+{
+    struct shift *s = HEAP_ENTRY(work, struct shift, work);
+    struct engine *engine = s->engine;
+    if ((s->rc == RC_TEMP || s->rc == RC_NOSPACE || s->rc == RC_AGAIN) && !engine->stopping) {
+        log_warn("job %s: to %s/: %s; trying again", s->id, place_name(s->move.to), s->err.text);
+        loop_timer_start(engine->loop, &s->timer, clock_mono_ms() + DISK_RETRY_MS, shift_again);
+        return;
+    }
+    engine_follow(engine, s->id, NULL);
+    if (s->rc == RC_OK)
+        log_info("job %s: %s/ -> %s/ (%s)", s->id, place_name(s->move.from), place_name(s->move.to), s->move.event);
+    else if (s->rc != RC_GONE && !engine->stopping)
+        log_warn("job %s: to %s/: %s", s->id, place_name(s->move.to), s->err.text);
+    if (s->rc)
+        scan_look(engine, s->id, false, 0);
+    engine->shifts--;
+    s->then(engine, s);
+    shift_free(s);
+    engine_settle_stop(engine);
+}
+
+void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why, int64_t until_us, shift_then *then)
+{
+    struct shift *s = engine_alloc(sizeof *s);
+    s->engine = engine;
+    s->run = run;
+    str_copy(s->id, sizeof s->id, id);
+    s->members = members;
+    s->why = why;
+    s->then = then;
+    s->move = (struct move){.job_id = s->id, .from = from, .to = to, .event = event, .by = "daemon", .members = members, .why = why, .until_us = until_us};
+    engine->shifts++;
+    shift_submit(s);
+}

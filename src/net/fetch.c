@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/fetch.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "net/fetch_head.h"
+#include "net/fetch_multi.h"
+#include "net/fetch_url.h"
+#include "os/fsio.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define RECEIVE_BYTES (128L * 1024)
+#define STALL_MS 30000
+#define STALL_LOOKS 4              /* a stall is seen within a quarter of its length */
+#define ONCE_IDLE_MOST_S 3L        /* whole seconds, rounded down: up to 3.999 */
+#define REDIRECT_BODY_BYTES 65536u /* of a 3xx that is followed, read so that its connection can be kept */
+
+struct fetcher {
+    struct loop *loop;
+    struct fetch_multi *multi;
+    char *ca_file;
+};
+
+struct fetch {
+    struct fetcher *fetcher;
+    fetch_done *done; /* NULL once it has been called */
+    void *context;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct fetch_url url, target; /* target.text: where the answer under way redirects to */
+    bool target_same_origin, target_as_get;
+    char method[16];
+    const char *body;
+    size_t body_length;
+    char *total_name;
+    int64_t started_ms, timeout_ms, stall_ms;
+    uint64_t max_body_bytes;
+    unsigned redirects_left;
+    bool once, allow_http;
+    int body_fd;
+
+    bool sent;
+    struct fetch_head head;
+    struct digest *digest;
+    struct buf kept;
+    uint64_t body_bytes, dropped_bytes;
+    struct loop_timer stall;
+    curl_off_t received_bytes;
+    int64_t received_ms;
+    const char *reason; /* NULL, or why we broke it off ourselves */
+    int disk_errno;
+    struct err err;
+    char curl_error[CURL_ERROR_SIZE];
+};
+
+/* ---- one transfer's callbacks: inside libcurl, so nothing here may start, end or free a fetch ---- */
+
+static enum rc break_off(struct fetch *fetch, const char *reason, enum rc rc) {
+    fetch->reason = reason;
+    return rc;
+}
+
+/* libcurl comes by here each time before the first byte of a request leaves, after look-up, connect and TLS, and on every path by which it sends one again. */
+static int before_request(void *context, char *peer, char *own, int peer_port, int own_port) {
+    struct fetch *fetch = context;
+    (void)peer;
+    (void)own;
+    (void)peer_port;
+    (void)own_port;
+    if (fetch->once && fetch->sent) {
+        (void)break_off(fetch, "reset",
+                        err_set(&fetch->err, RC_TEMP, "the connection died before an answer, and a request that may be charged is not sent again"));
+        return CURL_PREREQFUNC_ABORT;
+    }
+    fetch->sent = true;
+    return CURL_PREREQFUNC_OK;
+}
+
+static void stall_due(struct loop_timer *timer);
+
+/* The answer has begun. Without memory for the timer timeout_ms still ends the fetch. */
+static void watch_stall(struct fetch *fetch) {
+    fetch->received_ms = clock_mono_ms();
+    (void)loop_timer_start(fetch->fetcher->loop, &fetch->stall, fetch->received_ms + fetch->stall_ms / STALL_LOOKS, stall_due);
+}
+
+static void consider_redirect(struct fetch *fetch) {
+    int status = fetch->head.status;
+    if (fetch->redirects_left == 0 || fetch->head.location[0] == '\0' || (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)) {
+        return;
+    }
+    bool safe = strcmp(fetch->method, "GET") == 0 || strcmp(fetch->method, "HEAD") == 0;
+    fetch->target_as_get = !safe && (status == 303 || (status < 303 && strcmp(fetch->method, "POST") == 0));
+    struct fetch_url target;
+    if (fetch_url_redirect(&target, &fetch->url, fetch->head.location, fetch->allow_http, &fetch->target_same_origin, NULL) != RC_OK) {
+        return;
+    }
+    if (!fetch->target_same_origin && !fetch->target_as_get && (!safe || fetch->body != NULL)) {
+        fetch_url_release(&target);
+        return;
+    }
+    fetch->target = target;
+}
+
+static size_t take_header(char *bytes, size_t size, size_t count, void *context) {
+    struct fetch *fetch = context;
+    bool ended = fetch->head.ended;
+    if (!fetch_head_line(&fetch->head, fetch->total_name, bytes, size * count)) {
+        (void)break_off(fetch, "headers_too_large", err_set(&fetch->err, RC_PERM, "the answer has more than 64 KiB of headers"));
+        return CURL_WRITEFUNC_ERROR;
+    }
+    if (fetch->head.status != 0 && !loop_timer_started(&fetch->stall)) {
+        watch_stall(fetch);
+    }
+    if (fetch->head.ended && !ended) {
+        consider_redirect(fetch);
+    }
+    return size * count;
+}
+
+static enum rc store_body(struct fetch *fetch, const char *bytes, size_t length) {
+    if (fetch->body_fd < 0) {
+        enum rc rc = buf_add(&fetch->kept, bytes, length);
+        fetch->disk_errno = rc == RC_OK ? 0 : ENOMEM;
+        return rc == RC_OK ? RC_OK : err_set(&fetch->err, rc, "out of memory");
+    }
+    enum rc rc = fsio_write(fetch->body_fd, bytes, length, &fetch->err);
+    fetch->disk_errno = rc == RC_OK ? 0 : errno;
+    return rc;
+}
+
+static enum rc take_bytes(struct fetch *fetch, const char *bytes, size_t length) {
+    if (fetch->target.text != NULL) {
+        fetch->dropped_bytes += length;
+        return fetch->dropped_bytes <= REDIRECT_BODY_BYTES
+                   ? RC_OK
+                   : break_off(fetch, "too_large", err_set(&fetch->err, RC_PERM, "the body of a redirect has more than %u bytes", REDIRECT_BODY_BYTES));
+    }
+    if (length > fetch->max_body_bytes - fetch->body_bytes) {
+        return break_off(fetch, "too_large", err_set(&fetch->err, RC_PERM, "the answer has more than %llu bytes", (unsigned long long)fetch->max_body_bytes));
+    }
+    enum rc rc = store_body(fetch, bytes, length);
+    if (rc != RC_OK) {
+        return break_off(fetch, "disk", rc);
+    }
+    digest_add(fetch->digest, bytes, length);
+    fetch->body_bytes += length;
+    return RC_OK;
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *context) {
+    return take_bytes(context, bytes, size * count) == RC_OK ? size * count : CURL_WRITEFUNC_ERROR;
+}
+
+/* ---- the end of a transfer ---- */
+
+static void release(struct fetch *fetch) {
+    loop_timer_cancel(fetch->fetcher->loop, &fetch->stall);
+    curl_easy_cleanup(fetch->easy);
+    curl_slist_free_all(fetch->headers);
+    fetch_url_release(&fetch->url);
+    fetch_url_release(&fetch->target);
+    digest_free(fetch->digest);
+    buf_release(&fetch->kept);
+    free(fetch->total_name);
+    free(fetch);
+}
+
+static const char *reason_of(CURLcode code, bool sent) {
+    static const struct {
+        CURLcode code;
+        const char *reason;
+    } reasons[] = {
+        {CURLE_COULDNT_RESOLVE_HOST, "resolve"},  {CURLE_COULDNT_RESOLVE_PROXY, "resolve"}, {CURLE_COULDNT_CONNECT, "connect"},
+        {CURLE_OPERATION_TIMEDOUT, "timeout"},    {CURLE_PARTIAL_FILE, "truncated"},        {CURLE_SSL_CONNECT_ERROR, "tls"},
+        {CURLE_PEER_FAILED_VERIFICATION, "tls"},  {CURLE_SSL_CERTPROBLEM, "tls"},           {CURLE_SSL_CIPHER, "tls"},
+        {CURLE_SSL_CACERT_BADFILE, "tls"},        {CURLE_SSL_ISSUER_ERROR, "tls"},          {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
+        {CURLE_UNSUPPORTED_PROTOCOL, "protocol"}, {CURLE_WEIRD_SERVER_REPLY, "protocol"},   {CURLE_HTTP2, "protocol"},
+        {CURLE_BAD_CONTENT_ENCODING, "protocol"}, {CURLE_WRITE_ERROR, "protocol"},
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+        if (reasons[i].code == code) {
+            return reasons[i].reason;
+        }
+    }
+    return sent ? "reset" : "connect";
+}
+
+/* libcurl gives a past date as a negative number, and nonsense, like "0", as 0. */
+static int64_t retry_after_s(const struct fetch *fetch) {
+    curl_off_t seconds = 0;
+    (void)curl_easy_getinfo(fetch->easy, CURLINFO_RETRY_AFTER, &seconds);
+    if (fetch->head.retry_after[0] == '\0') {
+        return 0;
+    }
+    return seconds > 0 ? seconds : seconds < 0 || fetch->head.retry_after[0] == '0' ? 1 : 0;
+}
+
+/* Tells the caller and forgets the fetch. The easy handle is out of the multi handle. */
+static void finish(struct fetch *fetch, CURLcode code) {
+    struct fetch_answer answer = {.sent = fetch->sent, .status = fetch->head.status, .disk_errno = fetch->disk_errno, .body_bytes = fetch->body_bytes};
+    if (code == CURLE_OK && fetch->reason == NULL && fetch->head.status == 0) {
+        (void)break_off(fetch, "protocol", err_set(&fetch->err, RC_PERM, "the answer has no final status"));
+    }
+    answer.complete = code == CURLE_OK && fetch->reason == NULL;
+    if (fetch->reason != NULL) {
+        (void)str_copy(answer.reason, sizeof(answer.reason), fetch->reason);
+        (void)snprintf(answer.error, sizeof(answer.error), "%.*s", (int)sizeof(answer.error) - 1, fetch->err.text);
+    } else if (code != CURLE_OK) {
+        (void)str_copy(answer.reason, sizeof(answer.reason), reason_of(code, fetch->sent));
+        (void)snprintf(answer.error, sizeof(answer.error), "%s", fetch->curl_error[0] != '\0' ? fetch->curl_error : curl_easy_strerror(code));
+    }
+    digest_hex(fetch->digest, answer.sha256);
+    answer.body = fetch->body_fd < 0 ? buf_text(&fetch->kept) : NULL;
+    answer.retry_after_s = retry_after_s(fetch);
+    memcpy(answer.total_header, fetch->head.total_header, sizeof(answer.total_header));
+    memcpy(answer.content_type, fetch->head.content_type, sizeof(answer.content_type));
+    memcpy(answer.request_id, fetch->head.request_id, sizeof(answer.request_id));
+    answer.time_ms = clock_mono_ms() - fetch->started_ms;
+    loop_timer_cancel(fetch->fetcher->loop, &fetch->stall);
+    fetch_done *done = fetch->done;
+    fetch->done = NULL;
+    done(fetch->context, &answer);
+    release(fetch);
+}
+
+static void stall_due(struct loop_timer *timer) {
+    struct fetch *fetch = HEAP_ENTRY(timer, struct fetch, stall);
+    curl_off_t body_bytes = 0;
+    (void)curl_easy_getinfo(fetch->easy, CURLINFO_SIZE_DOWNLOAD_T, &body_bytes);
+    curl_off_t received_bytes = body_bytes + (curl_off_t)fetch->head.bytes;
+    int64_t now_ms = clock_mono_ms();
+    if (received_bytes != fetch->received_bytes) {
+        fetch->received_bytes = received_bytes;
+        fetch->received_ms = now_ms;
+    } else if (now_ms - fetch->received_ms >= fetch->stall_ms) {
+        fetch_multi_remove(fetch->fetcher->multi, fetch->easy);
+        (void)break_off(fetch, "timeout", err_set(&fetch->err, RC_TEMP, "the answer stalled: no byte for %lld ms", (long long)fetch->stall_ms));
+        finish(fetch, CURLE_OPERATION_TIMEDOUT);
+        return;
+    }
+    (void)loop_timer_start(fetch->fetcher->loop, timer, now_ms + fetch->stall_ms / STALL_LOOKS + 1, stall_due);
+}
+
+/* ---- making a request ---- */
+
+static bool set_method(struct fetch *fetch) {
+    CURL *easy = fetch->easy;
+    bool post = strcmp(fetch->method, "POST") == 0, get = strcmp(fetch->method, "GET") == 0;
+    if (curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) != CURLE_OK || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL) != CURLE_OK) {
+        return false;
+    }
+    if (strcmp(fetch->method, "HEAD") == 0) {
+        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    }
+    if ((post || fetch->body != NULL) && (curl_easy_setopt(easy, CURLOPT_POST, 1L) != CURLE_OK ||
+                                          curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->body_length) != CURLE_OK ||
+                                          curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->body == NULL ? "" : fetch->body) != CURLE_OK)) {
+        return false;
+    }
+    return post || (get && fetch->body == NULL) || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, fetch->method) == CURLE_OK;
+}
+
+/* What a redirect changes. */
+static bool set_where(struct fetch *fetch) {
+    CURL *easy = fetch->easy;
+    const char *protocols = fetch->url.secure ? "https" : "http";
+    if (fetch->timeout_ms > 0) {
+        int64_t left_ms = fetch->timeout_ms - (clock_mono_ms() - fetch->started_ms);
+        if (curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(left_ms > 1 ? left_ms : 1)) != CURLE_OK) {
+            return false;
+        }
+    }
+    return curl_easy_setopt(easy, CURLOPT_URL, fetch->url.text) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, fetch->url.loopback ? "" : NULL) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers) == CURLE_OK && set_method(fetch);
+}
+
+static bool set_safety(struct fetch *fetch) {
+    CURL *easy = fetch->easy;
+    return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK /* else a cancel waits for the resolver's thread */
+           && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+           (fetch->fetcher->ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, fetch->fetcher->ca_file) == CURLE_OK) &&
+           (!fetch->once || curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, ONCE_IDLE_MOST_S) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
+}
+
+static bool set_transfer(struct fetch *fetch, int64_t connect_timeout_ms) {
+    CURL *easy = fetch->easy;
+    return curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->curl_error) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_PREREQDATA, fetch) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, "batchspool") == CURLE_OK && curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+           (connect_timeout_ms <= 0 || curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms) == CURLE_OK);
+}
+
+static bool append(struct curl_slist **list, const char *line) {
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    if (longer != NULL) {
+        *list = longer;
+    }
+    return longer != NULL;
+}
+
+/* Names without a value switch libcurl's own headers off: it is not to wait for 100-continue, nor to guess a content type. */
+static enum rc make_headers(struct fetch *fetch, char *const *headers, struct err *err) {
+    bool typed = false;
+    for (; headers != NULL && *headers != NULL; headers++) {
+        if (strpbrk(*headers, "\r\n") != NULL) {
+            return err_set(err, RC_PERM, "a header has a line break");
+        }
+        typed = typed || strncasecmp(*headers, "content-type:", 13) == 0;
+        if (!append(&fetch->headers, *headers)) {
+            return err_set(err, RC_TEMP, "out of memory");
+        }
+    }
+    bool ok = append(&fetch->headers, "Expect:") && (typed || append(&fetch->headers, "Content-Type:"));
+    return ok ? RC_OK : err_set(err, RC_TEMP, "out of memory");
+}
+
+static enum rc send_request(struct fetch *fetch, struct err *err) {
+    if (fault_point("request", fetch->url.shown) != 0) {
+        return err_set(err, RC_TEMP, "%s: not sent (fault point)", fetch->url.shown);
+    }
+    return fetch_multi_add(fetch->fetcher->multi, fetch->easy, err);
+}
+
+/* ---- redirects ---- */
+
+static enum rc follow(struct fetch *fetch) {
+    fetch_url_release(&fetch->url);
+    fetch->url = fetch->target;
+    fetch->target = (struct fetch_url){0};
+    fetch->redirects_left--;
+    fetch->head = (struct fetch_head){0};
+    fetch->dropped_bytes = 0;
+    fetch->received_bytes = 0;
+    loop_timer_cancel(fetch->fetcher->loop, &fetch->stall);
+    if (fetch->target_as_get) {
+        memcpy(fetch->method, "GET", sizeof("GET"));
+        fetch->body = NULL;
+        fetch->body_length = 0;
+    }
+    if (!fetch->target_same_origin) {
+        curl_slist_free_all(fetch->headers);
+        fetch->headers = NULL;
+        enum rc rc = make_headers(fetch, NULL, &fetch->err);
+        if (rc != RC_OK) {
+            return rc;
+        }
+    }
+    return set_where(fetch) ? send_request(fetch, &fetch->err) : err_set(&fetch->err, RC_TEMP, "out of memory");
+}
+
+static void end_transfer(void *transfer, CURLcode code) {
+    struct fetch *fetch = transfer;
+    if (code != CURLE_OK || fetch->target.text == NULL) {
+        finish(fetch, code);
+    } else if (follow(fetch) != RC_OK) {
+        (void)break_off(fetch, "connect", RC_TEMP);
+        finish(fetch, CURLE_OK);
+    }
+}
+
+/* ---- the fetcher ---- */
+
+enum rc fetcher_new(struct loop *loop, const char *ca_file, struct fetcher **fetcher, struct err *err) {
+    *fetcher = NULL;
+    if (ca_file != NULL && access(ca_file, R_OK) != 0) {
+        (void)err_sys(err, "%s", ca_file);
+        return RC_PERM;
+    }
+    struct fetcher *f = calloc(1, sizeof(*f));
+    if (f == NULL) {
+        return err_set(err, RC_TEMP, "out of memory");
+    }
+    f->loop = loop;
+    f->multi = fetch_multi_new(loop, end_transfer);
+    f->ca_file = ca_file == NULL ? NULL : strdup(ca_file);
+    if (f->multi == NULL || (ca_file != NULL && f->ca_file == NULL)) {
+        fetcher_free(f);
+        return err_set(err, RC_TEMP, "libcurl can not be started: out of memory");
+    }
+    *fetcher = f;
+    return RC_OK;
+}
+
+void fetcher_free(struct fetcher *fetcher) {
+    if (fetcher == NULL) {
+        return;
+    }
+    fetch_multi_free(fetcher->multi);
+    free(fetcher->ca_file);
+    free(fetcher);
+}
+
+/* ---- start and cancel ---- */
+
+static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_request *request, fetch_done *done, void *context) {
+    struct fetch *fetch = calloc(1, sizeof(*fetch));
+    if (fetch == NULL) {
+        return NULL;
+    }
+    *fetch = (struct fetch){
+        .fetcher = fetcher,
+        .done = done,
+        .context = context,
+        .easy = curl_easy_init(),
+        .body = request->body,
+        .body_length = request->body == NULL ? 0 : request->body_length,
+        .total_name = request->total_header == NULL ? NULL : strdup(request->total_header),
+        .started_ms = clock_mono_ms(),
+        .timeout_ms = request->timeout_ms,
+        .stall_ms = request->stall_ms > 0 ? request->stall_ms : STALL_MS,
+        .max_body_bytes = request->max_body_bytes,
+        .redirects_left = request->once ? 0 : request->max_redirects,
+        .once = request->once,
+        .allow_http = request->allow_http,
+        .body_fd = request->body_fd,
+        .digest = digest_new(),
+    };
+    buf_init(&fetch->kept, (size_t)request->max_body_bytes);
+    if (fetch->easy == NULL || fetch->digest == NULL || (request->total_header != NULL && fetch->total_name == NULL)) {
+        release(fetch);
+        return NULL;
+    }
+    return fetch;
+}
+
+static enum rc prepare(struct fetch *fetch, const struct fetch_request *request, struct err *err) {
+    if (!str_copy(fetch->method, sizeof(fetch->method), request->method)) {
+        return err_set(err, RC_PERM, "the method %s is too long", request->method);
+    }
+    enum rc rc = fetch_url_init(&fetch->url, request->url, request->allow_http, err);
+    if (rc == RC_OK) {
+        rc = make_headers(fetch, request->headers, err);
+    }
+    if (rc == RC_OK && !(set_transfer(fetch, request->connect_timeout_ms) && set_safety(fetch) && set_where(fetch))) {
+        rc = err_set(err, RC_TEMP, "libcurl: out of memory");
+    }
+    return rc;
+}
+
+enum rc fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done *done, void *context, struct fetch **fetch, struct err *err) {
+    *fetch = NULL;
+    struct fetch *f = new_fetch(fetcher, request, done, context);
+    if (f == NULL) {
+        return err_set(err, RC_TEMP, "out of memory");
+    }
+    enum rc rc = prepare(f, request, err);
+    if (rc == RC_OK) {
+        rc = send_request(f, err);
+    }
+    if (rc != RC_OK) {
+        release(f);
+        return rc;
+    }
+    *fetch = f;
+    return RC_OK;
+}
+
+void fetch_cancel(struct fetch *fetch) {
+    if (fetch->done == NULL) {
+        return; /* its own done() is running */
+    }
+    fetch_multi_remove(fetch->fetcher->multi, fetch->easy);
+    release(fetch);
+}

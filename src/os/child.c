@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/child.h"
+
+#include "base/heap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READ_BYTES 16384
+/* What a dead child left in its pipe; more than this comes from a process that it left behind. */
+#define LAST_READS 64
+#define REPORT_FD 3
+#define EXIT_NOT_RUN 127
+
+/* A running program and the parent's ends of it. */
+struct process {
+    pid_t pid;
+    int pid_fd;
+    int output_fd; /* -1 after its end */
+};
+
+struct child {
+    struct loop *loop;
+    struct process process;
+    struct loop_fd exit_watch, output_watch;
+    struct buf output;
+    child_ended *ended;
+    void *context;
+};
+
+/* All that the child needs between fork and exec, made before: in a process with threads it may only make system calls there. */
+struct plan {
+    char *const *argv;
+    struct rlimit address_space, cpu;
+    bool limit_address_space, limit_cpu;
+    pid_t parent;
+    int null_fd, output_fd, report_fd;
+};
+
+static void close_if(int fd) {
+    if (fd >= 0)
+        close(fd);
+}
+
+/* A limit within the one in force, so that setting it needs no privilege. */
+static struct rlimit limit_of(__rlimit_resource_t resource, uint64_t soft, uint64_t hard) {
+    struct rlimit now, want = {.rlim_cur = soft, .rlim_max = hard};
+
+    if (getrlimit(resource, &now) == 0 && now.rlim_max < want.rlim_max)
+        want.rlim_max = now.rlim_max;
+    if (want.rlim_cur > want.rlim_max)
+        want.rlim_cur = want.rlim_max;
+    return want;
+}
+
+static void plan_limits(struct plan *plan, const struct child_limits *limits) {
+    if (limits == NULL)
+        return;
+    plan->limit_address_space = limits->address_space_bytes != 0;
+    plan->limit_cpu = limits->cpu_s != 0;
+    if (plan->limit_address_space)
+        plan->address_space = limit_of(RLIMIT_AS, limits->address_space_bytes, limits->address_space_bytes);
+    if (plan->limit_cpu) /* SIGXCPU, and a second later SIGKILL for the one that ignores it */
+        plan->cpu = limit_of(RLIMIT_CPU, limits->cpu_s, (uint64_t)limits->cpu_s + 1);
+}
+
+/* Put the three descriptors where they belong; first out of the way of each other, for a parent that has closed 0, 1 or 2. */
+static bool place_descriptors(const struct plan *plan) {
+    int null_fd = fcntl(plan->null_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
+    int output_fd = fcntl(plan->output_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
+    int report_fd = fcntl(plan->report_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
+
+    return null_fd >= 0 && output_fd >= 0 && report_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(output_fd, STDOUT_FILENO) >= 0 &&
+           dup3(report_fd, REPORT_FD, O_CLOEXEC) >= 0 && close_range(REPORT_FD + 1, ~0U, 0) == 0;
+}
+
+/* What the parent ignores or blocks must not reach a program that expects the defaults. */
+static void default_signals(void) {
+    sigset_t none;
+
+    for (int signo = 1; signo < NSIG; signo++)
+        if (signo != SIGKILL && signo != SIGSTOP)
+            signal(signo, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child: system calls only. */
+static _Noreturn void become(const struct plan *plan) {
+    int report = plan->report_fd, errnum;
+
+    /* A parent that died before prctl sends nothing: look afterwards. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() != plan->parent)
+        _exit(EXIT_NOT_RUN);
+    default_signals();
+    if (setpgid(0, 0) == 0 && (!plan->limit_address_space || setrlimit(RLIMIT_AS, &plan->address_space) == 0) &&
+        (!plan->limit_cpu || setrlimit(RLIMIT_CPU, &plan->cpu) == 0) && place_descriptors(plan)) {
+        report = REPORT_FD;
+        execv(plan->argv[0], plan->argv);
+    }
+    errnum = errno;
+    (void)!write(report, &errnum, sizeof(errnum));
+    _exit(EXIT_NOT_RUN);
+}
+
+static int reap(pid_t pid) {
+    int status;
+    pid_t got;
+
+    do
+        got = waitpid(pid, &status, 0);
+    while (got < 0 && errno == EINTR);
+    return got == pid ? status : W_EXITCODE(EXIT_NOT_RUN, 0);
+}
+
+/* Wait until the program runs: the report pipe closes by exec, or brings the errno. */
+static int read_report(int fd) {
+    int errnum = 0;
+    ssize_t got;
+
+    do
+        got = read(fd, &errnum, sizeof(errnum));
+    while (got < 0 && errno == EINTR);
+    return got == (ssize_t)sizeof(errnum) ? errnum : 0;
+}
+
+/* Fork, with all signals blocked until the child has its own handlers. */
+static pid_t fork_plan(const struct plan *plan) {
+    sigset_t all, before;
+    pid_t pid;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0)
+        become(plan);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+/* A missing program stays missing: PERM, where a missing file is GONE. */
+static enum rc fail_start(struct err *err, const char *program, int errnum) {
+    errno = errnum;
+    enum rc rc = err_sys(err, "run %s", program);
+    return rc == RC_GONE ? RC_PERM : rc == RC_AGAIN ? RC_TEMP : rc;
+}
+
+static enum rc launch(const char *const *argv, const struct child_limits *limits, struct process *process, struct err *err) {
+    struct plan plan = {.argv = (char *const *)(uintptr_t)argv, .parent = getpid(), .null_fd = -1, .output_fd = -1, .report_fd = -1};
+    int output[2] = {-1, -1}, report[2] = {-1, -1}, errnum = 0;
+
+    *process = (struct process){.pid = -1, .pid_fd = -1, .output_fd = -1};
+    if (argv[0] == NULL || argv[0][0] != '/')
+        return err_set(err, RC_PERM, "run %s: not an absolute path", argv[0] == NULL ? "nothing" : argv[0]);
+    plan_limits(&plan, limits);
+    plan.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (plan.null_fd < 0 || pipe2(output, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0 || fcntl(output[0], F_SETFL, O_NONBLOCK) < 0)
+        errnum = errno;
+    plan.output_fd = output[1];
+    plan.report_fd = report[1];
+    if (errnum == 0) {
+        process->pid = fork_plan(&plan);
+        if (process->pid < 0)
+            errnum = errno;
+    }
+    close_if(plan.null_fd);
+    close_if(output[1]);
+    close_if(report[1]);
+    if (errnum == 0)
+        errnum = read_report(report[0]);
+    if (errnum == 0) {
+        process->pid_fd = pidfd_open(process->pid, 0);
+        if (process->pid_fd < 0) {
+            errnum = errno;
+            kill(-process->pid, SIGKILL);
+        }
+    }
+    close_if(report[0]);
+    process->output_fd = output[0];
+    if (errnum == 0)
+        return RC_OK;
+    if (process->pid > 0)
+        reap(process->pid);
+    close_if(output[0]);
+    return fail_start(err, argv[0], errnum);
+}
+
+/* One read of what the child writes: 0 at the end of it, -1 when there is nothing now. */
+static int read_output(int fd, struct buf *output) {
+    char bytes[READ_BYTES];
+    size_t room = output->max - output->length;
+    ssize_t length;
+
+    do
+        length = read(fd, bytes, sizeof(bytes));
+    while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return errno == EAGAIN ? -1 : 0;
+    if (length > 0) /* out of memory cuts the text as its maximum does */
+        (void)buf_add(output, bytes, (size_t)length < room ? (size_t)length : room);
+    return length > 0;
+}
+
+static void read_rest(int fd, struct buf *output) {
+    for (int left = LAST_READS; left > 0 && read_output(fd, output) > 0; left--)
+        ;
+}
+
+static void stop_reading(struct child *child) {
+    if (child->process.output_fd < 0)
+        return;
+    loop_fd_cancel(child->loop, &child->output_watch);
+    close(child->process.output_fd);
+    child->process.output_fd = -1;
+}
+
+static void output_ready(struct loop_fd *watch, uint32_t events) {
+    struct child *child = HEAP_ENTRY(watch, struct child, output_watch);
+
+    (void)events;
+    if (read_output(watch->fd, &child->output) == 0)
+        stop_reading(child);
+}
+
+static void exit_ready(struct loop_fd *watch, uint32_t events) {
+    struct child *child = HEAP_ENTRY(watch, struct child, exit_watch);
+    int status;
+
+    (void)events;
+    if (child->process.output_fd >= 0)
+        read_rest(child->process.output_fd, &child->output);
+    stop_reading(child);
+    loop_fd_cancel(child->loop, &child->exit_watch);
+    close(child->process.pid_fd);
+    status = reap(child->process.pid);
+    child->ended(child->context, status, &child->output);
+    buf_release(&child->output);
+    free(child);
+}
+
+enum rc child_start(struct loop *loop, const char *const *argv, const struct child_limits *limits, size_t output_max, child_ended *ended, void *context,
+                    struct child **child, struct err *err) {
+    struct child *c = malloc(sizeof(*c));
+    enum rc rc;
+
+    *child = NULL;
+    if (c == NULL)
+        return err_set(err, RC_TEMP, "run %s: out of memory", argv[0]);
+    *c = (struct child){.loop = loop, .output = BUF_INIT(output_max), .ended = ended, .context = context};
+    rc = launch(argv, limits, &c->process, err);
+    if (rc != RC_OK) {
+        free(c);
+        return rc;
+    }
+    rc = loop_fd_start(loop, &c->output_watch, c->process.output_fd, EPOLLIN, output_ready, err);
+    if (rc == RC_OK)
+        rc = loop_fd_start(loop, &c->exit_watch, c->process.pid_fd, EPOLLIN, exit_ready, err);
+    if (rc != RC_OK) {
+        child_cancel(c);
+        return rc;
+    }
+    *child = c;
+    return RC_OK;
+}
+
+void child_signal(struct child *child, int signo) {
+    /* Not reaped before ended(): the number is still this child's. */
+    kill(-child->process.pid, signo);
+}
+
+pid_t child_pid(const struct child *child) {
+    return child->process.pid;
+}
+
+void child_cancel(struct child *child) {
+    if (child == NULL)
+        return;
+    child_signal(child, SIGKILL);
+    stop_reading(child);
+    loop_fd_cancel(child->loop, &child->exit_watch);
+    close(child->process.pid_fd);
+    reap(child->process.pid);
+    buf_release(&child->output);
+    free(child);
+}
+
+enum rc child_run(const char *const *argv, const struct child_limits *limits, struct buf *output, int *wait_status, struct err *err) {
+    struct process process;
+    enum rc rc = launch(argv, limits, &process, err);
+
+    if (rc != RC_OK)
+        return rc;
+    struct pollfd fds[2] = {{.fd = process.pid_fd, .events = POLLIN}, {.fd = process.output_fd, .events = POLLIN}};
+    while (fds[0].revents == 0) {
+        if (poll(fds, 2, -1) > 0 && fds[0].revents == 0 && read_output(process.output_fd, output) == 0)
+            fds[1].fd = -1; /* its end: poll passes over it */
+    }
+    read_rest(process.output_fd, output);
+    *wait_status = reap(process.pid);
+    close(process.pid_fd);
+    close(process.output_fd);
+    return RC_OK;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OS_CHILD_H
+#define OS_CHILD_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "os/loop.h"
+
+/* Child processes, watched by pidfd on the loop. */
+struct child;
+
+struct child_limits {
+    uint64_t address_space_bytes; /* 0: as the parent */
+    uint32_t cpu_s;               /* 0: as the parent */
+};
+
+/* wait_status as of waitpid(2); the loop thread. The child is freed after it: no child_* call from here. output is what the child wrote to standard output (at most its max; the rest is dropped), borrowed. */
+typedef void child_ended(void *context, int wait_status, const struct buf *output);
+
+/* posix_spawn-like: argv[0] is an absolute path; standard input is /dev/null, standard output a pipe into a buffer of at most output_max bytes, standard
+ * error inherited; all other descriptors closed; signal mask empty, dispositions default; in a process group of its own;
+ * dies with the thread that started it (PR_SET_PDEATHSIG SIGKILL). Returns when the program runs. limits may be NULL. RC_PERM: it cannot be run (missing,
+ * not executable, not an absolute path). */
+enum rc child_start(struct loop *loop, const char *const *argv, const struct child_limits *limits, size_t output_max, child_ended *ended, void *context,
+                    struct child **child, struct err *err);
+/* Reaches the whole process group, as child_cancel does. */
+void child_signal(struct child *child, int signo);
+pid_t child_pid(const struct child *child);
+/* Kill and reap without a callback. After ended() the child is freed by itself. */
+void child_cancel(struct child *child);
+
+/* The same without a loop: run, wait, collect; blocks. Appends to output up to its max, the rest is dropped. */
+enum rc child_run(const char *const *argv, const struct child_limits *limits, struct buf *output, int *wait_status, struct err *err);
+
+#endif

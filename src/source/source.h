@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/dec.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* A source definition (DESIGN 5), checked and made ready to use. No I/O here: texts come in, requests and verdicts go out. Immutable after source_parse. */
+
+#define SOURCE_MAX_STEPS 8
+#define SOURCE_MAX_KEYS 8
+#define SOURCE_MAX_CHILDREN 16
+#define SOURCE_MAX_FILTERS 32
+#define SOURCE_MAX_RATES 8
+#define SOURCE_MAX_MEMBERS 64
+
+struct source_http {
+    char *method, *url;        /* url is a template */
+    cJSON *params, *headers;   /* objects of templates, or NULL */
+    cJSON *json;               /* body template, or NULL */
+};
+
+struct source_step {
+    char name[65]; /* "" when there is only one and it has none */
+    struct source_http http;
+};
+
+struct source_child {
+    char name[65];
+    char *data_selector, *primary_key; /* Pointers; the selector is relative to the record, the key to the child */
+};
+
+enum source_action { ACTION_SUCCESS, ACTION_FAIL, ACTION_RETRY, ACTION_IGNORE, ACTION_RATE_LIMITED, ACTION_HOLD };
+const char *source_action_name(enum source_action action);
+
+struct source_filter {
+    int http_codes[16];
+    unsigned code_count;
+    char *has;                    /* Pointer that must exist in the body, or NULL */
+    char *error_message_contains; /* or NULL */
+    char *error_message_path;     /* Pointer to the text to show, or NULL */
+    enum source_action action;
+};
+
+enum source_backoff_type { BACKOFF_WAIT_TIME_FROM_HEADER, BACKOFF_CONSTANT, BACKOFF_EXPONENTIAL };
+struct source_backoff {
+    enum source_backoff_type type;
+    char *header;          /* WAIT_TIME_FROM_HEADER */
+    double factor_s, jitter_s, max_s, constant_s;
+};
+
+struct source_rate { uint64_t limit; int64_t interval_ms; };
+
+struct source_member { /* job_members: one that the source declares */
+    char name[65];
+    char type[16];    /* string, integer, number, boolean, array, object */
+    cJSON *initial;   /* `default`, or NULL */
+    double minimum, maximum; bool has_minimum, has_maximum; /* of numbers; of lengths of strings and arrays */
+    bool required;
+};
+
+struct source {
+    char name[65];
+    struct source_step steps[SOURCE_MAX_STEPS]; unsigned step_count;
+    /* paginator */
+    char paginator_type[24];
+    cJSON *paginator;             /* its whole object, for the paginator's row */
+    uint64_t limit, max_limit;    /* page size by default, and the most (0: none) */
+    char *data_selector;          /* Pointer to the array of records; "" the whole */
+    char *primary_key[SOURCE_MAX_KEYS]; unsigned key_count; /* Pointers; 0: records have no key (counted); one "" for bare values */
+    struct source_child children[SOURCE_MAX_CHILDREN]; unsigned child_count;
+    /* metering; metered false: answers are free */
+    bool metered;
+    cJSON *preview, *purchase;    /* {"params":..,"headers":..,"json":..} laid over the step, or NULL */
+    char *count_path, *cost_path; /* Pointers, or NULL */
+    struct dec cost_per_record; bool has_cost_per_record;
+    struct dec daily_cost_cap; bool has_daily_cost_cap;
+    struct dec reserve;
+    char currency[9];
+    unsigned max_in_flight;       /* paid requests of one job at a time */
+    bool retry_unknown;           /* on_charge_unknown: retry */
+    /* budget, concurrency, errors */
+    struct source_rate rates[SOURCE_MAX_RATES]; unsigned rate_count;
+    unsigned default_concurrency, max_concurrency;
+    unsigned max_retries;
+    struct source_filter filters[SOURCE_MAX_FILTERS]; unsigned filter_count;
+    struct source_backoff backoffs[8]; unsigned backoff_count;
+    uint64_t coverage_tolerance;
+    unsigned timeout_s;
+    uint64_t max_response_bytes;
+    bool allow_http;
+    struct source_member members[SOURCE_MAX_MEMBERS]; unsigned member_count;
+    cJSON *definition;            /* the whole file, owned */
+};
+
+/* Check and take in one definition. file is named in errors ("sources/x.json: line 3 column 5: ...", "sources/x.json: /paginator/limit: ..."). Runs json_check first; unknown members are errors
+ * with the nearest known name; the file's name without .json must be the source's name; https unless allow_http or a loopback host; Pointers, templates, durations and limits are
+ * checked here so that nothing can be wrong later. RC_PERM with err. */
+enum rc source_parse(const char *file, const char *text, size_t length, struct source **source, struct err *err);
+void source_free(struct source *source);
+
+/* Names of the secrets that templates of this source use, for `check`: calls fn for each once. */
+void source_secrets(const struct source *source, void (*fn)(void *context, const char *name), void *context);
+
+#endif

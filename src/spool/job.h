@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SPOOL_JOB_H
+#define SPOOL_JOB_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/dec.h"
+#include "base/digest.h"
+#include "spool/jobid.h"
+#include "spool/journal.h"
+#include "spool/layout.h"
+
+/* What the journal says of a job and of its files, folded event by event: the one place that knows what events mean. Index, command line, verify and recovery use it alike. */
+
+enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH, PRIORITY_URGENT };
+const char *priority_name(enum priority priority);
+bool priority_parse(const char *name, enum priority *priority);
+
+#define JOB_UNKNOWN UINT64_MAX /* a count that is not known yet */
+
+struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
+    char id[JOBID_SIZE];
+    enum place place;          /* where the journal says the file lies */
+    char mode[16];             /* run, preview, probe, results, cleanup, source */
+    char reason[48];           /* why it is there: "max_records", "charge_unknown", "coverage" ...; "" when there is nothing to say */
+    char error_details[600];
+    char source[65], campaign[65], name[129], created_by[65];
+    enum priority priority;
+    bool automatic;            /* process: auto */
+    bool metered;
+    bool accepted;             /* false: only rejected so far */
+    bool requested;            /* a page was ever requested */
+    bool override_wait;        /* moved to pending/ by a person: not_before and back-off do not count any more */
+    int64_t created_us, updated_us, completed_us, until_us; /* 0: none; until_us of deferred */
+    int64_t not_before_us;
+    uint64_t total_records;    /* the total the source named last, or JOB_UNKNOWN */
+    uint64_t take;             /* or JOB_UNKNOWN */
+    uint64_t processed_records; /* captured */
+    uint64_t success_count, error_count; /* loaded; records that could not be */
+    uint64_t captured_batches, loaded_batches, failed_batches, unknown_batches; /* failed: payloads that could not be loaded; unknown: CHARGE_UNKNOWN and undecided */
+    uint64_t unique_records, duplicate_records, missing_records; /* of `completed` / `failed` coverage, else JOB_UNKNOWN */
+    struct dec cost;           /* spent: captured pages, and unknown ones once decided */
+    struct dec cost_in_doubt;  /* undecided CHARGE_UNKNOWN at their highest price */
+    char currency[9];
+    char criteria_hash[DIGEST_HEX_SIZE];
+    char text_sha256[DIGEST_HEX_SIZE]; /* of the text in the last `accepted` */
+    char reuses[JOBID_SIZE];   /* on_duplicate: reuse: the job whose payloads it points at */
+    uint64_t journal_offset, journal_seq; /* how far the journal was folded in */
+    char journal_hash[DIGEST_HEX_SIZE];
+};
+
+void job_row_init(struct job_row *row, const char *id);
+/* Fold one line in. Lines must come in order, each once. Unknown events are counted as seen (a newer writer). */
+void job_row_apply(struct job_row *row, const struct journal_line *line);
+
+enum file_status { FILE_PENDING, FILE_PROCESSING, FILE_COMPLETED, FILE_FAILED };
+const char *file_status_name(enum file_status status);
+
+struct file_row { /* DESIGN 7 batch_file_status: one captured payload */
+    char job_id[JOBID_SIZE];
+    uint32_t batch; /* from 1 */
+    char file_path[256]; /* below the spool: payloads/raw/2026-11/... */
+    char sha256[DIGEST_HEX_SIZE];
+    char campaign[65];
+    enum file_status status;
+    uint64_t bytes, records;
+    int64_t created_us, processed_us, captured_us; /* captured_us: ts of its first `answered` (orders versions of a record) */
+    char error_details[300];
+    uint64_t properties_count, success_count, error_count, processing_time_ms;
+};
+/* Fold one line in; true when it was about this file. Start from a zeroed row with job_id set and batch of the event (`captured` makes it). */
+bool file_row_apply(struct file_row *row, const struct job_row *job, const struct journal_line *line);
+/* file_id of DESIGN 7: "<job id>_batch0001". */
+void file_id_format(const char *job_id, uint32_t batch, char *out, size_t size);
+
+/* The rows as DESIGN 7 names them (API, --json): the caller frees. Counts that are not known are null; money is text; times RFC 3339. */
+cJSON *job_row_json(const struct job_row *row);
+cJSON *file_row_json(const struct file_row *row);
+
+/* Read the whole journal of one job. on_line may be NULL. RC_GONE: none. RC_CORRUPT: a line is damaged (row holds what came before it; err says where). */
+typedef void job_line_seen(void *context, const struct job_row *row, const struct journal_line *line);
+enum rc job_row_read(const struct spool *spool, const char *id, struct job_row *row, job_line_seen *on_line, void *context, struct err *err);
+
+/* The job text of the last `accepted` line (owned by the caller, free()). RC_GONE: never accepted. */
+enum rc job_text_read(const struct spool *spool, const char *id, char **text, size_t *length, struct err *err);
+
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SPOOL_MOVE_H
+#define SPOOL_MOVE_H
+
+#include <cjson/cJSON.h>
+
+#include "spool/job.h"
+
+/* The one function that changes a job's state (STYLE rule 13): checks the table of legal moves, renames, journals, in the order of DESIGN 3 ("Writers of a move"). */
+
+struct move {
+    const char *job_id;
+    enum place from, to;
+    const char *event;     /* held, cancelled, requeued, deferred, claimed, completed, failed ... */
+    const char *by;        /* daemon, command line, web, mv */
+    const cJSON *members;  /* borrowed; reason, error, until ... of the event; may be NULL */
+    const char *why;       /* text of <id>.why at the destination; NULL: none */
+    int64_t until_us;      /* mtime to set for deferred/; 0: leave it */
+};
+
+/* Whether programs may make this move for a person (retry, hold, cancel, release). RC_PERM with err when not (exit code 65). */
+enum rc move_legal(enum place from, enum place to, struct err *err);
+
+/* Under the journal's lock: out of processing/ event (durable) then rename, elsewhere rename then event; both directories fsynced. The old .why goes, the new
+ * one comes. RC_GONE: the file is not in `from` (any more): look again. RC_NOSPACE, RC_TEMP: nothing happened, or recovery will finish it. */
+enum rc move_job(const struct spool *spool, const struct move *move, struct err *err);
+/* The same for many claims (pending -> processing) at once, sharing directory syncs; rcs[i] is the result of each. */
+void move_jobs(const struct spool *spool, const struct move *moves, enum rc *rcs, size_t count, struct err *err);
+
+#endif

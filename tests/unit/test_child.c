@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os_scratch.h"
+
+#include "os/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+struct seen {
+    struct loop *loop;
+    unsigned count;
+    int status;
+    char output[64];
+    size_t length;
+};
+
+static void child_done(void *context, int wait_status, const struct buf *output) {
+    struct seen *seen = context;
+
+    seen->count++;
+    seen->status = wait_status;
+    seen->length = output->length;
+    snprintf(seen->output, sizeof(seen->output), "%s", buf_text(output));
+    loop_stop(seen->loop);
+}
+
+static int loop_setup(void **state) {
+    return loop_new((struct loop **)state, NULL) == RC_OK ? 0 : -1;
+}
+
+static int loop_teardown(void **state) {
+    loop_free(*state);
+    return 0;
+}
+
+static struct child *shell(struct seen *seen, struct loop *loop, const char *script, size_t output_max) {
+    const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+    struct child *child;
+    struct err err = {0};
+
+    *seen = (struct seen){.loop = loop};
+    assert_int_equal(child_start(loop, argv, NULL, output_max, child_done, seen, &child, &err), RC_OK);
+    return child;
+}
+
+static void run_shell(const char *script, const struct child_limits *limits, struct buf *output, int *status) {
+    const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+    struct err err = {0};
+
+    assert_int_equal(child_run(argv, limits, output, status, &err), RC_OK);
+}
+
+static void output_and_status_come_back(void **state) {
+    struct seen seen;
+
+    shell(&seen, *state, "echo hello; exit 3", 1000);
+    assert_int_equal(loop_run(*state, NULL), RC_OK);
+    assert_int_equal(seen.count, 1);
+    assert_true(WIFEXITED(seen.status));
+    assert_int_equal(WEXITSTATUS(seen.status), 3);
+    assert_string_equal(seen.output, "hello\n");
+}
+
+static void output_is_cut_at_its_maximum(void **state) {
+    struct seen seen;
+    struct buf output = BUF_INIT(7);
+    int status;
+
+    shell(&seen, *state, "head -c 300000 /dev/zero | tr '\\0' x", 10);
+    assert_int_equal(loop_run(*state, NULL), RC_OK);
+    assert_int_equal(seen.status, 0);
+    assert_int_equal(seen.length, 10);
+    assert_string_equal(seen.output, "xxxxxxxxxx");
+    run_shell("head -c 300000 /dev/zero | tr '\\0' y", NULL, &output, &status);
+    assert_int_equal(status, 0);
+    assert_string_equal(buf_text(&output), "yyyyyyy");
+    buf_release(&output);
+}
+
+static void an_early_end_of_output_is_not_the_end(void **state) {
+    struct seen seen;
+    struct buf output = BUF_INIT(100);
+    int status;
+
+    shell(&seen, *state, "echo out; exec >&-; read x; exit 5", 100);
+    assert_int_equal(loop_run(*state, NULL), RC_OK);
+    assert_int_equal(WEXITSTATUS(seen.status), 5);
+    assert_string_equal(seen.output, "out\n");
+    run_shell("echo out; exec >&-; read x; exit 6", NULL, &output, &status);
+    assert_int_equal(WEXITSTATUS(status), 6);
+    assert_string_equal(buf_text(&output), "out\n");
+    buf_release(&output);
+}
+
+static void what_cannot_run_is_told_at_start(void **state) {
+    static const char *const missing[] = {"/nonexistent/program", NULL};
+    static const char *const relative[] = {"sh", NULL};
+    static const char *const directory[] = {"/", NULL};
+    static const char *const *const all[] = {missing, relative, directory};
+    struct child *child;
+    struct seen seen = {.loop = *state};
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct err err = {0};
+        assert_int_equal(child_start(*state, all[i], NULL, 10, child_done, &seen, &child, &err), RC_PERM);
+        assert_null(child);
+        assert_non_null(strstr(err.text, all[i][0]));
+    }
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_int_equal(seen.count, 0);
+}
+
+static void only_three_descriptors_are_open(void **state) {
+    struct buf output = BUF_INIT(1000);
+    int status, leak = dup(1); /* without O_CLOEXEC */
+
+    (void)state;
+    assert_true(leak > 2);
+    run_shell("for f in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$f ] && printf %s $f; done; readlink /proc/$$/fd/0", NULL, &output, &status);
+    assert_string_equal(buf_text(&output), "012/dev/null\n");
+    close(leak);
+    buf_release(&output);
+}
+
+static void signals_are_as_by_default(void **state) {
+    struct buf output = BUF_INIT(4000);
+    sigset_t one, before;
+    int status;
+
+    (void)state;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &one, &before);
+    signal(SIGPIPE, SIG_IGN);
+    run_shell("exec grep -E '^Sig(Blk|Ign):' /proc/self/status", NULL, &output, &status);
+    signal(SIGPIPE, SIG_DFL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    assert_string_equal(buf_text(&output), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    buf_release(&output);
+}
+
+static void limits_are_set_and_end_it(void **state) {
+    struct child_limits limits = {.address_space_bytes = 256u << 20, .cpu_s = 1};
+    struct buf output = BUF_INIT(100);
+    int status;
+
+    (void)state;
+    run_shell("ulimit -v; ulimit -t", &limits, &output, &status);
+    assert_string_equal(buf_text(&output), "262144\n1\n");
+    run_shell("while :; do :; done", &limits, &output, &status);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGXCPU);
+    buf_release(&output);
+}
+
+static void a_signal_reaches_the_group(void **state) {
+    struct seen seen;
+    struct child *child = shell(&seen, *state, "sleep 600 & sleep 600", 10);
+
+    assert_int_equal(getpgid(child_pid(child)), child_pid(child));
+    child_signal(child, SIGTERM);
+    assert_int_equal(loop_run(*state, NULL), RC_OK);
+    assert_true(WIFSIGNALED(seen.status));
+    assert_int_equal(WTERMSIG(seen.status), SIGTERM);
+}
+
+static void a_cancelled_one_is_reaped_in_silence(void **state) {
+    struct seen seen;
+    struct child *child = shell(&seen, *state, "exec sleep 600", 10);
+    pid_t pid = child_pid(child);
+
+    child_cancel(child);
+    assert_int_equal(waitpid(pid, NULL, 0), -1);
+    assert_int_equal(errno, ECHILD);
+    /* Already ended, and ready in the loop, but not told. */
+    child = shell(&seen, *state, "exit 0", 10);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)child_pid(child), &info, WEXITED | WNOWAIT), 0);
+    child_cancel(child);
+    assert_int_equal(loop_turn(*state, 0, NULL), RC_OK);
+    assert_int_equal(seen.count, 0);
+    child_cancel(NULL);
+}
+
+/* A process that outlives its parent, holding the pipe, does not hold up the end. */
+static void a_left_process_does_not_delay(void **state) {
+    struct seen seen;
+
+    shell(&seen, *state, "sleep 600 & echo $!", 100);
+    assert_int_equal(loop_run(*state, NULL), RC_OK);
+    int left = atoi(seen.output);
+    assert_true(left > 1);
+    kill(left, SIGKILL);
+}
+
+/* In a process of its own: start a child, tell its pid, and die. */
+static _Noreturn void be_a_dying_parent(int out) {
+    static const char *const argv[] = {"/bin/sleep", "600", NULL};
+    struct loop *loop;
+    struct child *child;
+    struct seen seen = {0};
+    pid_t pid;
+
+    if (loop_new(&loop, NULL) != RC_OK || child_start(loop, argv, NULL, 10, child_done, &seen, &child, NULL) != RC_OK)
+        _exit(1);
+    pid = child_pid(child);
+    _exit(write(out, &pid, sizeof(pid)) == (ssize_t)sizeof(pid) ? 0 : 1);
+}
+
+static void a_child_dies_with_its_parent(void **state) {
+    int told[2], status;
+    pid_t parent, pid = 0;
+
+    (void)state;
+    /* The orphan comes to this process, which can wait for its end. */
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    assert_int_equal(pipe(told), 0);
+    parent = fork();
+    assert_true(parent >= 0);
+    if (parent == 0)
+        be_a_dying_parent(told[1]);
+    assert_int_equal(read(told[0], &pid, sizeof(pid)), sizeof(pid));
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_int_equal(status, 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    close(told[0]);
+    close(told[1]);
+    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
+/* In a process of its own, which has no standard descriptors. */
+static _Noreturn void run_without_descriptors(int out) {
+    static const char *const argv[] = {"/bin/sh", "-c", "echo works; read x", NULL};
+    struct buf output = BUF_INIT(100);
+    int status;
+
+    close(0);
+    close(1);
+    close(2);
+    enum rc rc = child_run(argv, NULL, &output, &status, NULL);
+    _exit(rc == RC_OK && write(out, output.data, output.length) == 6 ? 0 : 1);
+}
+
+static void closed_standard_descriptors_do_no_harm(void **state) {
+    int told[2], status;
+    char text[16] = "";
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe(told), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        run_without_descriptors(told[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(told[0], text, sizeof(text) - 1), 6);
+    assert_string_equal(text, "works\n");
+    close(told[0]);
+    close(told[1]);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, loop_setup, loop_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(output_and_status_come_back),      TEST(output_is_cut_at_its_maximum),    TEST(an_early_end_of_output_is_not_the_end),
+        TEST(what_cannot_run_is_told_at_start), TEST(only_three_descriptors_are_open), TEST(signals_are_as_by_default),
+        TEST(limits_are_set_and_end_it),        TEST(a_signal_reaches_the_group),      TEST(a_cancelled_one_is_reaped_in_silence),
+        TEST(a_left_process_does_not_delay),    TEST(a_child_dies_with_its_parent),    TEST(closed_standard_descriptors_do_no_harm),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/governor.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define T0 INT64_C(1795453501000000)
+#define SENDS_MAX 4000
+
+/* A small generator of its own, so that a failure can be repeated. */
+static uint64_t draw(uint64_t *seed) {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+struct run {
+    int64_t sent_us[SENDS_MAX];
+    size_t count;
+};
+
+/* The definition itself, without any cleverness: from every send on, count what lies within the interval. */
+static void check_windows(const struct run *run, const struct governor_rate *rates, unsigned rate_count) {
+    for (unsigned r = 0; r < rate_count; r++) {
+        for (size_t i = 0; i < run->count; i++) {
+            uint64_t inside = 0;
+            for (size_t j = i; j < run->count && run->sent_us[j] - run->sent_us[i] <= rates[r].interval_ms * 1000; j++) {
+                inside++;
+            }
+            assert_true(inside <= rates[r].limit);
+        }
+    }
+}
+
+/* Send as soon as allowed, but for pauses of up to idle_us, until `span_us` is over. */
+static void drive(struct governor *governor, struct run *run, int64_t span_us, int64_t idle_us, uint64_t seed) {
+    int64_t now_us = T0;
+    run->count = 0;
+    while (now_us < T0 + span_us && run->count < SENDS_MAX) {
+        int64_t wait_us = governor_wait_us(governor, now_us);
+        if (wait_us > 0) {
+            if (wait_us > 1) {
+                assert_true(governor_wait_us(governor, now_us + wait_us - 1) > 0); /* not a microsecond too long */
+            }
+            now_us += wait_us;
+            continue;
+        }
+        governor_sent(governor, now_us);
+        governor_done(governor);
+        run->sent_us[run->count++] = now_us;
+        now_us += idle_us > 0 ? (int64_t)(draw(&seed) % (uint64_t)idle_us) : 0;
+    }
+}
+
+static void test_windows_hold_and_are_filled(void **state) {
+    (void)state;
+    static struct run run;
+    static const struct governor_rate one[] = {{60, 60000}};
+    struct governor *governor = governor_new();
+    assert_int_equal(governor_wait_us(governor, T0), 0);
+    assert_true(governor_configure(governor, one, 1, 0));
+    drive(governor, &run, INT64_C(600) * 1000000, 0, 1);
+    check_windows(&run, one, 1);
+    assert_int_equal(run.count, 600);
+    governor_free(governor);
+}
+
+static void test_many_windows_at_random(void **state) {
+    (void)state;
+    static struct run run;
+    uint64_t seed = 42;
+    for (int round = 0; round < 60; round++) {
+        struct governor_rate rates[3];
+        unsigned count = 1 + (unsigned)(draw(&seed) % 3);
+        for (unsigned i = 0; i < count; i++) {
+            rates[i] = (struct governor_rate){1 + draw(&seed) % 40, 1 + (int64_t)(draw(&seed) % 3000)};
+        }
+        struct governor *governor = governor_new();
+        assert_true(governor_configure(governor, rates, count, 0));
+        drive(governor, &run, INT64_C(20) * 1000000, round % 2 == 0 ? 0 : 1 + (int64_t)(draw(&seed) % 100000), draw(&seed));
+        check_windows(&run, rates, count);
+        if (round % 2 == 0 && count == 1 && run.count < SENDS_MAX) {
+            assert_true(run.count >= rates[0].limit * (uint64_t)(20000 / (rates[0].interval_ms + 1)));
+        }
+        governor_free(governor);
+    }
+}
+
+static void test_concurrency(void **state) {
+    (void)state;
+    struct governor *governor = governor_new();
+    assert_true(governor_configure(governor, NULL, 0, 2));
+    governor_sent(governor, T0);
+    assert_int_equal(governor_wait_us(governor, T0), 0);
+    governor_sent(governor, T0);
+    assert_int_equal(governor_wait_us(governor, T0), INT64_MAX);
+    governor_done(governor);
+    assert_int_equal(governor_wait_us(governor, T0), 0);
+    governor_done(governor);
+    governor_done(governor); /* one too many changes nothing */
+    governor_sent(governor, T0);
+    assert_int_equal(governor_wait_us(governor, T0), 0);
+    governor_free(governor);
+}
+
+static void test_pause(void **state) {
+    (void)state;
+    struct governor *governor = governor_new();
+    const char *reason = NULL;
+    assert_int_equal(governor_paused_until_us(governor, &reason), 0);
+    assert_string_equal(reason, "");
+    governor_pause(governor, T0 + 100, "Retry-After");
+    governor_pause(governor, T0 + 50, "shorter");
+    assert_int_equal(governor_wait_us(governor, T0), 100);
+    assert_int_equal(governor_wait_us(governor, T0 + 99), 1);
+    assert_int_equal(governor_wait_us(governor, T0 + 100), 0);
+    assert_int_equal(governor_paused_until_us(governor, &reason), T0 + 100);
+    assert_string_equal(reason, "Retry-After");
+    governor_pause(governor, INT64_MAX, "a reason that is much longer than what can be kept of one, so it is cut");
+    assert_int_equal(governor_paused_until_us(governor, &reason), INT64_MAX);
+    assert_int_equal(strlen(reason), 47);
+    governor_resume(governor);
+    assert_int_equal(governor_wait_us(governor, T0), 0);
+    assert_int_equal(governor_paused_until_us(governor, NULL), 0);
+    governor_free(governor);
+}
+
+static void test_new_limits_remember(void **state) {
+    (void)state;
+    struct governor *governor = governor_new();
+    for (int i = 0; i < 500; i++) {
+        governor_sent(governor, T0 + i);
+    }
+    static const struct governor_rate narrow[] = {{10, 1000}}, wide[] = {{500, 1000}}, huge[] = {{UINT64_MAX, 1000}};
+    assert_true(governor_configure(governor, narrow, 1, 0));
+    assert_int_equal(governor_wait_us(governor, T0 + 500), 490 + 1000000 + 1 - 500);
+    assert_true(governor_configure(governor, wide, 1, 0));
+    assert_int_equal(governor_wait_us(governor, T0 + 500), 1000000 + 1 - 500);
+    assert_true(governor_configure(governor, huge, 1, 0));
+    assert_int_equal(governor_wait_us(governor, T0 + 500), 0);
+    for (int i = 500; i < 100000; i++) {
+        assert_int_equal(governor_wait_us(governor, T0 + 500), 0);
+        governor_sent(governor, T0 + 500);
+    }
+    assert_int_equal(governor_wait_us(governor, T0 + 500), 1000000 + 1 - 500);
+    static const struct governor_rate none[] = {{0, 1000}}, instant[] = {{1, 0}}, endless[] = {{1, INT64_MAX}}, nine[9] = {{1, 1}};
+    assert_false(governor_configure(governor, none, 1, 0));
+    assert_false(governor_configure(governor, instant, 1, 0));
+    assert_false(governor_configure(governor, endless, 1, 0));
+    assert_false(governor_configure(governor, nine, 9, 0));
+    assert_int_equal(governor_wait_us(governor, T0 + 500), 1000000 + 1 - 500);
+    governor_free(governor);
+}
+
+static void test_clock_jumps(void **state) {
+    (void)state;
+    static const struct governor_rate rates[] = {{3, 1000}};
+    const int64_t day_us = INT64_C(86400) * 1000000, interval_us = 1000000;
+    struct governor *governor = governor_new();
+    assert_true(governor_configure(governor, rates, 1, 0));
+    for (int i = 0; i < 3; i++) {
+        governor_sent(governor, T0 + i);
+    }
+    assert_int_equal(governor_wait_us(governor, T0 - day_us), interval_us + 1);
+    assert_int_equal(governor_wait_us(governor, T0 - day_us + interval_us), 1); /* the wait goes by, it does not start again */
+    assert_int_equal(governor_wait_us(governor, T0 - day_us + interval_us + 1), 0);
+    governor_sent(governor, T0 + day_us);
+    governor_sent(governor, T0 - day_us);
+    governor_sent(governor, T0 - day_us + 5);
+    assert_int_equal(governor_wait_us(governor, T0 - day_us + 6), interval_us + 1 - 6);
+    assert_int_equal(governor_wait_us(governor, T0 + day_us), 0);
+
+    /* Whatever the clock does, a wait is never longer than one interval, and asking again after it is always answered with 0. */
+    uint64_t seed = 7;
+    int64_t now_us = T0;
+    for (int i = 0; i < 5000; i++) {
+        if (draw(&seed) % 20 == 0) {
+            now_us += (int64_t)(draw(&seed) % (uint64_t)(4 * day_us)) - 2 * day_us;
+        }
+        int64_t wait_us = governor_wait_us(governor, now_us);
+        assert_in_range(wait_us, 0, interval_us + 1);
+        now_us += wait_us;
+        assert_int_equal(governor_wait_us(governor, now_us), 0);
+        governor_sent(governor, now_us);
+        governor_done(governor);
+    }
+    governor_free(governor);
+}
+
+static void test_save_and_load(void **state) {
+    (void)state;
+    static const struct governor_rate rates[] = {{60, 60000}, {5, 1000}};
+    static char blob[65536];
+    struct governor *before = governor_new(), *after = governor_new();
+    assert_true(governor_configure(before, rates, 2, 0));
+    int64_t now_us = T0;
+    for (int i = 0; i < 60; i++) {
+        now_us += governor_wait_us(before, now_us);
+        governor_sent(before, now_us);
+    }
+    governor_pause(before, now_us + 77, "token expired");
+    size_t length = governor_save(before, blob, sizeof(blob));
+    assert_in_range(length, 60 * 8, 60 * 8 + 100);
+    assert_true(governor_load(after, blob, length));
+    assert_true(governor_configure(after, rates, 2, 1));
+    const char *reason = NULL;
+    assert_int_equal(governor_paused_until_us(after, &reason), now_us + 77);
+    assert_string_equal(reason, "token expired");
+    for (int64_t at_us = now_us; at_us < now_us + 61000000; at_us += 333333) {
+        assert_int_equal(governor_wait_us(after, at_us), governor_wait_us(before, at_us)); /* nothing was in flight after a restart */
+    }
+    governor_free(before);
+    governor_free(after);
+}
+
+static void test_save_with_little_room_stays_safe(void **state) {
+    (void)state;
+    static const struct governor_rate rates[] = {{20000, 60000}};
+    static char blob[65536];
+    struct governor *before = governor_new(), *after = governor_new();
+    assert_true(governor_configure(before, rates, 1, 0));
+    for (int i = 0; i < 20000; i++) {
+        governor_sent(before, T0 + i);
+    }
+    size_t length = governor_save(before, blob, sizeof(blob));
+    assert_in_range(length, 8000 * 8, sizeof(blob));
+    assert_true(governor_load(after, blob, length));
+    assert_true(governor_configure(after, rates, 1, 0));
+    assert_int_equal(governor_wait_us(before, T0 + 20000), 60000001 - 20000);
+    int64_t wait_us = governor_wait_us(after, T0 + 20000);
+    assert_in_range(wait_us, 60000001 - 20000, 60000001);
+    assert_int_equal(governor_save(before, blob, 255), 0);
+    governor_free(before);
+    governor_free(after);
+}
+
+static void test_load_refuses_what_is_not_ours(void **state) {
+    (void)state;
+    static const struct governor_rate rates[] = {{2, 1000}};
+    char blob[256], bad[256];
+    struct governor *governor = governor_new();
+    assert_true(governor_configure(governor, rates, 1, 0));
+    governor_sent(governor, T0);
+    governor_sent(governor, T0 + 1);
+    size_t length = governor_save(governor, blob, sizeof(blob));
+    for (size_t cut = 0; cut < length; cut++) {
+        assert_false(governor_load(governor, blob, cut));
+    }
+    assert_false(governor_load(governor, blob, length + 1));
+    memcpy(bad, blob, length);
+    bad[0] ^= 1;
+    assert_false(governor_load(governor, bad, length));
+    memcpy(bad, blob, length);
+    bad[length - 8] = 0; /* the times no longer rise */
+    bad[length - 7] = 0;
+    assert_false(governor_load(governor, bad, length));
+    assert_int_equal(governor_wait_us(governor, T0 + 1), 1000000);
+    assert_true(governor_load(governor, blob, length));
+    assert_int_equal(governor_wait_us(governor, T0 + 1), 1000000);
+    governor_free(governor);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_windows_hold_and_are_filled),
+        cmocka_unit_test(test_many_windows_at_random),
+        cmocka_unit_test(test_concurrency),
+        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_new_limits_remember),
+        cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_save_with_little_room_stays_safe),
+        cmocka_unit_test(test_load_refuses_what_is_not_ours),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
