@@ -54,15 +54,43 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS) -lcmocka
 
-unit: $(UNIT) ## build and run the unit tests
-	@set -e; for t in $(UNIT); do $$t; done
+unit: $(UNIT)
+	@set -e; for t in $(UNIT); do echo "# $$t"; $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; grep -h 'tests.* run\|PASSED.*test(s)' $$t.log | tail -n 1; done
+
+check: deps-check ## unit tests, functional tests, a sample of the crash tests (under 5 minutes)
+	@$(MAKE) --no-print-directory all $(UNIT)
+	@tests/run check
+
+check-all: deps-check-all ## everything: lint, sanitizers, every crash point, power loss, real servers, fuzz smoke
+	@$(MAKE) --no-print-directory all $(UNIT)
+	@tests/run all
+
+demo: deps ## the main job on a metered API on loopback: 10,000 records in 25 pages
+	@$(MAKE) --no-print-directory -j2 all >$(BUILD).log 2>&1 || { mkdir -p $(BUILD); cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+	@tools/demo.sh
+
+lint: deps-check-all ## clang-format, clang-tidy, cppcheck, layers, man pages, shellcheck
+	@tests/lint
+
+compile_commands.json: ## for clangd and clang-tidy
+	@rm -rf $(BUILD)-cc && bear -- $(MAKE) --no-print-directory BUILD=$(BUILD)-cc all $(UNIT:$(BUILD)/%=$(BUILD)-cc/%) >/dev/null && rm -rf $(BUILD)-cc
+
+install: all ## into DESTDIR/PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/etc/batchspool/sources
+	install -m 755 $(BUILD)/batchspool $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/batchspoold $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	for f in etc/batchspool.json etc/sources/*.json; do t=$(DESTDIR)/etc/batchspool/$${f#etc/}; test -e $$t || install -m 640 $$f $$t; done
 
 clean: ## remove what was built
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-* compile_commands.json
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile mk/*.mk 2>/dev/null | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z_.-]+:.*## ' Makefile mk/*.mk 2>/dev/null | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all unit clean help
+.PHONY: all unit check check-all demo lint install clean help
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

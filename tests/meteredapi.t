@@ -9,6 +9,7 @@ PIDS=()
 COUNT=0
 STATUS=0
 
+# shellcheck disable=SC2317 # run by the trap
 cleanup() {
     for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
     rm -rf "$DIR"
@@ -72,6 +73,7 @@ count() {
 # once KIND OPTIONS...: reset, set one fault, buy 4 records; leaves body, head, and curl's result in EXIT
 once() {
     reset
+    rm -f "$DIR/body"
     faults "{\"kind\":\"$1\"${2:+,$2}}" >"$DIR/set"
     search 1 0 4 '' -D "$DIR/head" -o "$DIR/body" "${@:3}"
     EXIT=$?

@@ -19,7 +19,7 @@ struct json_rules {
     uint32_t max_depth;   /* containers inside each other; at most 1024 */
     uint32_t max_members; /* members of one object; 0: no limit */
     bool unique_names;    /* duplicate names in one object are an error (compared after decoding) */
-    bool safe_numbers;    /* integers beyond +-(2^53-1) and numbers that overflow or underflow a double are an error (1e999), also -0 */
+    bool safe_numbers;    /* integers written as such beyond +-(2^53-1), and numbers that overflow or underflow a double are an error (1e999), also -0 */
     bool no_nul;          /* \u0000 in a string or name is an error */
     bool comments;        /* // and / * * / comments are white space */
 };
@@ -37,7 +37,9 @@ void json_strip_comments(char *text, size_t length);
 
 enum json_type { JSON_NONE, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-/* Every function below takes text that json_check accepted (or a slice of it); on other text the result is undefined but in bounds. */
+/* Every function below takes text that json_check accepted (or a slice of it), comments stripped; on other text the result is undefined but in
+ * bounds. A value that json_find or json_iter_next gave has no blanks around it; a whole document may, except where a value is asked for
+ * (json_decode_string, json_to_u64). */
 
 /* The type of a value; JSON_NONE for an empty slice. */
 enum json_type json_type(struct slice value);
@@ -71,8 +73,9 @@ bool json_to_u64(struct slice value, bool text_too, uint64_t *out);
  * break. All other bytes as they are (DESIGN 8 `export`). */
 enum rc json_fold_lines(struct slice value, struct buf *out);
 
-/* Canonical form for comparing criteria: members sorted by decoded name bytes, no white space, strings re-escaped minimally, numbers as shortest
- * exact decimal (1.0, 1e0 and 1 are the same). RC_PERM when out is full. */
+/* Canonical form for comparing criteria: members sorted by decoded name bytes, no white space, strings re-escaped minimally, numbers as exact
+ * decimals in the form of ECMAScript (1.0, 1e0 and 1 are the same, -0 is 0); of duplicate names the last. RC_PERM when out is full (numbers want 32
+ * bytes to spare) or text is nested more than 1024 deep. On failure out may hold a part. */
 enum rc json_canonical(struct slice value, struct buf *out);
 
 /* Append a JSON string with quotes and escapes for these UTF-8 bytes. */

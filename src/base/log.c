@@ -71,7 +71,7 @@ static void write_line(enum log_level level, const char *format, va_list args) {
         at += 2;
     } else {
         at = (size_t)snprintf(line, sizeof(line), "%s %s ", time, level_names[level]);
-        at += str_printable(line + at, sizeof(line) - at - 1, raw, strlen(raw));
+        at += str_printable(line + at, sizeof(line) - at, raw, strlen(raw));
     }
     line[at++] = '\n';
     (void)!write(STDERR_FILENO, line, at); /* a log that cannot be written has nowhere to complain */

@@ -13,9 +13,9 @@ struct load_options {
     const char *const *job_ids; /* NULL with count 0: every job */
     size_t job_count;
     unsigned shelves;           /* bits 1u << SHELF_PENDING, 1u << SHELF_READY; abandoned claims in processing/ are always taken over */
-    bool reload;                /* load processed and failed files again too */
-    bool replay;                /* only the kept bad records, with the definition of today */
-    bool dry_run;               /* scan and count, write and move nothing */
+    bool reload;                /* load processed and failed files again too; one that is stored as its definition of today would have it changes nothing */
+    bool replay;                /* only the kept bad records, with the definition of today; shelves play no part */
+    bool dry_run;               /* scan and count, write and move nothing; each file is compared with the store of now, not with other waiting files */
 };
 
 struct load_report {
@@ -25,8 +25,11 @@ struct load_report {
     char first_error[300]; /* of a file that failed */
 };
 
-/* Markers are claimed by rename, raw files by flock; SHA-256 checked against the journal; all records of a file and its status row in one transaction of the record store (several files may
- * share one); then marker to processed/ and `loaded` journalled. RC_OK although files failed (see the report). */
+/* Raw files are locked by flock and their markers claimed by rename; the SHA-256 is checked against the journal; all records of a file and its status row go into one transaction of the record store
+ * (several files share one); then `loaded` is journalled, then the marker goes to processed/. Every step can be repeated: a crash anywhere is mended by the next run, which takes the abandoned claim over,
+ * finds the file stored (counted unchanged) and journals what is missing. A file that can not be loaded goes to failed/ and is journalled `rejected`: damaged (SHA-256), invalid (not JSON, nothing at
+ * data_selector), foreign (a marker that its job does not know), dangling (no raw file); one without its source definition stays. RC_OK although files failed (see the report).
+ * RC_NOSPACE, RC_TEMP: what was not stored was put back. At most one at a time in a process (LMDB). */
 enum rc load_run(const struct spool *spool, struct sources *sources, const struct load_options *options, struct load_report *report, struct err *err);
 
 cJSON *load_report_json(const struct load_report *report);

@@ -6,8 +6,8 @@
 #include "sink/sink.h"
 #include "spool/payload.h"
 
-/* Loading: load.c (markers, groups, dry run), load_file.c (one payload: claim, check, scan), load_record.c (what a record is), load_journal.c (what the journals say and are told),
- * load_replay.c (kept bad records), load_worker.c (the worker's command line and report). */
+/* Loading: load.c (markers, groups, dry run), load_file.c (one payload: claim, check, scan), load_record.c (what a record is), load_journal.c (what the
+ * journals say and are told), load_replay.c (kept bad records), load_worker.c (the worker's command line and report). */
 
 /* A group shares one transaction and its syncs. */
 #define LOAD_GROUP_FILES 32u
@@ -47,7 +47,7 @@ struct loader {
     struct sources *sources;
     const struct load_options *options;
     struct load_report *report;
-    struct sink *sink; /* NULL in a dry run without a store */
+    struct sink *sink;     /* NULL in a dry run without a store */
     struct load_job *jobs; /* read so far; the last read first */
 };
 
@@ -76,7 +76,8 @@ enum rc load_journal(struct loader *loader, struct load_job *job, const struct l
 /* Hex SHA-256 of what in a definition decides what is stored. */
 void load_definition(const struct source *source, char out[DIGEST_HEX_SIZE]);
 /* The key of a record as the store wants it. RC_PERM: it is a bad record, reason says why. RC_TEMP: out of memory. */
-enum rc load_record_key(const struct source *source, struct slice record, const char *job_id, uint32_t batch, uint32_t index, struct buf *key, char *reason, size_t reason_size);
+enum rc load_record_key(const struct source *source, struct slice record, const char *job_id, uint32_t batch, uint32_t index, struct buf *key, char *reason,
+                        size_t reason_size);
 /* sink_children of a struct source. A child without its key is known by its place. */
 enum rc load_children(const void *definition, struct slice record, sink_child_seen *seen, void *context);
 
@@ -105,8 +106,9 @@ struct load_file {
     int64_t scan_ms;
 };
 
-/* Claim a marker (not in a dry run), check and scan its payload. RC_OK: ready to be stored, or with a reason. RC_AGAIN: another loader has it. RC_GONE: the marker went, or is no marker. RC_PERM: it
- * stays where it is, err says why (no source definition, damaged journal). RC_TEMP: trouble of ours; it was put back. */
+/* Claim a marker (not in a dry run), check and scan its payload. RC_OK: ready to be stored, or with a reason. RC_AGAIN: another loader has it. RC_GONE: the
+ * marker went, or is no marker. RC_PERM: it stays where it is, err says why (no source definition, damaged journal). RC_TEMP: trouble of ours; it was put back.
+ */
 enum rc load_file_take(struct loader *loader, const char *marker, enum shelf from, struct load_file *file, struct err *err);
 /* Undo the claim: the marker goes back to its shelf. */
 void load_file_put_back(struct loader *loader, struct load_file *file);

@@ -9,8 +9,7 @@
 
 #define CHILD_KEY_MAX ((size_t)64 * 1024 * 1024)
 
-void load_definition(const struct source *source, char out[DIGEST_HEX_SIZE])
-{
+void load_definition(const struct source *source, char out[DIGEST_HEX_SIZE]) {
     struct digest *sum = digest_new();
 
     out[0] = '\0';
@@ -31,8 +30,7 @@ void load_definition(const struct source *source, char out[DIGEST_HEX_SIZE])
     digest_free(sum);
 }
 
-static void why_no_key(const struct source *source, struct slice record, char *reason, size_t size)
-{
+static void why_no_key(const struct source *source, struct slice record, char *reason, size_t size) {
     struct slice value;
 
     for (unsigned i = 0; i < source->key_count; i++) {
@@ -64,8 +62,8 @@ static void why_no_key(const struct source *source, struct slice record, char *r
     (void)snprintf(reason, size, "the primary key can not be used");
 }
 
-enum rc load_record_key(const struct source *source, struct slice record, const char *job_id, uint32_t batch, uint32_t index, struct buf *key, char *reason, size_t reason_size)
-{
+enum rc load_record_key(const struct source *source, struct slice record, const char *job_id, uint32_t batch, uint32_t index, struct buf *key, char *reason,
+                        size_t reason_size) {
     if (source->key_count == 0) {
         /* Without a primary key every captured record is itself: known by where it was captured. */
         buf_reset(key);
@@ -77,8 +75,7 @@ enum rc load_record_key(const struct source *source, struct slice record, const 
     return RC_PERM;
 }
 
-static enum rc one_child(const struct source_child *child, struct slice value, uint32_t place, struct buf *key, sink_child_seen *seen, void *context)
-{
+static enum rc one_child(const struct source_child *child, struct slice value, uint32_t place, struct buf *key, sink_child_seen *seen, void *context) {
     if (json_type(value) == JSON_NULL)
         return RC_OK;
     if (!answer_child_key(child, value, key) || key->length == 0) {
@@ -90,8 +87,7 @@ static enum rc one_child(const struct source_child *child, struct slice value, u
     return seen(context, child->name, (struct slice){.data = key->data, .length = key->length}, value);
 }
 
-enum rc load_children(const void *definition, struct slice record, sink_child_seen *seen, void *context)
-{
+enum rc load_children(const void *definition, struct slice record, sink_child_seen *seen, void *context) {
     const struct source *source = definition;
     struct buf key = BUF_INIT(CHILD_KEY_MAX);
     struct slice container, name, value;

@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Loading what lies in payloads/ready/ by a worker process of its own: a hostile payload ends that process, not the daemon. The record store has one writer at a time, so one worker runs at a time. */
+/* Loading what lies in payloads/ready/ by a worker process of its own: a hostile payload ends that process, not the daemon. The record store has one writer at
+ * a time, so one worker runs at a time. */
 
 #define CRASHES_MOST 3
 #define FAILED_WAIT_MS 5000
@@ -28,8 +29,7 @@ struct loaders {
     struct loop_timer timer;
 };
 
-static bool shelf_has(const struct spool *spool, enum shelf shelf)
-{
+static bool shelf_has(const struct spool *spool, enum shelf shelf) {
     struct dirscan *scan;
     const char *name;
     unsigned char type;
@@ -43,8 +43,7 @@ static bool shelf_has(const struct spool *spool, enum shelf shelf)
 }
 
 /* A claim that nobody holds: the loader that had it is gone. */
-static bool abandoned(const struct spool *spool, const char *marker)
-{
+static bool abandoned(const struct spool *spool, const char *marker) {
     int fd;
     char raw[PAYLOAD_PATH_SIZE];
     if (payload_open(spool, SHELF_PROCESSING, marker, &fd, raw, NULL))
@@ -55,8 +54,7 @@ static bool abandoned(const struct spool *spool, const char *marker)
 }
 
 /* The same payload ended the loader again and again: it goes aside, the others go on. */
-static void set_crashers_aside(struct engine *engine)
-{
+static void set_crashers_aside(struct engine *engine) {
     struct dirscan *scan;
     const char *marker;
     unsigned char type;
@@ -72,7 +70,8 @@ static void set_crashers_aside(struct engine *engine)
         cJSON_AddStringToObject(m, "reason", "loader_crashed");
         cJSON_AddStringToObject(m, "error", "the loader process ended at this file more than once");
         struct err err = {0};
-        if (payload_marker_move(engine->spool, marker, SHELF_PROCESSING, SHELF_FAILED, true, &err) || journal_put(engine->spool, id, "rejected", "daemon", m, &err))
+        if (payload_marker_move(engine->spool, marker, SHELF_PROCESSING, SHELF_FAILED, true, &err) ||
+            journal_put(engine->spool, id, "rejected", "daemon", m, &err))
             log_error("payload %s: %s", marker, err.text);
         cJSON_Delete(m);
         engine_follow(engine, id, NULL);
@@ -80,13 +79,11 @@ static void set_crashers_aside(struct engine *engine)
     dirscan_close(scan);
 }
 
-static void loaders_again(struct loop_timer *timer)
-{
+static void loaders_again(struct loop_timer *timer) {
     loaders_kick(HEAP_ENTRY(timer, struct loaders, timer)->engine);
 }
 
-static void each_loading(struct engine *engine)
-{
+static void each_loading(struct engine *engine) {
     for (size_t i = 0; i < RUN_BUCKETS; i++) {
         for (struct run *r = engine->runs[i], *next; r; r = next) {
             next = r->next_by_id;
@@ -96,8 +93,7 @@ static void each_loading(struct engine *engine)
     }
 }
 
-static void loader_ended(void *context, int wait_status, const struct buf *output)
-{
+static void loader_ended(void *context, int wait_status, const struct buf *output) {
     struct loaders *l = context;
     struct engine *engine = l->engine;
     bool clean = WIFEXITED(wait_status) && (WEXITSTATUS(wait_status) == 0 || WEXITSTATUS(wait_status) == 65);
@@ -105,7 +101,8 @@ static void loader_ended(void *context, int wait_status, const struct buf *outpu
     if (clean)
         log_info("loader: %.*s", (int)(output->length && output->data[output->length - 1] == '\n' ? output->length - 1 : output->length), buf_text(output));
     else
-        log_error("loader: %s %d", WIFEXITED(wait_status) ? "exit code" : "ended by signal", WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : WTERMSIG(wait_status));
+        log_error("loader: %s %d", WIFEXITED(wait_status) ? "exit code" : "ended by signal",
+                  WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : WTERMSIG(wait_status));
     l->crashes = WIFSIGNALED(wait_status) ? l->crashes + 1 : 0;
     if (l->crashes >= CRASHES_MOST) {
         set_crashers_aside(engine);
@@ -120,8 +117,7 @@ static void loader_ended(void *context, int wait_status, const struct buf *outpu
         loop_timer_start(engine->loop, &l->timer, clock_mono_ms() + FAILED_WAIT_MS, loaders_again);
 }
 
-void loaders_kick(struct engine *engine)
-{
+void loaders_kick(struct engine *engine) {
     struct loaders *l = engine->loaders;
     const char *argv[32];
     struct err err = {0};
@@ -139,8 +135,7 @@ void loaders_kick(struct engine *engine)
     }
 }
 
-void loaders_start(struct engine *engine)
-{
+void loaders_start(struct engine *engine) {
     struct loaders *l = engine_alloc(sizeof *l);
     l->engine = engine;
     engine->loaders = l;
@@ -157,8 +152,7 @@ void loaders_start(struct engine *engine)
     loaders_kick(engine);
 }
 
-void loaders_free(struct engine *engine)
-{
+void loaders_free(struct engine *engine) {
     struct loaders *l = engine->loaders;
     if (!l)
         return;

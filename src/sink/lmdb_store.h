@@ -14,8 +14,8 @@ struct lmdb {
     struct sink base;
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
-    MDB_txn *snapshot;   /* of a store opened for reading, as long as it is open; else NULL */
-    struct buf scratch;  /* a value that must outlive a put */
+    MDB_txn *snapshot;  /* of a store opened for reading, as long as it is open; else NULL */
+    struct buf scratch; /* a value that must outlive a put */
 };
 
 #define LMDB_OF(sink) ((struct lmdb *)(void *)(sink))
@@ -31,23 +31,19 @@ int lmdb_grow(struct lmdb *db);
 int lmdb_read_begin(struct lmdb *db, MDB_txn **txn);
 void lmdb_read_end(struct lmdb *db, MDB_txn *txn);
 
-static inline MDB_val lmdb_val(const void *data, size_t length)
-{
+static inline MDB_val lmdb_val(const void *data, size_t length) {
     return (MDB_val){.mv_data = (void *)(uintptr_t)data, .mv_size = length};
 }
 
-static inline MDB_val lmdb_key_val(const struct lmdb_key *key)
-{
+static inline MDB_val lmdb_key_val(const struct lmdb_key *key) {
     return lmdb_val(key->bytes, key->length);
 }
 
-static inline struct slice lmdb_slice(MDB_val value)
-{
+static inline struct slice lmdb_slice(MDB_val value) {
     return (struct slice){.data = value.mv_data, .length = value.mv_size};
 }
 
-static inline bool lmdb_starts(MDB_val key, const struct lmdb_key *prefix)
-{
+static inline bool lmdb_starts(MDB_val key, const struct lmdb_key *prefix) {
     return key.mv_size >= prefix->length && __builtin_memcmp(key.mv_data, prefix->bytes, prefix->length) == 0;
 }
 

@@ -101,8 +101,7 @@ static void test_utf8(void **state) {
                                        "\xef\xbf\xbf",
                                        "\xf0\x90\x80\x80",
                                        "\xf4\x8f\xbf\xbf",
-                                       "a\xe2\x82\xac"
-                                       "b"};
+                                       "a\xe2\x82\xac."};
     static const char *const bad[] = {"\x80",     "\xbf",         "\xc0\xaf",      "\xc1\xbf",         "\xc2",         "\xc2\x41",         "\xe0\x9f\xbf",
                                       "\xe2\x82", "\xed\xa0\x80", "\xed\xbf\xbf",  "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
                                       "\xfe",     "\xff",         "ok\xe2\x82\x41"};

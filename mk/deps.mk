@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# Debian packages by name. `deps` installs what is missing where it may, and says what is missing where it may not.
+DEPS_BUILD = gcc make pkg-config libc6-dev libcurl4-openssl-dev libcjson-dev liblmdb-dev libssl-dev
+DEPS_DEMO = $(DEPS_BUILD) libmicrohttpd-dev zlib1g-dev jq curl
+DEPS_CHECK = $(DEPS_DEMO) libcmocka-dev perl strace
+DEPS_LINT = clang clang-format clang-tidy cppcheck shellcheck mandoc bear
+DEPS_CHECK_ALL = $(DEPS_CHECK) $(DEPS_LINT) libclang-rt-14-dev nodejs npm e2fsprogs mount
+
+define install_packages
+@missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+if [ -z "$$missing" ]; then exit 0; fi; \
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo "installing:" $$missing; \
+  export DEBIAN_FRONTEND=noninteractive; \
+  apt-get install -y -qq --no-install-recommends $$missing >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
+else \
+  echo "missing packages (as root: apt-get install -y" $$missing")"; exit 1; \
+fi
+endef
+
+deps: ## install the missing Debian packages to build and show it
+	$(call install_packages,$(DEPS_DEMO))
+
+deps-check: ## install what `make check` needs
+	$(call install_packages,$(DEPS_CHECK))
+
+deps-check-all: ## install what `make check-all` and `make lint` need
+	$(call install_packages,$(DEPS_CHECK_ALL))
+
+.PHONY: deps deps-check deps-check-all
