@@ -48,7 +48,7 @@ $(PROGRAMS): $(BUILD)/%: $(BUILD)/obj/src/cmd/%_main.o $(LIB)
 
 $(BUILD)/tools/%: $(BUILD)/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS) -lmicrohttpd
+	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS) -lmicrohttpd -lz
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)

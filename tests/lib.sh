@@ -198,7 +198,7 @@ drop() {
 # taken NAME: waits until what was dropped under this name has its id; sets ID
 taken() {
     local slug
-    slug=$(printf '%s' "$1" | LC_ALL=C tr 'A-Z' 'a-z' | LC_ALL=C tr -c 'a-z0-9' '-' | cut -c1-40)
+    slug=$(printf '%s' "$1" | LC_ALL=C tr '[:upper:]' '[:lower:]' | LC_ALL=C tr -c 'a-z0-9' '-' | cut -c1-40)
     ID=''
     wait_for "$WAIT_S" has_journal "$slug" || { result 1 "$1 is taken in" "$(ls -R "$SPOOL/jobs")"; return 1; }
     ID=$(ids "$slug" | tail -n 1)
@@ -316,6 +316,7 @@ daemon_stop() {
     kill "$DAEMON_PID"
     wait_for "$WAIT_S" ended "$DAEMON_PID" || kill -9 "$DAEMON_PID"
     wait "$DAEMON_PID" 2>/dev/null
+    # shellcheck disable=SC2034
     STATUS=$?
     DAEMON_PID=''
 }

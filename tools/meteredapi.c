@@ -1088,8 +1088,8 @@ static enum MHD_Result route_charges(struct request *request) {
     struct reply reply = {.status = 200, .type = "text/plain", .body = BUF_INIT(BODY_MAX)};
     pthread_mutex_lock(&server->lock);
     size_t count = 0;
-    struct charge *sorted = malloc((server->charged_ids + 1) * sizeof *sorted);
-    must(sorted, "malloc");
+    struct charge *sorted = calloc(server->charged_ids + 1, sizeof *sorted);
+    must(sorted, "calloc");
     for (size_t i = 0; i < server->charges_capacity; i++)
         if (server->charges[i].count > 0)
             sorted[count++] = server->charges[i];

@@ -37,8 +37,7 @@ struct program {
     bool asked;
 };
 
-static void got_signal(void *context, int signo)
-{
+static void got_signal(void *context, int signo) {
     struct program *p = context;
     if (signo == SIGHUP)
         engine_reload(p->engine);
@@ -50,14 +49,12 @@ static void got_signal(void *context, int signo)
     }
 }
 
-static int fail(int code, const struct err *err)
-{
+static int fail(int code, const struct err *err) {
     fprintf(stderr, "batchspoold: %s\n", err->text);
     return code;
 }
 
-static enum rc start_signals(struct loop *loop, struct program *program, struct err *err)
-{
+static enum rc start_signals(struct loop *loop, struct program *program, struct err *err) {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     enum rc rc = RC_OK;
     for (size_t i = 0; !rc && i < sizeof signals / sizeof *signals; i++)
@@ -65,8 +62,7 @@ static enum rc start_signals(struct loop *loop, struct program *program, struct 
     return rc;
 }
 
-static void raise_descriptors(void)
-{
+static void raise_descriptors(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
@@ -74,8 +70,7 @@ static void raise_descriptors(void)
     }
 }
 
-static int serve(const struct config *config, const char *credentials, const char *program_path)
-{
+static int serve(const struct config *config, const char *credentials, const char *program_path) {
     struct err err = {0};
     struct spool *spool;
     struct loop *loop;
@@ -90,8 +85,15 @@ static int serve(const struct config *config, const char *credentials, const cha
     rc = loop_new(&loop, &err);
     if (!rc)
         rc = start_signals(loop, &program, &err);
-    struct engine_options options = {.sources_dir = config->sources, .credentials_dir = credentials, .ca_file = config->ca_file, .program = program_path, .rescan_interval_s = config->rescan_interval_s,
-                                     .max_concurrent_jobs = config->max_concurrent_jobs, .max_active = config->max_active, .sync_threads = config->sync_threads, .loaders = config->loaders};
+    struct engine_options options = {.sources_dir = config->sources,
+                                     .credentials_dir = credentials,
+                                     .ca_file = config->ca_file,
+                                     .program = program_path,
+                                     .rescan_interval_s = config->rescan_interval_s,
+                                     .max_concurrent_jobs = config->max_concurrent_jobs,
+                                     .max_active = config->max_active,
+                                     .sync_threads = config->sync_threads,
+                                     .loaders = config->loaders};
     if (!rc)
         rc = engine_start(loop, spool, &options, &program.engine, &err);
     if (rc)
@@ -108,10 +110,10 @@ static int serve(const struct config *config, const char *credentials, const cha
     return 0;
 }
 
-int main(int argc, char **argv)
-{
-    static const struct option options[] = {{"spool", required_argument, NULL, 's'},      {"config", required_argument, NULL, 'c'}, {"credentials", required_argument, NULL, 'k'},
-                                            {"foreground", no_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+int main(int argc, char **argv) {
+    static const struct option options[] = {
+        {"spool", required_argument, NULL, 's'}, {"config", required_argument, NULL, 'c'}, {"credentials", required_argument, NULL, 'k'},
+        {"foreground", no_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     const char *spool = NULL, *config_file = NULL, *credentials = NULL;
     struct config config;
     struct err err = {0};

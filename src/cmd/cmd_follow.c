@@ -21,18 +21,9 @@ void cmd_follow_init(struct cmd_follow *follow, const char *id)
 
 enum rc cmd_follow_look(struct cmd *cmd, struct cmd_follow *follow, struct err *err)
 {
-    struct job_row *row = &follow->row;
     follow->job.place = cmd_job_place(cmd->spool, follow->job.id);
-    struct journal_reader *reader;
-    enum rc rc = journal_reader_open(cmd->spool, follow->job.id, row->journal_offset, row->journal_seq, row->journal_seq ? row->journal_hash : NULL, &reader, err);
-    if (rc)
-        return rc == RC_GONE ? RC_OK : rc;
-    struct journal_line line;
-    while ((rc = journal_reader_next(reader, &line, err)) == RC_OK) {
-        job_row_apply(row, &line);
-        follow->started = true;
-    }
-    journal_reader_close(reader);
+    enum rc rc = cmd_job_journalled(cmd, follow->job.id, &follow->row, err);
+    follow->started = follow->started || rc == RC_OK;
     return rc == RC_GONE ? RC_OK : rc;
 }
 

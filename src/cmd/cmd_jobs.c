@@ -212,6 +212,16 @@ static bool row_from_index(struct cmd *cmd, const char *id, uint64_t bytes, stru
     return index && index_job(index, id, row, &ignored) == RC_OK && row->journal_offset == bytes;
 }
 
+enum rc cmd_job_journalled(struct cmd *cmd, const char *id, struct job_row *row, struct err *err)
+{
+    uint64_t bytes;
+    if (!journal_bytes(cmd->spool, id, &bytes))
+        return err_set(err, RC_GONE, "%s: no journal", id);
+    if (row->journal_offset == bytes && strcmp(row->id, id) == 0)
+        return RC_OK;
+    return row_from_index(cmd, id, bytes, row) ? RC_OK : job_row_read(cmd->spool, id, row, NULL, NULL, err);
+}
+
 /* Where the file lies is the state, whatever the journal said last. */
 static void lay_place(const struct cmd_job *job, struct job_row *row)
 {
@@ -225,11 +235,10 @@ static void lay_place(const struct cmd_job *job, struct job_row *row)
 
 enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *row, struct err *err)
 {
-    uint64_t bytes;
-    enum rc rc = RC_OK;
-    if (!job->id[0] || !journal_bytes(cmd->spool, job->id, &bytes)) {
+    job_row_init(row, job->id);
+    enum rc rc = job->id[0] ? cmd_job_journalled(cmd, job->id, row, err) : RC_GONE;
+    if (rc == RC_GONE) {
         job_row_init(row, job->id);
-        row->priority = PRIORITY_NORMAL;
         str_copy(row->mode, sizeof row->mode, "run");
         row->place = job->place;
         if (job->place == PLACE_NONE)
@@ -237,8 +246,6 @@ enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *
         describe_drop(cmd->spool, job, row);
         return RC_OK;
     }
-    if (!row_from_index(cmd, job->id, bytes, row))
-        rc = job_row_read(cmd->spool, job->id, row, NULL, NULL, err);
     if (rc == RC_CORRUPT) {
         row->place = job->place == PLACE_NONE ? row->place : job->place;
         str_copy(row->reason, sizeof row->reason, "damaged");

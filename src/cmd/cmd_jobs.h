@@ -27,6 +27,8 @@ enum place cmd_job_place(const struct spool *spool, const char *id);
 /* Its file name in the place where it lies. */
 const char *cmd_job_file(const struct cmd_job *job, char out[JOBID_SIZE + 8]);
 bool cmd_job_has_journal(const struct spool *spool, const char *id);
+/* The row as index or journal say, without the place laid over it; RC_GONE: no journal. */
+enum rc cmd_job_journalled(struct cmd *cmd, const char *id, struct job_row *row, struct err *err);
 
 /* The row of a job: from the index when that is as new as the journal, else from the journal, else (never accepted) from what the file says of itself; place is where the file
  * lies. A damaged journal gives reason "damaged" and the err. */
@@ -37,11 +39,11 @@ int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job);
 /* The same for each of parts; frees nothing on failure that the caller could not free with cmd_jobs_release. */
 int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *jobs);
 
-/* Follow one job: its row and place, brought up to date by reading what its journal has more. */
+/* Follow one job: its row as the journal says, and its place. The journal is read again only when it grew. */
 struct cmd_follow {
     struct cmd_job job;
     struct job_row row;
-    bool started;
+    bool started; /* its journal was there */
 };
 void cmd_follow_init(struct cmd_follow *follow, const char *id);
 /* RC_OK; place PLACE_NONE means: look again. */

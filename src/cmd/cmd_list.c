@@ -31,11 +31,10 @@ static bool wanted(const struct filter *filter, const struct job_row *row)
 
 static const char *records_of(char out[64], const struct job_row *row)
 {
-    uint64_t goal = row->total_records < row->take ? row->total_records : row->take;
-    if (goal == JOB_UNKNOWN)
+    if (row->total_records == JOB_UNKNOWN)
         snprintf(out, 64, "%" PRIu64 "/?", row->processed_records);
     else
-        snprintf(out, 64, "%" PRIu64 "/%" PRIu64, row->processed_records, goal);
+        snprintf(out, 64, "%" PRIu64 "/%" PRIu64, row->processed_records, row->total_records);
     return out;
 }
 

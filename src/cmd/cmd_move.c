@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_batches.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "os/fsio.h"
 #include "spool/move.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The renames that `mv` makes, with a check first. */
 
@@ -38,9 +38,26 @@ static enum rc move_drop(struct cmd *cmd, const struct cmd_job *job, enum place 
     return rc;
 }
 
+/* The note that will lie beside the job. */
+static void format_why(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb, char *out, size_t size)
+{
+    struct job_row row;
+    struct err ignored = {0};
+    if (cmd_job_row(cmd, job, &row, &ignored) != RC_OK)
+        return;
+    row.place = verb->to;
+    row.placed_us = clock_wall_us();
+    row.until_us = 0;
+    str_copy(row.reason, sizeof row.reason, verb->reason);
+    row.error_details[0] = '\0';
+    job_why_format(&row, out, size);
+}
+
 static enum rc move_accepted(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb, struct err *err)
 {
-    char why[400];
+    char why[1500] = "";
+    if (verb->to == PLACE_HOLD)
+        format_why(cmd, job, verb, why, sizeof why);
     cJSON *members = cJSON_CreateObject();
     if (!members)
         return err_set(err, RC_TEMP, "out of memory");
@@ -49,9 +66,8 @@ static enum rc move_accepted(struct cmd *cmd, const struct cmd_job *job, const s
         cJSON_AddStringToObject(members, "from", place_name(job->place));
         cJSON_AddStringToObject(members, "to", place_name(verb->to));
     }
-    snprintf(why, sizeof why, "held: by the command line (user id %u).\nTo go on: batchspool release %s\n", (unsigned)getuid(), job->id);
     const struct move move = {
-        .job_id = job->id, .from = job->place, .to = verb->to, .event = verb->event, .by = BY, .members = members, .why = verb->to == PLACE_HOLD ? why : NULL};
+        .job_id = job->id, .from = job->place, .to = verb->to, .event = verb->event, .by = BY, .members = members, .why = *why ? why : NULL};
     enum rc rc = move_job(cmd->spool, &move, err);
     cJSON_Delete(members);
     return rc;
@@ -62,6 +78,7 @@ static int move_one(struct cmd *cmd, struct cmd_job *job, const struct verb *ver
     char name[JOBID_SIZE + 8];
     struct err err = {0};
     enum rc rc = RC_GONE;
+    errno = 0;
     for (int look = 0; look < LOOKS && rc == RC_GONE; look++) {
         if (look && job->id[0])
             job->place = cmd_job_place(cmd->spool, job->id);

@@ -31,8 +31,6 @@ static void print_counts(const struct job_row *row)
     printf("%-10s %" PRIu64 " captured", "records", row->processed_records);
     if (row->total_records != JOB_UNKNOWN)
         printf(" of %" PRIu64, row->total_records);
-    if (row->take != JOB_UNKNOWN)
-        printf(", take %" PRIu64, row->take);
     printf("; %" PRIu64 " loaded, %" PRIu64 " errors\n", row->success_count, row->error_count);
     if (row->unique_records != JOB_UNKNOWN && row->duplicate_records != JOB_UNKNOWN && row->missing_records != JOB_UNKNOWN)
         printf("%-10s %" PRIu64 " unique, %" PRIu64 " duplicates, %" PRIu64 " missing\n", "coverage", row->unique_records, row->duplicate_records, row->missing_records);

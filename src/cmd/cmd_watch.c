@@ -92,12 +92,11 @@ static void format_line(const struct watched *w, bool bar, char *out, size_t siz
 {
     const struct job_row *row = &w->follow.row;
     const enum place place = w->follow.job.place;
-    uint64_t goal = row->total_records < row->take ? row->total_records : row->take;
     char progress[BAR_WIDTH + 4] = "", total[24] = "?", money[140] = "", reason[80] = "";
     if (bar)
-        draw_bar(progress, row->processed_records, goal);
-    if (goal != JOB_UNKNOWN)
-        snprintf(total, sizeof total, "%" PRIu64, goal);
+        draw_bar(progress, row->processed_records, row->total_records);
+    if (row->total_records != JOB_UNKNOWN)
+        snprintf(total, sizeof total, "%" PRIu64, row->total_records);
     if (row->metered) {
         char plain[128];
         snprintf(money, sizeof money, "  %s", cmd_money(plain, row->cost, row->cost_in_doubt, row->currency));

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 /*
- * One attempt at one page, in the order of DESIGN 6: `requested` durable -> body streamed to payloads/tmp while it is hashed -> checked -> file and directory fsynced, `answered` durable -> published -> `captured`
- * durable -> marker -> index. Each step can be repeated; what the disk refuses after the money is spent is tried until it succeeds.
+ * One attempt at one page, in the order of DESIGN 6: `requested` durable -> body streamed to payloads/tmp while it is hashed -> checked -> file and directory
+ * fsynced, `answered` durable -> published -> `captured` durable -> marker -> index. Each step can be repeated; what the disk refuses after the money is spent
+ * is tried until it succeeds.
  */
 
 enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_REPORT };
@@ -59,8 +60,7 @@ static void attempt_decide(struct attempt *a);
 
 typedef cJSON *line_of(const struct attempt *a, const char **event);
 
-static void journal_group(struct work **items, size_t count, enum stage stage, line_of *line)
-{
+static void journal_group(struct work **items, size_t count, enum stage stage, line_of *line) {
     for (size_t i = 0; i < count; i++) {
         struct attempt *first = ITEM(items, i);
         if (first->rc || first->stage != stage)
@@ -94,8 +94,7 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
     }
 }
 
-static cJSON *page_members(const struct attempt *a)
-{
+static cJSON *page_members(const struct attempt *a) {
     cJSON *m = engine_members();
     cJSON_AddNumberToObject(m, "batch", a->page.batch);
     if (a->run->source->steps[0].name[0])
@@ -104,8 +103,7 @@ static cJSON *page_members(const struct attempt *a)
     return m;
 }
 
-static cJSON *requested_line(const struct attempt *a, const char **event)
-{
+static cJSON *requested_line(const struct attempt *a, const char **event) {
     char price[DEC_TEXT_SIZE];
     cJSON *m = page_members(a);
     cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
@@ -121,8 +119,7 @@ static cJSON *requested_line(const struct attempt *a, const char **event)
     return m;
 }
 
-static cJSON *answered_line(const struct attempt *a, const char **event)
-{
+static cJSON *answered_line(const struct attempt *a, const char **event) {
     cJSON *m = page_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
     cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
     cJSON_AddNumberToObject(m, "status", a->status);
@@ -137,18 +134,25 @@ static cJSON *answered_line(const struct attempt *a, const char **event)
     return m;
 }
 
-static cJSON *captured_line(const struct attempt *a, const char **event)
-{
-    struct captured c = {.page = a->page, .attempt = a->number, .paid = a->kind == REQUEST_PAID, .raw = a->raw, .sha256 = a->sha256, .next_token = a->verdict.facts.token, .bytes = a->bytes,
-                         .records = a->verdict.facts.records, .total = a->verdict.facts.total, .cost = a->cost, .answered_us = a->answered_us};
+static cJSON *captured_line(const struct attempt *a, const char **event) {
+    struct captured c = {.page = a->page,
+                         .attempt = a->number,
+                         .paid = a->kind == REQUEST_PAID,
+                         .raw = a->raw,
+                         .sha256 = a->sha256,
+                         .next_token = a->verdict.facts.token,
+                         .bytes = a->bytes,
+                         .records = a->verdict.facts.records,
+                         .total = a->verdict.facts.total,
+                         .cost = a->cost,
+                         .answered_us = a->answered_us};
     *event = "captured";
     return replay_captured_members(&c);
 }
 
 /* --- lane: the four kinds of work ---------------------------------------------------------------------------------- */
 
-static void request_run(struct work **items, size_t count)
-{
+static void request_run(struct work **items, size_t count) {
     journal_group(items, count, STAGE_REQUEST, requested_line);
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
@@ -161,12 +165,16 @@ static void request_run(struct work **items, size_t count)
     }
 }
 
-static void judge(struct attempt *a)
-{
+static void judge(struct attempt *a) {
     const char *data = "";
     size_t length = 0;
     enum rc rc = fsio_map(a->body_fd, &data, &length, &a->err);
-    struct answer answer = {.sent = a->sent, .complete = a->complete && !rc, .status = a->status, .body = {data, length}, .transport_error = a->error[0] ? a->error : NULL, .retry_after_s = a->retry_after_s,
+    struct answer answer = {.sent = a->sent,
+                            .complete = a->complete && !rc,
+                            .status = a->status,
+                            .body = {data, length},
+                            .transport_error = a->error[0] ? a->error : NULL,
+                            .retry_after_s = a->retry_after_s,
                             .header_total = a->header_total};
     answer_judge(a->run->source, a->kind, &answer, &a->verdict);
     if (!a->complete && a->reason[0])
@@ -176,13 +184,11 @@ static void judge(struct attempt *a)
     fsio_unmap(data, length);
 }
 
-static bool good(const struct attempt *a)
-{
+static bool good(const struct attempt *a) {
     return a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT;
 }
 
-static void check_run(struct work **items, size_t count)
-{
+static void check_run(struct work **items, size_t count) {
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
@@ -202,8 +208,7 @@ static void check_run(struct work **items, size_t count)
     }
 }
 
-static void record_run(struct work **items, size_t count)
-{
+static void record_run(struct work **items, size_t count) {
     const struct spool *spool = ITEM(items, 0)->engine->spool;
     for (size_t i = 0; i < count; i++)
         ITEM(items, i)->rc = RC_OK;
@@ -226,14 +231,12 @@ static void record_run(struct work **items, size_t count)
     }
 }
 
-static cJSON *report_line(const struct attempt *a, const char **event)
-{
+static cJSON *report_line(const struct attempt *a, const char **event) {
     *event = a->event;
     return cJSON_Duplicate(a->members, true);
 }
 
-static void report_run(struct work **items, size_t count)
-{
+static void report_run(struct work **items, size_t count) {
     const struct spool *spool = ITEM(items, 0)->engine->spool;
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
@@ -260,14 +263,12 @@ static const struct work_class check_class = {.name = "check", .run = check_run,
 static const struct work_class record_class = {.name = "record", .run = record_run, .done = record_done, .max = 64};
 static const struct work_class report_class = {.name = "report", .run = report_run, .done = report_done, .max = 64};
 
-static void on_job_lane(struct attempt *a, const struct work_class *class)
-{
+static void on_job_lane(struct attempt *a, const struct work_class *class) {
     worker_submit(a->engine->worker, &a->work, class, engine_lane(a->run->id));
 }
 
 /* Gives the attempt's share of limits back, frees it, and lets the job go on. */
-static void attempt_end(struct attempt *a)
-{
+static void attempt_end(struct attempt *a) {
     struct run *run = a->run;
     struct feed *feed = run->feed;
     for (struct attempt **at = &run->attempts; *at; at = &(*at)->next) {
@@ -291,13 +292,11 @@ static void attempt_end(struct attempt *a)
     sched_kick(feed->engine);
 }
 
-static struct due_page *due_of(struct attempt *a)
-{
+static struct due_page *due_of(struct attempt *a) {
     return run_due(a->run, &a->page, a->number);
 }
 
-static void report(struct attempt *a, const char *event, bool keep_body)
-{
+static void report(struct attempt *a, const char *event, bool keep_body) {
     a->stage = STAGE_REPORT;
     a->event = event;
     a->keep_body = keep_body;
@@ -305,8 +304,7 @@ static void report(struct attempt *a, const char *event, bool keep_body)
     on_job_lane(a, &report_class);
 }
 
-static void add_failure(struct attempt *a, const char *reason)
-{
+static void add_failure(struct attempt *a, const char *reason) {
     const char *error = a->verdict.error[0] ? a->verdict.error : a->error[0] ? a->error : a->err.text;
     cJSON_Delete(a->members);
     a->members = a->page.batch ? page_members(a) : engine_members();
@@ -319,8 +317,7 @@ static void add_failure(struct attempt *a, const char *reason)
         cJSON_AddStringToObject(a->members, "request_id", a->request_id);
 }
 
-static const char *secret_text(void *context, const char *name)
-{
+static const char *secret_text(void *context, const char *name) {
     struct secrets *s = context;
     if (s->count == sizeof s->texts / sizeof *s->texts)
         return NULL;
@@ -336,8 +333,7 @@ static const char *secret_text(void *context, const char *name)
 
 static void fetched(void *context, const struct fetch_answer *answer);
 
-static enum rc send_request(struct attempt *a)
-{
+static enum rc send_request(struct attempt *a) {
     struct run *run = a->run;
     const struct source *source = run->source;
     struct secrets secrets = {.dir = a->engine->options.credentials_dir};
@@ -346,9 +342,19 @@ static enum rc send_request(struct attempt *a)
     const cJSON *total_header = cJSON_GetObjectItemCaseSensitive(source->paginator, "total_header");
     enum rc rc = request_make(source, 0, a->kind, &a->page, &scope, &request, &a->err);
     if (!rc) {
-        struct fetch_request f = {.method = request.method, .url = request.url, .headers = request.headers, .body = request.body, .body_length = request.body_length, .timeout_ms = (int64_t)source->timeout_s * 1000,
-                                  .connect_timeout_ms = 30000, .max_body_bytes = source->max_response_bytes, .max_redirects = source->metered ? 0 : 3, .allow_http = source->allow_http,
-                                  .total_header = cJSON_GetStringValue(total_header), .body_fd = a->body_fd, .once = a->kind == REQUEST_PAID};
+        struct fetch_request f = {.method = request.method,
+                                  .url = request.url,
+                                  .headers = request.headers,
+                                  .body = request.body,
+                                  .body_length = request.body_length,
+                                  .timeout_ms = (int64_t)source->timeout_s * 1000,
+                                  .connect_timeout_ms = 30000,
+                                  .max_body_bytes = source->max_response_bytes,
+                                  .max_redirects = source->metered ? 0 : 3,
+                                  .allow_http = source->allow_http,
+                                  .total_header = cJSON_GetStringValue(total_header),
+                                  .body_fd = a->body_fd,
+                                  .once = a->kind == REQUEST_PAID};
         rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
     } else if (secrets.err.text[0])
         a->err = secrets.err;
@@ -361,8 +367,7 @@ static enum rc send_request(struct attempt *a)
 }
 
 /* Nothing left: the page is as it was. */
-static void not_sent(struct attempt *a, const char *reason)
-{
+static void not_sent(struct attempt *a, const char *reason) {
     struct due_page *due = due_of(a);
     due->state = DUE_SEND;
     due->not_before_us = clock_wall_us() + DISK_RETRY_MS * 1000;
@@ -370,8 +375,7 @@ static void not_sent(struct attempt *a, const char *reason)
     report(a, "retrying", false);
 }
 
-static void request_done(struct work *work)
-{
+static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     engine_follow(a->engine, a->run->id, NULL);
     if (a->rc && a->stage == STAGE_REQUEST) { /* the journal refused it: nothing was asked */
@@ -394,8 +398,7 @@ static void request_done(struct work *work)
     }
 }
 
-static void fetched(void *context, const struct fetch_answer *answer)
-{
+static void fetched(void *context, const struct fetch_answer *answer) {
     struct attempt *a = context;
     a->fetch = NULL;
     a->sent = answer->sent;
@@ -412,8 +415,13 @@ static void fetched(void *context, const struct fetch_answer *answer)
         a->header_total = UINT64_MAX;
     a->stage = STAGE_CHECK;
     if (a->kind == REQUEST_PREVIEW || a->page.batch == 0) {
-        struct answer body = {.sent = a->sent, .complete = a->complete, .status = a->status, .body = {answer->body ? answer->body : "", answer->body ? (size_t)answer->body_bytes : 0},
-                              .transport_error = a->error[0] ? a->error : NULL, .retry_after_s = a->retry_after_s, .header_total = a->header_total};
+        struct answer body = {.sent = a->sent,
+                              .complete = a->complete,
+                              .status = a->status,
+                              .body = {answer->body ? answer->body : "", answer->body ? (size_t)answer->body_bytes : 0},
+                              .transport_error = a->error[0] ? a->error : NULL,
+                              .retry_after_s = a->retry_after_s,
+                              .header_total = a->header_total};
         answer_judge(a->run->source, a->kind, &body, &a->verdict);
         if (good(a)) {
             bool has_cost = false;
@@ -426,8 +434,7 @@ static void fetched(void *context, const struct fetch_answer *answer)
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
 }
 
-static void check_done(struct work *work)
-{
+static void check_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     if (a->rc && good(a)) { /* the disk refused a body that had come */
         a->verdict.charge = a->kind == REQUEST_PAID ? CHARGE_IN_DOUBT : CHARGE_NONE;
@@ -438,15 +445,13 @@ static void check_done(struct work *work)
     attempt_decide(a);
 }
 
-static void set_until(struct attempt *a, int64_t until_us)
-{
+static void set_until(struct attempt *a, int64_t until_us) {
     char until[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(until_us, 3, until);
     cJSON_AddStringToObject(a->members, "until", until);
 }
 
-static void page_good(struct attempt *a)
-{
+static void page_good(struct attempt *a) {
     struct run *run = a->run;
     a->cost = a->verdict.has_cost ? a->verdict.cost : dec_times(run->source->cost_per_record, a->verdict.facts.records);
     if (a->kind == REQUEST_PAID && a->verdict.facts.records) { /* the source may charge more than its definition says */
@@ -461,8 +466,7 @@ static void page_good(struct attempt *a)
     on_job_lane(a, &record_class);
 }
 
-static void preview_good(struct attempt *a)
-{
+static void preview_good(struct attempt *a) {
     struct run *run = a->run;
     char cost[DEC_TEXT_SIZE];
     uint64_t total = a->verdict.facts.total;
@@ -491,16 +495,14 @@ static void preview_good(struct attempt *a)
 }
 
 /* A rate limit, or a pause that the source asked for, holds for all its jobs. */
-static int64_t wait_until(struct attempt *a, unsigned retries)
-{
+static int64_t wait_until(struct attempt *a, unsigned retries) {
     int64_t until = clock_wall_us() + run_backoff_us(a->run, retries, a->retry_after_s);
     if (a->verdict.action == ACTION_RATE_LIMITED || a->retry_after_s)
         feed_pause(a->run->feed, until, a->verdict.action == ACTION_RATE_LIMITED ? "rate_limited" : "retry_after");
     return until;
 }
 
-static void try_again(struct attempt *a, int64_t until_us, const char *reason, bool counts)
-{
+static void try_again(struct attempt *a, int64_t until_us, const char *reason, bool counts) {
     if (a->page.batch == 0) {
         a->run->preview_due_us = until_us;
         a->run->preview_retries += counts;
@@ -515,8 +517,7 @@ static void try_again(struct attempt *a, int64_t until_us, const char *reason, b
     report(a, "retrying", false);
 }
 
-static void page_failed(struct attempt *a, const char *reason)
-{
+static void page_failed(struct attempt *a, const char *reason) {
     struct run *run = a->run;
     char text[500];
     add_failure(a, reason);
@@ -534,8 +535,7 @@ static void page_failed(struct attempt *a, const char *reason)
     report(a, "failed", true);
 }
 
-static void page_in_doubt(struct attempt *a)
-{
+static void page_in_doubt(struct attempt *a) {
     char price[DEC_TEXT_SIZE];
     due_of(a)->state = DUE_UNKNOWN;
     add_failure(a, a->verdict.reason);
@@ -545,8 +545,7 @@ static void page_in_doubt(struct attempt *a)
     report(a, "charge_unknown", true);
 }
 
-static void attempt_decide(struct attempt *a)
-{
+static void attempt_decide(struct attempt *a) {
     struct run *run = a->run;
     const struct verdict *v = &a->verdict;
     unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
@@ -598,15 +597,13 @@ static void attempt_decide(struct attempt *a)
     }
 }
 
-static void record_again(struct loop_timer *timer)
-{
+static void record_again(struct loop_timer *timer) {
     struct attempt *a = HEAP_ENTRY(timer, struct attempt, timer);
     on_job_lane(a, a->stage == STAGE_REPORT ? &report_class : &record_class);
 }
 
 /* The money is spent: what the disk refuses is tried until it succeeds. When the daemon stops, recovery goes on from here at the next start. */
-static bool stuck(struct attempt *a)
-{
+static bool stuck(struct attempt *a) {
     if (!a->rc || a->engine->stopping)
         return false;
     log_warn("job %s page %u: %s; trying again", a->run->id, a->page.batch, a->err.text);
@@ -614,8 +611,7 @@ static bool stuck(struct attempt *a)
     return true;
 }
 
-static void record_done(struct work *work)
-{
+static void record_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     struct run *run = a->run;
     if (a->rc == RC_CORRUPT || a->rc == RC_GONE) { /* another body lies under its raw name, or the body vanished: no bytes of ours to publish */
@@ -647,8 +643,7 @@ static void record_done(struct work *work)
     attempt_end(a);
 }
 
-static void report_done(struct work *work)
-{
+static void report_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     if (stuck(a))
         return;
@@ -658,8 +653,7 @@ static void report_done(struct work *work)
 
 /* --- starting and cancelling ---------------------------------------------------------------------------------------- */
 
-static struct attempt *attempt_new(struct run *run, enum request_kind kind)
-{
+static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
     struct attempt *a = engine_alloc(sizeof *a);
     a->run = run;
     a->engine = run->engine;
@@ -673,8 +667,7 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind)
     return a;
 }
 
-void attempt_page(struct run *run, struct due_page *due)
-{
+void attempt_page(struct run *run, struct due_page *due) {
     struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PAID : REQUEST_FREE);
     due->state = DUE_IN_FLIGHT;
     a->page = due->page;
@@ -690,8 +683,7 @@ void attempt_page(struct run *run, struct due_page *due)
     on_job_lane(a, &request_class);
 }
 
-void attempt_preview(struct run *run)
-{
+void attempt_preview(struct run *run) {
     struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PREVIEW : REQUEST_FREE);
     struct err err = {0};
     a->page.limit = run->criteria->batch_size;
@@ -705,8 +697,7 @@ void attempt_preview(struct run *run)
     }
 }
 
-void attempt_cancel_free(struct run *run)
-{
+void attempt_cancel_free(struct run *run) {
     for (struct attempt *a = run->attempts; a;) {
         struct attempt *next = a->next;
         if (a->fetch && a->kind != REQUEST_PAID) {

@@ -26,6 +26,8 @@ void csv_release(struct csv *csv) {
     for (size_t i = 0; i < csv->count; i++)
         column_release(&csv->columns[i]);
     free(csv->columns);
+    free(csv->members.list);
+    free(csv->members.slots);
     buf_release(&csv->scratch);
 }
 
@@ -298,13 +300,96 @@ enum rc csv_header(const struct csv *csv, struct buf *row) {
     return rc;
 }
 
+/* Finding */
+
+static uint32_t hash_of(struct slice name) {
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < name.length; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
+    return hash;
+}
+
+/* The slot of this name, or the empty one where it belongs. */
+static uint32_t *slot_of(const struct csv_members *members, struct slice name) {
+    size_t at = hash_of(name) & (members->slot_count - 1);
+
+    for (;; at = (at + 1) & (members->slot_count - 1)) {
+        uint32_t *slot = &members->slots[at];
+        if (*slot == 0)
+            return slot;
+        const struct slice *other = &members->list[*slot - 1].name;
+        if (other->length == name.length && memcmp(other->data, name.data, name.length) == 0)
+            return slot;
+    }
+}
+
+static bool members_grow(struct csv_members *members) {
+    size_t capacity = members->capacity == 0 ? 64 : members->capacity * 2;
+    struct csv_member *list = realloc(members->list, capacity * sizeof(*list));
+
+    if (list == NULL)
+        return false;
+    members->list = list;
+    members->capacity = capacity;
+    return true;
+}
+
+/* False: this record must be searched as it is (no object, or a name with escapes), or memory is short. */
+static bool members_read(struct csv_members *members, struct slice record) {
+    struct slice name, value;
+    struct json_iter iter;
+
+    members->count = 0;
+    if (json_type(record) != JSON_OBJECT || !json_iter_init(&iter, record))
+        return false;
+    while (json_iter_next(&iter, &name, &value)) {
+        if (memchr(name.data, '\\', name.length) != NULL || (members->count == members->capacity && !members_grow(members)))
+            return false;
+        members->list[members->count++] = (struct csv_member){.name = name, .value = value};
+    }
+    if (members->slot_count < members->capacity * 2) {
+        free(members->slots);
+        members->slot_count = members->capacity * 2;
+        members->slots = malloc(members->slot_count * sizeof(members->slots[0]));
+        if (members->slots == NULL) {
+            members->slot_count = 0;
+            return false;
+        }
+    }
+    if (members->slot_count == 0)
+        return false;
+    memset(members->slots, 0, members->slot_count * sizeof(members->slots[0]));
+    /* Of equal names the last counts. */
+    for (size_t i = 0; i < members->count; i++)
+        *slot_of(members, members->list[i].name) = (uint32_t)i + 1;
+    return true;
+}
+
+static bool find(const struct csv *csv, struct slice record, bool by_members, const char *pointer, struct slice *value) {
+    struct slice name;
+    uint32_t slot;
+
+    if (!by_members || pointer[0] == '\0')
+        return json_find(record, pointer, value);
+    name = (struct slice){.data = pointer + 1, .length = strcspn(pointer + 1, "/")};
+    if (memchr(name.data, '~', name.length) != NULL)
+        return json_find(record, pointer, value);
+    slot = *slot_of(&csv->members, name);
+    if (slot == 0)
+        return false;
+    *value = csv->members.list[slot - 1].value;
+    return name.data[name.length] == '\0' || json_find(*value, name.data + name.length, value);
+}
+
 enum rc csv_record(struct csv *csv, struct slice record, struct buf *row) {
+    bool by_members = members_read(&csv->members, record);
     enum rc rc = RC_OK;
 
     for (size_t i = 0; i < csv->count && rc == RC_OK; i++) {
         const struct csv_column *column = &csv->columns[i];
         struct slice value = {.length = 0};
-        if (!json_find(record, column->pointer, &value) && (column->fallback == NULL || !json_find(record, column->fallback, &value)))
+        if (!find(csv, record, by_members, column->pointer, &value) && (column->fallback == NULL || !find(csv, record, by_members, column->fallback, &value)))
             value.length = 0;
         if (column->learned && json_type(value) == JSON_OBJECT)
             value.length = 0;

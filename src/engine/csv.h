@@ -2,6 +2,9 @@
 #ifndef ENGINE_CSV_H
 #define ENGINE_CSV_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -23,9 +26,20 @@ struct csv_column {
     bool learned;   /* objects in its place are in columns of their own */
 };
 
+/* The members of one record by name, so that a row reads its record once. */
+struct csv_members {
+    struct csv_member {
+        struct slice name, value; /* name undecoded */
+    } * list;
+    size_t count, capacity;
+    uint32_t *slots; /* place in list + 1, by the name's hash */
+    size_t slot_count;
+};
+
 struct csv {
     struct csv_column *columns;
     size_t count, capacity;
+    struct csv_members members;
     struct buf scratch;
 };
 

@@ -18,8 +18,7 @@
 #define TAG_READY 100
 #define TAG_JOURNAL 101
 
-void *engine_alloc(size_t size)
-{
+void *engine_alloc(size_t size) {
     void *p = calloc(1, size);
     if (!p) {
         log_error("out of memory; what is on disk is whole, start again");
@@ -28,8 +27,7 @@ void *engine_alloc(size_t size)
     return p;
 }
 
-cJSON *engine_members(void)
-{
+cJSON *engine_members(void) {
     cJSON *members = cJSON_CreateObject();
     if (!members) {
         log_error("out of memory; what is on disk is whole, start again");
@@ -38,8 +36,7 @@ cJSON *engine_members(void)
     return members;
 }
 
-static uint32_t hash_of(const char *text)
-{
+static uint32_t hash_of(const char *text) {
     uint32_t h = 2166136261u;
     for (; *text; text++)
         h = (h ^ (unsigned char)*text) * 16777619u;
@@ -47,26 +44,22 @@ static uint32_t hash_of(const char *text)
 }
 
 /* WORKER_ANY is kept out of the result. */
-uint32_t engine_lane(const char *job_id)
-{
+uint32_t engine_lane(const char *job_id) {
     return hash_of(job_id) >> 1;
 }
 
-size_t engine_bucket(const char *job_id)
-{
+size_t engine_bucket(const char *job_id) {
     return hash_of(job_id) % RUN_BUCKETS;
 }
 
-struct run *engine_run(struct engine *engine, const char *job_id)
-{
+struct run *engine_run(struct engine *engine, const char *job_id) {
     for (struct run *r = engine->runs[engine_bucket(job_id)]; r; r = r->next_by_id)
         if (strcmp(r->id, job_id) == 0)
             return r;
     return NULL;
 }
 
-enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row *row)
-{
+enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row *row) {
     struct err err = {0};
     struct job_row mine;
     struct run *run = engine_run(engine, job_id);
@@ -81,8 +74,7 @@ enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row 
 }
 
 /* A journal was closed after writing: by a loader, the command line, the web program, or by us. */
-static void journal_written(struct engine *engine, const char *name)
-{
+static void journal_written(struct engine *engine, const char *name) {
     char id[JOBID_SIZE];
     size_t length = strlen(name);
     if (!str_ends(name, ".ndjson") || length - 7 >= sizeof id)
@@ -97,8 +89,7 @@ static void journal_written(struct engine *engine, const char *name)
         run_loaded(run);
 }
 
-static void job_event(struct engine *engine, enum place place, uint32_t mask, const char *name)
-{
+static void job_event(struct engine *engine, enum place place, uint32_t mask, const char *name) {
     char id[JOBID_SIZE];
     bool came = mask & (IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE);
     if (name[0] == '.' || !str_ends(name, ".json"))
@@ -110,6 +101,9 @@ static void job_event(struct engine *engine, enum place place, uint32_t mask, co
             scan_soon(engine);
         return;
     }
+    struct run *run = engine_run(engine, id);
+    if (run && run->busy)
+        return; /* a move of ours; what a hand does meanwhile shows when it is done */
     struct job_row row;
     struct err err = {0};
     enum rc rc = index_job(engine->index, id, &row, &err);
@@ -125,8 +119,7 @@ static void job_event(struct engine *engine, enum place place, uint32_t mask, co
         scan_look(engine, id, false, 0);
 }
 
-static void watched(void *context, int tag, uint32_t mask, const char *name)
-{
+static void watched(void *context, int tag, uint32_t mask, const char *name) {
     struct engine *engine = context;
     if (engine->stopping)
         return;
@@ -142,8 +135,7 @@ static void watched(void *context, int tag, uint32_t mask, const char *name)
         job_event(engine, (enum place)tag, mask, name);
 }
 
-static void watch_dir(struct engine *engine, const char *below, uint32_t mask, int tag)
-{
+static void watch_dir(struct engine *engine, const char *below, uint32_t mask, int tag) {
     char path[4200];
     struct err err = {0};
     snprintf(path, sizeof path, "%s/%s", engine->spool->root, below);
@@ -151,8 +143,7 @@ static void watch_dir(struct engine *engine, const char *below, uint32_t mask, i
         log_warn("%s; the rescan every %u s carries on alone", err.text, engine->options.rescan_interval_s);
 }
 
-static enum rc watch_all(struct engine *engine, struct err *err)
-{
+static enum rc watch_all(struct engine *engine, struct err *err) {
     enum rc rc = watch_new(engine->loop, watched, engine, &engine->watch, err);
     if (rc)
         return rc;
@@ -168,8 +159,7 @@ static enum rc watch_all(struct engine *engine, struct err *err)
 }
 
 /* Fold in what every journal has beyond what the index knows. Nothing is bought before this is done. */
-static enum rc level_index(struct engine *engine, struct err *err)
-{
+static enum rc level_index(struct engine *engine, struct err *err) {
     struct dirscan *scan;
     enum rc rc = dirscan_open(engine->spool->journal_fd, ".", &scan, err);
     if (rc)
@@ -209,8 +199,7 @@ static enum rc level_index(struct engine *engine, struct err *err)
     return rc;
 }
 
-static enum rc open_index(struct engine *engine, struct err *err)
-{
+static enum rc open_index(struct engine *engine, struct err *err) {
     enum rc rc = index_open(engine->spool, true, &engine->index, err);
     if (rc != RC_CORRUPT && rc != RC_GONE)
         return rc ? rc : level_index(engine, err);
@@ -218,8 +207,7 @@ static enum rc open_index(struct engine *engine, struct err *err)
     return index_rebuild(engine->spool, &engine->index, NULL, NULL, err);
 }
 
-enum rc engine_start(struct loop *loop, const struct spool *spool, const struct engine_options *options, struct engine **out, struct err *err)
-{
+enum rc engine_start(struct loop *loop, const struct spool *spool, const struct engine_options *options, struct engine **out, struct err *err) {
     struct engine *engine = engine_alloc(sizeof *engine);
     engine->loop = loop;
     engine->spool = spool;
@@ -246,8 +234,7 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     return RC_OK;
 }
 
-static void each_run(struct engine *engine, void (*fn)(struct run *run))
-{
+static void each_run(struct engine *engine, void (*fn)(struct run *run)) {
     for (size_t i = 0; i < RUN_BUCKETS; i++) {
         for (struct run *r = engine->runs[i]; r;) {
             struct run *next = r->next_by_id;
@@ -257,16 +244,14 @@ static void each_run(struct engine *engine, void (*fn)(struct run *run))
     }
 }
 
-void engine_settle_stop(struct engine *engine)
-{
+void engine_settle_stop(struct engine *engine) {
     if (!engine->stopping || engine->stopped || engine->run_count || engine->shifts || engine->accepting_count)
         return;
     engine->stopped = true;
     loop_stop(engine->loop);
 }
 
-void engine_stop(struct engine *engine)
-{
+void engine_stop(struct engine *engine) {
     if (engine->stopping)
         return;
     engine->stopping = true;
@@ -275,23 +260,20 @@ void engine_stop(struct engine *engine)
     engine_settle_stop(engine);
 }
 
-void engine_abort(struct engine *engine)
-{
+void engine_abort(struct engine *engine) {
     engine->stopping = true;
     engine->stopped = true;
     loop_stop(engine->loop);
 }
 
-void engine_reload(struct engine *engine)
-{
+void engine_reload(struct engine *engine) {
     log_info("reading sources again");
     feed_reload(engine);
     sched_deferred(engine);
     sched_kick(engine);
 }
 
-void engine_free(struct engine *engine)
-{
+void engine_free(struct engine *engine) {
     if (!engine)
         return;
     engine->stopping = engine->stopped = true;

@@ -5,7 +5,8 @@
 #include "os/loop.h"
 #include "spool/layout.h"
 
-/* The daemon's work (DESIGN 3-7): acceptance, dispatch, capture, recovery, starting loaders. Everything runs on the loop's thread but for what worker lanes carry. */
+/* The daemon's work (DESIGN 3-7): acceptance, dispatch, capture, recovery, starting loaders. Everything runs on the loop's thread but for what worker lanes
+ * carry. */
 
 struct engine;
 
@@ -17,7 +18,8 @@ struct engine_options { /* strings are borrowed for the engine's life */
     unsigned rescan_interval_s, max_concurrent_jobs, max_active, sync_threads, loaders;
 };
 
-/* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop. spool is borrowed. */
+/* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop.
+ * spool is borrowed. */
 enum rc engine_start(struct loop *loop, const struct spool *spool, const struct engine_options *options, struct engine **engine, struct err *err);
 
 /* SIGTERM: nothing new is begun, free requests are given up, paid answers in flight are awaited and kept; then loop_stop. */

@@ -2,8 +2,9 @@
 #ifndef ENGINE_ENGINE_INTERNAL_H
 #define ENGINE_ENGINE_INTERNAL_H
 
-/* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one source's limits), run.c (one job), attempt.c (one page),
- * replay.c (what a journal leaves to do), shift.c (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+/* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
+ * source's limits), run.c (one job), attempt.c (one page), replay.c (what a journal leaves to do), shift.c (moves), loaders.c. All of it belongs to the loop's
+ * thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -38,8 +39,8 @@ struct feed {
     const struct source *source;
     struct governor *governor;
     struct run *runs;
-    struct dec in_flight_price;   /* their highest price */
-    uint64_t in_flight_bytes;     /* disk room that answers in flight may need */
+    struct dec in_flight_price; /* their highest price */
+    uint64_t in_flight_bytes;   /* disk room that answers in flight may need */
     struct loop_timer timer;
 };
 
@@ -70,17 +71,17 @@ struct run { /* one claimed job; a lane with the job's number may use id, row.ca
     struct due_page *due;
     struct attempt *attempts; /* in flight, at any stage */
     unsigned attempt_count;
-    bool busy;                /* a lane or a move has it: nothing else is begun */
-    struct replay *replay;    /* what the journal said; kept for the plan */
-    bool leaving;             /* moved away or the daemon stops: finish what is paid for, begin nothing */
+    bool busy;             /* a lane or a move has it: nothing else is begun */
+    struct replay *replay; /* what the journal said; kept for the plan */
+    bool leaving;          /* moved away or the daemon stops: finish what is paid for, begin nothing */
     bool accept_duplicates, accept_coverage;
-    enum place end;           /* where it goes when nothing is in flight any more; PLACE_NONE: nowhere yet */
+    enum place end; /* where it goes when nothing is in flight any more; PLACE_NONE: nowhere yet */
     char end_reason[48];
     char end_error[600];
     int64_t end_until_us;
-    uint64_t total;           /* named last; JOB_UNKNOWN */
+    uint64_t total; /* named last; JOB_UNKNOWN */
     uint64_t records, duplicates, keyless, unkeyed;
-    struct dec price;         /* highest price of one record */
+    struct dec price; /* highest price of one record */
     bool price_known;
     struct dec in_flight_price;
     unsigned preview_retries;
@@ -88,7 +89,8 @@ struct run { /* one claimed job; a lane with the job's number may use id, row.ca
     struct loop_timer timer;
 };
 
-/* A move that the daemon makes, on the job's lane. then() is called on the loop with the result; the shift is freed after it. Failures of the disk are tried again until they succeed. */
+/* A move that the daemon makes, on the job's lane. then() is called on the loop with the result; the shift is freed after it. Failures of the disk are tried
+ * again until they succeed. */
 struct shift;
 typedef void shift_then(struct engine *engine, struct shift *shift);
 struct shift {
@@ -129,6 +131,7 @@ struct engine {
     bool stopping, stopped;
     /* intake.c */
     struct heap intakes;
+    struct intakes *intake;
     size_t intake_bytes;
     struct intake *accepting;
     unsigned accepting_count;
@@ -153,8 +156,8 @@ size_t engine_bucket(const char *job_id);
 enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row *row);
 struct run *engine_run(struct engine *engine, const char *job_id);
 void engine_settle_stop(struct engine *engine); /* when stopping: end the loop once nothing is in flight */
-cJSON *engine_members(void); /* an empty object; never NULL (out of memory ends the program) */
-void *engine_alloc(size_t size); /* zeroed; never NULL (out of memory ends the program) */
+cJSON *engine_members(void);                    /* an empty object; never NULL (out of memory ends the program) */
+void *engine_alloc(size_t size);                /* zeroed; never NULL (out of memory ends the program) */
 
 /* scan.c */
 enum rc scan_start(struct engine *engine, struct err *err);
@@ -174,7 +177,7 @@ void intake_free(struct engine *engine);
 char *intake_why(const char *job_id, const char *reason, const char *error, const char *how);
 
 /* sched.c */
-void sched_kick(struct engine *engine); /* dispatch at the end of this turn */
+void sched_kick(struct engine *engine);     /* dispatch at the end of this turn */
 void sched_deferred(struct engine *engine); /* the earliest `until` may have changed */
 
 /* feed.c */
@@ -223,10 +226,10 @@ struct replay_page {
     uint32_t batch;
     unsigned attempts;
     uint64_t offset, limit, records, total;
-    char *token, *next;    /* NULL: none */
+    char *token, *next;        /* NULL: none */
     struct answered *answered; /* answered, not captured: to be adopted */
-    struct dec price;      /* highest, of its last paid request */
-    bool paid, open;       /* open: requested, nothing heard of it since */
+    struct dec price;          /* highest, of its last paid request */
+    bool paid, open;           /* open: requested, nothing heard of it since */
     bool unknown, captured, closed, loaded;
 };
 struct answered {
@@ -252,7 +255,8 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     char *text; /* of the job, as accepted */
     size_t text_length;
 };
-/* First half: read the journal and the job's file. Second half, with the source known: adopt what was answered, journal what is lost as CHARGE_UNKNOWN, collect the keys of what is captured. */
+/* First half: read the journal and the job's file. Second half, with the source known: adopt what was answered, journal what is lost as CHARGE_UNKNOWN, collect
+ * the keys of what is captured. */
 struct replay *replay_read(struct run *run, void (*done)(struct replay *replay));
 void replay_mend(struct replay *replay, void (*done)(struct replay *replay));
 void replay_free(struct replay *replay);
@@ -273,7 +277,8 @@ enum rc page_keys(const struct source *source, struct slice records, unsigned ch
 
 /* shift.c */
 /* members, and why, are taken. run may be NULL. */
-void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why, int64_t until_us, shift_then *then);
+void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
+                 int64_t until_us, shift_then *then);
 
 /* loaders.c */
 void loaders_start(struct engine *engine);

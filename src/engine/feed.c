@@ -9,15 +9,14 @@
 
 #define GOVERNOR_BLOB_BYTES (64u * 1024u)
 
-/* Requests leave a little after they are counted (their journal line is made durable first): a window that is a little longer than the source's own keeps it from seeing more than its limit. */
-static int64_t window_ms(int64_t interval_ms)
-{
+/* Requests leave a little after they are counted (their journal line is made durable first): a window that is a little longer than the source's own keeps it
+ * from seeing more than its limit. */
+static int64_t window_ms(int64_t interval_ms) {
     int64_t margin = interval_ms / 50;
     return interval_ms + (margin < 20 ? 20 : margin > 250 ? 250 : margin);
 }
 
-static void feed_configure(struct feed *feed)
-{
+static void feed_configure(struct feed *feed) {
     struct governor_rate rates[SOURCE_MAX_RATES];
     for (unsigned i = 0; i < feed->source->rate_count; i++)
         rates[i] = (struct governor_rate){feed->source->rates[i].limit, window_ms(feed->source->rates[i].interval_ms)};
@@ -25,8 +24,7 @@ static void feed_configure(struct feed *feed)
         log_error("source %s: out of memory for its limits", feed->source->name);
 }
 
-struct feed *feed_get(struct engine *engine, const struct source *source)
-{
+struct feed *feed_get(struct engine *engine, const struct source *source) {
     for (struct feed *f = engine->feeds; f; f = f->next)
         if (strcmp(f->source->name, source->name) == 0)
             return f;
@@ -50,8 +48,7 @@ struct feed *feed_get(struct engine *engine, const struct source *source)
     return feed;
 }
 
-static void feed_save(struct feed *feed)
-{
+static void feed_save(struct feed *feed) {
     void *blob = engine_alloc(GOVERNOR_BLOB_BYTES);
     struct err err = {0};
     size_t length = governor_save(feed->governor, blob, GOVERNOR_BLOB_BYTES);
@@ -60,19 +57,16 @@ static void feed_save(struct feed *feed)
     free(blob);
 }
 
-bool feed_open(struct feed *feed)
-{
+bool feed_open(struct feed *feed) {
     return governor_wait_us(feed->governor, clock_wall_us()) == 0;
 }
 
-void feed_sent(struct feed *feed)
-{
+void feed_sent(struct feed *feed) {
     governor_sent(feed->governor, clock_wall_us());
     feed_save(feed);
 }
 
-void feed_pause(struct feed *feed, int64_t until_us, const char *reason)
-{
+void feed_pause(struct feed *feed, int64_t until_us, const char *reason) {
     char when[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(until_us, 0, when);
     log_warn("source %s: nothing is sent before %s (%s)", feed->source->name, when, reason);
@@ -80,16 +74,14 @@ void feed_pause(struct feed *feed, int64_t until_us, const char *reason)
     feed_save(feed);
 }
 
-static void feed_due(struct loop_timer *timer)
-{
+static void feed_due(struct loop_timer *timer) {
     struct feed *feed = HEAP_ENTRY(timer, struct feed, timer);
     feed_pump(feed);
     sched_kick(feed->engine);
 }
 
 /* Higher priority first; among equals the one with fewer requests in flight, then the older id. */
-static bool goes_before(const struct run *a, const struct run *b)
-{
+static bool goes_before(const struct run *a, const struct run *b) {
     if (a->row.priority != b->row.priority)
         return a->row.priority > b->row.priority;
     if (a->attempt_count != b->attempt_count)
@@ -97,8 +89,7 @@ static bool goes_before(const struct run *a, const struct run *b)
     return strcmp(a->id, b->id) < 0;
 }
 
-static bool offer_one(struct feed *feed)
-{
+static bool offer_one(struct feed *feed) {
     struct run *refused[64]; /* of this round: they have nothing to send now */
     unsigned count = 0;
     while (count < 64) {
@@ -119,8 +110,7 @@ static bool offer_one(struct feed *feed)
     return false;
 }
 
-void feed_pump(struct feed *feed)
-{
+void feed_pump(struct feed *feed) {
     int64_t wait = 0;
     while (!feed->engine->stopping && (wait = governor_wait_us(feed->governor, clock_wall_us())) == 0 && offer_one(feed)) {
     }
@@ -130,14 +120,12 @@ void feed_pump(struct feed *feed)
     }
 }
 
-void feed_add(struct feed *feed, struct run *run)
-{
+void feed_add(struct feed *feed, struct run *run) {
     run->next_of_feed = feed->runs;
     feed->runs = run;
 }
 
-void feed_remove(struct feed *feed, struct run *run)
-{
+void feed_remove(struct feed *feed, struct run *run) {
     for (struct run **at = &feed->runs; *at; at = &(*at)->next_of_feed) {
         if (*at == run) {
             *at = run->next_of_feed;
@@ -146,8 +134,7 @@ void feed_remove(struct feed *feed, struct run *run)
     }
 }
 
-void feed_free(struct engine *engine)
-{
+void feed_free(struct engine *engine) {
     while (engine->feeds) {
         struct feed *feed = engine->feeds;
         engine->feeds = feed->next;
@@ -157,14 +144,12 @@ void feed_free(struct engine *engine)
     }
 }
 
-static void broken(void *context, const char *name, const struct err *err)
-{
+static void broken(void *context, const char *name, const struct err *err) {
     (void)context;
     log_error("source %s: %s; the definition read before stays", name, err->text);
 }
 
-void feed_reload(struct engine *engine)
-{
+void feed_reload(struct engine *engine) {
     sources_reload(engine->sources, broken, NULL);
     for (struct feed *feed = engine->feeds; feed; feed = feed->next) {
         const struct source *source;

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Acceptance: a file is read and checked on the loop (cheap), then taken in durably on a lane in groups. What waits between the two is bounded and ordered by priority, so an urgent job is not behind a flood. */
+/* Acceptance: a file is read and checked on the loop (cheap), then taken in durably on a lane in groups. What waits between the two is bounded and ordered by
+ * priority, so an urgent job is not behind a flood. */
 
 #define INTAKE_MOST 1024u
 #define INTAKE_MOST_BYTES (16u * 1024u * 1024u)
@@ -28,7 +29,7 @@ struct intake {
     struct work work;
     struct intake *next_accepting, *next_of_name;
     struct engine *engine;
-    char name[NAME_MAX + 1];
+    char name[NAME_MAX + 1], id[JOBID_SIZE]; /* id: as it was handed to the lane */
     enum priority priority;
     uint64_t order;
     struct stat st;
@@ -36,33 +37,33 @@ struct intake {
     struct criteria *criteria; /* NULL: not acceptable */
     char source[65], hash[DIGEST_HEX_SIZE];
     char reason[48], duplicate_of[JOBID_SIZE];
+    bool refused;
     bool again; /* an edited text of an accepted job */
     cJSON *members;
     char *why;
     struct drop drop;
 };
 
-static struct intake *names[NAME_BUCKETS]; /* every intake by its file's name; the loop's thread only */
-static uint32_t strange[STRANGE_SLOTS];
-static uint64_t order;
+struct intakes {
+    struct intake *names[NAME_BUCKETS]; /* every intake by its file's name */
+    uint32_t strange[STRANGE_SLOTS];    /* names that were reported */
+    uint64_t order;
+};
 
-static bool intake_before(const struct heap_node *x, const struct heap_node *y)
-{
+static bool intake_before(const struct heap_node *x, const struct heap_node *y) {
     const struct intake *a = HEAP_ENTRY(x, const struct intake, node), *b = HEAP_ENTRY(y, const struct intake, node);
     return a->priority != b->priority ? a->priority > b->priority : a->order < b->order;
 }
 
-static struct intake **name_slot(const char *name)
-{
-    struct intake **at = &names[engine_lane(name) % NAME_BUCKETS];
+static struct intake **name_slot(struct engine *engine, const char *name) {
+    struct intake **at = &engine->intake->names[engine_lane(name) % NAME_BUCKETS];
     while (*at && strcmp((*at)->name, name) != 0)
         at = &(*at)->next_of_name;
     return at;
 }
 
-static void intake_release(struct intake *in)
-{
-    struct intake **slot = name_slot(in->name);
+static void intake_release(struct intake *in) {
+    struct intake **slot = name_slot(in->engine, in->name);
     if (*slot == in)
         *slot = in->next_of_name;
     in->engine->intake_bytes -= in->text.length;
@@ -73,13 +74,11 @@ static void intake_release(struct intake *in)
     free(in);
 }
 
-bool intake_full(const struct engine *engine)
-{
+bool intake_full(const struct engine *engine) {
     return engine->intakes.count >= INTAKE_MOST / 2 || engine->intake_bytes >= INTAKE_MOST_BYTES / 2;
 }
 
-char *intake_why(const char *job_id, const char *reason, const char *error, const char *how)
-{
+char *intake_why(const char *job_id, const char *reason, const char *error, const char *how) {
     char since[CLOCK_RFC3339_SIZE];
     struct buf text = BUF_INIT(8192);
     clock_format_rfc3339(clock_wall_us(), 0, since);
@@ -87,8 +86,7 @@ char *intake_why(const char *job_id, const char *reason, const char *error, cons
     return buf_take(&text);
 }
 
-static void created_by(const struct intake *in, const struct criteria *criteria, char *out, size_t size)
-{
+static void created_by(const struct intake *in, const struct criteria *criteria, char *out, size_t size) {
     struct passwd entry, *found = NULL;
     char room[1024];
     if (criteria->created_by[0] && in->st.st_uid == geteuid())
@@ -99,16 +97,14 @@ static void created_by(const struct intake *in, const struct criteria *criteria,
         str_format(out, size, "uid %u", (unsigned)in->st.st_uid);
 }
 
-static const char *shown_name(const struct intake *in, char *room, size_t size)
-{
+static const char *shown_name(const struct intake *in, char *room, size_t size) {
     if (in->criteria && in->criteria->name[0])
         return in->criteria->name;
     str_format(room, size, "%.*s", (int)(strlen(in->name) - 5), in->name);
     return room;
 }
 
-static void accepted_members(struct intake *in, const struct source *source)
-{
+static void accepted_members(struct intake *in, const struct source *source) {
     const struct criteria *c = in->criteria;
     cJSON *m = in->members = engine_members();
     char room[NAME_MAX + 1], sum[DIGEST_HEX_SIZE], slug[JOBID_SLUG_SIZE];
@@ -140,8 +136,7 @@ static void accepted_members(struct intake *in, const struct source *source)
         cJSON_AddStringToObject(m, "currency", source->currency);
 }
 
-static void refuse(struct intake *in, const char *reason, const char *error)
-{
+static void refuse(struct intake *in, const char *reason, const char *error) {
     char room[NAME_MAX + 1];
     cJSON_Delete(in->members);
     in->members = engine_members();
@@ -151,15 +146,17 @@ static void refuse(struct intake *in, const char *reason, const char *error)
     if (in->source[0])
         cJSON_AddStringToObject(in->members, "source", in->source);
     free(in->why);
-    in->why = intake_why(in->drop.job_id, reason, error, strcmp(reason, "duplicate") == 0 ? "set \"on_duplicate\": \"run\" in the file, then move it to jobs/pending/" : "mend the file, then move it to jobs/pending/");
+    in->why = intake_why(in->drop.job_id, reason, error,
+                         strcmp(reason, "duplicate") == 0 ? "set \"on_duplicate\": \"run\" in the file, then move it to jobs/pending/"
+                                                          : "mend the file, then move it to jobs/pending/");
     str_copy(in->reason, sizeof in->reason, reason);
+    in->refused = true;
     in->drop.to = PLACE_FAILED;
     in->drop.event = "rejected";
     log_info("%s: not accepted (%s): %s", in->name, reason, error);
 }
 
-static void check(struct intake *in, enum rc read_rc, const struct err *read_err)
-{
+static void check(struct intake *in, enum rc read_rc, const struct err *read_err) {
     struct err err = {0};
     char mode[16];
     const struct source *source = NULL;
@@ -189,13 +186,12 @@ static void check(struct intake *in, enum rc read_rc, const struct err *read_err
 }
 
 /* A live or completed job with the same criteria, or one that is being accepted now. */
-static bool duplicate(struct intake *in, char other[JOBID_SIZE])
-{
+static bool duplicate(struct intake *in, char other[JOBID_SIZE]) {
     if (strcmp(in->criteria->mode, "run") != 0 || in->criteria->on_duplicate == ON_DUPLICATE_RUN)
         return false;
     for (struct intake *a = in->engine->accepting; a; a = a->next_accepting) {
-        if (a != in && a->criteria && a->drop.to == PLACE_PENDING && strcmp(a->hash, in->hash) == 0 && strcmp(a->source, in->source) == 0) {
-            str_copy(other, JOBID_SIZE, a->drop.job_id);
+        if (a != in && a->criteria && !a->refused && strcmp(a->hash, in->hash) == 0 && strcmp(a->source, in->source) == 0) {
+            str_copy(other, JOBID_SIZE, a->id);
             return true;
         }
     }
@@ -203,8 +199,7 @@ static bool duplicate(struct intake *in, char other[JOBID_SIZE])
     return index_same_criteria(in->engine->index, in->source, in->hash, since, in->drop.job_id, other, NULL) == RC_OK;
 }
 
-static void accept_run(struct work **items, size_t count)
-{
+static void accept_run(struct work **items, size_t count) {
     struct drop drops[ACCEPTING_MOST];
     struct engine *engine = HEAP_ENTRY(items[0], struct intake, work)->engine;
     for (size_t i = 0; i < count; i++)
@@ -216,15 +211,13 @@ static void accept_run(struct work **items, size_t count)
 
 static void intake_pump(struct engine *engine);
 
-static void moved(struct engine *engine, struct shift *shift)
-{
+static void moved(struct engine *engine, struct shift *shift) {
     (void)shift;
     sched_deferred(engine);
     sched_kick(engine);
 }
 
-static void accepted(struct intake *in)
-{
+static void accepted(struct intake *in) {
     struct engine *engine = in->engine;
     const struct criteria *c = in->criteria;
     log_info("job %s: %s (%s, %s)", in->drop.job_id, in->again ? "accepted afresh, its file was edited" : "accepted", c->source, priority_name(c->priority));
@@ -239,14 +232,14 @@ static void accepted(struct intake *in)
         clock_format_rfc3339(c->not_before_us, 0, until);
         cJSON_AddStringToObject(m, "until", until);
         cJSON_AddStringToObject(m, "reason", "not_before");
-        char *why = intake_why(in->drop.job_id, "not_before", until, "it starts by itself; `touch -d TIME` on its file changes the time, `mv` to jobs/pending/ starts it now");
+        char *why = intake_why(in->drop.job_id, "not_before", until,
+                               "it starts by itself; `touch -d TIME` on its file changes the time, `mv` to jobs/pending/ starts it now");
         shift_start(engine, NULL, in->drop.job_id, PLACE_PENDING, PLACE_DEFERRED, "deferred", m, why, c->not_before_us, moved);
     } else
         sched_kick(engine);
 }
 
-static void accept_done(struct work *work)
-{
+static void accept_done(struct work *work) {
     struct intake *in = HEAP_ENTRY(work, struct intake, work);
     struct engine *engine = in->engine;
     for (struct intake **at = &engine->accepting; *at; at = &(*at)->next_accepting) {
@@ -272,19 +265,20 @@ static void accept_done(struct work *work)
 
 static const struct work_class accept_class = {.name = "accept", .run = accept_run, .done = accept_done, .max = ACCEPTING_MOST};
 
-static void intake_pump(struct engine *engine)
-{
+static void intake_pump(struct engine *engine) {
     while (!engine->stopping && engine->accepting_count < ACCEPTING_MOST && heap_top(&engine->intakes)) {
         struct intake *in = HEAP_ENTRY(heap_pop(&engine->intakes), struct intake, node);
         if (in->criteria && !in->again && duplicate(in, in->duplicate_of) && in->criteria->on_duplicate == ON_DUPLICATE_REJECT) {
             char error[300];
-            str_format(error, sizeof error, "job %s has the same source and criteria; on_duplicate is \"reject\" within its duplicate_window", in->duplicate_of);
+            str_format(error, sizeof error, "job %s has the same source and criteria; on_duplicate is \"reject\" within its duplicate_window",
+                       in->duplicate_of);
             refuse(in, "duplicate", error);
         }
         in->drop.name = in->name;
         in->drop.st = &in->st;
         in->drop.members = in->members;
         in->drop.why = in->why;
+        str_copy(in->id, sizeof in->id, in->drop.job_id);
         in->next_accepting = engine->accepting;
         engine->accepting = in;
         engine->accepting_count++;
@@ -292,11 +286,10 @@ static void intake_pump(struct engine *engine)
     }
 }
 
-static void intake_queue(struct intake *in)
-{
+static void intake_queue(struct intake *in) {
     struct engine *engine = in->engine;
-    struct intake **slot = name_slot(in->name);
-    in->order = ++order;
+    struct intake **slot = name_slot(in->engine, in->name);
+    in->order = ++engine->intake->order;
     if (engine->intakes.count >= INTAKE_MOST || !heap_push(&engine->intakes, &in->node)) {
         /* Left where it is; the rescan brings it when there is room. */
         intake_release(in);
@@ -308,17 +301,15 @@ static void intake_queue(struct intake *in)
     intake_pump(engine);
 }
 
-static void report_strange(const char *name, const char *text)
-{
-    uint32_t hash = engine_lane(name) | 1u;
-    if (strange[hash % STRANGE_SLOTS] == hash)
+static void report_strange(struct engine *engine, const char *name, const char *text) {
+    uint32_t hash = engine_lane(name) | 1u, *slot = &engine->intake->strange[hash % STRANGE_SLOTS];
+    if (*slot == hash)
         return;
-    strange[hash % STRANGE_SLOTS] = hash;
+    *slot = hash;
     log_warn("jobs/pending/%s: %s; left alone", name, text);
 }
 
-static struct intake *intake_new(struct engine *engine, const char *name)
-{
+static struct intake *intake_new(struct engine *engine, const char *name) {
     struct intake *in = engine_alloc(sizeof *in);
     in->engine = engine;
     in->priority = PRIORITY_NORMAL;
@@ -331,14 +322,25 @@ static struct intake *intake_new(struct engine *engine, const char *name)
     return in;
 }
 
-void intake_file(struct engine *engine, const char *name, bool closed)
-{
+/* A file under its new name whose acceptance is still on a lane. */
+static bool accepting(const struct engine *engine, const char *id) {
+    for (const struct intake *a = engine->accepting; a; a = a->next_accepting)
+        if (strcmp(a->id, id) == 0)
+            return true;
+    return false;
+}
+
+void intake_file(struct engine *engine, const char *name, bool closed) {
     struct err err = {0};
-    if (engine->stopping || *name_slot(name))
+    if (engine->stopping || *name_slot(engine, name))
         return;
     struct intake *in = intake_new(engine, name);
     if (!in)
         return;
+    if (!in->drop.fresh_id && accepting(engine, in->drop.job_id)) {
+        intake_release(in);
+        return;
+    }
     if (in->drop.fresh_id) {
         char slug[JOBID_SLUG_SIZE];
         jobid_slug(name, slug);
@@ -352,7 +354,7 @@ void intake_file(struct engine *engine, const char *name, bool closed)
     engine->intake_bytes += in->text.length;
     if (rc != RC_OK && rc != RC_CORRUPT) {
         if (rc == RC_PERM)
-            report_strange(name, err.text);
+            report_strange(engine, name, err.text);
         else if (rc != RC_GONE)
             scan_soon(engine);
         intake_release(in);
@@ -364,8 +366,7 @@ void intake_file(struct engine *engine, const char *name, bool closed)
 
 /* --- edited files ------------------------------------------------------------------------------------------------ */
 
-static void edited_refused(struct intake *in, enum place to, const char *event, const char *reason, const char *error)
-{
+static void edited_refused(struct intake *in, enum place to, const char *event, const char *reason, const char *error) {
     cJSON *m = engine_members();
     cJSON_AddStringToObject(m, "reason", reason);
     cJSON_AddStringToObject(m, "error", error);
@@ -374,8 +375,7 @@ static void edited_refused(struct intake *in, enum place to, const char *event, 
 }
 
 /* After its first request a job may differ only in what does not change what is bought. */
-static enum rc may_go_on(struct intake *in, const struct job_row *row, struct err *err)
-{
+static enum rc may_go_on(struct intake *in, const struct job_row *row, struct err *err) {
     char *text = NULL;
     size_t length = 0;
     struct criteria *before = NULL;
@@ -394,13 +394,12 @@ static enum rc may_go_on(struct intake *in, const struct job_row *row, struct er
     return rc;
 }
 
-void intake_edited(struct engine *engine, const char *job_id)
-{
+void intake_edited(struct engine *engine, const char *job_id) {
     char name[JOBID_SIZE + 5], sum[DIGEST_HEX_SIZE];
     struct err err = {0};
     struct job_row row;
     str_format(name, sizeof name, "%s.json", job_id);
-    if (engine->stopping || *name_slot(name) || index_job(engine->index, job_id, &row, NULL) || row.place != PLACE_PENDING)
+    if (engine->stopping || *name_slot(engine, name) || index_job(engine->index, job_id, &row, NULL) || row.place != PLACE_PENDING)
         return;
     struct intake *in = intake_new(engine, name);
     enum rc rc = drop_read(engine->spool, name, true, &in->text, &in->st, &err);
@@ -425,17 +424,17 @@ void intake_edited(struct engine *engine, const char *job_id)
     intake_release(in);
 }
 
-void intake_free(struct engine *engine)
-{
+void intake_free(struct engine *engine) {
     struct heap_node *node;
     if (!engine->intakes.before)
         return;
     while ((node = heap_pop(&engine->intakes)))
         intake_release(HEAP_ENTRY(node, struct intake, node));
     heap_release(&engine->intakes);
+    free(engine->intake);
 }
 
-void intake_start(struct engine *engine)
-{
+void intake_start(struct engine *engine) {
+    engine->intake = engine_alloc(sizeof *engine->intake);
     heap_init(&engine->intakes, intake_before);
 }

@@ -8,8 +8,7 @@
 
 #define KEY_BYTES_MOST (64u * 1024u)
 
-enum rc page_keys(const struct source *source, struct slice records, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless)
-{
+enum rc page_keys(const struct source *source, struct slice records, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless) {
     size_t most = json_count(records);
     *count = 0;
     *keyless = 0;

@@ -27,8 +27,7 @@ struct keyset {
 
 static const unsigned char empty[KEYSET_KEY_BYTES];
 
-static enum rc map_table(int dir_fd, struct table *table, struct err *err)
-{
+static enum rc map_table(int dir_fd, struct table *table, struct err *err) {
     size_t bytes = table->capacity * KEYSET_KEY_BYTES;
     int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -53,8 +52,7 @@ static enum rc map_table(int dir_fd, struct table *table, struct err *err)
     return RC_OK;
 }
 
-static enum rc table_make(int dir_fd, size_t capacity, struct table *table, struct err *err)
-{
+static enum rc table_make(int dir_fd, size_t capacity, struct table *table, struct err *err) {
     table->capacity = capacity;
     table->mapped = false;
     if (capacity > MOST_IN_MEMORY)
@@ -63,16 +61,14 @@ static enum rc table_make(int dir_fd, size_t capacity, struct table *table, stru
     return table->slots ? RC_OK : err_set(err, RC_TEMP, "out of memory");
 }
 
-static void table_release(struct table *table)
-{
+static void table_release(struct table *table) {
     if (table->mapped)
         munmap(table->slots, table->capacity * KEYSET_KEY_BYTES);
     else
         free(table->slots);
 }
 
-static unsigned char *table_slot(struct table *table, const unsigned char *key)
-{
+static unsigned char *table_slot(struct table *table, const unsigned char *key) {
     uint64_t hash;
     memcpy(&hash, key, sizeof hash);
     for (size_t at = hash & (table->capacity - 1);; at = (at + 1) & (table->capacity - 1)) {
@@ -82,8 +78,7 @@ static unsigned char *table_slot(struct table *table, const unsigned char *key)
     }
 }
 
-static enum rc keyset_grow(struct keyset *set, struct err *err)
-{
+static enum rc keyset_grow(struct keyset *set, struct err *err) {
     struct table bigger;
     enum rc rc = table_make(set->dir_fd, set->table.capacity * 2, &bigger, err);
     if (rc)
@@ -96,8 +91,7 @@ static enum rc keyset_grow(struct keyset *set, struct err *err)
     return RC_OK;
 }
 
-struct keyset *keyset_new(int dir_fd)
-{
+struct keyset *keyset_new(int dir_fd) {
     struct keyset *set = calloc(1, sizeof *set);
     if (!set)
         return NULL;
@@ -109,16 +103,14 @@ struct keyset *keyset_new(int dir_fd)
     return set;
 }
 
-void keyset_free(struct keyset *set)
-{
+void keyset_free(struct keyset *set) {
     if (!set)
         return;
     table_release(&set->table);
     free(set);
 }
 
-enum rc keyset_add(struct keyset *set, const unsigned char key[KEYSET_KEY_BYTES], bool *fresh, struct err *err)
-{
+enum rc keyset_add(struct keyset *set, const unsigned char key[KEYSET_KEY_BYTES], bool *fresh, struct err *err) {
     if (memcmp(key, empty, KEYSET_KEY_BYTES) == 0) {
         *fresh = !set->zero;
         set->count += *fresh;
@@ -140,7 +132,6 @@ enum rc keyset_add(struct keyset *set, const unsigned char key[KEYSET_KEY_BYTES]
     return RC_OK;
 }
 
-uint64_t keyset_count(const struct keyset *set)
-{
+uint64_t keyset_count(const struct keyset *set) {
     return set->count;
 }

@@ -199,7 +199,8 @@ static enum rc claim(struct loader *loader, struct load_file *file, struct err *
 
     if (loader->options->dry_run)
         return RC_OK;
-    if (file->fd >= 0) {
+    /* A marker that leads to another's file must not hold that one up. */
+    if (file->reason == NULL) {
         rc = lockfile_try(file->fd, err);
         if (rc != RC_OK)
             return rc;

@@ -10,9 +10,9 @@
  * journals say and are told), load_replay.c (kept bad records), load_worker.c (the worker's command line and report). */
 
 /* A group shares one transaction and its syncs. */
-#define LOAD_GROUP_FILES 32u
+#define LOAD_GROUP_FILES 64u
 #define LOAD_GROUP_BYTES ((size_t)32 * 1024 * 1024)
-#define LOAD_GROUP_RECORDS 20000u
+#define LOAD_GROUP_RECORDS 30000u
 #define LOAD_FILE_RECORDS 1000000u /* of one payload; a hostile one can hold 30 million */
 
 /* Bytes that live as long as their file; they never move. */
@@ -36,7 +36,7 @@ struct load_batch {
 
 struct load_job {
     struct load_job *next;
-    struct job_row row;
+    struct job_row row; /* where following goes on: its journal_offset, _seq and _hash */
     struct load_batch *batches; /* by number */
     size_t batch_count, batch_capacity;
     bool out_of_memory;

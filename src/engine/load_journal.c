@@ -62,38 +62,40 @@ static struct load_batch *batch_add(struct load_job *job, uint32_t batch) {
 }
 
 /* Fold a line into its batch: file_row knows what events mean; only what loading needs is kept, for jobs of many batches. */
-static void line_seen(void *context, const struct job_row *row, const struct journal_line *line) {
+static void line_seen(void *context, const struct job_row *row, const struct journal_line *line)
+{
     struct load_job *job = context;
-    const cJSON *number = cJSON_GetObjectItemCaseSensitive(line->json, "batch"), *cost;
-    struct file_row file = {.batch = 0};
+    struct file_row file = {.batch = job_line_batch(line)};
     struct load_batch *batch;
 
-    if (!cJSON_IsNumber(number) || number->valuedouble < 1 || number->valuedouble > UINT32_MAX)
-        return;
-    file.batch = (uint32_t)number->valuedouble;
-    if (load_job_batch(job, file.batch) == NULL && strcmp(line->event, "captured") != 0 && strcmp(line->event, "rejected") != 0)
+    if (file.batch == 0 || (strcmp(line->event, "captured") != 0 && strcmp(line->event, "loaded") != 0 && strcmp(line->event, "rejected") != 0))
         return;
     batch = batch_add(job, file.batch);
     if (batch == NULL) {
         job->out_of_memory = true;
         return;
     }
-    (void)str_copy(file.job_id, sizeof(file.job_id), row->id);
+    /* A row that has a path is one of a captured file. */
+    (void)str_copy(file.file_path, sizeof(file.file_path), batch->sha256);
     (void)str_copy(file.sha256, sizeof(file.sha256), batch->sha256);
     file.status = batch->status;
     file.captured_us = batch->captured_us;
     file.success_count = batch->success_count;
     file.error_count = batch->error_count;
-    if (!file_row_apply(&file, row, line))
+    if (!file_row_apply(&file, row, line)) {
+        if (strcmp(line->event, "rejected") == 0)
+            batch->status = FILE_FAILED;
         return;
+    }
+    if (batch->sha256[0] == '\0') {
+        const cJSON *cost = cJSON_GetObjectItemCaseSensitive(line->json, "cost");
+        batch->has_cost = cJSON_IsString(cost) && dec_parse(slice_of(cost->valuestring), &batch->cost);
+    }
     (void)str_copy(batch->sha256, sizeof(batch->sha256), file.sha256);
     batch->status = file.status;
     batch->captured_us = file.captured_us;
     batch->success_count = file.success_count;
     batch->error_count = file.error_count;
-    cost = cJSON_GetObjectItemCaseSensitive(line->json, "cost");
-    if (strcmp(line->event, "captured") == 0)
-        batch->has_cost = cJSON_IsString(cost) && dec_parse(slice_of(cost->valuestring), &batch->cost);
 }
 
 enum rc load_job_get(struct loader *loader, const char *job_id, struct load_job **job, struct err *err) {
@@ -128,8 +130,10 @@ static enum rc follow(struct loader *loader, struct load_job *job, struct err *e
     if (rc != RC_OK)
         return rc;
     while ((rc = journal_reader_next(reader, &line, err)) == RC_OK) {
-        job_row_apply(&job->row, &line);
         line_seen(job, &job->row, &line);
+        job->row.journal_offset = line.end;
+        job->row.journal_seq = line.seq;
+        (void)str_copy(job->row.journal_hash, sizeof(job->row.journal_hash), line.hash);
     }
     journal_reader_close(reader);
     if (rc == RC_GONE)

@@ -13,27 +13,23 @@
 
 /* A claimed job goes on where its journal ends, be it new, retried, released or left behind by a crash. */
 
-static const char *text_of(const cJSON *json, const char *name)
-{
+static const char *text_of(const cJSON *json, const char *name) {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
     return text ? text : "";
 }
 
-static uint64_t count_of(const cJSON *json, const char *name, uint64_t otherwise)
-{
+static uint64_t count_of(const cJSON *json, const char *name, uint64_t otherwise) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
     return cJSON_IsNumber(item) && item->valuedouble >= 0 ? (uint64_t)item->valuedouble : otherwise;
 }
 
-static char *copy_of(const cJSON *json, const char *name)
-{
+static char *copy_of(const cJSON *json, const char *name) {
     const char *text = text_of(json, name);
     return *text ? strdup(text) : NULL;
 }
 
 /* Pages come in the order of their numbers but for repeats: the place is at or near the end. */
-static struct replay_page *page_of(struct replay *r, uint32_t batch)
-{
+static struct replay_page *page_of(struct replay *r, uint32_t batch) {
     size_t at = r->page_count;
     while (at && r->pages[at - 1].batch > batch)
         at--;
@@ -53,8 +49,7 @@ static struct replay_page *page_of(struct replay *r, uint32_t batch)
     return &r->pages[at];
 }
 
-static void page_requested(struct replay_page *p, const cJSON *json)
-{
+static void page_requested(struct replay_page *p, const cJSON *json) {
     p->offset = count_of(json, "offset", 0);
     p->limit = count_of(json, "limit", 0);
     p->attempts = (unsigned)count_of(json, "attempt", p->attempts + 1);
@@ -67,8 +62,7 @@ static void page_requested(struct replay_page *p, const cJSON *json)
         p->price = dec_zero();
 }
 
-static bool page_answered(struct replay_page *p, const struct journal_line *line)
-{
+static bool page_answered(struct replay_page *p, const struct journal_line *line) {
     const cJSON *json = line->json;
     if (!p->answered)
         p->answered = calloc(1, sizeof *p->answered);
@@ -84,8 +78,7 @@ static bool page_answered(struct replay_page *p, const struct journal_line *line
     return true;
 }
 
-static void released(struct replay *r, const cJSON *json)
-{
+static void released(struct replay *r, const cJSON *json) {
     const char *decision = text_of(json, "decision");
     uint64_t batch = count_of(json, "batch", 0);
     r->accept_duplicates = r->accept_duplicates || strcmp(decision, "accept_duplicates") == 0;
@@ -103,8 +96,7 @@ static void released(struct replay *r, const cJSON *json)
     }
 }
 
-static void line_seen(void *context, const struct job_row *row, const struct journal_line *line)
-{
+static void line_seen(void *context, const struct job_row *row, const struct journal_line *line) {
     struct replay *r = context;
     const cJSON *json = line->json;
     (void)row;
@@ -149,8 +141,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
 }
 
 /* What runs is the text in `accepted`; a file that says something else was edited while it waited. */
-static void compare_file(struct replay *r)
-{
+static void compare_file(struct replay *r) {
     char name[JOBID_SIZE + 5], sum[DIGEST_HEX_SIZE];
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     str_format(name, sizeof name, "%s.json", r->run->id);
@@ -161,8 +152,7 @@ static void compare_file(struct replay *r)
     buf_release(&text);
 }
 
-static void read_run(struct work **items, size_t count)
-{
+static void read_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct replay *r = HEAP_ENTRY(items[i], struct replay, work);
         const struct spool *spool = r->run->engine->spool;
@@ -179,8 +169,7 @@ static void read_run(struct work **items, size_t count)
 
 /* --- second half ------------------------------------------------------------------------------------------------- */
 
-static enum rc put(struct replay *r, const char *event, const cJSON *members)
-{
+static enum rc put(struct replay *r, const char *event, const cJSON *members) {
     struct journal *j = r->run->journal;
     enum rc rc = journal_lock(j, &r->err);
     if (!rc)
@@ -191,8 +180,7 @@ static enum rc put(struct replay *r, const char *event, const cJSON *members)
     return rc;
 }
 
-static enum rc lost(struct replay *r, struct replay_page *p, const char *reason, const char *error)
-{
+static enum rc lost(struct replay *r, struct replay_page *p, const char *reason, const char *error) {
     char body[PAYLOAD_PATH_SIZE], price[DEC_TEXT_SIZE];
     payload_tmp_name(r->run->id, p->batch, p->attempts, body);
     cJSON *m = engine_members();
@@ -214,10 +202,12 @@ static enum rc lost(struct replay *r, struct replay_page *p, const char *reason,
 }
 
 /* The bytes that were answered: in payloads/tmp, or already under their raw name. */
-static enum rc open_answered(struct replay *r, const struct replay_page *p, const char *raw, const char **data, size_t *length, const char **from)
-{
+static enum rc open_answered(struct replay *r, const struct replay_page *p, const char *raw, const char **data, size_t *length, const char **from) {
     const struct spool *spool = r->run->engine->spool;
-    const struct { int dir; const char *name, *from; } places[] = {{spool->payloads_tmp_fd, p->answered->body, "tmp"}, {spool->raw_fd, raw, "raw"}};
+    const struct {
+        int dir;
+        const char *name, *from;
+    } places[] = {{spool->payloads_tmp_fd, p->answered->body, "tmp"}, {spool->raw_fd, raw, "raw"}};
     for (size_t i = 0; i < 2; i++) {
         int fd;
         char sum[DIGEST_HEX_SIZE];
@@ -240,8 +230,7 @@ static enum rc open_answered(struct replay *r, const struct replay_page *p, cons
     return RC_GONE;
 }
 
-cJSON *replay_captured_members(const struct captured *c)
-{
+cJSON *replay_captured_members(const struct captured *c) {
     char cost[DEC_TEXT_SIZE], at[CLOCK_RFC3339_SIZE], file[PAYLOAD_PATH_SIZE + 16];
     cJSON *m = engine_members();
     cJSON_AddNumberToObject(m, "batch", c->page.batch);
@@ -267,8 +256,7 @@ cJSON *replay_captured_members(const struct captured *c)
     return m;
 }
 
-static enum rc adopt(struct replay *r, struct replay_page *p)
-{
+static enum rc adopt(struct replay *r, struct replay_page *p) {
     struct run *run = r->run;
     const struct spool *spool = run->engine->spool;
     char raw[PAYLOAD_PATH_SIZE];
@@ -287,8 +275,16 @@ static enum rc adopt(struct replay *r, struct replay_page *p)
         fsio_unmap(data, length);
         return p->paid ? lost(r, p, verdict.reason, "the answer that was journalled does not pass the checks of the source as it is now") : RC_OK;
     }
-    struct captured c = {.page = {.batch = p->batch, .offset = p->offset, .limit = p->limit}, .attempt = p->answered->attempt, .paid = p->paid, .raw = raw, .sha256 = p->answered->sha256, .bytes = length,
-                         .records = verdict.facts.records, .total = verdict.facts.total, .answered_us = p->answered->at_us, .next_token = verdict.facts.token};
+    struct captured c = {.page = {.batch = p->batch, .offset = p->offset, .limit = p->limit},
+                         .attempt = p->answered->attempt,
+                         .paid = p->paid,
+                         .raw = raw,
+                         .sha256 = p->answered->sha256,
+                         .bytes = length,
+                         .records = verdict.facts.records,
+                         .total = verdict.facts.total,
+                         .answered_us = p->answered->at_us,
+                         .next_token = verdict.facts.token};
     c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
     fsio_unmap(data, length);
     cJSON *m = engine_members();
@@ -317,8 +313,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p)
     return rc;
 }
 
-static enum rc collect(struct replay *r, struct replay_page *p)
-{
+static enum rc collect(struct replay *r, struct replay_page *p) {
     const struct spool *spool = r->run->engine->spool;
     char raw[PAYLOAD_PATH_SIZE];
     const char *data;
@@ -362,8 +357,7 @@ static enum rc collect(struct replay *r, struct replay_page *p)
     return rc;
 }
 
-static enum rc mend_page(struct replay *r, struct replay_page *p)
-{
+static enum rc mend_page(struct replay *r, struct replay_page *p) {
     char tmp[PAYLOAD_PATH_SIZE];
     enum rc rc = RC_OK;
     if (p->answered && !p->captured && !p->closed)
@@ -379,8 +373,7 @@ static enum rc mend_page(struct replay *r, struct replay_page *p)
     return rc;
 }
 
-static void mend_run(struct work **items, size_t count)
-{
+static void mend_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct replay *r = HEAP_ENTRY(items[i], struct replay, work);
         keyset_free(r->keys);
@@ -392,14 +385,12 @@ static void mend_run(struct work **items, size_t count)
     }
 }
 
-static void replay_done(struct work *work)
-{
+static void replay_done(struct work *work) {
     struct replay *r = HEAP_ENTRY(work, struct replay, work);
     r->done(r);
 }
 
-struct replay *replay_read(struct run *run, void (*done)(struct replay *replay))
-{
+struct replay *replay_read(struct run *run, void (*done)(struct replay *replay)) {
     static const struct work_class class = {.name = "replay", .run = read_run, .done = replay_done, .max = 1};
     struct replay *r = engine_alloc(sizeof *r);
     r->run = run;
@@ -409,15 +400,13 @@ struct replay *replay_read(struct run *run, void (*done)(struct replay *replay))
     return r;
 }
 
-void replay_mend(struct replay *replay, void (*done)(struct replay *replay))
-{
+void replay_mend(struct replay *replay, void (*done)(struct replay *replay)) {
     static const struct work_class class = {.name = "mend", .run = mend_run, .done = replay_done, .max = 1};
     replay->done = done;
     worker_submit(replay->run->engine->worker, &replay->work, &class, engine_lane(replay->run->id));
 }
 
-void replay_free(struct replay *replay)
-{
+void replay_free(struct replay *replay) {
     for (size_t i = 0; i < replay->page_count; i++) {
         free(replay->pages[i].token);
         free(replay->pages[i].next);

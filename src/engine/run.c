@@ -15,13 +15,11 @@
 #define DISK_MARGIN_INODES 16u
 #define DISK_ROOM_WAIT_US 30000000
 
-static struct run **bucket(struct engine *engine, const char *job_id)
-{
+static struct run **bucket(struct engine *engine, const char *job_id) {
     return &engine->runs[engine_bucket(job_id)];
 }
 
-static struct run *run_new(struct engine *engine, const char *job_id)
-{
+static struct run *run_new(struct engine *engine, const char *job_id) {
     struct run *run = engine_alloc(sizeof *run);
     struct run **at = bucket(engine, job_id);
     run->engine = engine;
@@ -35,8 +33,7 @@ static struct run *run_new(struct engine *engine, const char *job_id)
     return run;
 }
 
-static void run_free(struct run *run)
-{
+static void run_free(struct run *run) {
     struct engine *engine = run->engine;
     struct run **at = bucket(engine, run->id);
     while (*at != run)
@@ -61,8 +58,7 @@ static void run_free(struct run *run)
     engine_settle_stop(engine);
 }
 
-static void run_timer(struct loop_timer *timer)
-{
+static void run_timer(struct loop_timer *timer) {
     struct run *run = HEAP_ENTRY(timer, struct run, timer);
     if (run->leaving && !run->attempt_count && !run->busy) {
         run_free(run);
@@ -73,16 +69,14 @@ static void run_timer(struct loop_timer *timer)
         feed_pump(run->feed);
 }
 
-static void wake_at(struct run *run, int64_t wall_us)
-{
+static void wake_at(struct run *run, int64_t wall_us) {
     int64_t ms = (wall_us - clock_wall_us() + 999) / 1000;
     loop_timer_start(run->engine->loop, &run->timer, clock_mono_ms() + (ms < 0 ? 0 : ms), run_timer);
 }
 
 /* --- pages that are due --------------------------------------------------------------------------------------------- */
 
-static struct due_page *due_add(struct run *run, const struct page *page, unsigned attempts, enum due_state state)
-{
+static struct due_page *due_add(struct run *run, const struct page *page, unsigned attempts, enum due_state state) {
     struct due_page **at = &run->due;
     while (*at && (*at)->page.batch < page->batch)
         at = &(*at)->next;
@@ -95,16 +89,14 @@ static struct due_page *due_add(struct run *run, const struct page *page, unsign
     return due;
 }
 
-struct due_page *run_due(struct run *run, const struct page *page, unsigned attempts)
-{
+struct due_page *run_due(struct run *run, const struct page *page, unsigned attempts) {
     for (struct due_page *d = run->due; d; d = d->next)
         if (d->page.batch == page->batch)
             return d;
     return due_add(run, page, attempts, DUE_SEND);
 }
 
-void run_due_remove(struct run *run, struct due_page *due)
-{
+void run_due_remove(struct run *run, struct due_page *due) {
     for (struct due_page **at = &run->due; *at; at = &(*at)->next) {
         if (*at == due) {
             *at = due->next;
@@ -114,15 +106,13 @@ void run_due_remove(struct run *run, struct due_page *due)
     }
 }
 
-static unsigned run_width(const struct run *run)
-{
+static unsigned run_width(const struct run *run) {
     unsigned width = run->source->metered ? run->source->max_in_flight : run->source->default_concurrency;
     return width ? width : 1;
 }
 
 /* The page to send now, or the one that waits least; asks the paginator when too few are waiting. NULL: none. */
-static struct due_page *due_next(struct run *run, int64_t now_us)
-{
+static struct due_page *due_next(struct run *run, int64_t now_us) {
     for (;;) {
         struct due_page *best = NULL;
         unsigned waiting = 0;
@@ -144,13 +134,11 @@ static struct due_page *due_next(struct run *run, int64_t now_us)
 
 /* --- guards and caps ------------------------------------------------------------------------------------------------ */
 
-static uint64_t planned(const struct run *run)
-{
+static uint64_t planned(const struct run *run) {
     return run->total == JOB_UNKNOWN ? JOB_UNKNOWN : run->criteria->take < run->total ? run->criteria->take : run->total;
 }
 
-static void check_guards(struct run *run)
-{
+static void check_guards(struct run *run) {
     const struct criteria *c = run->criteria;
     char text[300], cost[DEC_TEXT_SIZE], most[DEC_TEXT_SIZE];
     uint64_t plan = planned(run);
@@ -177,15 +165,13 @@ static void check_guards(struct run *run)
     }
 }
 
-static int64_t next_day_us(int64_t now_us)
-{
+static int64_t next_day_us(int64_t now_us) {
     int64_t day = 86400LL * 1000000;
     return (now_us / day + 1) * day;
 }
 
 /* What is spent plus what is in flight at its highest price stays within both caps. */
-static bool may_buy(struct run *run, uint64_t limit)
-{
+static bool may_buy(struct run *run, uint64_t limit) {
     const struct source *s = run->source;
     struct dec price = dec_times(run->price, limit ? limit : s->limit), spent, in_doubt;
     char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
@@ -221,8 +207,7 @@ static bool may_buy(struct run *run, uint64_t limit)
     return false;
 }
 
-static bool disk_room(struct run *run)
-{
+static bool disk_room(struct run *run) {
     uint64_t bytes, inodes, wanted = run->source->max_response_bytes + DISK_MARGIN_BYTES;
     char text[200];
     for (const struct feed *f = run->engine->feeds; f; f = f->next)
@@ -230,15 +215,15 @@ static bool disk_room(struct run *run)
     if (fsio_room(run->engine->spool->payloads_fd, &bytes, &inodes, NULL) || (bytes >= wanted && inodes >= DISK_MARGIN_INODES))
         return true;
     if (!run->attempt_count) {
-        str_format(text, sizeof text, "%llu bytes are free, an answer may need %llu; nothing is asked before there is room", (unsigned long long)bytes, (unsigned long long)wanted);
+        str_format(text, sizeof text, "%llu bytes are free, an answer may need %llu; nothing is asked before there is room", (unsigned long long)bytes,
+                   (unsigned long long)wanted);
         run_end(run, PLACE_DEFERRED, "disk_room", text);
         run->end_until_us = clock_wall_us() + DISK_ROOM_WAIT_US;
     }
     return false;
 }
 
-bool run_offer(struct run *run)
-{
+bool run_offer(struct run *run) {
     int64_t now = clock_wall_us();
     if (run->leaving || run->busy || run->end != PLACE_NONE)
         return false;
@@ -262,8 +247,7 @@ bool run_offer(struct run *run)
 
 /* --- ending --------------------------------------------------------------------------------------------------------- */
 
-static const char *how_to_go_on(const struct run *run)
-{
+static const char *how_to_go_on(const struct run *run) {
     const char *reason = run->end_reason;
     if (strcmp(reason, "charge_unknown") == 0)
         return "ask the provider whether it charged; then `batchspool release --accept-charge ID` (buy once more) or `release --give-up ID` (do without)";
@@ -278,8 +262,7 @@ static const char *how_to_go_on(const struct run *run)
     return "mend the cause, then `batchspool retry ID` or move the file to jobs/pending/; only missing pages are requested";
 }
 
-static void add_coverage(const struct run *run, cJSON *m)
-{
+static void add_coverage(const struct run *run, cJSON *m) {
     uint64_t unique = run->source && run->source->key_count ? (run->keys ? keyset_count(run->keys) : 0) : run->unkeyed;
     uint64_t expected = planned(run);
     if (expected != JOB_UNKNOWN) {
@@ -290,8 +273,7 @@ static void add_coverage(const struct run *run, cJSON *m)
     cJSON_AddNumberToObject(m, "duplicates", (double)run->duplicates);
 }
 
-static void ended(struct engine *engine, struct shift *shift)
-{
+static void ended(struct engine *engine, struct shift *shift) {
     struct run *run = shift->run;
     bool edited = shift->move.to == PLACE_PENDING;
     run->busy = false;
@@ -302,8 +284,7 @@ static void ended(struct engine *engine, struct shift *shift)
     sched_deferred(engine);
 }
 
-static void finish(struct run *run)
-{
+static void finish(struct run *run) {
     static const char *const events[PLACE_COUNT] = {
         [PLACE_PENDING] = "requeued", [PLACE_PROCESSED] = "completed", [PLACE_DEFERRED] = "deferred", [PLACE_HOLD] = "held", [PLACE_FAILED] = "failed",
     };
@@ -328,8 +309,7 @@ static void finish(struct run *run)
     shift_start(run->engine, run, run->id, PLACE_PROCESSING, run->end, events[run->end], m, why, run->end == PLACE_DEFERRED ? run->end_until_us : 0, ended);
 }
 
-void run_end(struct run *run, enum place place, const char *reason, const char *error)
-{
+void run_end(struct run *run, enum place place, const char *reason, const char *error) {
     if (run->end != PLACE_NONE)
         return; /* the first reason is the one to tell */
     run->end = place;
@@ -337,14 +317,12 @@ void run_end(struct run *run, enum place place, const char *reason, const char *
     str_format(run->end_error, sizeof run->end_error, "%.590s", error);
 }
 
-static void end_now(struct run *run, enum place place, const char *reason, const char *error)
-{
+static void end_now(struct run *run, enum place place, const char *reason, const char *error) {
     run_end(run, place, reason, error);
     finish(run);
 }
 
-static bool covered(const struct run *run)
-{
+static bool covered(const struct run *run) {
     uint64_t expected = planned(run), tolerance = run->source->coverage_tolerance;
     uint64_t unique = run->source->key_count ? keyset_count(run->keys) : run->unkeyed;
     if (run->accept_coverage)
@@ -354,16 +332,16 @@ static bool covered(const struct run *run)
     return expected > unique ? expected - unique <= tolerance : unique - expected <= tolerance;
 }
 
-static void conclude(struct run *run)
-{
+static void conclude(struct run *run) {
     if (!covered(run)) {
         char text[300];
         uint64_t unique = run->source->key_count ? keyset_count(run->keys) : run->unkeyed, expected = planned(run);
         if (expected == JOB_UNKNOWN)
-            str_format(text, sizeof text, "%llu records, %llu of them came twice, %llu without their key", (unsigned long long)unique, (unsigned long long)run->duplicates, (unsigned long long)run->keyless);
-        else
-            str_format(text, sizeof text, "expected %llu records, captured %llu different ones (%llu came twice, %llu without their key)", (unsigned long long)expected, (unsigned long long)unique,
+            str_format(text, sizeof text, "%llu records, %llu of them came twice, %llu without their key", (unsigned long long)unique,
                        (unsigned long long)run->duplicates, (unsigned long long)run->keyless);
+        else
+            str_format(text, sizeof text, "expected %llu records, captured %llu different ones (%llu came twice, %llu without their key)",
+                       (unsigned long long)expected, (unsigned long long)unique, (unsigned long long)run->duplicates, (unsigned long long)run->keyless);
         end_now(run, PLACE_FAILED, "coverage", text);
     } else if (run->row.automatic) {
         run->phase = RUN_LOADING;
@@ -373,39 +351,40 @@ static void conclude(struct run *run)
         end_now(run, PLACE_PROCESSED, "", "");
 }
 
-void run_loaded(struct run *run)
-{
+void run_loaded(struct run *run) {
     const struct job_row *row = &run->row;
     if (run->busy || run->leaving || run->end != PLACE_NONE || row->loaded_batches + row->failed_batches < row->captured_batches)
         return;
     if (row->failed_batches) {
         char text[200];
-        str_format(text, sizeof text, "%llu of %llu payload files could not be loaded; see payloads/failed/", (unsigned long long)row->failed_batches, (unsigned long long)row->captured_batches);
+        str_format(text, sizeof text, "%llu of %llu payload files could not be loaded; see payloads/failed/", (unsigned long long)row->failed_batches,
+                   (unsigned long long)row->captured_batches);
         end_now(run, PLACE_FAILED, "load", text);
     } else
         end_now(run, PLACE_PROCESSED, "", "");
 }
 
 /* Nothing can be sent before this time: wait here, or in deferred/ when it is long. */
-static void wait_for(struct run *run, int64_t at_us, const char *reason)
-{
+static void wait_for(struct run *run, int64_t at_us, const char *reason) {
     const char *why = "";
     int64_t now = clock_wall_us(), governed = governor_wait_us(run->feed->governor, now);
     if (governed != INT64_MAX && now + governed > at_us) {
         at_us = now + governed;
         reason = governor_paused_until_us(run->feed->governor, &why) && *why ? why : "api_budget";
     }
+    if (at_us <= now)
+        return; /* what keeps it (a page in flight, a cap, another job) pumps the feed when it ends */
     if (at_us - now <= SHORT_WAIT_US) {
         wake_at(run, at_us);
         return;
     }
-    run_end(run, PLACE_DEFERRED, reason, strcmp(reason, "unauthorized") == 0 ? "the source refused its credentials: renew them, then send the daemon SIGHUP" : "");
+    run_end(run, PLACE_DEFERRED, reason,
+            strcmp(reason, "unauthorized") == 0 ? "the source refused its credentials: renew them, then send the daemon SIGHUP" : "");
     run->end_until_us = at_us;
     finish(run);
 }
 
-void run_step(struct run *run)
-{
+void run_step(struct run *run) {
     if (run->busy || run->phase <= RUN_REPLAY)
         return;
     if (run->leaving) {
@@ -443,8 +422,7 @@ void run_step(struct run *run)
         conclude(run);
 }
 
-void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts)
-{
+void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts) {
     run_due_remove(run, run_due(run, page, 0));
     if (facts->total != JOB_UNKNOWN)
         run->total = facts->total;
@@ -453,13 +431,13 @@ void run_page_in(struct run *run, const struct page *page, const struct page_fac
     check_guards(run);
     if (run->source->metered && run->duplicates > run->source->coverage_tolerance && !run->accept_duplicates) {
         char text[200];
-        str_format(text, sizeof text, "%llu records were paid for and came before in this job; is the source's first offset right, or did its data shift?", (unsigned long long)run->duplicates);
+        str_format(text, sizeof text, "%llu records were paid for and came before in this job; is the source's first offset right, or did its data shift?",
+                   (unsigned long long)run->duplicates);
         run_end(run, PLACE_HOLD, "duplicates", text);
     }
 }
 
-int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s)
-{
+int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s) {
     const struct source *s = run->source;
     if (retry_after_s > 0)
         return retry_after_ms(retry_after_s) * 1000;
@@ -475,25 +453,23 @@ int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_af
 
 /* --- beginning ------------------------------------------------------------------------------------------------------ */
 
-uint64_t run_first_offset(const struct run *run)
-{
+uint64_t run_first_offset(const struct run *run) {
     const cJSON *offset = cJSON_GetObjectItemCaseSensitive(run->source->paginator, "offset");
     return cJSON_IsNumber(offset) && offset->valuedouble > 0 ? (uint64_t)offset->valuedouble : 0;
 }
 
-static void page_from(const struct replay_page *from, struct page *page)
-{
+static void page_from(const struct replay_page *from, struct page *page) {
     *page = (struct page){.batch = from->batch, .offset = from->offset, .limit = from->limit};
     if (from->token)
         str_copy(page->token, sizeof page->token, from->token);
 }
 
 /* Lay the plan: what the journal says was handed out and answered, then what follows. */
-static enum rc plan(struct run *run, struct err *err)
-{
+static enum rc plan(struct run *run, struct err *err) {
     const struct replay *r = run->replay;
     uint64_t most = run->criteria->max_records;
-    struct paginator_start start = {.take = run->criteria->take, .total = run->total, .page_size = run->criteria->batch_size < most ? run->criteria->batch_size : most};
+    struct paginator_start start = {
+        .take = run->criteria->take, .total = run->total, .page_size = run->criteria->batch_size < most ? run->criteria->batch_size : most};
     struct page page;
     paginator_free(run->paginator);
     run->paginator = NULL;
@@ -523,14 +499,16 @@ static enum rc plan(struct run *run, struct err *err)
     return RC_OK;
 }
 
-static void go(struct run *run)
-{
+static void go(struct run *run) {
+    if (run->phase != RUN_PREVIEW) {
+        replay_free(run->replay);
+        run->replay = NULL;
+    }
     run_step(run);
     feed_pump(run->feed);
 }
 
-static void begin_pages(struct run *run)
-{
+static void begin_pages(struct run *run) {
     struct err err = {0};
     enum rc rc = plan(run, &err);
     run->phase = RUN_PAGES;
@@ -538,8 +516,7 @@ static void begin_pages(struct run *run)
         run_end(run, PLACE_FAILED, "paginator", err.text);
 }
 
-static void write_preview(struct run *run)
-{
+static void write_preview(struct run *run) {
     char path[JOBID_SIZE + 32], cost[DEC_TEXT_SIZE], tmp[JOBID_SIZE + 32];
     struct err err = {0};
     cJSON *m = engine_members();
@@ -582,8 +559,7 @@ static void write_preview(struct run *run)
         run_end(run, PLACE_PROCESSED, "preview", "");
 }
 
-void run_previewed(struct run *run)
-{
+void run_previewed(struct run *run) {
     check_guards(run);
     if (strcmp(run->row.mode, "preview") == 0)
         write_preview(run);
@@ -593,8 +569,7 @@ void run_previewed(struct run *run)
 
 static void again_later(struct run *run, const struct err *err);
 
-static bool replay_over(struct replay *r)
-{
+static bool replay_over(struct replay *r) {
     struct run *run = r->run;
     run->busy = false;
     if (run->leaving || run->engine->stopping) {
@@ -614,8 +589,7 @@ static bool replay_over(struct replay *r)
     return false;
 }
 
-static void mended(struct replay *r)
-{
+static void mended(struct replay *r) {
     struct run *run = r->run;
     engine_follow(run->engine, run->id, NULL);
     if (replay_over(r))
@@ -643,8 +617,7 @@ static void mended(struct replay *r)
     go(run);
 }
 
-static void read(struct replay *r)
-{
+static void read(struct replay *r) {
     struct run *run = r->run;
     struct engine *engine = run->engine;
     struct err err = {0};
@@ -681,8 +654,7 @@ static void read(struct replay *r)
     replay_mend(r, mended);
 }
 
-static void read_again(struct loop_timer *timer)
-{
+static void read_again(struct loop_timer *timer) {
     struct run *run = HEAP_ENTRY(timer, struct run, timer);
     if (run->leaving) {
         run_timer(timer);
@@ -697,26 +669,22 @@ static void read_again(struct loop_timer *timer)
     }
 }
 
-static void again_later(struct run *run, const struct err *err)
-{
+static void again_later(struct run *run, const struct err *err) {
     log_warn("job %s: %s; trying again", run->id, err->text);
     loop_timer_start(run->engine->loop, &run->timer, clock_mono_ms() + DISK_RETRY_MS, read_again);
 }
 
-void run_claiming(struct engine *engine, const char *job_id)
-{
-    run_new(engine, job_id);
+void run_claiming(struct engine *engine, const char *job_id) {
+    run_new(engine, job_id)->busy = true;
 }
 
-void run_unclaimed(struct engine *engine, const char *job_id)
-{
+void run_unclaimed(struct engine *engine, const char *job_id) {
     struct run *run = engine_run(engine, job_id);
     if (run)
         run_free(run);
 }
 
-void run_claimed(struct engine *engine, const char *job_id)
-{
+void run_claimed(struct engine *engine, const char *job_id) {
     struct run *run = engine_run(engine, job_id);
     if (!run)
         run = run_new(engine, job_id);
@@ -729,8 +697,7 @@ void run_claimed(struct engine *engine, const char *job_id)
     run->replay = replay_read(run, read);
 }
 
-void run_leave(struct run *run)
-{
+void run_leave(struct run *run) {
     if (run->leaving)
         return;
     run->leaving = true;

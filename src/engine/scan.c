@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* inotify is a hint: every directory is read again at start, after an overflow and on a slow timer, a piece a turn. A directory that nobody changed since it was read last is not read. */
+/* inotify is a hint: every directory is read again at start, after an overflow and on a slow timer, a piece a turn. A directory that nobody changed since it
+ * was read last is not read. */
 
 #define SCAN_PIECE 256
 #define SECOND_LOOK_MS 300
@@ -24,10 +25,10 @@ struct scan {
     struct loop_idle idle;
     enum place place; /* being read; PLACE_NONE: between rounds */
     struct dirscan *dir;
-    uint64_t seen;    /* jobs that the index knows here */
+    uint64_t seen; /* jobs that the index knows here */
     struct timespec read_at[PLACE_COUNT], changed[PLACE_COUNT];
     bool due, all;
-    bool sweeping;    /* looking for rows whose file is not here */
+    bool sweeping; /* looking for rows whose file is not here */
     char after[JOBID_SIZE];
     bool reported_strange;
 };
@@ -44,24 +45,22 @@ struct look {
     struct recover_result result;
 };
 
-static void look_run(struct work **items, size_t count)
-{
+static void look_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct look *l = HEAP_ENTRY(items[i], struct look, work);
         l->rc = recover_job(l->engine->spool, l->id, l->second, &l->result, &l->err);
     }
 }
 
-static void look_found(struct engine *engine, const struct look *look)
-{
+static void look_found(struct engine *engine, const struct look *look) {
     const struct recover_result *r = &look->result;
     struct run *run = engine_run(engine, look->id);
     if (r->what != RECOVERED_NOTHING && r->what != RECOVERED_LOOK_AGAIN && r->what != RECOVERED_NEVER_ACCEPTED)
         log_info("job %s: found in %s/ after a look (%s)", look->id, place_name(r->where),
-                 r->what == RECOVERED_BY_MV          ? "moved by hand"
-                 : r->what == RECOVERED_PUT_BACK     ? "put back"
-                 : r->what == RECOVERED_MADE_AGAIN   ? "file had vanished, made again"
-                                                     : "a second file was set aside");
+                 r->what == RECOVERED_BY_MV        ? "moved by hand"
+                 : r->what == RECOVERED_PUT_BACK   ? "put back"
+                 : r->what == RECOVERED_MADE_AGAIN ? "file had vanished, made again"
+                                                   : "a second file was set aside");
     if (run && r->where != PLACE_PROCESSING && r->what != RECOVERED_LOOK_AGAIN)
         run_leave(run);
     if (r->where == PLACE_PENDING && r->what == RECOVERED_NEVER_ACCEPTED) {
@@ -77,8 +76,7 @@ static void look_found(struct engine *engine, const struct look *look)
     sched_kick(engine);
 }
 
-static void look_done(struct work *work)
-{
+static void look_done(struct work *work) {
     struct look *l = HEAP_ENTRY(work, struct look, work);
     struct engine *engine = l->engine;
     engine_follow(engine, l->id, NULL);
@@ -100,8 +98,7 @@ static void look_done(struct work *work)
 
 static const struct work_class look_class = {.name = "look", .run = look_run, .done = look_done, .max = 1};
 
-static void look_start(struct engine *engine, const char *job_id, bool second)
-{
+static void look_start(struct engine *engine, const char *job_id, bool second) {
     struct look *l = engine_alloc(sizeof *l);
     l->engine = engine;
     l->second = second;
@@ -110,13 +107,11 @@ static void look_start(struct engine *engine, const char *job_id, bool second)
     worker_submit(engine->worker, &l->work, &look_class, engine_lane(job_id));
 }
 
-static bool again_before(const struct heap_node *a, const struct heap_node *b)
-{
+static bool again_before(const struct heap_node *a, const struct heap_node *b) {
     return HEAP_ENTRY(a, const struct again, node)->at_mono_ms < HEAP_ENTRY(b, const struct again, node)->at_mono_ms;
 }
 
-static void agains_due(struct loop_timer *timer)
-{
+static void agains_due(struct loop_timer *timer) {
     struct engine *engine = HEAP_ENTRY(timer, struct engine, again_timer);
     struct heap_node *top;
     while ((top = heap_top(&engine->agains))) {
@@ -132,8 +127,7 @@ static void agains_due(struct loop_timer *timer)
     }
 }
 
-void scan_look(struct engine *engine, const char *job_id, bool second, int64_t delay_ms)
-{
+void scan_look(struct engine *engine, const char *job_id, bool second, int64_t delay_ms) {
     if (engine->stopping)
         return;
     if (delay_ms == 0) {
@@ -155,8 +149,7 @@ void scan_look(struct engine *engine, const char *job_id, bool second, int64_t d
 /* --- reading directories ----------------------------------------------------------------------------------------- */
 
 /* A file without a job's name where only the daemon puts files: it was never accepted, so it goes to failed/ under its own name and says so. */
-static void set_aside(struct engine *engine, enum place place, const char *name)
-{
+static void set_aside(struct engine *engine, enum place place, const char *name) {
     struct err err = {0};
     char to[NAME_MAX + 1], id[JOBID_SIZE], slug[JOBID_SLUG_SIZE];
     jobid_slug(name, slug);
@@ -181,8 +174,7 @@ static void set_aside(struct engine *engine, enum place place, const char *name)
         log_warn("jobs/%s/%s: %s", place_name(place), name, err.text);
 }
 
-static void job_seen(struct scan *scan, const char *id)
-{
+static void job_seen(struct scan *scan, const char *id) {
     struct engine *engine = scan->engine;
     struct job_row row;
     enum rc rc = index_job(engine->index, id, &row, NULL);
@@ -213,8 +205,7 @@ static void job_seen(struct scan *scan, const char *id)
         intake_edited(engine, id);
 }
 
-static void entry_seen(struct scan *scan, const char *name, unsigned char type)
-{
+static void entry_seen(struct scan *scan, const char *name, unsigned char type) {
     char id[JOBID_SIZE];
     if (name[0] == '.' || str_ends(name, ".why"))
         return;
@@ -232,8 +223,7 @@ static void entry_seen(struct scan *scan, const char *name, unsigned char type)
         set_aside(scan->engine, scan->place, name);
 }
 
-static bool row_here(void *context, const struct job_row *row)
-{
+static bool row_here(void *context, const struct job_row *row) {
     struct scan *scan = context;
     char name[JOBID_SIZE + 5];
     str_copy(scan->after, sizeof scan->after, row->id);
@@ -244,8 +234,7 @@ static bool row_here(void *context, const struct job_row *row)
 }
 
 /* Rows of this place whose file is gone. */
-static bool sweep(struct scan *scan)
-{
+static bool sweep(struct scan *scan) {
     char before[JOBID_SIZE];
     memcpy(before, scan->after, sizeof before);
     scan->seen = 0;
@@ -253,8 +242,7 @@ static bool sweep(struct scan *scan)
     return strcmp(before, scan->after) != 0 && scan->seen % SCAN_PIECE == 0 && scan->seen;
 }
 
-static bool unchanged(struct scan *scan, enum place place)
-{
+static bool unchanged(struct scan *scan, enum place place) {
     struct stat st;
     if (scan->all || fstat(scan->engine->spool->place_fd[place], &st))
         return false;
@@ -264,8 +252,7 @@ static bool unchanged(struct scan *scan, enum place place)
     return same && settled;
 }
 
-static bool next_place(struct scan *scan)
-{
+static bool next_place(struct scan *scan) {
     while (++scan->place < PLACE_COUNT) {
         if (unchanged(scan, scan->place))
             continue;
@@ -284,8 +271,7 @@ static bool next_place(struct scan *scan)
 
 static void scan_due(struct loop_timer *timer);
 
-static bool round_ended(struct scan *scan)
-{
+static bool round_ended(struct scan *scan) {
     struct engine *engine = scan->engine;
     if (scan->due) {
         scan->due = false;
@@ -296,8 +282,7 @@ static bool round_ended(struct scan *scan)
     return false;
 }
 
-static bool scan_piece(struct loop_idle *idle)
-{
+static bool scan_piece(struct loop_idle *idle) {
     struct scan *scan = HEAP_ENTRY(idle, struct scan, idle);
     if (scan->engine->stopping)
         return false;
@@ -327,8 +312,7 @@ static bool scan_piece(struct loop_idle *idle)
     return true;
 }
 
-static void scan_due(struct loop_timer *timer)
-{
+static void scan_due(struct loop_timer *timer) {
     struct engine *engine = HEAP_ENTRY(timer, struct engine, scan_timer);
     struct scan *scan = engine->scan;
     if (scan->dir || scan->sweeping || next_place(scan))
@@ -338,22 +322,19 @@ static void scan_due(struct loop_timer *timer)
     loaders_kick(engine);
 }
 
-void scan_all(struct engine *engine)
-{
+void scan_all(struct engine *engine) {
     engine->scan->all = true;
     engine->scan->due = engine->scan->dir || engine->scan->sweeping;
     loop_timer_start(engine->loop, &engine->scan_timer, clock_mono_ms(), scan_due);
 }
 
-void scan_soon(struct engine *engine)
-{
+void scan_soon(struct engine *engine) {
     int64_t at = clock_mono_ms() + 1000;
     if (!engine->scan->dir && !engine->scan->sweeping && (!loop_timer_started(&engine->scan_timer) || engine->scan_timer.at_mono_ms > at))
         loop_timer_start(engine->loop, &engine->scan_timer, at, scan_due);
 }
 
-enum rc scan_start(struct engine *engine, struct err *err)
-{
+enum rc scan_start(struct engine *engine, struct err *err) {
     (void)err;
     engine->scan = engine_alloc(sizeof *engine->scan);
     engine->scan->engine = engine;
@@ -362,8 +343,7 @@ enum rc scan_start(struct engine *engine, struct err *err)
     return RC_OK;
 }
 
-void scan_free(struct engine *engine)
-{
+void scan_free(struct engine *engine) {
     loop_timer_cancel(engine->loop, &engine->scan_timer);
     loop_timer_cancel(engine->loop, &engine->again_timer);
     if (engine->scan) {

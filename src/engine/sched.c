@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Dispatch: of every source that could send now, the pending job that comes first; of those, the one with the highest priority, then the oldest id. The queue itself is the index and the directory: no list of waiting jobs is held. */
+/* Dispatch: of every source that could send now, the pending job that comes first; of those, the one with the highest priority, then the oldest id. The queue
+ * itself is the index and the directory: no list of waiting jobs is held. */
 
 #define DEFERRED_CHECK_MS 30000 /* the wall clock may jump */
 
@@ -19,8 +20,7 @@ struct candidate {
 };
 
 /* Runs that wait for their source's limit take no slot: they must not keep other sources' jobs out. */
-static unsigned slots_used(const struct engine *engine)
-{
+static unsigned slots_used(const struct engine *engine) {
     unsigned used = 0;
     for (const struct feed *f = engine->feeds; f; f = f->next) {
         bool open = governor_wait_us(f->governor, clock_wall_us()) == 0;
@@ -30,16 +30,14 @@ static unsigned slots_used(const struct engine *engine)
     return used;
 }
 
-static bool source_open(struct engine *engine, const char *name)
-{
+static bool source_open(struct engine *engine, const char *name) {
     for (struct feed *f = engine->feeds; f; f = f->next)
         if (strcmp(f->source->name, name) == 0)
             return feed_open(f);
     return true;
 }
 
-static void first_of_source(struct engine *engine, const char *source, struct candidate *best)
-{
+static void first_of_source(struct engine *engine, const char *source, struct candidate *best) {
     char after[JOBID_SIZE] = "", id[JOBID_SIZE];
     enum priority priority = PRIORITY_URGENT;
     while (index_next_pending(engine->index, source, priority, after, id, &priority, NULL) == RC_OK) {
@@ -56,15 +54,13 @@ static void first_of_source(struct engine *engine, const char *source, struct ca
     }
 }
 
-static void shifted(struct engine *engine, struct shift *shift)
-{
+static void shifted(struct engine *engine, struct shift *shift) {
     (void)shift;
     sched_deferred(engine);
     sched_kick(engine);
 }
 
-static void claimed(struct engine *engine, struct shift *shift)
-{
+static void claimed(struct engine *engine, struct shift *shift) {
     if (shift->rc == RC_OK)
         run_claimed(engine, shift->id);
     else
@@ -72,14 +68,12 @@ static void claimed(struct engine *engine, struct shift *shift)
     sched_kick(engine);
 }
 
-static void not_yet(struct engine *engine, struct shift *shift)
-{
+static void not_yet(struct engine *engine, struct shift *shift) {
     run_unclaimed(engine, shift->id);
     shifted(engine, shift);
 }
 
-static void claim(struct engine *engine, const char *id)
-{
+static void claim(struct engine *engine, const char *id) {
     struct job_row row;
     if (index_job(engine->index, id, &row, NULL))
         return;
@@ -90,17 +84,18 @@ static void claim(struct engine *engine, const char *id)
         cJSON_AddStringToObject(m, "until", until);
         cJSON_AddStringToObject(m, "reason", "not_before");
         run_claiming(engine, id);
-        shift_start(engine, NULL, id, PLACE_PENDING, PLACE_DEFERRED, "deferred", m, intake_why(id, "not_before", until, "it starts by itself; `mv` to jobs/pending/ starts it now"), row.not_before_us, not_yet);
+        shift_start(engine, NULL, id, PLACE_PENDING, PLACE_DEFERRED, "deferred", m,
+                    intake_why(id, "not_before", until, "it starts by itself; `mv` to jobs/pending/ starts it now"), row.not_before_us, not_yet);
         return;
     }
     run_claiming(engine, id);
     shift_start(engine, NULL, id, PLACE_PENDING, PLACE_PROCESSING, "claimed", NULL, NULL, 0, claimed);
 }
 
-static void sched_due(struct loop_timer *timer)
-{
+static void sched_due(struct loop_timer *timer) {
     struct engine *engine = HEAP_ENTRY(timer, struct engine, sched_timer);
-    while (!engine->stopping && engine->run_count < engine->options.max_active && slots_used(engine) + engine->claiming_count < engine->options.max_concurrent_jobs) {
+    while (!engine->stopping && engine->run_count < engine->options.max_active &&
+           slots_used(engine) + engine->claiming_count < engine->options.max_concurrent_jobs) {
         struct candidate best = {.found = false};
         char after[65] = "", source[65];
         while (index_next_source(engine->index, after, source, NULL) == RC_OK) {
@@ -114,22 +109,19 @@ static void sched_due(struct loop_timer *timer)
     }
 }
 
-void sched_kick(struct engine *engine)
-{
+void sched_kick(struct engine *engine) {
     if (!engine->stopping)
         loop_timer_start(engine->loop, &engine->sched_timer, clock_mono_ms(), sched_due);
 }
 
 static void deferred_due(struct loop_timer *timer);
 
-static void deferred_moved(struct engine *engine, struct shift *shift)
-{
+static void deferred_moved(struct engine *engine, struct shift *shift) {
     engine->deferred_moving = false;
     shifted(engine, shift);
 }
 
-void sched_deferred(struct engine *engine)
-{
+void sched_deferred(struct engine *engine) {
     char id[JOBID_SIZE];
     int64_t until_us;
     if (engine->stopping || engine->deferred_moving || index_next_deferred(engine->index, id, &until_us, NULL))
@@ -147,7 +139,6 @@ void sched_deferred(struct engine *engine)
     shift_start(engine, NULL, id, PLACE_DEFERRED, PLACE_PENDING, "requeued", m, NULL, 0, deferred_moved);
 }
 
-static void deferred_due(struct loop_timer *timer)
-{
+static void deferred_due(struct loop_timer *timer) {
     sched_deferred(HEAP_ENTRY(timer, struct engine, deferred_timer));
 }

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void shift_run(struct work **items, size_t count)
-{
+static void shift_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct shift *s = HEAP_ENTRY(items[i], struct shift, work);
         s->rc = move_job(s->engine->spool, &s->move, &s->err);
@@ -18,25 +17,21 @@ static void shift_run(struct work **items, size_t count)
 static void shift_done(struct work *work);
 static const struct work_class shift_class = {.name = "move", .run = shift_run, .done = shift_done, .max = 64};
 
-static void shift_submit(struct shift *s)
-{
+static void shift_submit(struct shift *s) {
     worker_submit(s->engine->worker, &s->work, &shift_class, engine_lane(s->id));
 }
 
-static void shift_again(struct loop_timer *timer)
-{
+static void shift_again(struct loop_timer *timer) {
     shift_submit(HEAP_ENTRY(timer, struct shift, timer));
 }
 
-static void shift_free(struct shift *s)
-{
+static void shift_free(struct shift *s) {
     cJSON_Delete(s->members);
     free(s->why);
     free(s);
 }
 
-static void shift_done(struct work *work)
-{
+static void shift_done(struct work *work) {
     struct shift *s = HEAP_ENTRY(work, struct shift, work);
     struct engine *engine = s->engine;
     if ((s->rc == RC_TEMP || s->rc == RC_NOSPACE || s->rc == RC_AGAIN) && !engine->stopping) {
@@ -57,8 +52,8 @@ static void shift_done(struct work *work)
     engine_settle_stop(engine);
 }
 
-void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why, int64_t until_us, shift_then *then)
-{
+void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
+                 int64_t until_us, shift_then *then) {
     struct shift *s = engine_alloc(sizeof *s);
     s->engine = engine;
     s->run = run;

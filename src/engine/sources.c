@@ -22,8 +22,7 @@ struct sources {
     struct entry *entries;
 };
 
-enum rc sources_new(const char *dir, struct sources **sources, struct err *err)
-{
+enum rc sources_new(const char *dir, struct sources **sources, struct err *err) {
     struct sources *s = calloc(1, sizeof *s);
     if (s)
         s->dir = strdup(dir);
@@ -35,8 +34,7 @@ enum rc sources_new(const char *dir, struct sources **sources, struct err *err)
     return RC_OK;
 }
 
-void sources_free(struct sources *sources)
-{
+void sources_free(struct sources *sources) {
     if (!sources)
         return;
     for (struct entry *e = sources->entries; e;) {
@@ -54,15 +52,13 @@ struct names {
     size_t count, capacity;
 };
 
-static void names_release(struct names *names)
-{
+static void names_release(struct names *names) {
     for (size_t i = 0; i < names->count; i++)
         free(names->list[i]);
     free(names->list);
 }
 
-static bool names_add(struct names *names, const char *name, size_t length)
-{
+static bool names_add(struct names *names, const char *name, size_t length) {
     if (names->count == names->capacity) {
         size_t capacity = names->capacity ? names->capacity * 2 : 16;
         char **list = realloc(names->list, capacity * sizeof *list);
@@ -75,13 +71,11 @@ static bool names_add(struct names *names, const char *name, size_t length)
     return names->list[names->count] && ++names->count;
 }
 
-static int by_text(const void *a, const void *b)
-{
+static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static enum rc read_names(const struct sources *sources, struct names *names, struct err *err)
-{
+static enum rc read_names(const struct sources *sources, struct names *names, struct err *err) {
     struct dirscan *scan;
     enum rc rc = dirscan_open(AT_FDCWD, sources->dir, &scan, err);
     if (rc)
@@ -104,8 +98,7 @@ static enum rc read_names(const struct sources *sources, struct names *names, st
     return RC_OK;
 }
 
-enum rc sources_list(struct sources *sources, bool (*fn)(void *context, const char *name), void *context, struct err *err)
-{
+enum rc sources_list(struct sources *sources, bool (*fn)(void *context, const char *name), void *context, struct err *err) {
     struct names names = {0};
     enum rc rc = read_names(sources, &names, err);
     for (size_t i = 0; !rc && i < names.count; i++)
@@ -115,8 +108,7 @@ enum rc sources_list(struct sources *sources, bool (*fn)(void *context, const ch
     return rc;
 }
 
-static enum rc not_found(const struct sources *sources, const char *name, struct err *err)
-{
+static enum rc not_found(const struct sources *sources, const char *name, struct err *err) {
     struct names names = {0};
     struct err ignored = {0};
     const char *near = NULL;
@@ -130,8 +122,7 @@ static enum rc not_found(const struct sources *sources, const char *name, struct
     return RC_GONE;
 }
 
-static enum rc read_source(const struct sources *sources, const char *name, struct source **source, struct err *err)
-{
+static enum rc read_source(const struct sources *sources, const char *name, struct source **source, struct err *err) {
     if (!str_is_name(name))
         return err_set(err, RC_GONE, "\"%s\" is no source name: letters, digits, _ and -, at most 64", name);
     char file[80];
@@ -154,8 +145,7 @@ static enum rc read_source(const struct sources *sources, const char *name, stru
     return rc;
 }
 
-static enum rc add_entry(struct sources *sources, struct source *source, struct err *err)
-{
+static enum rc add_entry(struct sources *sources, struct source *source, struct err *err) {
     struct entry *e = calloc(1, sizeof *e);
     if (!e) {
         source_free(source);
@@ -167,8 +157,7 @@ static enum rc add_entry(struct sources *sources, struct source *source, struct 
     return RC_OK;
 }
 
-enum rc sources_get(struct sources *sources, const char *name, const struct source **source, struct err *err)
-{
+enum rc sources_get(struct sources *sources, const char *name, const struct source **source, struct err *err) {
     for (struct entry *e = sources->entries; e; e = e->next) {
         if (strcmp(e->source->name, name) == 0) {
             *source = e->source;
@@ -184,8 +173,7 @@ enum rc sources_get(struct sources *sources, const char *name, const struct sour
     return rc;
 }
 
-void sources_reload(struct sources *sources, void (*fn)(void *context, const char *name, const struct err *err), void *context)
-{
+void sources_reload(struct sources *sources, void (*fn)(void *context, const char *name, const struct err *err), void *context) {
     struct entry *before = sources->entries;
     for (struct entry *e = before; e; e = e->next) {
         bool newest = true;
@@ -203,8 +191,7 @@ void sources_reload(struct sources *sources, void (*fn)(void *context, const cha
     }
 }
 
-enum rc sources_secret(const char *credentials_dir, const char *name, struct buf *out, struct err *err)
-{
+enum rc sources_secret(const char *credentials_dir, const char *name, struct buf *out, struct err *err) {
     buf_reset(out);
     if (!str_is_name(name))
         return err_set(err, RC_PERM, "\"%s\" is no secret name: letters, digits, _ and -, at most 64", name);
@@ -232,7 +219,7 @@ enum rc sources_secret(const char *credentials_dir, const char *name, struct buf
         value = getenv(variable);
     }
     if (!value)
-        return err_set(err, RC_GONE, "secret \"%s\" is neither a file in the credentials directory%s%s nor BATCHSPOOL_SECRET_%s in the environment", name, credentials_dir && *credentials_dir ? " " : "",
-                       credentials_dir ? credentials_dir : "", name);
+        return err_set(err, RC_GONE, "secret \"%s\" is neither a file in the credentials directory%s%s nor BATCHSPOOL_SECRET_%s in the environment", name,
+                       credentials_dir && *credentials_dir ? " " : "", credentials_dir ? credentials_dir : "", name);
     return buf_add_text(out, value);
 }

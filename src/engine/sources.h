@@ -12,14 +12,17 @@ struct sources;
 /* dir need not exist yet; every look-up then says so. */
 enum rc sources_new(const char *dir, struct sources **sources, struct err *err);
 void sources_free(struct sources *sources);
-/* Borrowed until sources_free. RC_GONE: no such file (err names the nearest that exists); RC_PERM: it does not check (err names file, place, mend). A definition is read once; sources_reload reads again. */
+/* Borrowed until sources_free. RC_GONE: no such file (err names the nearest that exists); RC_PERM: it does not check (err names file, place, mend). A
+ * definition is read once; sources_reload reads again. */
 enum rc sources_get(struct sources *sources, const char *name, const struct source **source, struct err *err);
-/* Read every definition that was read before again; a broken one keeps the old and is told by fn. Old definitions stay valid until sources_free, for the jobs that run with them. */
+/* Read every definition that was read before again; a broken one keeps the old and is told by fn. Old definitions stay valid until sources_free, for the jobs
+ * that run with them. */
 void sources_reload(struct sources *sources, void (*fn)(void *context, const char *name, const struct err *err), void *context);
 /* Names of all *.json there, sorted; fn returns false to stop. */
 enum rc sources_list(struct sources *sources, bool (*fn)(void *context, const char *name), void *context, struct err *err);
 
-/* A secret: file NAME in the credentials directory (may be NULL), else BATCHSPOOL_SECRET_<NAME> in the environment; one trailing line break is cut. RC_GONE: none. out is wiped by the caller. */
+/* A secret: file NAME in the credentials directory (may be NULL), else BATCHSPOOL_SECRET_<NAME> in the environment; one trailing line break is cut. RC_GONE:
+ * none. out is wiped by the caller. */
 enum rc sources_secret(const char *credentials_dir, const char *name, struct buf *out, struct err *err);
 
 #endif

@@ -21,13 +21,12 @@ struct verify_findings {
     size_t count, capacity;
 };
 
-/* A payload that a journal names. */
+/* A payload that a journal names, be it captured or only answered. */
 struct verify_known {
     char *path; /* below payloads/raw; owned */
     char sha256[DIGEST_HEX_SIZE];
     char job_id[JOBID_SIZE];
     uint32_t batch;
-    bool captured; /* false: an answer that was not published yet may lie there */
 };
 
 struct verify_ids {

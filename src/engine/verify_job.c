@@ -19,14 +19,20 @@ struct captured {
 };
 
 struct fold {
+    struct verify *v;
     const char *id;
+    bool learn;
+    char campaign[65];
     struct job_row row;       /* as the journal says */
     struct job_row at_index;  /* as it said where the index stopped reading */
     struct job_row index_row;
     bool has_index, reached;  /* an index row; its offset is the end of a line */
     unsigned damages;
     struct captured *list;
-    size_t count, capacity;
+    size_t count, capacity, known_before;
+    uint32_t highest; /* batch captured */
+    enum rc rc; /* out of memory */
+    struct err *err;
 };
 
 static const char *text_member(const cJSON *json, const char *name) {
@@ -39,7 +45,7 @@ static uint64_t count_member(const cJSON *json, const char *name) {
     return cJSON_IsNumber(value) && value->valuedouble > 0 ? (uint64_t)value->valuedouble : 0;
 }
 
-static enum rc add_known(struct verify *v, const char *id, const char *path, const char *sha256, uint32_t batch, bool captured, struct err *err) {
+static enum rc add_known(struct verify *v, const char *id, const char *path, const char *sha256, uint32_t batch, struct err *err) {
     if (v->known_count == v->known_capacity) {
         size_t capacity = v->known_capacity ? v->known_capacity * 2 : 256;
         struct verify_known *list = realloc(v->known, capacity * sizeof *list);
@@ -49,7 +55,7 @@ static enum rc add_known(struct verify *v, const char *id, const char *path, con
         v->known_capacity = capacity;
     }
     struct verify_known *known = &v->known[v->known_count];
-    *known = (struct verify_known){.path = strdup(path), .batch = batch, .captured = captured};
+    *known = (struct verify_known){.path = strdup(path), .batch = batch};
     if (!known->path)
         return err_set(err, RC_TEMP, "out of memory");
     str_copy(known->sha256, sizeof known->sha256, sha256);
@@ -58,7 +64,18 @@ static enum rc add_known(struct verify *v, const char *id, const char *path, con
     return RC_OK;
 }
 
+static bool has_captured(const struct fold *fold, uint32_t batch) {
+    for (size_t i = fold->count; i > 0; i--)
+        if (fold->list[i - 1].batch == batch)
+            return true;
+    return false;
+}
+
+/* The first `captured` of a batch is final. Batches come about in order, so that a new one is known by the highest number so far. */
 static enum rc take_captured(struct fold *fold, const struct journal_line *line, struct err *err) {
+    const uint32_t batch = job_line_batch(line);
+    if (batch <= fold->highest && has_captured(fold, batch))
+        return RC_OK;
     if (fold->count == fold->capacity) {
         size_t capacity = fold->capacity ? fold->capacity * 2 : 64;
         struct captured *list = realloc(fold->list, capacity * sizeof *list);
@@ -71,54 +88,86 @@ static enum rc take_captured(struct fold *fold, const struct journal_line *line,
     str_copy(c->path, sizeof c->path, text_member(line->json, "file"));
     str_copy(c->sha256, sizeof c->sha256, text_member(line->json, "sha256"));
     c->bytes = count_member(line->json, "bytes");
-    c->batch = (uint32_t)count_member(line->json, "batch");
+    c->batch = batch;
     c->end = line->end;
+    fold->highest = batch > fold->highest ? batch : fold->highest;
     return RC_OK;
 }
 
-static enum rc learn_line(struct verify *v, struct fold *fold, const struct journal_line *line, struct err *err) {
-    const uint32_t batch = (uint32_t)count_member(line->json, "batch");
+static enum rc learn_line(struct fold *fold, const struct journal_line *line, struct err *err) {
+    struct verify *v = fold->v;
+    const uint32_t batch = job_line_batch(line);
     const char *sha256 = text_member(line->json, "sha256"), *step = text_member(line->json, "step");
     char path[PAYLOAD_PATH_SIZE];
     if (strcmp(line->event, "captured") == 0)
-        return add_known(v, fold->id, text_member(line->json, "file"), sha256, batch, true, err);
-    if (strcmp(line->event, "answered") != 0)
+        return add_known(v, fold->id, text_member(line->json, "file"), sha256, batch, err);
+    if (strcmp(line->event, "answered") != 0 || !batch)
         return RC_OK;
     /* Published but not captured yet: the last step's name carries no step. */
-    payload_raw_path(fold->id, fold->row.campaign, batch, NULL, path);
-    enum rc rc = add_known(v, fold->id, path, sha256, batch, false, err);
+    payload_raw_path(fold->id, fold->campaign, batch, NULL, path);
+    enum rc rc = add_known(v, fold->id, path, sha256, batch, err);
     if (rc || !*step)
         return rc;
-    payload_raw_path(fold->id, fold->row.campaign, batch, step, path);
-    return add_known(v, fold->id, path, sha256, batch, false, err);
+    payload_raw_path(fold->id, fold->campaign, batch, step, path);
+    return add_known(v, fold->id, path, sha256, batch, err);
 }
 
-static enum rc fold_journal(struct verify *v, struct fold *fold, bool learn, struct err *err) {
+static void take_line(struct fold *fold, const struct journal_line *line) {
+    if (fold->rc)
+        return;
+    if (strcmp(line->event, "accepted") == 0)
+        str_copy(fold->campaign, sizeof fold->campaign, text_member(line->json, "campaign_id"));
+    if (strcmp(line->event, "captured") == 0)
+        fold->rc = take_captured(fold, line, fold->err);
+    if (!fold->rc && fold->learn)
+        fold->rc = learn_line(fold, line, fold->err);
+}
+
+static void on_line(void *context, const struct job_row *row, const struct journal_line *line) {
+    struct fold *fold = context;
+    if (fold->has_index && line->end == fold->index_row.journal_offset) {
+        fold->reached = true;
+        fold->at_index = *row;
+    }
+    take_line(fold, line);
+}
+
+/* Everything that can be learnt from a damaged journal, and each of its damages. */
+static enum rc read_damaged(struct fold *fold) {
     char path[JOBID_SIZE + 20];
     struct journal_reader *reader;
     struct journal_line line;
-    enum rc rc = journal_reader_open(v->spool, fold->id, 0, 0, NULL, &reader, err);
+    enum rc rc = journal_reader_open(fold->v->spool, fold->id, 0, 0, NULL, &reader, fold->err);
     if (rc)
         return rc;
     str_format(path, sizeof path, "journal/%s.ndjson", fold->id);
-    for (;;) {
-        rc = journal_reader_next(reader, &line, err);
-        if (rc == RC_CORRUPT && fold->damages++ < DAMAGE_MAX && (rc = verify_add(v, err, "journal-damaged", path, "%s", err->text)) == RC_OK)
-            continue;
-        if (rc)
-            break;
-        job_row_apply(&fold->row, &line);
-        if (fold->has_index && line.end == fold->index_row.journal_offset) {
-            fold->reached = true;
-            fold->at_index = fold->row;
-        }
-        if (strcmp(line.event, "captured") == 0 && (rc = take_captured(fold, &line, err)) != RC_OK)
-            break;
-        if (learn && (rc = learn_line(v, fold, &line, err)) != RC_OK)
+    while ((rc = journal_reader_next(reader, &line, fold->err)) == RC_OK || rc == RC_CORRUPT) {
+        if (rc == RC_OK)
+            take_line(fold, &line);
+        else if (fold->damages++ < DAMAGE_MAX)
+            fold->rc = verify_add(fold->v, fold->err, "journal-damaged", path, "%s", fold->err->text);
+        if (fold->rc || fold->damages == DAMAGE_MAX)
             break;
     }
     journal_reader_close(reader);
-    return rc == RC_GONE || rc == RC_CORRUPT ? RC_OK : rc;
+    return rc == RC_GONE || rc == RC_CORRUPT ? fold->rc : rc;
+}
+
+static void forget_known(struct verify *v, size_t count) {
+    while (v->known_count > count)
+        free(v->known[--v->known_count].path);
+}
+
+static enum rc fold_journal(struct fold *fold) {
+    enum rc rc = job_row_read(fold->v->spool, fold->id, &fold->row, on_line, fold, fold->err);
+    if (rc != RC_CORRUPT)
+        return rc ? rc : fold->rc;
+    fold->count = 0;
+    fold->highest = 0;
+    if (fold->learn)
+        forget_known(fold->v, fold->known_before);
+    rc = read_damaged(fold);
+    return rc;
 }
 
 static enum rc check_place(struct verify *v, const struct fold *fold, struct err *err) {
@@ -203,28 +252,20 @@ static enum rc check_marker_of(struct verify *v, const struct fold *fold, const 
     return verify_add(v, err, "marker-missing", path, "the payload was captured, and no directory has its marker");
 }
 
-/* The row's exact parts that job_row_json does not show. */
+/* With the parts of a row that job_row_json does not show. */
 static cJSON *row_json(const struct job_row *row) {
     cJSON *json = job_row_json(row);
     if (!json)
         return NULL;
-    char text[DEC_TEXT_SIZE];
-    dec_format(row->cost_in_doubt, text);
-    cJSON_AddStringToObject(json, "(in doubt)", text);
-    cJSON_AddStringToObject(json, "(place)", place_name(row->place));
-    cJSON_AddStringToObject(json, "(mode)", row->mode);
-    cJSON_AddStringToObject(json, "(criteria_hash)", row->criteria_hash);
-    cJSON_AddStringToObject(json, "(text_sha256)", row->text_sha256);
-    cJSON_AddStringToObject(json, "(reuses)", row->reuses);
-    cJSON_AddNumberToObject(json, "(until)", (double)row->until_us);
-    cJSON_AddNumberToObject(json, "(not_before)", (double)row->not_before_us);
-    cJSON_AddNumberToObject(json, "(captured)", (double)row->captured_batches);
-    cJSON_AddNumberToObject(json, "(loaded)", (double)row->loaded_batches);
-    cJSON_AddNumberToObject(json, "(failed)", (double)row->failed_batches);
-    cJSON_AddNumberToObject(json, "(unknown)", (double)row->unknown_batches);
-    cJSON_AddNumberToObject(json, "(seq)", (double)row->journal_seq);
-    cJSON_AddBoolToObject(json, "(flags)", row->automatic && row->metered);
-    cJSON_AddBoolToObject(json, "(requested)", row->requested);
+    cJSON_AddStringToObject(json, "criteria_hash", row->criteria_hash);
+    cJSON_AddStringToObject(json, "text_sha256", row->text_sha256);
+    cJSON_AddNumberToObject(json, "take", (double)row->take);
+    cJSON_AddNumberToObject(json, "placed", (double)row->placed_us);
+    cJSON_AddNumberToObject(json, "journal_seq", (double)row->journal_seq);
+    cJSON_AddBoolToObject(json, "metered", row->metered);
+    cJSON_AddBoolToObject(json, "accepted", row->accepted);
+    cJSON_AddBoolToObject(json, "requested", row->requested);
+    cJSON_AddBoolToObject(json, "override_wait", row->override_wait);
     return json;
 }
 
@@ -280,12 +321,11 @@ static enum rc check_index(struct verify *v, const struct fold *fold, struct err
 }
 
 enum rc verify_job(struct verify *v, const char *job_id, bool learn, struct err *err) {
-    struct fold fold = {.id = job_id};
+    struct fold fold = {.v = v, .id = job_id, .learn = learn, .known_before = v->known_count, .err = err};
     struct err ignored = {0};
-    job_row_init(&fold.row, job_id);
     fold.has_index = v->index && index_job(v->index, job_id, &fold.index_row, &ignored) == RC_OK;
-    enum rc rc = fold_journal(v, &fold, learn, err);
-    if (rc == RC_GONE) /* it went since the directory was read */
+    enum rc rc = fold_journal(&fold);
+    if (rc == RC_GONE) /* it went since the directory was read, or was only made */
         rc = RC_OK;
     else if (!rc)
         rc = check_place(v, &fold, err);

@@ -9,37 +9,39 @@
 enum charge { CHARGE_NONE, CHARGE_SPENT, CHARGE_IN_DOUBT };
 
 struct answer {
-    bool sent;             /* false: the request never left (name look-up, connect, TLS) */
-    bool complete;         /* the whole answer came, undamaged */
-    int status;            /* 0 when none came */
-    struct slice body;     /* what came, decoded; may be cut */
+    bool sent;                   /* false: the request never left (name look-up, connect, TLS) */
+    bool complete;               /* the whole answer came, undamaged */
+    int status;                  /* 0 when none came */
+    struct slice body;           /* what came, decoded; may be cut */
     const char *transport_error; /* text, or NULL */
-    int64_t retry_after_s; /* from Retry-After in either form, clamped to [1, LIMIT_RETRY_AFTER_S]; 0: none */
-    uint64_t header_total; /* value of the paginator's total_header; UINT64_MAX: none */
+    int64_t retry_after_s;       /* from Retry-After in either form, clamped to [1, LIMIT_RETRY_AFTER_S]; 0: none */
+    uint64_t header_total;       /* value of the paginator's total_header; UINT64_MAX: none */
 };
 
 struct verdict {
     enum charge charge;
-    enum source_action action;  /* of not charged answers, and SUCCESS; for CHARGE_IN_DOUBT: FAIL, or RETRY when the source is idempotent */
-    char reason[48];            /* "status_503", "timeout", "invalid_json", "no_records", "rate_limited", "unauthorized", "error_body" ... */
-    char error[400];            /* the provider's words (error_message_path, or `error`/`message`), control characters escaped */
-    bool pause_source;          /* 401, 403 */
+    enum source_action action; /* of not charged answers, and SUCCESS; for CHARGE_IN_DOUBT: FAIL, or RETRY when the source is idempotent */
+    char reason[48];           /* "status_503", "timeout", "invalid_json", "no_records", "rate_limited", "unauthorized", "error_body" ... */
+    char error[400];           /* the provider's words (error_message_path, or `error`/`message`), control characters escaped */
+    bool pause_source;         /* 401, 403 */
     /* of a good page */
-    struct slice records;       /* the array at data_selector */
+    struct slice records; /* the array at data_selector */
     struct page_facts facts;
-    struct dec cost; bool has_cost; /* at cost_path */
+    struct dec cost;
+    bool has_cost; /* at cost_path */
 };
 
-/* Judge. A paid 200 passes when it is complete, JSON to its end (json_check with json_rules_payload), no filter with `has` matches, and data_selector is an array. Statuses default as in Airbyte (408, 5xx RETRY; 429
- * RATE_LIMITED; 402 HOLD; 401, 403 pause; other 4xx FAIL; 3xx FAIL), response_filters first in their order for answers that were not charged. For a free source 5xx, broken and damaged answers are RETRY. A paid 200 whose body matches a
- * filter such as {"has": "/error"} is a body that fails a check: in doubt, with the provider's message. */
+/* Judge. A paid 200 passes when it is complete, JSON to its end (json_check with json_rules_payload), no filter with `has` matches, and data_selector is an
+ * array. Statuses default as in Airbyte (408, 5xx RETRY; 429 RATE_LIMITED; 402 HOLD; 401, 403 pause; other 4xx FAIL; 3xx FAIL), response_filters first in their
+ * order for answers that were not charged. For a free source 5xx, broken and damaged answers are RETRY. A paid 200 whose body matches a filter such as {"has":
+ * "/error"} is a body that fails a check: in doubt, with the provider's message. */
 void answer_judge(const struct source *source, enum request_kind kind, const struct answer *answer, struct verdict *verdict);
 
 /* Count and cost of a preview's 200. total: count_path, else total_path of the paginator, else UINT64_MAX. */
 void answer_preview(const struct source *source, const struct answer *answer, uint64_t *total, struct dec *cost, bool *has_cost);
 
-/* The primary key of one record as bytes that identify it: for each pointer the type's letter and the decoded string or the number's canonical text, joined so that no two different keys look alike. False:
- * missing, null, or an array/object. out is reset first. */
+/* The primary key of one record as bytes that identify it: for each pointer the type's letter and the decoded string or the number's canonical text, joined so
+ * that no two different keys look alike. False: missing, null, or an array/object. out is reset first. */
 bool answer_record_key(const struct source *source, struct slice record, struct buf *out);
 /* The same for a child of a record. */
 bool answer_child_key(const struct source_child *child, struct slice value, struct buf *out);

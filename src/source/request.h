@@ -11,14 +11,16 @@ enum request_kind { REQUEST_FREE, REQUEST_PREVIEW, REQUEST_PAID };
 
 struct request {
     char method[16];
-    char *url;            /* with the query, percent-encoded (RFC 3986) */
-    char **headers;       /* "Name: value", NULL at the end; no CR, LF or NUL in them */
-    char *body;           /* or NULL */
+    char *url;      /* with the query, percent-encoded (RFC 3986) */
+    char **headers; /* "Name: value", NULL at the end; no CR, LF or NUL in them */
+    char *body;     /* or NULL */
     size_t body_length;
 };
 
-/* Fill the step's templates, lay preview or purchase over it, place the page. RC_PERM: a template's value is missing, or a header value has a line break (err never shows a secret). */
-enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope, struct request *request, struct err *err);
+/* Fill the step's templates, lay preview or purchase over it, place the page. RC_PERM: a template's value is missing, or a header value has a line break (err
+ * never shows a secret). */
+enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope,
+                     struct request *request, struct err *err);
 void request_release(struct request *request);
 
 #endif

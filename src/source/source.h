@@ -20,9 +20,9 @@
 #define SOURCE_MAX_MEMBERS 64
 
 struct source_http {
-    char *method, *url;        /* url is a template */
-    cJSON *params, *headers;   /* objects of templates, or NULL */
-    cJSON *json;               /* body template, or NULL */
+    char *method, *url;      /* url is a template */
+    cJSON *params, *headers; /* objects of templates, or NULL */
+    cJSON *json;             /* body template, or NULL */
 };
 
 struct source_step {
@@ -50,57 +50,70 @@ struct source_filter {
 enum source_backoff_type { BACKOFF_WAIT_TIME_FROM_HEADER, BACKOFF_CONSTANT, BACKOFF_EXPONENTIAL };
 struct source_backoff {
     enum source_backoff_type type;
-    char *header;          /* WAIT_TIME_FROM_HEADER */
+    char *header; /* WAIT_TIME_FROM_HEADER */
     double factor_s, jitter_s, max_s, constant_s;
 };
 
-struct source_rate { uint64_t limit; int64_t interval_ms; };
+struct source_rate {
+    uint64_t limit;
+    int64_t interval_ms;
+};
 
 struct source_member { /* job_members: one that the source declares */
     char name[65];
-    char type[16];    /* string, integer, number, boolean, array, object */
-    cJSON *initial;   /* `default`, or NULL */
-    double minimum, maximum; bool has_minimum, has_maximum; /* of numbers; of lengths of strings and arrays */
+    char type[16];  /* string, integer, number, boolean, array, object */
+    cJSON *initial; /* `default`, or NULL */
+    double minimum, maximum;
+    bool has_minimum, has_maximum; /* of numbers; of lengths of strings and arrays */
     bool required;
 };
 
 struct source {
     char name[65];
-    struct source_step steps[SOURCE_MAX_STEPS]; unsigned step_count;
+    struct source_step steps[SOURCE_MAX_STEPS];
+    unsigned step_count;
     /* paginator */
     char paginator_type[24];
-    cJSON *paginator;             /* its whole object, for the paginator's row */
-    uint64_t limit, max_limit;    /* page size by default, and the most (0: none) */
-    char *data_selector;          /* Pointer to the array of records; "" the whole */
-    char *primary_key[SOURCE_MAX_KEYS]; unsigned key_count; /* Pointers; 0: records have no key (counted); one "" for bare values */
-    struct source_child children[SOURCE_MAX_CHILDREN]; unsigned child_count;
+    cJSON *paginator;          /* its whole object, for the paginator's row */
+    uint64_t limit, max_limit; /* page size by default, and the most (0: none) */
+    char *data_selector;       /* Pointer to the array of records; "" the whole */
+    char *primary_key[SOURCE_MAX_KEYS];
+    unsigned key_count; /* Pointers; 0: records have no key (counted); one "" for bare values */
+    struct source_child children[SOURCE_MAX_CHILDREN];
+    unsigned child_count;
     /* metering; metered false: answers are free */
     bool metered;
     cJSON *preview, *purchase;    /* {"params":..,"headers":..,"json":..} laid over the step, or NULL */
     char *count_path, *cost_path; /* Pointers, or NULL */
-    struct dec cost_per_record; bool has_cost_per_record;
-    struct dec daily_cost_cap; bool has_daily_cost_cap;
+    struct dec cost_per_record;
+    bool has_cost_per_record;
+    struct dec daily_cost_cap;
+    bool has_daily_cost_cap;
     struct dec reserve;
     char currency[9];
-    unsigned max_in_flight;       /* paid requests of one job at a time */
-    bool retry_unknown;           /* on_charge_unknown: retry */
+    unsigned max_in_flight; /* paid requests of one job at a time */
+    bool retry_unknown;     /* on_charge_unknown: retry */
     /* budget, concurrency, errors */
-    struct source_rate rates[SOURCE_MAX_RATES]; unsigned rate_count;
+    struct source_rate rates[SOURCE_MAX_RATES];
+    unsigned rate_count;
     unsigned default_concurrency, max_concurrency;
     unsigned max_retries;
-    struct source_filter filters[SOURCE_MAX_FILTERS]; unsigned filter_count;
-    struct source_backoff backoffs[8]; unsigned backoff_count;
+    struct source_filter filters[SOURCE_MAX_FILTERS];
+    unsigned filter_count;
+    struct source_backoff backoffs[8];
+    unsigned backoff_count;
     uint64_t coverage_tolerance;
     unsigned timeout_s;
     uint64_t max_response_bytes;
     bool allow_http;
-    struct source_member members[SOURCE_MAX_MEMBERS]; unsigned member_count;
-    cJSON *definition;            /* the whole file, owned */
+    struct source_member members[SOURCE_MAX_MEMBERS];
+    unsigned member_count;
+    cJSON *definition; /* the whole file, owned */
 };
 
-/* Check and take in one definition. file is named in errors ("sources/x.json: line 3 column 5: ...", "sources/x.json: /paginator/limit: ..."). Runs json_check first; unknown members are errors
- * with the nearest known name; the file's name without .json must be the source's name; https unless allow_http or a loopback host; Pointers, templates, durations and limits are
- * checked here so that nothing can be wrong later. RC_PERM with err. */
+/* Check and take in one definition. file is named in errors ("sources/x.json: line 3 column 5: ...", "sources/x.json: /paginator/limit: ..."). Runs json_check
+ * first; unknown members are errors with the nearest known name; the file's name without .json must be the source's name; https unless allow_http or a loopback
+ * host; Pointers, templates, durations and limits are checked here so that nothing can be wrong later. RC_PERM with err. */
 enum rc source_parse(const char *file, const char *text, size_t length, struct source **source, struct err *err);
 void source_free(struct source *source);
 

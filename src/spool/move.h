@@ -22,9 +22,8 @@ struct move {
 enum rc move_legal(enum place from, enum place to, struct err *err);
 
 /* Under the journal's lock: out of processing/ event (durable) then rename, elsewhere rename then event; both directories fsynced. The old .why goes, the new
- * one comes. RC_GONE: the file is not in `from` (any more): look again. RC_NOSPACE, RC_TEMP: nothing happened, or recovery will finish it. */
+ * one comes. RC_GONE: the file is not in `from` (any more), or has no journal: look again. RC_NOSPACE, RC_TEMP: nothing happened, or the same call
+ * or recovery finishes it. */
 enum rc move_job(const struct spool *spool, const struct move *move, struct err *err);
-/* The same for many claims (pending -> processing) at once, sharing directory syncs; rcs[i] is the result of each. */
-void move_jobs(const struct spool *spool, const struct move *moves, enum rc *rcs, size_t count, struct err *err);
 
 #endif

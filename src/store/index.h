@@ -9,22 +9,26 @@
 #include "spool/job.h"
 
 /*
- * index/ (LMDB): what directories and journals say, made fast to ask. Derived: delete it and it is built again. One writer, the daemon (or `reindex` without one); readers any
- * number. Committed without sync: after a crash of the machine (another boot id, no clean close) index_open answers RC_CORRUPT and it is rebuilt.
+ * index/ (LMDB): what directories and journals say, made fast to ask. Derived: delete it and it is built again. One writer, the daemon (or `reindex` without
+ * one); readers any number. Committed without sync: after a crash of the machine (another boot id, no clean close) index_open answers RC_CORRUPT and it is
+ * rebuilt.
  */
 struct index;
 
-/* write: the daemon; made when missing. RC_GONE: none there (read only). RC_CORRUPT: other format, damaged, or not closed cleanly before a reboot: index_rebuild. */
+/* write: the daemon; made when missing. RC_GONE: none there (read only). RC_CORRUPT: other format, damaged, or not closed cleanly before a reboot:
+ * index_rebuild. */
 enum rc index_open(const struct spool *spool, bool write, struct index **index, struct err *err);
 void index_close(struct index *index); /* write: marks it clean and syncs */
-/* Rename a damaged index away, make a new one and fold every journal in. progress may be NULL. The result is the same bytes-of-rows for the same journals. Leaves *index open for writing. */
+/* Rename a damaged index away, make a new one and fold every journal in. progress may be NULL. The result is the same bytes-of-rows for the same journals.
+ * Leaves *index open for writing. */
 enum rc index_rebuild(const struct spool *spool, struct index **index, void (*progress)(void *context, uint64_t jobs), void *context, struct err *err);
 
 /* Writers group changes: begin, any number of calls below, commit. A write call outside of begin/commit makes its own transaction. The map grows by itself. */
 enum rc index_begin(struct index *index, struct err *err);
 enum rc index_commit(struct index *index, struct err *err);
 
-/* Fold in what the job's journal has beyond what was applied. row (may be NULL) is the result. RC_GONE: no journal. RC_CORRUPT: damaged journal line (row is what came before). */
+/* Fold in what the job's journal has beyond what was applied. row (may be NULL) is the result. RC_GONE: no journal. RC_CORRUPT: damaged journal line (row is
+ * what came before). */
 enum rc index_follow(struct index *index, const struct spool *spool, const char *job_id, struct job_row *row, struct err *err);
 
 /* Reading; RC_GONE: no such row. Each sees the latest commit (and, in the writer, its own open transaction). */
@@ -34,26 +38,31 @@ uint64_t index_count(struct index *index, enum place place); /* jobs there, of m
 
 /* Walks, in key order; fn returns false to stop. after: "" or the last id/key seen, so that a walk can go on later. */
 typedef bool index_job_seen(void *context, const struct job_row *row);
-enum rc index_jobs(struct index *index, enum place place /* PLACE_NONE: all, by id */, const char *after_id, index_job_seen *fn, void *context, struct err *err);
+enum rc index_jobs(struct index *index, enum place place /* PLACE_NONE: all, by id */, const char *after_id, index_job_seen *fn, void *context,
+                   struct err *err);
 enum rc index_jobs_of_campaign(struct index *index, const char *campaign, index_job_seen *fn, void *context, struct err *err);
 typedef bool index_file_seen(void *context, const struct file_row *row);
 enum rc index_files(struct index *index, const char *job_id, index_file_seen *fn, void *context, struct err *err);
 enum rc index_files_by_sha256(struct index *index, const char *sha256, index_file_seen *fn, void *context, struct err *err);
 
-/* Dispatch: the pending job of this source that comes first (priority, then id) after the job `after_id` of priority `after_priority` ("" : from the start). RC_GONE: none. */
-enum rc index_next_pending(struct index *index, const char *source, enum priority after_priority, const char *after_id, char job_id[JOBID_SIZE], enum priority *priority, struct err *err);
+/* Dispatch: the pending job of this source that comes first (priority, then id) after the job `after_id` of priority `after_priority` ("" : from the start).
+ * RC_GONE: none. */
+enum rc index_next_pending(struct index *index, const char *source, enum priority after_priority, const char *after_id, char job_id[JOBID_SIZE],
+                           enum priority *priority, struct err *err);
 /* The sources that have pending jobs, in turn: the first name greater than `after`. RC_GONE: no more. */
 enum rc index_next_source(struct index *index, const char *after, char source[65], struct err *err);
 /* The deferred job that is due first. RC_GONE: none. */
 enum rc index_next_deferred(struct index *index, char job_id[JOBID_SIZE], int64_t *until_us, struct err *err);
-/* A live or completed `run` job with the same source and canonical criteria accepted at or after since_us that is not except_id and was not failed, cancelled or empty-handed
- * (a waiting or running job counts, a completed one too). RC_GONE: none. */
-enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id, char job_id[JOBID_SIZE], struct err *err);
+/* A live or completed `run` job with the same source and canonical criteria accepted at or after since_us that is not except_id and was not failed, cancelled
+ * or empty-handed (a waiting or running job counts, a completed one too). RC_GONE: none. */
+enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id,
+                            char job_id[JOBID_SIZE], struct err *err);
 
 /* Money by source and UTC day ("2026-11-23"), folded from the journals: spent, and in doubt (undecided CHARGE_UNKNOWN). */
 enum rc index_spent(struct index *index, const char *source, const char *day, struct dec *spent, struct dec *in_doubt, struct err *err);
 
-/* What the governor must not forget over a restart; not derived from journals, lost at a rebuild except for what `requested` lines tell. Small blob of at most 64 KiB a source. */
+/* What the governor must not forget over a restart; not derived from journals, lost at a rebuild except for what `requested` lines tell. Small blob of at most
+ * 64 KiB a source. */
 enum rc index_put_governor(struct index *index, const char *source, const void *blob, size_t length, struct err *err);
 enum rc index_get_governor(struct index *index, const char *source, void *blob, size_t *length /* in: room, out: bytes */, struct err *err);
 

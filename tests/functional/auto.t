@@ -43,5 +43,5 @@ is "$requests" "$(stat_of .requests)" 'without any request'
 is 800 "$(bs export --job "$ID" | wc -l)" 'with all its records'
 verified 'verify finds no difference'
 daemon_stop
-is 0 $STATUS 'the daemon ends in good order'
+is 0 "$STATUS" 'the daemon ends in good order'
 finish

@@ -23,7 +23,6 @@ for n in $(seq 25); do
 done
 is 25 $same 'each holds exactly the bytes that the server sent'
 is 440 "$(find "$raw" -name '*.json' -printf '%m\n' | sort -u)" 'raw files cannot be written'
-# shellcheck disable=SC2016
 ok 'sha256sum -c accepts SHA256SUMS' bash -c 'cd "$1" && sha256sum -c --strict --quiet SHA256SUMS' - "$raw"
 is "$wanted" "$(sed 's/^[0-9a-f]*  //' "$raw/SHA256SUMS" | sort)" 'SHA256SUMS names every file once'
 is "$(find "$raw" -name '*.json' -printf "../raw/$month/%f\n" | sort)" "$(find "$SPOOL/payloads/pending" -type l -printf '%l\n' | sort)" 'a relative marker for each, waiting for a person'

@@ -88,7 +88,7 @@ at processed 'a job beside links, FIFOs and directories runs'
 sleep_until_rescan() { daemon_says 'jobs/pending/fifo.json' || daemon_says fifo; }
 ok 'what is no job file is reported' wait_for 5 sleep_until_rescan
 is '.hidden.json directory.json fifo.json hard.json link.json notes.txt passwd.json' "$(find "$pending" -mindepth 1 -printf '%f\n' | LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')" 'dot names, links, FIFOs, directories and double links stay where they are'
-is '' "$(cd "$SPOOL/journal" && ls | grep -E 'hidden|notes|link|passwd|fifo|hard|directory')" 'and are no jobs'
+is '' "$(find "$SPOOL/journal" -name '*.ndjson' | grep -E -- '-(hidden|notes|link|passwd|fifo|hard|directory)')" 'and are no jobs'
 is 1 "$(grep -c 'fifo.json' "$DIR/daemon.log")" 'reported once'
 rm -rf "$pending"/{.hidden.json,notes.txt,link.json,passwd.json,fifo.json,directory.json}
 rm "$DIR/hard.json"

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spool/job.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "spool/journal_line.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const PRIORITIES[] = {"low", "normal", "high", "urgent"};
+
+const char *priority_name(enum priority priority) {
+    return PRIORITIES[priority];
+}
+
+bool priority_parse(const char *name, enum priority *priority) {
+    for (enum priority p = PRIORITY_LOW; p <= PRIORITY_URGENT; p++)
+        if (strcmp(name, PRIORITIES[p]) == 0) {
+            *priority = p;
+            return true;
+        }
+    return false;
+}
+
+void job_row_init(struct job_row *row, const char *id) {
+    *row = (struct job_row){.place = PLACE_NONE, .priority = PRIORITY_NORMAL, .automatic = false};
+    str_copy(row->id, sizeof row->id, id);
+    row->total_records = row->take = row->unique_records = row->duplicate_records = row->missing_records = JOB_UNKNOWN;
+    str_copy(row->journal_hash, sizeof row->journal_hash, JOURNAL_FIRST_PREV);
+}
+
+void job_memory_release(struct job_memory *memory) {
+    free(memory->unknown);
+    *memory = (struct job_memory){0};
+}
+
+/* Members of a line. What is absent, or not of the kind expected, leaves the row as it is. */
+
+static const char *text_of(const struct journal_line *line, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(line->json, name);
+    return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+/* Cut where it does not fit, between characters. */
+static void take_text(const struct journal_line *line, const char *name, char *out, size_t size) {
+    const char *text = text_of(line, name);
+    if (text == NULL)
+        return;
+    size_t length = strlen(text);
+    if (length >= size)
+        for (length = size - 1; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80; length--)
+            ;
+    memcpy(out, text, length);
+    out[length] = '\0';
+}
+
+static void take_count(const struct journal_line *line, const char *name, uint64_t *out) {
+    journal_line_u64(line->json, name, out);
+}
+
+static uint64_t count_of(const struct journal_line *line, const char *name) {
+    uint64_t count = 0;
+    take_count(line, name, &count);
+    return count;
+}
+
+static void take_bool(const struct journal_line *line, const char *name, bool *out) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(line->json, name);
+    if (cJSON_IsBool(item))
+        *out = cJSON_IsTrue(item);
+}
+
+static void take_time(const struct journal_line *line, const char *name, int64_t *out) {
+    const char *text = text_of(line, name);
+    if (text != NULL)
+        clock_parse_rfc3339(text, out);
+}
+
+static struct dec money_of(const struct journal_line *line, const char *name) {
+    struct dec money;
+    const char *text = text_of(line, name);
+    return text != NULL && dec_parse(slice_of(text), &money) ? money : dec_zero();
+}
+
+uint32_t job_line_batch(const struct journal_line *line) {
+    uint64_t batch = count_of(line, "batch");
+    return batch <= UINT32_MAX ? (uint32_t)batch : 0;
+}
+
+/* Money */
+
+static void move_money(struct job_row *row, int64_t ts_us, struct dec spent, struct dec in_doubt) {
+    row->cost = dec_add(row->cost, spent);
+    row->cost_in_doubt = dec_add(row->cost_in_doubt, in_doubt);
+    if (row->memory != NULL && row->memory->money != NULL)
+        row->memory->money(row->memory->context, ts_us, spent, in_doubt);
+}
+
+/* The place of the batch in the list of undecided charges, or where it would go. */
+static size_t unknown_at(const struct job_memory *memory, uint32_t batch) {
+    size_t low = 0, high = memory->unknown_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memory->unknown[middle].batch < batch)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static enum rc unknown_reserve(struct job_memory *memory) {
+    if (memory->unknown_count < memory->unknown_capacity)
+        return RC_OK;
+    size_t capacity = memory->unknown_capacity == 0 ? 8 : memory->unknown_capacity * 2;
+    struct job_unknown *grown = realloc(memory->unknown, capacity * sizeof *grown);
+    if (grown == NULL)
+        return RC_TEMP;
+    memory->unknown = grown;
+    memory->unknown_capacity = capacity;
+    return RC_OK;
+}
+
+static void decide(struct job_row *row, size_t at) {
+    struct job_memory *memory = row->memory;
+    struct job_unknown decided = memory->unknown[at];
+    memory->unknown_count--;
+    memmove(&memory->unknown[at], &memory->unknown[at + 1], (memory->unknown_count - at) * sizeof decided);
+    row->unknown_batches = memory->unknown_count;
+    move_money(row, decided.ts_us, decided.cost, dec_sub(dec_zero(), decided.cost));
+}
+
+static enum rc apply_charge_unknown(struct job_row *row, const struct journal_line *line) {
+    struct job_memory *memory = row->memory;
+    struct job_unknown unknown = {.batch = job_line_batch(line), .ts_us = line->ts_us, .cost = money_of(line, "cost")};
+    if (memory == NULL)
+        return RC_OK;
+    if (unknown_reserve(memory) != RC_OK)
+        return RC_TEMP;
+    size_t at = unknown_at(memory, unknown.batch);
+    if (at < memory->unknown_count && memory->unknown[at].batch == unknown.batch)
+        decide(row, at); /* asked again without a decision (`retry` sources): the first may have been charged too */
+    memmove(&memory->unknown[at + 1], &memory->unknown[at], (memory->unknown_count - at) * sizeof unknown);
+    memory->unknown[at] = unknown;
+    row->unknown_batches = ++memory->unknown_count;
+    move_money(row, unknown.ts_us, dec_zero(), unknown.cost);
+    return RC_OK;
+}
+
+/* Only a decision about charges decides them: a bare release, as `mv` makes, leaves them in doubt. */
+static void apply_released(struct job_row *row, const struct journal_line *line) {
+    const char *decision = text_of(line, "decision");
+    struct job_memory *memory = row->memory;
+    if (memory == NULL || decision == NULL || (strcmp(decision, "accept_charge") != 0 && strcmp(decision, "give_up") != 0))
+        return;
+    if (cJSON_GetObjectItemCaseSensitive(line->json, "batch") == NULL) {
+        while (memory->unknown_count > 0)
+            decide(row, memory->unknown_count - 1);
+        return;
+    }
+    uint32_t batch = job_line_batch(line);
+    size_t at = unknown_at(memory, batch);
+    if (at < memory->unknown_count && memory->unknown[at].batch == batch)
+        decide(row, at);
+}
+
+/* Counts */
+
+static void set_total(struct job_row *row, uint64_t total) {
+    row->total_records = row->take != JOB_UNKNOWN && row->take < total ? row->take : total;
+}
+
+static void apply_total(struct job_row *row, const struct journal_line *line, const char *name) {
+    uint64_t total;
+    if (journal_line_u64(line->json, name, &total))
+        set_total(row, total);
+}
+
+static struct job_batch batch_before(const struct job_row *row) {
+    return row->memory != NULL ? row->memory->batch : (struct job_batch){0};
+}
+
+static void apply_captured(struct job_row *row, const struct journal_line *line) {
+    struct job_batch before = batch_before(row);
+    if (before.captured)
+        return;
+    apply_total(row, line, "total");
+    row->captured_batches++;
+    row->processed_records += count_of(line, "records");
+    if (before.failed_unit) {
+        row->failed_units--;
+        row->error_count--;
+    }
+    int64_t charged_us = line->ts_us;
+    take_time(line, "captured_at", &charged_us);
+    move_money(row, charged_us, money_of(line, "cost"), dec_zero());
+}
+
+/* Take back what an earlier `loaded` or `rejected` of the payload counted. */
+static void uncount(struct job_row *row, const struct job_batch *before) {
+    if (!before->captured)
+        return;
+    if (before->status == FILE_COMPLETED)
+        row->loaded_batches--;
+    if (before->status == FILE_FAILED)
+        row->failed_batches--;
+    row->success_count -= before->success_count;
+    row->error_count -= before->error_count;
+}
+
+static void apply_loaded(struct job_row *row, const struct journal_line *line) {
+    struct job_batch before = batch_before(row);
+    if (!before.captured)
+        return;
+    uncount(row, &before);
+    row->loaded_batches++;
+    row->success_count += count_of(line, "success_count");
+    row->error_count += count_of(line, "error_count");
+}
+
+static void apply_file_rejected(struct job_row *row) {
+    struct job_batch before = batch_before(row);
+    if (!before.captured)
+        return;
+    uncount(row, &before);
+    row->failed_batches++;
+}
+
+static void apply_unit_failed(struct job_row *row) {
+    struct job_batch before = batch_before(row);
+    if (before.captured || before.failed_unit)
+        return;
+    row->failed_units++;
+    row->error_count++;
+}
+
+/* Places */
+
+static void put(struct job_row *row, const struct journal_line *line, enum place place) {
+    row->place = place;
+    row->placed_us = line->ts_us;
+    row->until_us = row->until_mtime_us = 0;
+    row->reason[0] = row->error_details[0] = '\0';
+    take_text(line, "reason", row->reason, sizeof row->reason);
+    take_text(line, "error", row->error_details, sizeof row->error_details);
+    bool final = place == PLACE_PROCESSED || place == PLACE_FAILED || place == PLACE_CANCELLED;
+    row->completed_us = final ? line->ts_us : 0;
+}
+
+static bool by_person(const struct journal_line *line) {
+    const char *by = text_of(line, "by");
+    return by != NULL && strcmp(by, "daemon") != 0;
+}
+
+static void apply_accepted(struct job_row *row, const struct journal_line *line) {
+    const char *text;
+    put(row, line, PLACE_PENDING);
+    row->accepted = true;
+    row->override_wait = false;
+    row->not_before_us = 0;
+    row->take = JOB_UNKNOWN;
+    row->metered = false;
+    row->automatic = (text = text_of(line, "process")) != NULL && strcmp(text, "auto") == 0;
+    row->priority = PRIORITY_NORMAL;
+    if ((text = text_of(line, "priority")) != NULL)
+        priority_parse(text, &row->priority);
+    str_copy(row->mode, sizeof row->mode, "run");
+    row->campaign[0] = row->name[0] = row->criteria_hash[0] = row->currency[0] = row->text_sha256[0] = '\0';
+    take_text(line, "mode", row->mode, sizeof row->mode);
+    take_text(line, "source", row->source, sizeof row->source);
+    take_text(line, "campaign_id", row->campaign, sizeof row->campaign);
+    take_text(line, "name", row->name, sizeof row->name);
+    take_text(line, "created_by", row->created_by, sizeof row->created_by);
+    take_text(line, "criteria_hash", row->criteria_hash, sizeof row->criteria_hash);
+    take_text(line, "sha256", row->text_sha256, sizeof row->text_sha256);
+    take_text(line, "currency", row->currency, sizeof row->currency);
+    take_bool(line, "metered", &row->metered);
+    take_count(line, "take", &row->take);
+    take_time(line, "not_before", &row->not_before_us);
+    if (!row->requested)
+        row->total_records = JOB_UNKNOWN;
+}
+
+static void apply_rejected(struct job_row *row, const struct journal_line *line) {
+    if (job_line_batch(line) > 0) {
+        apply_file_rejected(row);
+        return;
+    }
+    put(row, line, PLACE_FAILED);
+    take_text(line, "name", row->name, sizeof row->name);
+    take_text(line, "created_by", row->created_by, sizeof row->created_by);
+}
+
+static void apply_previewed(struct job_row *row, const struct journal_line *line) {
+    apply_total(row, line, "total");
+    take_text(line, "currency", row->currency, sizeof row->currency);
+}
+
+static void apply_deferred(struct job_row *row, const struct journal_line *line) {
+    put(row, line, PLACE_DEFERRED);
+    take_time(line, "until", &row->until_us);
+    row->until_mtime_us = row->until_us;
+    take_time(line, "mtime", &row->until_mtime_us);
+    if (by_person(line))
+        row->override_wait = true;
+}
+
+/* A file that was put back has not changed its place: why and since when it is there stays. */
+static void apply_requeued(struct job_row *row, const struct journal_line *line) {
+    const char *to = text_of(line, "to"), *reason = text_of(line, "reason");
+    enum place place = to == NULL ? PLACE_PENDING : place_from_name(to);
+    if (place == PLACE_NONE || (reason != NULL && strcmp(reason, "put_back") == 0 && place == row->place))
+        return;
+    put(row, line, place);
+    if (place == PLACE_PENDING && by_person(line))
+        row->override_wait = true;
+}
+
+static void apply_reprioritised(struct job_row *row, const struct journal_line *line) {
+    const char *text = text_of(line, "priority");
+    if (text != NULL)
+        priority_parse(text, &row->priority);
+}
+
+static void apply_coverage(struct job_row *row, const struct journal_line *line, const char *total) {
+    apply_total(row, line, total);
+    take_count(line, "unique", &row->unique_records);
+    take_count(line, "duplicates", &row->duplicate_records);
+    take_count(line, "missing", &row->missing_records);
+}
+
+static void apply_completed(struct job_row *row, const struct journal_line *line) {
+    put(row, line, PLACE_PROCESSED);
+    apply_coverage(row, line, "total");
+    take_text(line, "reuses", row->reuses, sizeof row->reuses);
+}
+
+static void apply_failed(struct job_row *row, const struct journal_line *line) {
+    if (job_line_batch(line) > 0) {
+        apply_unit_failed(row);
+        return;
+    }
+    put(row, line, PLACE_FAILED);
+    apply_coverage(row, line, "expected");
+}
+
+static void apply_requested(struct job_row *row, const struct journal_line *line) {
+    (void)line;
+    row->requested = true;
+}
+
+static void apply_claimed(struct job_row *row, const struct journal_line *line) {
+    put(row, line, PLACE_PROCESSING);
+}
+
+static void apply_held(struct job_row *row, const struct journal_line *line) {
+    put(row, line, PLACE_HOLD);
+}
+
+static void apply_cancelled(struct job_row *row, const struct journal_line *line) {
+    put(row, line, PLACE_CANCELLED);
+}
+
+static const struct {
+    const char *event;
+    void (*apply)(struct job_row *row, const struct journal_line *line);
+} EVENTS[] = {
+    {"accepted", apply_accepted},   {"rejected", apply_rejected},   {"previewed", apply_previewed}, {"claimed", apply_claimed},
+    {"requested", apply_requested}, {"captured", apply_captured},   {"loaded", apply_loaded},       {"deferred", apply_deferred},
+    {"held", apply_held},           {"released", apply_released},   {"cancelled", apply_cancelled}, {"requeued", apply_requeued},
+    {"reprioritised", apply_reprioritised}, {"completed", apply_completed}, {"failed", apply_failed},
+};
+
+enum rc job_row_apply(struct job_row *row, const struct journal_line *line) {
+    if (strcmp(line->event, "charge_unknown") == 0 && apply_charge_unknown(row, line) != RC_OK)
+        return RC_TEMP;
+    for (size_t i = 0; i < sizeof EVENTS / sizeof EVENTS[0]; i++)
+        if (strcmp(line->event, EVENTS[i].event) == 0) {
+            EVENTS[i].apply(row, line);
+            break;
+        }
+    if (row->created_us == 0)
+        row->created_us = line->ts_us;
+    row->updated_us = line->ts_us;
+    row->journal_offset = line->end;
+    row->journal_seq = line->seq;
+    memcpy(row->journal_hash, line->hash, sizeof row->journal_hash);
+    return RC_OK;
+}

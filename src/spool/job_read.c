@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spool/job.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What was seen of each batch, for a fold without an index. */
+struct batches {
+    struct job_batch *items; /* by batch - 1 */
+    size_t count;
+};
+
+static enum rc batches_reserve(struct batches *batches, uint32_t batch) {
+    if (batch <= batches->count || batch > LIMIT_BATCHES)
+        return RC_OK;
+    size_t count = batches->count < 64 ? 64 : batches->count * 2;
+    if (count < batch)
+        count = batch;
+    struct job_batch *grown = realloc(batches->items, count * sizeof *grown);
+    if (grown == NULL)
+        return RC_TEMP;
+    memset(grown + batches->count, 0, (count - batches->count) * sizeof *grown);
+    batches->items = grown;
+    batches->count = count;
+    return RC_OK;
+}
+
+static void note(struct job_batch *batch, const struct journal_line *line) {
+    struct file_row file = {.batch = job_line_batch(line)};
+    struct job_row nobody = {.place = PLACE_NONE};
+    if (strcmp(line->event, "failed") == 0) {
+        batch->failed_unit = !batch->captured;
+        return;
+    }
+    /* What a line does to a file's counts is said in file_row_apply alone. */
+    if (batch->captured)
+        str_copy(file.file_path, sizeof file.file_path, "captured");
+    if (!file_row_apply(&file, &nobody, line) || (batch->captured && strcmp(line->event, "captured") == 0))
+        return;
+    *batch = (struct job_batch){.captured = true, .status = file.status, .success_count = file.success_count, .error_count = file.error_count};
+}
+
+static enum rc fold(struct job_row *row, struct batches *batches, const struct journal_line *line) {
+    uint32_t batch = job_line_batch(line);
+    enum rc rc = batches_reserve(batches, batch);
+    if (rc != RC_OK)
+        return rc;
+    struct job_batch *seen = batch > 0 && batch <= batches->count ? &batches->items[batch - 1] : NULL;
+    row->memory->batch = seen != NULL ? *seen : (struct job_batch){0};
+    rc = job_row_apply(row, line);
+    if (rc == RC_OK && seen != NULL)
+        note(seen, line);
+    return rc;
+}
+
+enum rc job_row_read(const struct spool *spool, const char *id, struct job_row *row, job_line_seen *on_line, void *context, struct err *err) {
+    struct job_memory memory = {0};
+    struct batches batches = {0};
+    struct journal_reader *reader;
+    struct journal_line line;
+    job_row_init(row, id);
+    enum rc rc = journal_reader_open(spool, id, 0, 0, NULL, &reader, err);
+    if (rc != RC_OK)
+        return rc;
+    row->memory = &memory;
+    while ((rc = journal_reader_next(reader, &line, err)) == RC_OK) {
+        if ((rc = fold(row, &batches, &line)) != RC_OK) {
+            err_set(err, rc, "out of memory");
+            break;
+        }
+        if (on_line != NULL)
+            on_line(context, row, &line);
+    }
+    row->memory = NULL;
+    journal_reader_close(reader);
+    job_memory_release(&memory);
+    free(batches.items);
+    if (rc == RC_GONE && row->journal_seq > 0)
+        return RC_OK;
+    return rc == RC_GONE ? err_set(err, rc, "journal/%s.ndjson: it is empty", id) : rc;
+}
+
+/* The text of one `accepted` line, checked against its sum. */
+static enum rc take_job_text(const struct journal_line *line, char **text, size_t *length, struct err *err) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(line->json, "text"), *sum = cJSON_GetObjectItemCaseSensitive(line->json, "sha256");
+    char sha256[DIGEST_HEX_SIZE];
+    if (!cJSON_IsString(item))
+        return err_set(err, RC_CORRUPT, "line %llu: `accepted` without the job's text", (unsigned long long)line->seq);
+    *length = strlen(item->valuestring);
+    digest_of_hex(item->valuestring, *length, sha256);
+    if (cJSON_IsString(sum) && strcmp(sum->valuestring, sha256) != 0)
+        return err_set(err, RC_CORRUPT, "line %llu: the job's text is not what its sha256 says", (unsigned long long)line->seq);
+    free(*text);
+    *text = strdup(item->valuestring);
+    return *text != NULL ? RC_OK : err_set(err, RC_TEMP, "out of memory");
+}
+
+enum rc job_text_read(const struct spool *spool, const char *id, char **text, size_t *length, struct err *err) {
+    struct journal_reader *reader;
+    struct journal_line line;
+    *text = NULL;
+    *length = 0;
+    enum rc rc = journal_reader_open(spool, id, 0, 0, NULL, &reader, err);
+    if (rc != RC_OK)
+        return rc;
+    while ((rc = journal_reader_find(reader, "accepted", &line, err)) == RC_OK)
+        if ((rc = take_job_text(&line, text, length, err)) != RC_OK)
+            break;
+    journal_reader_close(reader);
+    if (rc == RC_GONE && *text != NULL)
+        return RC_OK;
+    free(*text);
+    *text = NULL;
+    return rc == RC_GONE ? err_set(err, rc, "%s was never accepted", id) : err_prefix(err, rc, "journal/%s.ndjson", id);
+}
+
+static const char *how_to_go_on(const struct job_row *row) {
+    if (!row->accepted)
+        return "mend the file, then `mv` it to jobs/pending/";
+    if (row->place == PLACE_DEFERRED)
+        return "it goes on by itself at that time; `touch -d TIME` the file for another time, or `mv` it to jobs/pending/ to go on now";
+    if (row->unknown_batches > 0)
+        return "a paid answer was lost and may have been charged: `batchspool release --accept-charge ID` buys the page once more, `batchspool release --give-up ID` closes it";
+    if (strcmp(row->reason, "duplicates") == 0)
+        return "`batchspool release --accept-duplicates ID`, or `batchspool cancel ID`";
+    if (strcmp(row->reason, "coverage") == 0)
+        return "`batchspool release --accept-coverage ID` completes it as it is; `batchspool retry ID` asks for the missing pages";
+    if (row->place == PLACE_FAILED)
+        return "`batchspool retry ID`, or `mv` it to jobs/pending/: it goes on with the missing pages";
+    return "`batchspool release ID`, or `mv` it to jobs/pending/; `batchspool cancel ID` ends it";
+}
+
+void job_why_format(const struct job_row *row, char *out, size_t size) {
+    char since[CLOCK_RFC3339_SIZE], until[CLOCK_RFC3339_SIZE + 16] = "", time[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(row->placed_us, 0, since);
+    if (row->until_us != 0) {
+        clock_format_rfc3339(row->until_us, 0, time);
+        str_format(until, sizeof until, " until %s", time);
+    }
+    str_format(out, size, "%s: %s since %s%s\nreason: %s\n%s%sto go on: %s\n", row->id, place_name(row->place), since, until, row->reason[0] != '\0' ? row->reason : "none was given",
+               row->error_details, row->error_details[0] != '\0' ? "\n" : "", how_to_go_on(row));
+}

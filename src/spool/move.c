@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spool/move.h"
+
+#include "base/str.h"
+#include "os/fsio.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* DESIGN 3 "Moves by hand": what a person, and so a program for a person, may ask for. */
+static const bool legal[PLACE_COUNT][PLACE_COUNT] = {
+    [PLACE_PENDING] = {[PLACE_HOLD] = true, [PLACE_CANCELLED] = true},
+    [PLACE_PROCESSING] = {[PLACE_PENDING] = true, [PLACE_HOLD] = true, [PLACE_CANCELLED] = true},
+    [PLACE_DEFERRED] = {[PLACE_PENDING] = true, [PLACE_HOLD] = true, [PLACE_CANCELLED] = true},
+    [PLACE_HOLD] = {[PLACE_PENDING] = true, [PLACE_CANCELLED] = true},
+    [PLACE_FAILED] = {[PLACE_PENDING] = true, [PLACE_HOLD] = true, [PLACE_CANCELLED] = true},
+    [PLACE_CANCELLED] = {[PLACE_PENDING] = true, [PLACE_HOLD] = true},
+};
+
+enum rc move_legal(enum place from, enum place to, struct err *err) {
+    if (from != PLACE_NONE && legal[from][to])
+        return RC_OK;
+    if (from == PLACE_PROCESSED)
+        return err_set(err, RC_PERM, "it is processed/: a new run of an old job is a new submission");
+    return err_set(err, RC_PERM, "from %s/ to %s/ is no move that a person makes", place_name(from), place_name(to));
+}
+
+static void file_name(const char *job_id, char out[JOBID_SIZE + 5]) {
+    str_format(out, JOBID_SIZE + 5, "%s.json", job_id);
+}
+
+static enum rc sync_both(const struct spool *spool, enum place to, enum place from, struct err *err) {
+    enum rc rc = fsio_sync_dir(spool->place_fd[to], ".", err);
+    return rc ? rc : fsio_sync_dir(spool->place_fd[from], ".", err);
+}
+
+static enum rc change_place(const struct spool *spool, const struct move *move, struct err *err) {
+    char name[JOBID_SIZE + 5];
+    file_name(move->job_id, name);
+    enum rc rc = RC_OK;
+    if (move->to == PLACE_DEFERRED && move->until_us)
+        rc = fsio_set_mtime(spool->place_fd[move->from], name, move->until_us, err);
+    if (!rc)
+        rc = fsio_rename_new(spool->place_fd[move->from], name, spool->place_fd[move->to], name, err);
+    return rc;
+}
+
+static enum rc look(const struct spool *spool, const struct move *move, struct err *err) {
+    struct stat st;
+    char name[JOBID_SIZE + 5];
+    file_name(move->job_id, name);
+    return fsio_stat(spool->place_fd[move->from], name, &st, err);
+}
+
+static enum rc tell(struct journal *journal, const struct move *move, struct err *err) {
+    enum rc rc = journal_add(journal, move->event, move->by, move->members, err);
+    return rc ? rc : journal_commit(journal, true, err);
+}
+
+static void notes(const struct spool *spool, const struct move *move) {
+    if (move->why)
+        spool_why_write(spool, move->to, move->job_id, move->why, NULL); /* can be made again: its loss is no failure */
+    spool_why_remove(spool, move->from, move->job_id);
+}
+
+static enum rc move_locked(const struct spool *spool, struct journal *journal, const struct move *move, struct err *err) {
+    enum rc rc = look(spool, move, err);
+    if (rc)
+        return rc;
+    bool event_first = move->from == PLACE_PROCESSING;
+    if (event_first)
+        rc = tell(journal, move, err);
+    if (!rc)
+        rc = change_place(spool, move, err);
+    if (!rc)
+        rc = sync_both(spool, move->to, move->from, err);
+    if (!rc && !event_first)
+        rc = tell(journal, move, err);
+    if (!rc)
+        notes(spool, move);
+    return rc;
+}
+
+enum rc move_job(const struct spool *spool, const struct move *move, struct err *err) {
+    struct journal *journal;
+    enum rc rc = journal_open(spool, move->job_id, false, &journal, err);
+    if (rc)
+        return rc;
+    rc = journal_lock(journal, err);
+    if (!rc)
+        rc = move_locked(spool, journal, move, err);
+    journal_close(journal);
+    return rc;
+}
