@@ -33,24 +33,21 @@ static const struct cmd_row rows[] = {
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
-static void print_commands(FILE *out)
-{
+static void print_commands(FILE *out) {
     fprintf(out, "usage: batchspool COMMAND [--spool DIR] [--config FILE] [--json] [ARGS]\n\n");
     for (size_t i = 0; i < ROW_COUNT; i++)
         fprintf(out, "  %-9s  %s\n", rows[i].name, rows[i].summary);
     fprintf(out, "  %-9s  %s\n\n`batchspool COMMAND --help` and batchspool(1) tell more.\n", "help", "This text, or that of a command");
 }
 
-static const struct cmd_row *find_row(const char *name)
-{
+static const struct cmd_row *find_row(const char *name) {
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (strcmp(rows[i].name, name) == 0)
             return &rows[i];
     return NULL;
 }
 
-static int unknown(const char *name)
-{
+static int unknown(const char *name) {
     const char *names[ROW_COUNT];
     for (size_t i = 0; i < ROW_COUNT; i++)
         names[i] = rows[i].name;
@@ -64,8 +61,7 @@ static int unknown(const char *name)
     return EXIT_USAGE;
 }
 
-static int run(const struct cmd_row *row, int argc, char **argv)
-{
+static int run(const struct cmd_row *row, int argc, char **argv) {
     struct cmd cmd = {.row = row};
     int code = row->run(&cmd, argc, argv);
     cmd_close(&cmd);
@@ -76,8 +72,7 @@ static int run(const struct cmd_row *row, int argc, char **argv)
     return code;
 }
 
-static int help(int argc, char **argv)
-{
+static int help(int argc, char **argv) {
     const struct cmd_row *row = argc > 1 ? find_row(argv[1]) : NULL;
     if (argc > 1 && !row)
         return unknown(argv[1]);
@@ -89,8 +84,7 @@ static int help(int argc, char **argv)
     return run(row, 2, args);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     umask(007);
     fault_init();
     log_init(LOG_LEVEL_WARN, false);

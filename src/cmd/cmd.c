@@ -13,8 +13,7 @@
 
 #define MAX_OPTIONS 24
 
-void cmd_say(const struct cmd *cmd, const char *format, ...)
-{
+void cmd_say(const struct cmd *cmd, const char *format, ...) {
     char text[4096], shown[4096];
     va_list args;
     va_start(args, format);
@@ -24,8 +23,7 @@ void cmd_say(const struct cmd *cmd, const char *format, ...)
     fprintf(stderr, "batchspool %s: %s\n", cmd->row->name, shown);
 }
 
-int cmd_fail(const struct cmd *cmd, int code, const char *format, ...)
-{
+int cmd_fail(const struct cmd *cmd, int code, const char *format, ...) {
     char text[4096];
     va_list args;
     va_start(args, format);
@@ -35,8 +33,7 @@ int cmd_fail(const struct cmd *cmd, int code, const char *format, ...)
     return code;
 }
 
-static int exit_code(enum rc rc)
-{
+static int exit_code(enum rc rc) {
     switch (rc) {
     case RC_OK:
         return EXIT_DONE;
@@ -59,21 +56,18 @@ static int exit_code(enum rc rc)
     return EXIT_IO;
 }
 
-int cmd_fail_rc(const struct cmd *cmd, enum rc rc, const struct err *err)
-{
+int cmd_fail_rc(const struct cmd *cmd, enum rc rc, const struct err *err) {
     int code = exit_code(rc);
     cmd_say(cmd, "%s", err->text[0] ? err->text : rc_name(rc));
     return code;
 }
 
-int cmd_usage(const struct cmd *cmd)
-{
+int cmd_usage(const struct cmd *cmd) {
     fprintf(stderr, "usage: batchspool %s %s\n", cmd->row->name, cmd->row->usage);
     return EXIT_USAGE;
 }
 
-static void print_help(const struct cmd *cmd, const struct cmd_option *options, size_t count)
-{
+static void print_help(const struct cmd *cmd, const struct cmd_option *options, size_t count) {
     printf("usage: batchspool %s %s\n\n%s.\n\n", cmd->row->name, cmd->row->usage, cmd->row->summary);
     for (size_t i = 0; i < count; i++) {
         char left[64];
@@ -82,8 +76,7 @@ static void print_help(const struct cmd *cmd, const struct cmd_option *options, 
     }
 }
 
-static bool take_option(const struct cmd *cmd, const struct cmd_option *option, const char *value)
-{
+static bool take_option(const struct cmd *cmd, const struct cmd_option *option, const char *value) {
     switch (option->kind) {
     case CMD_FLAG:
         *(bool *)option->target = true;
@@ -105,8 +98,7 @@ static bool take_option(const struct cmd *cmd, const struct cmd_option *option, 
 }
 
 /* The table for getopt_long; `all` is the subcommand's options and then those that every subcommand has. */
-static size_t gather(struct cmd *cmd, const struct cmd_option *options, bool *help, struct cmd_option all[MAX_OPTIONS], struct option table[MAX_OPTIONS + 1])
-{
+static size_t gather(struct cmd *cmd, const struct cmd_option *options, bool *help, struct cmd_option all[MAX_OPTIONS], struct option table[MAX_OPTIONS + 1]) {
     const struct cmd_option common[] = {
         {"spool", CMD_TEXT, &cmd->spool_dir, "DIR", "the spool to work on"},
         {"config", CMD_TEXT, &cmd->config_file, "FILE", "the configuration to read"},
@@ -124,8 +116,7 @@ static size_t gather(struct cmd *cmd, const struct cmd_option *options, bool *he
     return count;
 }
 
-bool cmd_parse(struct cmd *cmd, int *argc, char ***argv, const struct cmd_option *options, int *code)
-{
+bool cmd_parse(struct cmd *cmd, int *argc, char ***argv, const struct cmd_option *options, int *code) {
     struct cmd_option all[MAX_OPTIONS];
     struct option table[MAX_OPTIONS + 1];
     bool help = false;
@@ -157,8 +148,7 @@ bool cmd_parse(struct cmd *cmd, int *argc, char ***argv, const struct cmd_option
     return true;
 }
 
-int cmd_configure(struct cmd *cmd)
-{
+int cmd_configure(struct cmd *cmd) {
     if (cmd->configured)
         return EXIT_DONE;
     struct err err = {0};
@@ -169,8 +159,7 @@ int cmd_configure(struct cmd *cmd)
     return EXIT_DONE;
 }
 
-int cmd_open(struct cmd *cmd)
-{
+int cmd_open(struct cmd *cmd) {
     int code = cmd_configure(cmd);
     if (code || cmd->spool)
         return code;
@@ -182,8 +171,7 @@ int cmd_open(struct cmd *cmd)
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-int cmd_sources(struct cmd *cmd)
-{
+int cmd_sources(struct cmd *cmd) {
     int code = cmd_configure(cmd);
     if (code || cmd->sources)
         return code;
@@ -192,8 +180,7 @@ int cmd_sources(struct cmd *cmd)
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-struct index *cmd_index(struct cmd *cmd)
-{
+struct index *cmd_index(struct cmd *cmd) {
     if (!cmd->index_looked && cmd->spool) {
         struct err err = {0};
         cmd->index_looked = true;
@@ -203,8 +190,7 @@ struct index *cmd_index(struct cmd *cmd)
     return cmd->index;
 }
 
-void cmd_close(struct cmd *cmd)
-{
+void cmd_close(struct cmd *cmd) {
     if (cmd->index)
         index_close(cmd->index);
     sources_free(cmd->sources);
@@ -212,8 +198,7 @@ void cmd_close(struct cmd *cmd)
         spool_close(cmd->spool);
 }
 
-int cmd_print_json(const struct cmd *cmd, cJSON *json)
-{
+int cmd_print_json(const struct cmd *cmd, cJSON *json) {
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);
     if (!text)
@@ -223,30 +208,27 @@ int cmd_print_json(const struct cmd *cmd, cJSON *json)
     return EXIT_DONE;
 }
 
-const char *cmd_shown(char *out, size_t size, const char *text, bool dash)
-{
+const char *cmd_shown(char *out, size_t size, const char *text, bool dash) {
     if (!*text && dash)
         text = "-";
     str_printable(out, size, text, strlen(text));
     return out;
 }
 
-const char *cmd_span(char out[24], int64_t us)
-{
+const char *cmd_span(char out[24], int64_t us) {
     int64_t s = us < 0 ? 0 : us / 1000000;
     if (s < 120)
         snprintf(out, 24, "%" PRId64 "s", s);
-    else if (s < 120 * 60)
+    else if (s < INT64_C(120) * 60)
         snprintf(out, 24, "%" PRId64 "m", s / 60);
-    else if (s < 48 * 3600)
+    else if (s < INT64_C(48) * 3600)
         snprintf(out, 24, "%" PRId64 "h", s / 3600);
     else
         snprintf(out, 24, "%" PRId64 "d", s / 86400);
     return out;
 }
 
-const char *cmd_money(char out[128], struct dec cost, struct dec in_doubt, const char *currency)
-{
+const char *cmd_money(char out[128], struct dec cost, struct dec in_doubt, const char *currency) {
     char spent[DEC_TEXT_SIZE], doubt[DEC_TEXT_SIZE];
     dec_format(cost, spent);
     dec_format(in_doubt, doubt);

@@ -32,8 +32,8 @@ struct cmd;
 
 struct cmd_row {
     const char *name;
-    const char *usage;   /* the arguments, as in a synopsis */
-    const char *summary; /* one line */
+    const char *usage;                                  /* the arguments, as in a synopsis */
+    const char *summary;                                /* one line */
     int (*run)(struct cmd *cmd, int argc, char **argv); /* argv[0] is the subcommand; returns the exit code */
 };
 
@@ -57,15 +57,15 @@ struct cmd_list {
 };
 
 struct cmd_option {
-    const char *name;          /* without the dashes; NULL ends the table */
+    const char *name; /* without the dashes; NULL ends the table */
     enum cmd_option_kind kind;
-    void *target;              /* bool *, const char **, struct cmd_list * */
-    const char *argument;      /* what --help calls its argument; NULL for flags */
+    void *target;         /* bool *, const char **, struct cmd_list * */
+    const char *argument; /* what --help calls its argument; NULL for flags */
     const char *help;
 };
 
-/* Read the options of a subcommand (options may be NULL) and those that all have. On true argv[0..argc) are the remaining arguments; on false the program ends with
- * *code: 0 after --help, 64 after a message. */
+/* Read the options of a subcommand (options may be NULL) and those that all have. On true argv[0..argc) are the remaining arguments; on false the program ends
+ * with *code: 0 after --help, 64 after a message. */
 bool cmd_parse(struct cmd *cmd, int *argc, char ***argv, const struct cmd_option *options, int *code);
 
 /* A message on standard error, control characters escaped; cmd_fail returns code. */

@@ -9,14 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_member(const cJSON *json, const char *name)
-{
+static const char *text_member(const cJSON *json, const char *name) {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, name);
     return cJSON_IsString(value) ? value->valuestring : "";
 }
 
-static struct batch *batch_of(struct batches *batches, const cJSON *json)
-{
+static struct batch *batch_of(struct batches *batches, const cJSON *json) {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, "batch");
     if (!cJSON_IsNumber(value) || value->valuedouble < 1 || value->valuedouble > LIMIT_BATCHES)
         return NULL;
@@ -36,8 +34,7 @@ static struct batch *batch_of(struct batches *batches, const cJSON *json)
     return &batches->list[number - 1];
 }
 
-static void fold_file(struct batches *batches, struct batch *batch, const struct journal_line *line)
-{
+static void fold_file(struct batches *batches, struct batch *batch, const struct journal_line *line) {
     if (!batch->file && strcmp(line->event, "captured") == 0) {
         batch->file = calloc(1, sizeof *batch->file);
         if (batch->file) {
@@ -50,12 +47,15 @@ static void fold_file(struct batches *batches, struct batch *batch, const struct
         file_row_apply(batch->file, &batches->row, line);
 }
 
-static void fold_batch(struct batch *batch, const struct journal_line *line)
-{
+static void fold_batch(struct batch *batch, const struct journal_line *line) {
     static const struct {
         const char *event;
         enum batch_state state;
-    } states[] = {{"requested", BATCH_REQUESTED}, {"retrying", BATCH_RETRYING}, {"charge_unknown", BATCH_IN_DOUBT}, {"failed", BATCH_FAILED}, {"captured", BATCH_CAPTURED}};
+    } states[] = {{"requested", BATCH_REQUESTED},
+                  {"retrying", BATCH_RETRYING},
+                  {"charge_unknown", BATCH_IN_DOUBT},
+                  {"failed", BATCH_FAILED},
+                  {"captured", BATCH_CAPTURED}};
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (strcmp(line->event, states[i].event) != 0)
             continue;
@@ -66,8 +66,7 @@ static void fold_batch(struct batch *batch, const struct journal_line *line)
 }
 
 /* A decision without a batch is about every one that is in doubt. */
-static void fold_release(struct batches *batches, const cJSON *json)
-{
+static void fold_release(struct batches *batches, const cJSON *json) {
     const char *decision = text_member(json, "decision");
     const bool accept = strcmp(decision, "accept_charge") == 0;
     if (!accept && strcmp(decision, "give_up") != 0)
@@ -79,8 +78,7 @@ static void fold_release(struct batches *batches, const cJSON *json)
 }
 
 /* "2026-11-23T17:05:01Z captured batch=3 records=400": everything short that the event says. */
-static void keep_event(struct batches *batches, const struct journal_line *line)
-{
+static void keep_event(struct batches *batches, const struct journal_line *line) {
     static const char *const skipped[] = {"v", "seq", "prev", "ts", "event", "node", "text", "sha256", "criteria_hash", "headers", "body", "file"};
     char *out = batches->events[batches->event_count++ % BATCH_EVENTS];
     const size_t size = sizeof batches->events[0];
@@ -88,8 +86,7 @@ static void keep_event(struct batches *batches, const struct journal_line *line)
     clock_format_rfc3339(line->ts_us, 0, when);
     size_t used = (size_t)snprintf(out, size, "%s %.40s", when, line->event);
     const cJSON *member;
-    cJSON_ArrayForEach(member, line->json)
-    {
+    cJSON_ArrayForEach(member, line->json) {
         bool skip = cJSON_IsObject(member) || cJSON_IsArray(member) || cJSON_IsNull(member) || used >= size - 1;
         for (size_t i = 0; i < sizeof skipped / sizeof skipped[0]; i++)
             skip = skip || strcmp(member->string, skipped[i]) == 0;
@@ -107,8 +104,7 @@ static void keep_event(struct batches *batches, const struct journal_line *line)
     }
 }
 
-static void on_line(void *context, const struct job_row *row, const struct journal_line *line)
-{
+static void on_line(void *context, const struct job_row *row, const struct journal_line *line) {
     struct batches *batches = context;
     batches->row = *row;
     struct batch *batch = batch_of(batches, line->json);
@@ -121,8 +117,7 @@ static void on_line(void *context, const struct job_row *row, const struct journ
     keep_event(batches, line);
 }
 
-static void find_shelves(const struct spool *spool, struct batches *batches)
-{
+static void find_shelves(const struct spool *spool, struct batches *batches) {
     for (size_t i = 0; i < batches->count; i++) {
         struct batch *batch = &batches->list[i];
         if (!batch->file)
@@ -130,15 +125,17 @@ static void find_shelves(const struct spool *spool, struct batches *batches)
         char marker[PAYLOAD_PATH_SIZE];
         payload_marker_name(batches->row.id, (uint32_t)i + 1, marker);
         batch->shelf = payload_marker_shelf(spool, marker);
-        static const enum file_status lies[SHELF_COUNT] = {
-            [SHELF_PENDING] = FILE_PENDING, [SHELF_READY] = FILE_PENDING, [SHELF_PROCESSING] = FILE_PROCESSING, [SHELF_PROCESSED] = FILE_COMPLETED, [SHELF_FAILED] = FILE_FAILED};
+        static const enum file_status lies[SHELF_COUNT] = {[SHELF_PENDING] = FILE_PENDING,
+                                                           [SHELF_READY] = FILE_PENDING,
+                                                           [SHELF_PROCESSING] = FILE_PROCESSING,
+                                                           [SHELF_PROCESSED] = FILE_COMPLETED,
+                                                           [SHELF_FAILED] = FILE_FAILED};
         if (batch->shelf != SHELF_NONE)
             batch->file->status = lies[batch->shelf];
     }
 }
 
-enum rc cmd_batches_read(const struct spool *spool, const char *id, struct batches *batches, struct err *err)
-{
+enum rc cmd_batches_read(const struct spool *spool, const char *id, struct batches *batches, struct err *err) {
     memset(batches, 0, sizeof *batches);
     job_row_init(&batches->row, id);
     struct job_row row;
@@ -152,8 +149,7 @@ enum rc cmd_batches_read(const struct spool *spool, const char *id, struct batch
     return rc;
 }
 
-void cmd_batches_release(struct batches *batches)
-{
+void cmd_batches_release(struct batches *batches) {
     for (size_t i = 0; i < batches->count; i++)
         free(batches->list[i].file);
     free(batches->list);
@@ -161,8 +157,7 @@ void cmd_batches_release(struct batches *batches)
     batches->count = batches->capacity = 0;
 }
 
-const char *cmd_batch_state(const struct batch *batch)
-{
+const char *cmd_batch_state(const struct batch *batch) {
     switch (batch->state) {
     case BATCH_NONE:
         return "-";

@@ -23,8 +23,7 @@ struct report {
 
 static void tell(struct report *r, bool good, const char *what, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static void tell(struct report *r, bool good, const char *what, const char *format, ...)
-{
+static void tell(struct report *r, bool good, const char *what, const char *format, ...) {
     char text[1500], shown[1500], shown_what[200];
     va_list args;
     va_start(args, format);
@@ -44,8 +43,7 @@ static void tell(struct report *r, bool good, const char *what, const char *form
     cJSON_AddItemToArray(r->list, item);
 }
 
-static void check_secret(void *context, const char *name)
-{
+static void check_secret(void *context, const char *name) {
     struct report *r = context;
     struct err err = {0};
     struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
@@ -61,8 +59,7 @@ static void check_secret(void *context, const char *name)
     buf_release(&secret);
 }
 
-static bool check_source(void *context, const char *name)
-{
+static bool check_source(void *context, const char *name) {
     struct report *r = context;
     const struct source *source;
     struct err err = {0};
@@ -79,8 +76,7 @@ static bool check_source(void *context, const char *name)
     return true;
 }
 
-static void check_sources(struct report *r)
-{
+static void check_sources(struct report *r) {
     struct err err = {0};
     if (sources_list(r->cmd->sources, check_source, r, &err) != RC_OK)
         tell(r, false, "sources", "%s", err.text);
@@ -88,8 +84,7 @@ static void check_sources(struct report *r)
         tell(r, false, "sources", "%s has no *.json: a job needs a source", r->cmd->config.sources);
 }
 
-static void check_leases(struct report *r)
-{
+static void check_leases(struct report *r) {
     char name[40];
     struct err err = {0};
     struct stat st;
@@ -105,26 +100,26 @@ static void check_leases(struct report *r)
     if (!rc) {
         rc = fsio_probe_writers(fd);
         close(fd);
-        tell(r, true, "leases", "%s", rc == RC_OK ? "granted: a file that is written straight into pending/ is taken as soon as its writer is done"
-                                                : "refused here: a file that is written straight into pending/ is taken when it was left alone for 5 s");
+        tell(r, true, "leases", "%s",
+             rc == RC_OK ? "granted: a file that is written straight into pending/ is taken as soon as its writer is done"
+                         : "refused here: a file that is written straight into pending/ is taken when it was left alone for 5 s");
     } else
         tell(r, false, "jobs/tmp", "%s", err.text);
     fsio_unlink(r->cmd->spool->jobs_tmp_fd, name, NULL);
 }
 
-static void check_room(struct report *r)
-{
+static void check_room(struct report *r) {
     uint64_t bytes, inodes, wanted = (uint64_t)LIMIT_RESPONSE_BYTES * r->cmd->config.max_concurrent_jobs;
     struct err err = {0};
     if (fsio_room(r->cmd->spool->raw_fd, &bytes, &inodes, &err) != RC_OK)
         tell(r, false, "disk", "%s", err.text);
     else
-        tell(r, bytes >= wanted && inodes >= INODES_LEAST, "disk", "%" PRIu64 " MiB and %" PRIu64 " inodes are free; %" PRIu64 " MiB hold the largest answer of each job that may run",
-             bytes >> 20, inodes, wanted >> 20);
+        tell(r, bytes >= wanted && inodes >= INODES_LEAST, "disk",
+             "%" PRIu64 " MiB and %" PRIu64 " inodes are free; %" PRIu64 " MiB hold the largest answer of each job that may run", bytes >> 20, inodes,
+             wanted >> 20);
 }
 
-static void check_spool(struct report *r)
-{
+static void check_spool(struct report *r) {
     struct cmd *cmd = r->cmd;
     struct err err = {0};
     if (spool_open(cmd->config.spool, cmd->config.node, &cmd->spool, &err) != RC_OK) {
@@ -138,8 +133,7 @@ static void check_spool(struct report *r)
     check_room(r);
 }
 
-static int end_report(struct report *r)
-{
+static int end_report(struct report *r) {
     int code = EXIT_DONE;
     if (r->list) {
         cJSON *json = cJSON_CreateObject();
@@ -152,8 +146,7 @@ static int end_report(struct report *r)
     return code;
 }
 
-int cmd_check(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_check(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;
@@ -168,8 +161,7 @@ int cmd_check(struct cmd *cmd, int argc, char **argv)
     return end_report(&r);
 }
 
-static cJSON *source_json(const char *name, const struct source *source, const char *error)
-{
+static cJSON *source_json(const char *name, const struct source *source, const char *error) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", name);
     cJSON_AddBoolToObject(json, "ok", source != NULL);
@@ -189,8 +181,7 @@ static cJSON *source_json(const char *name, const struct source *source, const c
     return json;
 }
 
-static bool list_source(void *context, const char *name)
-{
+static bool list_source(void *context, const char *name) {
     struct report *r = context;
     const struct source *source = NULL;
     struct err err = {0};
@@ -203,15 +194,17 @@ static bool list_source(void *context, const char *name)
     char shown[200], price[DEC_TEXT_SIZE] = "";
     if (source && source->has_cost_per_record)
         dec_format(source->cost_per_record, price);
-    printf("%-24s  %-13s  %s%s%s%s%s\n", cmd_shown(shown, sizeof shown, name, true), source ? source->paginator_type : "-", !source ? "does not check" : source->metered ? "metered" : "free",
+    printf("%-24s  %-13s  %s%s%s%s%s\n", cmd_shown(shown, sizeof shown, name, true), source ? source->paginator_type : "-",
+           !source           ? "does not check"
+           : source->metered ? "metered"
+                             : "free",
            *price ? ", " : "", price, *price ? " " : "", *price && source ? source->currency : "");
     if (!source)
         cmd_say(r->cmd, "%s", err.text);
     return true;
 }
 
-static int list_sources(struct cmd *cmd)
-{
+static int list_sources(struct cmd *cmd) {
     struct report r = {.cmd = cmd, .list = cmd->json ? cJSON_CreateArray() : NULL};
     struct err err = {0};
     enum rc rc = sources_list(cmd->sources, list_source, &r, &err);
@@ -222,8 +215,7 @@ static int list_sources(struct cmd *cmd)
     return r.list ? cmd_print_json(cmd, r.list) : EXIT_DONE;
 }
 
-static int show_source(struct cmd *cmd, const char *name)
-{
+static int show_source(struct cmd *cmd, const char *name) {
     const struct source *source;
     struct err err = {0};
     enum rc rc = sources_get(cmd->sources, name, &source, &err);
@@ -238,8 +230,7 @@ static int show_source(struct cmd *cmd, const char *name)
     return EXIT_DONE;
 }
 
-static int check_named(struct cmd *cmd, int argc, char **argv)
-{
+static int check_named(struct cmd *cmd, int argc, char **argv) {
     struct report r = {.cmd = cmd, .list = cmd->json ? cJSON_CreateArray() : NULL};
     for (int i = 0; i < argc; i++)
         check_source(&r, argv[i]);
@@ -248,8 +239,7 @@ static int check_named(struct cmd *cmd, int argc, char **argv)
     return end_report(&r);
 }
 
-int cmd_list_sources(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_list_sources(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;

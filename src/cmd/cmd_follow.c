@@ -12,23 +12,20 @@
 #define LOOK_EVERY_MS 100
 #define DAEMON_GONE_MS 10000 /* a daemon that restarts is waited for */
 
-void cmd_follow_init(struct cmd_follow *follow, const char *id)
-{
+void cmd_follow_init(struct cmd_follow *follow, const char *id) {
     memset(follow, 0, sizeof *follow);
     str_copy(follow->job.id, sizeof follow->job.id, id);
     job_row_init(&follow->row, id);
 }
 
-enum rc cmd_follow_look(struct cmd *cmd, struct cmd_follow *follow, struct err *err)
-{
+enum rc cmd_follow_look(struct cmd *cmd, struct cmd_follow *follow, struct err *err) {
     follow->job.place = cmd_job_place(cmd->spool, follow->job.id);
     enum rc rc = cmd_job_journalled(cmd, follow->job.id, &follow->row, err);
     follow->started = follow->started || rc == RC_OK;
     return rc == RC_GONE ? RC_OK : rc;
 }
 
-int cmd_follow_end(const struct cmd_follow *follow)
-{
+int cmd_follow_end(const struct cmd_follow *follow) {
     switch (follow->job.place) {
     case PLACE_PROCESSED:
         return EXIT_DONE;
@@ -47,33 +44,29 @@ int cmd_follow_end(const struct cmd_follow *follow)
     return -1;
 }
 
-static bool answered(const struct cmd *cmd, const char *id, const char *file)
-{
+static bool answered(const struct cmd *cmd, const char *id, const char *file) {
     char path[JOBID_SIZE + 80];
     struct stat st;
     return file && str_format(path, sizeof path, "%s/%s", id, file) && fsio_stat(cmd->spool->results_fd, path, &st, NULL) == RC_OK;
 }
 
-static void tell(const struct cmd *cmd, const struct cmd_follow *follow)
-{
+static void tell(const struct cmd *cmd, const struct cmd_follow *follow) {
     const struct job_row *row = &follow->row;
     if (follow->job.place == PLACE_PROCESSED)
         return;
     /* Out of processing/ the event comes before the rename, elsewhere after it: the reason may not be there yet, but then the place tells enough. */
     const bool known = row->place == follow->job.place;
-    cmd_say(cmd, "%s: %s%s%s%s%s", follow->job.id, place_name(follow->job.place), known && *row->reason ? ": " : "", known ? row->reason : "", known && *row->error_details ? ": " : "",
-            known ? row->error_details : "");
+    cmd_say(cmd, "%s: %s%s%s%s%s", follow->job.id, place_name(follow->job.place), known && *row->reason ? ": " : "", known ? row->reason : "",
+            known && *row->error_details ? ": " : "", known ? row->error_details : "");
 }
 
-static int worse(int a, int b)
-{
+static int worse(int a, int b) {
     if (a == EXIT_INCOMPLETE || b == EXIT_INCOMPLETE)
         return EXIT_INCOMPLETE;
     return a > b ? a : b;
 }
 
-int cmd_follow_wait(struct cmd *cmd, struct cmd_follow *follows, size_t count, const char *file)
-{
+int cmd_follow_wait(struct cmd *cmd, struct cmd_follow *follows, size_t count, const char *file) {
     bool *ended = calloc(count + 1, sizeof *ended);
     if (!ended)
         return cmd_fail(cmd, EXIT_IO, "out of memory");

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cmd_jobs_release(struct cmd_jobs *jobs)
-{
+void cmd_jobs_release(struct cmd_jobs *jobs) {
     for (size_t i = 0; i < jobs->count; i++)
         free(jobs->list[i].file);
     free(jobs->list);
@@ -21,8 +20,7 @@ void cmd_jobs_release(struct cmd_jobs *jobs)
 }
 
 /* id or file is NULL. */
-static enum rc add_job(struct cmd_jobs *jobs, const char *id, const char *file, enum place place, struct err *err)
-{
+static enum rc add_job(struct cmd_jobs *jobs, const char *id, const char *file, enum place place, struct err *err) {
     if (jobs->count == jobs->capacity) {
         size_t capacity = jobs->capacity ? jobs->capacity * 2 : 64;
         struct cmd_job *list = realloc(jobs->list, capacity * sizeof *list);
@@ -40,8 +38,7 @@ static enum rc add_job(struct cmd_jobs *jobs, const char *id, const char *file, 
     return RC_OK;
 }
 
-static bool id_of_journal(const char *name, char id[JOBID_SIZE])
-{
+static bool id_of_journal(const char *name, char id[JOBID_SIZE]) {
     size_t length = strlen(name);
     if (!str_ends(name, ".ndjson") || length - 7 >= JOBID_SIZE)
         return false;
@@ -50,8 +47,7 @@ static bool id_of_journal(const char *name, char id[JOBID_SIZE])
     return jobid_valid(id);
 }
 
-static enum rc scan_place(const struct spool *spool, enum place place, struct cmd_jobs *jobs, struct err *err)
-{
+static enum rc scan_place(const struct spool *spool, enum place place, struct cmd_jobs *jobs, struct err *err) {
     struct dirscan *scan;
     enum rc rc = dirscan_open(spool->place_fd[place], ".", &scan, err);
     if (rc)
@@ -74,8 +70,7 @@ static enum rc scan_place(const struct spool *spool, enum place place, struct cm
     return rc == RC_GONE ? RC_OK : rc;
 }
 
-static enum rc scan_journals(const struct spool *spool, struct cmd_jobs *jobs, struct err *err)
-{
+static enum rc scan_journals(const struct spool *spool, struct cmd_jobs *jobs, struct err *err) {
     struct dirscan *scan;
     enum rc rc = dirscan_open(spool->journal_fd, ".", &scan, err);
     if (rc)
@@ -91,8 +86,7 @@ static enum rc scan_journals(const struct spool *spool, struct cmd_jobs *jobs, s
     return rc == RC_GONE ? RC_OK : rc;
 }
 
-static int by_id(const void *a, const void *b)
-{
+static int by_id(const void *a, const void *b) {
     const struct cmd_job *x = a, *y = b;
     int order = strcmp(x->id, y->id);
     if (order == 0 && x->file && y->file)
@@ -101,8 +95,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Of entries of one id keep one; those that were seen twice, or only by their journal, were perhaps moved while the directories were read. */
-static void settle(const struct spool *spool, struct cmd_jobs *jobs)
-{
+static void settle(const struct spool *spool, struct cmd_jobs *jobs) {
     size_t kept = 0;
     for (size_t i = 0; i < jobs->count; kept++) {
         struct cmd_job *job = &jobs->list[i];
@@ -117,8 +110,7 @@ static void settle(const struct spool *spool, struct cmd_jobs *jobs)
     jobs->count = kept;
 }
 
-enum rc cmd_jobs_scan(const struct spool *spool, struct cmd_jobs *jobs, struct err *err)
-{
+enum rc cmd_jobs_scan(const struct spool *spool, struct cmd_jobs *jobs, struct err *err) {
     *jobs = (struct cmd_jobs){NULL, 0, 0};
     enum rc rc = RC_OK;
     for (int place = PLACE_PENDING; !rc && place < PLACE_COUNT; place++)
@@ -135,8 +127,7 @@ enum rc cmd_jobs_scan(const struct spool *spool, struct cmd_jobs *jobs, struct e
     return RC_OK;
 }
 
-enum place cmd_job_place(const struct spool *spool, const char *id)
-{
+enum place cmd_job_place(const struct spool *spool, const char *id) {
     char name[JOBID_SIZE + 8];
     struct stat st;
     str_format(name, sizeof name, "%s.json", id);
@@ -148,16 +139,14 @@ enum place cmd_job_place(const struct spool *spool, const char *id)
     return PLACE_NONE;
 }
 
-const char *cmd_job_file(const struct cmd_job *job, char out[JOBID_SIZE + 8])
-{
+const char *cmd_job_file(const struct cmd_job *job, char out[JOBID_SIZE + 8]) {
     if (job->file)
         return job->file;
     str_format(out, JOBID_SIZE + 8, "%s.json", job->id);
     return out;
 }
 
-static bool journal_bytes(const struct spool *spool, const char *id, uint64_t *bytes)
-{
+static bool journal_bytes(const struct spool *spool, const char *id, uint64_t *bytes) {
     char name[JOBID_SIZE + 8];
     struct stat st;
     str_format(name, sizeof name, "%s.ndjson", id);
@@ -167,22 +156,19 @@ static bool journal_bytes(const struct spool *spool, const char *id, uint64_t *b
     return true;
 }
 
-bool cmd_job_has_journal(const struct spool *spool, const char *id)
-{
+bool cmd_job_has_journal(const struct spool *spool, const char *id) {
     uint64_t bytes;
-    return *id && journal_bytes(spool, id, &bytes);
+    return *id && journal_bytes(spool, id, &bytes) && bytes;
 }
 
-static void copy_member(char *out, size_t size, const cJSON *json, const char *name)
-{
+static void copy_member(char *out, size_t size, const cJSON *json, const char *name) {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, name);
     if (cJSON_IsString(value))
         str_copy(out, size, value->valuestring);
 }
 
 /* What a file that was not accepted yet says of itself, as far as it can be read. */
-static void describe_drop(const struct spool *spool, const struct cmd_job *job, struct job_row *row)
-{
+static void describe_drop(const struct spool *spool, const struct cmd_job *job, struct job_row *row) {
     char name[JOBID_SIZE + 8];
     const char *file = cmd_job_file(job, name);
     struct stat st;
@@ -205,26 +191,23 @@ static void describe_drop(const struct spool *spool, const struct cmd_job *job, 
     buf_release(&text);
 }
 
-static bool row_from_index(struct cmd *cmd, const char *id, uint64_t bytes, struct job_row *row)
-{
+static bool row_from_index(struct cmd *cmd, const char *id, uint64_t bytes, struct job_row *row) {
     struct index *index = cmd_index(cmd);
     struct err ignored = {0};
     return index && index_job(index, id, row, &ignored) == RC_OK && row->journal_offset == bytes;
 }
 
-enum rc cmd_job_journalled(struct cmd *cmd, const char *id, struct job_row *row, struct err *err)
-{
+enum rc cmd_job_journalled(struct cmd *cmd, const char *id, struct job_row *row, struct err *err) {
     uint64_t bytes;
     if (!journal_bytes(cmd->spool, id, &bytes))
         return err_set(err, RC_GONE, "%s: no journal", id);
-    if (row->journal_offset == bytes && strcmp(row->id, id) == 0)
+    if (bytes && row->journal_offset == bytes && strcmp(row->id, id) == 0)
         return RC_OK;
     return row_from_index(cmd, id, bytes, row) ? RC_OK : job_row_read(cmd->spool, id, row, NULL, NULL, err);
 }
 
 /* Where the file lies is the state, whatever the journal said last. */
-static void lay_place(const struct cmd_job *job, struct job_row *row)
-{
+static void lay_place(const struct cmd_job *job, struct job_row *row) {
     if (row->place == job->place)
         return;
     str_copy(row->reason, sizeof row->reason, job->place == PLACE_NONE ? "missing" : "mv");
@@ -233,8 +216,7 @@ static void lay_place(const struct cmd_job *job, struct job_row *row)
         row->place = job->place;
 }
 
-enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *row, struct err *err)
-{
+enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *row, struct err *err) {
     job_row_init(row, job->id);
     enum rc rc = job->id[0] ? cmd_job_journalled(cmd, job->id, row, err) : RC_GONE;
     if (rc == RC_GONE) {
@@ -255,14 +237,12 @@ enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *
     return rc;
 }
 
-static bool same_file(const char *part, const char *file)
-{
+static bool same_file(const char *part, const char *file) {
     size_t length = strlen(part);
     return strcmp(part, file) == 0 || (strncmp(part, file, length) == 0 && strcmp(file + length, ".json") == 0);
 }
 
-static int several(struct cmd *cmd, const char *part, const struct cmd_jobs *jobs)
-{
+static int several(struct cmd *cmd, const char *part, const struct cmd_jobs *jobs) {
     const size_t most = 20;
     size_t found = 0;
     cmd_say(cmd, "\"%s\" is part of several ids:", part);
@@ -278,8 +258,7 @@ static int several(struct cmd *cmd, const char *part, const struct cmd_jobs *job
     return EXIT_USAGE;
 }
 
-static int take_found(struct cmd *cmd, const char *part, struct cmd_jobs *jobs, struct cmd_job *out)
-{
+static int take_found(struct cmd *cmd, const char *part, struct cmd_jobs *jobs, struct cmd_job *out) {
     struct cmd_job *only = NULL, *exact = NULL;
     size_t found = 0;
     for (size_t i = 0; *part && i < jobs->count; i++) {
@@ -301,8 +280,7 @@ static int take_found(struct cmd *cmd, const char *part, struct cmd_jobs *jobs, 
     return EXIT_DONE;
 }
 
-int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job)
-{
+int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job) {
     struct err err = {0};
     *job = (struct cmd_job){.place = PLACE_NONE};
     if (jobid_valid(part)) {
@@ -320,8 +298,7 @@ int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job)
     return code;
 }
 
-int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *jobs)
-{
+int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *jobs) {
     *jobs = (struct cmd_jobs){NULL, 0, 0};
     jobs->list = calloc((size_t)count + 1, sizeof *jobs->list);
     if (!jobs->list)

@@ -30,8 +30,8 @@ bool cmd_job_has_journal(const struct spool *spool, const char *id);
 /* The row as index or journal say, without the place laid over it; RC_GONE: no journal. */
 enum rc cmd_job_journalled(struct cmd *cmd, const char *id, struct job_row *row, struct err *err);
 
-/* The row of a job: from the index when that is as new as the journal, else from the journal, else (never accepted) from what the file says of itself; place is where the file
- * lies. A damaged journal gives reason "damaged" and the err. */
+/* The row of a job: from the index when that is as new as the journal, else from the journal, else (never accepted) from what the file says of itself; place is
+ * where the file lies. A damaged journal gives reason "damaged" and the err. */
 enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *row, struct err *err);
 
 /* The one job that part is a unique part of. 0; 66 none, 64 several (listed), both with a message. job->file is owned by the caller. */
@@ -50,8 +50,8 @@ void cmd_follow_init(struct cmd_follow *follow, const char *id);
 enum rc cmd_follow_look(struct cmd *cmd, struct cmd_follow *follow, struct err *err);
 /* How the job ended: 0 processed, 1 failed or cancelled, 75 held; -1: it goes on. */
 int cmd_follow_end(const struct cmd_follow *follow);
-/* Wait for every job, telling on standard error how each ended: 0; 1 when one failed or was cancelled; 75 when one is held; 69 no daemon; results/<id>/<file> ends the
- * waiting for a job, too, when file is not NULL. */
+/* Wait for every job, telling on standard error how each ended: 0; 1 when one failed or was cancelled; 75 when one is held; 69 no daemon; results/<id>/<file>
+ * ends the waiting for a job, too, when file is not NULL. */
 int cmd_follow_wait(struct cmd *cmd, struct cmd_follow *follows, size_t count, const char *file);
 
 #endif

@@ -15,22 +15,19 @@ struct filter {
 };
 
 /* By the word of DESIGN 7 or by the directory's name. */
-static enum place place_of(const char *text)
-{
+static enum place place_of(const char *text) {
     for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
         if (strcasecmp(text, place_status((enum place)place)) == 0 || strcasecmp(text, place_name((enum place)place)) == 0)
             return (enum place)place;
     return PLACE_NONE;
 }
 
-static bool wanted(const struct filter *filter, const struct job_row *row)
-{
+static bool wanted(const struct filter *filter, const struct job_row *row) {
     return (!filter->status || row->place == filter->place) && (!filter->source || strcmp(filter->source, row->source) == 0) &&
            (!filter->campaign || strcmp(filter->campaign, row->campaign) == 0) && strcmp(filter->mode ? filter->mode : "run", row->mode) == 0;
 }
 
-static const char *records_of(char out[64], const struct job_row *row)
-{
+static const char *records_of(char out[64], const struct job_row *row) {
     if (row->total_records == JOB_UNKNOWN)
         snprintf(out, 64, "%" PRIu64 "/?", row->processed_records);
     else
@@ -38,17 +35,15 @@ static const char *records_of(char out[64], const struct job_row *row)
     return out;
 }
 
-static void print_line(const struct cmd_job *job, const struct job_row *row, int id_width, int64_t now_us)
-{
+static void print_line(const struct cmd_job *job, const struct job_row *row, int id_width, int64_t now_us) {
     char id[400], reason[100], records[64], money[128], age[24], source[100];
-    printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s\n", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true), place_status(row->place),
-           cmd_shown(reason, sizeof reason, row->reason, true), priority_name(row->priority), records_of(records, row),
+    printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s\n", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true),
+           place_status(row->place), cmd_shown(reason, sizeof reason, row->reason, true), priority_name(row->priority), records_of(records, row),
            row->metered ? cmd_money(money, row->cost, row->cost_in_doubt, row->currency) : "-", cmd_shown(source, sizeof source, row->source, true),
            cmd_span(age, now_us - row->created_us));
 }
 
-static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row)
-{
+static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row) {
     cJSON *json = job_row_json(row);
     if (json) {
         if (!job->id[0])
@@ -63,8 +58,7 @@ static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct
     return cmd_print_json(cmd, json);
 }
 
-static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct cmd_jobs *jobs)
-{
+static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct cmd_jobs *jobs) {
     const int64_t now_us = clock_wall_us();
     int width = 0, code = EXIT_DONE;
     for (size_t i = 0; i < jobs->count; i++) {
@@ -94,8 +88,7 @@ static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct 
     return code;
 }
 
-int cmd_list(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_list(struct cmd *cmd, int argc, char **argv) {
     struct filter filter = {.place = PLACE_NONE};
     const struct cmd_option options[] = {
         {"status", CMD_TEXT, &filter.status, "STATUS", "only PENDING, PROCESSING, COMPLETED, FAILED, DEFERRED, HELD or CANCELLED"},

@@ -19,14 +19,12 @@
 
 #define REPORT_MAX 65536
 
-static double number_of(const cJSON *json, const char *name)
-{
+static double number_of(const cJSON *json, const char *name) {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, name);
     return cJSON_IsNumber(value) ? value->valuedouble : 0;
 }
 
-static void print_report(struct cmd *cmd, const cJSON *json)
-{
+static void print_report(struct cmd *cmd, const cJSON *json) {
     static const char *const names[] = {"files", "records", "inserted", "updated", "unchanged", "errors"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         printf("%-10s %.0f\n", names[i], number_of(json, names[i]));
@@ -35,13 +33,13 @@ static void print_report(struct cmd *cmd, const cJSON *json)
         cmd_say(cmd, "%.0f files are being loaded by another process", number_of(json, "files_busy"));
     if (number_of(json, "files_failed") > 0) {
         const cJSON *error = cJSON_GetObjectItemCaseSensitive(json, "first_error");
-        cmd_say(cmd, "%.0f files could not be loaded and lie in payloads/failed: %s", number_of(json, "files_failed"), cJSON_IsString(error) ? error->valuestring : "");
+        cmd_say(cmd, "%.0f files could not be loaded and lie in payloads/failed: %s", number_of(json, "files_failed"),
+                cJSON_IsString(error) ? error->valuestring : "");
     }
 }
 
 /* The report is the last line that the worker wrote. */
-static int take_report(struct cmd *cmd, const struct buf *output)
-{
+static int take_report(struct cmd *cmd, const struct buf *output) {
     const char *text = buf_text(output);
     size_t length = strcspn(text, "\n");
     struct err err = {0};
@@ -55,8 +53,7 @@ static int take_report(struct cmd *cmd, const struct buf *output)
     return EXIT_DONE;
 }
 
-static int run_worker(struct cmd *cmd, const struct load_options *options)
-{
+static int run_worker(struct cmd *cmd, const struct load_options *options) {
     char program[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length <= 0)
@@ -74,7 +71,8 @@ static int run_worker(struct cmd *cmd, const struct load_options *options)
     if (rc)
         code = cmd_fail_rc(cmd, rc, &err);
     else if (!WIFEXITED(status))
-        code = cmd_fail(cmd, EXIT_IO, "the worker was ended by signal %d (%s); what it had not finished stays to be loaded", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        code = cmd_fail(cmd, EXIT_IO, "the worker was ended by signal %d (%s); what it had not finished stays to be loaded", WTERMSIG(status),
+                        strsignal(WTERMSIG(status)));
     else {
         int exited = WEXITSTATUS(status);
         code = exited == EXIT_DONE || exited == EXIT_DATA ? take_report(cmd, &output) : exited;
@@ -84,8 +82,7 @@ static int run_worker(struct cmd *cmd, const struct load_options *options)
     return code;
 }
 
-int cmd_process(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_process(struct cmd *cmd, int argc, char **argv) {
     struct load_options options = {.shelves = 1u << SHELF_PENDING | 1u << SHELF_READY};
     const struct cmd_option table[] = {
         {"replay", CMD_FLAG, &options.replay, NULL, "only the records that could not be loaded, with the source definition of today"},
@@ -119,8 +116,7 @@ int cmd_process(struct cmd *cmd, int argc, char **argv)
     return code;
 }
 
-static int read_columns(struct cmd *cmd, const char *file, struct buf *text)
-{
+static int read_columns(struct cmd *cmd, const char *file, struct buf *text) {
     struct err err = {0};
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     enum rc rc = fd < 0 ? err_sys(&err, "--columns %s", file) : fsio_read_all(fd, text, &err);
@@ -129,8 +125,7 @@ static int read_columns(struct cmd *cmd, const char *file, struct buf *text)
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-static int run_export(struct cmd *cmd, struct export_options *options, const char *columns)
-{
+static int run_export(struct cmd *cmd, struct export_options *options, const char *columns) {
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     int code = columns ? read_columns(cmd, columns, &text) : EXIT_DONE;
     if (columns) {
@@ -147,8 +142,7 @@ static int run_export(struct cmd *cmd, struct export_options *options, const cha
     return code;
 }
 
-int cmd_export(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_export(struct cmd *cmd, int argc, char **argv) {
     struct export_options options = {.csv = false};
     const char *format = "ndjson", *columns = NULL, *part = NULL;
     const struct cmd_option table[] = {

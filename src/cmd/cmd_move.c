@@ -26,8 +26,7 @@ static const struct verb release = {"requeued", "release", PLACE_PENDING};
 static const struct verb cancel = {"cancelled", "asked", PLACE_CANCELLED};
 static const struct verb hold = {"held", "asked", PLACE_HOLD};
 
-static enum rc move_drop(struct cmd *cmd, const struct cmd_job *job, enum place to, struct err *err)
-{
+static enum rc move_drop(struct cmd *cmd, const struct cmd_job *job, enum place to, struct err *err) {
     char name[JOBID_SIZE + 8];
     const char *file = cmd_job_file(job, name);
     enum rc rc = fsio_rename_new(cmd->spool->place_fd[job->place], file, cmd->spool->place_fd[to], file, err);
@@ -39,8 +38,7 @@ static enum rc move_drop(struct cmd *cmd, const struct cmd_job *job, enum place 
 }
 
 /* The note that will lie beside the job. */
-static void format_why(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb, char *out, size_t size)
-{
+static void format_why(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb, char *out, size_t size) {
     struct job_row row;
     struct err ignored = {0};
     if (cmd_job_row(cmd, job, &row, &ignored) != RC_OK)
@@ -53,8 +51,7 @@ static void format_why(struct cmd *cmd, const struct cmd_job *job, const struct 
     job_why_format(&row, out, size);
 }
 
-static enum rc move_accepted(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb, struct err *err)
-{
+static enum rc move_accepted(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb, struct err *err) {
     char why[1500] = "";
     if (verb->to == PLACE_HOLD)
         format_why(cmd, job, verb, why, sizeof why);
@@ -73,8 +70,7 @@ static enum rc move_accepted(struct cmd *cmd, const struct cmd_job *job, const s
     return rc;
 }
 
-static int move_one(struct cmd *cmd, struct cmd_job *job, const struct verb *verb)
-{
+static int move_one(struct cmd *cmd, struct cmd_job *job, const struct verb *verb) {
     char name[JOBID_SIZE + 8];
     struct err err = {0};
     enum rc rc = RC_GONE;
@@ -94,19 +90,18 @@ static int move_one(struct cmd *cmd, struct cmd_job *job, const struct verb *ver
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-static int in_doubt(struct cmd *cmd, const struct job_row *row)
-{
+static int in_doubt(struct cmd *cmd, const struct job_row *row) {
     char money[DEC_TEXT_SIZE];
     dec_format(row->cost_in_doubt, money);
     return cmd_fail(cmd, EXIT_LATER,
-                    "%s: it is not known whether %llu of its requests were charged (up to %s %s). Ask the provider, then `batchspool release %s --accept-charge` to buy these pages "
+                    "%s: it is not known whether %llu of its requests were charged (up to %s %s). Ask the provider, then `batchspool release %s "
+                    "--accept-charge` to buy these pages "
                     "once more, or `--give-up` to go on without them",
                     row->id, (unsigned long long)row->unknown_batches, money, row->currency, row->id);
 }
 
 /* 0, or the exit code after a message: money in doubt is decided by `release` alone. */
-static int check_in_doubt(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb)
-{
+static int check_in_doubt(struct cmd *cmd, const struct cmd_job *job, const struct verb *verb) {
     struct job_row row;
     struct err err = {0};
     if (verb->to != PLACE_PENDING || job->place != PLACE_HOLD || !cmd_job_has_journal(cmd->spool, job->id))
@@ -117,13 +112,11 @@ static int check_in_doubt(struct cmd *cmd, const struct cmd_job *job, const stru
     return row.unknown_batches ? in_doubt(cmd, &row) : EXIT_DONE;
 }
 
-static int worst(int a, int b)
-{
+static int worst(int a, int b) {
     return a ? a : b;
 }
 
-static int move_all(struct cmd *cmd, char **parts, int count, const struct verb *verb)
-{
+static int move_all(struct cmd *cmd, char **parts, int count, const struct verb *verb) {
     struct cmd_jobs jobs;
     int code = cmd_jobs_find(cmd, parts, count, &jobs);
     if (!code)
@@ -135,8 +128,7 @@ static int move_all(struct cmd *cmd, char **parts, int count, const struct verb 
     return code;
 }
 
-static int run_verb(struct cmd *cmd, int argc, char **argv, const struct verb *verb)
-{
+static int run_verb(struct cmd *cmd, int argc, char **argv, const struct verb *verb) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;
@@ -147,18 +139,15 @@ static int run_verb(struct cmd *cmd, int argc, char **argv, const struct verb *v
     return move_all(cmd, argv, argc, verb);
 }
 
-int cmd_retry(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_retry(struct cmd *cmd, int argc, char **argv) {
     return run_verb(cmd, argc, argv, &retry);
 }
 
-int cmd_cancel(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_cancel(struct cmd *cmd, int argc, char **argv) {
     return run_verb(cmd, argc, argv, &cancel);
 }
 
-int cmd_hold(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_hold(struct cmd *cmd, int argc, char **argv) {
     return run_verb(cmd, argc, argv, &hold);
 }
 
@@ -167,8 +156,7 @@ struct decision {
     uint64_t batch;   /* 0: every undecided one */
 };
 
-static enum rc write_decision(struct cmd *cmd, const char *id, const struct decision *decision, struct err *err)
-{
+static enum rc write_decision(struct cmd *cmd, const char *id, const struct decision *decision, struct err *err) {
     cJSON *members = cJSON_CreateObject();
     if (!members)
         return err_set(err, RC_TEMP, "out of memory");
@@ -180,14 +168,12 @@ static enum rc write_decision(struct cmd *cmd, const char *id, const struct deci
     return rc;
 }
 
-static bool is_money(const struct decision *decision)
-{
+static bool is_money(const struct decision *decision) {
     return strcmp(decision->name, "accept_charge") == 0 || strcmp(decision->name, "give_up") == 0;
 }
 
 /* Whether there is something to decide in that way. */
-static int check_decision(struct cmd *cmd, const struct cmd_job *job, const struct batches *batches, const struct decision *decision)
-{
+static int check_decision(struct cmd *cmd, const struct cmd_job *job, const struct batches *batches, const struct decision *decision) {
     const struct job_row *row = &batches->row;
     if (strcmp(decision->name, "accept_duplicates") == 0)
         return strcmp(row->reason, "duplicates") == 0 ? EXIT_DONE : cmd_fail(cmd, EXIT_DATA, "%s: it is not held for duplicates", job->id);
@@ -200,44 +186,45 @@ static int check_decision(struct cmd *cmd, const struct cmd_job *job, const stru
     return EXIT_DONE;
 }
 
-static int release_one(struct cmd *cmd, struct cmd_job *job, const struct decision *decision)
-{
+/* Journal the decision. *left: charges that are in doubt after it. */
+static int decide(struct cmd *cmd, const struct cmd_job *job, const struct decision *decision, uint64_t *left) {
     struct err err = {0};
-    struct batches batches = {.list = NULL};
-    if (job->place == PLACE_PENDING || job->place == PLACE_PROCESSING)
-        return cmd_fail(cmd, EXIT_DATA, "%s: it lies in jobs/%s and needs no release", job->file ? job->file : job->id, place_name(job->place));
-    enum rc rc = job->id[0] ? cmd_batches_read(cmd->spool, job->id, &batches, &err) : RC_GONE;
-    if (rc && rc != RC_GONE) {
-        cmd_batches_release(&batches);
-        return cmd_fail_rc(cmd, rc, &err);
+    struct batches batches;
+    *left = 0;
+    if (!cmd_job_has_journal(cmd->spool, job->id))
+        return cmd_fail(cmd, EXIT_DATA, "%s: it was never accepted, so there is nothing to decide", job->file ? job->file : job->id);
+    enum rc rc = cmd_batches_read(cmd->spool, job->id, &batches, &err);
+    int code = rc ? cmd_fail_rc(cmd, rc, &err) : check_decision(cmd, job, &batches, decision);
+    if (!code) {
+        if ((rc = move_legal(job->place, PLACE_PENDING, &err)) == RC_OK)
+            rc = write_decision(cmd, job->id, decision, &err);
+        code = rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
     }
-    int code = EXIT_DONE;
-    uint64_t left = rc == RC_GONE ? 0 : batches.row.unknown_batches;
-    if (decision->name) {
-        err = (struct err){0};
-        if (rc == RC_GONE)
-            code = cmd_fail(cmd, EXIT_DATA, "%s: it was never accepted, so there is nothing to decide", job->file ? job->file : job->id);
-        else if ((code = check_decision(cmd, job, &batches, decision)) == EXIT_DONE && (rc = move_legal(job->place, PLACE_PENDING, &err)) != RC_OK)
-            code = cmd_fail_rc(cmd, rc, &err);
-        else if (!code && (rc = write_decision(cmd, job->id, decision, &err)) != RC_OK)
-            code = cmd_fail_rc(cmd, rc, &err);
-        if (is_money(decision))
-            left = decision->batch && left ? left - 1 : 0;
-    }
+    if (is_money(decision) && decision->batch && batches.row.unknown_batches)
+        *left = batches.row.unknown_batches - 1;
     cmd_batches_release(&batches);
-    if (code)
-        return code;
-    if (left && decision->name && is_money(decision)) {
-        cmd_say(cmd, "%s: decided; the charge of %llu more of its batches is in doubt, so it stays in jobs/%s", job->id, (unsigned long long)left, place_name(job->place));
-        return EXIT_DONE;
-    }
-    if ((code = check_in_doubt(cmd, job, &release)) != EXIT_DONE)
-        return code;
-    return move_one(cmd, job, &release);
+    return code;
 }
 
-int cmd_release(struct cmd *cmd, int argc, char **argv)
-{
+static int release_one(struct cmd *cmd, struct cmd_job *job, const struct decision *decision) {
+    uint64_t left = 0;
+    int code = EXIT_DONE;
+    if (job->place == PLACE_PENDING || job->place == PLACE_PROCESSING)
+        return cmd_fail(cmd, EXIT_DATA, "%s: it lies in jobs/%s and needs no release", job->file ? job->file : job->id, place_name(job->place));
+    errno = 0;
+    if (decision->name)
+        code = decide(cmd, job, decision, &left);
+    if (!code && left) {
+        cmd_say(cmd, "%s: decided; the charge of %llu more of its batches is in doubt, so it stays in jobs/%s", job->id, (unsigned long long)left,
+                place_name(job->place));
+        return EXIT_DONE;
+    }
+    if (!code)
+        code = check_in_doubt(cmd, job, &release);
+    return code ? code : move_one(cmd, job, &release);
+}
+
+int cmd_release(struct cmd *cmd, int argc, char **argv) {
     bool charge = false, give_up = false, duplicates = false, coverage = false;
     const char *batch = NULL;
     const struct cmd_option options[] = {

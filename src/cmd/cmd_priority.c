@@ -12,27 +12,26 @@
 #include <unistd.h>
 
 /* The text with another `priority`; *text is owned by the caller. */
-static enum rc edit_text(const char *file, const struct buf *old, const char *level, char **text, struct err *err)
-{
+static enum rc edit_text(const char *file, const struct buf *old, const char *level, char **text, struct err *err) {
     enum rc rc = json_check(buf_text(old), old->length, &json_rules_config, err);
     if (rc)
         return err_prefix(err, rc, "%s", file);
     cJSON *json = cJSON_ParseWithLength(buf_text(old), old->length);
-    *text = NULL;
-    if (json && !cJSON_IsObject(json))
-        rc = err_set(err, RC_PERM, "%s: is no JSON object", file);
-    else if (json) {
-        cJSON_DeleteItemFromObjectCaseSensitive(json, "priority");
-        cJSON_AddStringToObject(json, "priority", level);
-        *text = cJSON_Print(json);
+    if (!cJSON_IsObject(json)) {
+        cJSON_Delete(json);
+        return err_set(err, RC_PERM, "%s: is no JSON object", file);
     }
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "priority");
+    cJSON_AddStringToObject(json, "priority", level);
+    *text = cJSON_Print(json);
     cJSON_Delete(json);
-    return rc || *text ? rc : err_set(err, RC_TEMP, "out of memory");
+    if (!*text)
+        return err_set(err, RC_TEMP, "out of memory");
+    return RC_OK;
 }
 
 /* Written aside with the owner and time of the old file (in deferred/ that time is the schedule), then renamed over it. */
-static enum rc replace_file(const struct spool *spool, enum place place, const char *file, const struct stat *st, const char *text, struct err *err)
-{
+static enum rc replace_file(const struct spool *spool, enum place place, const char *file, const struct stat *st, const char *text, struct err *err) {
     char tmp[64];
     int fd;
     str_format(tmp, sizeof tmp, ".priority-%ld", (long)getpid());
@@ -59,8 +58,7 @@ static enum rc replace_file(const struct spool *spool, enum place place, const c
     return rc ? rc : fsio_sync_dir(spool->jobs_tmp_fd, ".", err);
 }
 
-static enum rc rewrite(const struct spool *spool, const struct cmd_job *job, const char *level, struct err *err)
-{
+static enum rc rewrite(const struct spool *spool, const struct cmd_job *job, const char *level, struct err *err) {
     char name[JOBID_SIZE + 8], *text = NULL;
     const char *file = cmd_job_file(job, name);
     struct buf old = BUF_INIT(LIMIT_JOB_FILE_BYTES);
@@ -73,7 +71,7 @@ static enum rc rewrite(const struct spool *spool, const struct cmd_job *job, con
     close(fd);
     if (!rc)
         rc = edit_text(file, &old, level, &text, err);
-    if (!rc)
+    if (!rc && text)
         rc = replace_file(spool, job->place, file, &st, text, err);
     cJSON_free(text);
     buf_release(&old);
@@ -81,8 +79,7 @@ static enum rc rewrite(const struct spool *spool, const struct cmd_job *job, con
 }
 
 /* Claims are made under the journal's lock: while it is held the file stays where it is. */
-static enum rc reprioritise(const struct spool *spool, const struct cmd_job *job, const char *level, struct err *err)
-{
+static enum rc reprioritise(const struct spool *spool, const struct cmd_job *job, const char *level, struct err *err) {
     struct journal *journal;
     enum rc rc = journal_open(spool, job->id, false, &journal, err);
     if (rc)
@@ -100,8 +97,7 @@ static enum rc reprioritise(const struct spool *spool, const struct cmd_job *job
     return rc;
 }
 
-static int set_priority(struct cmd *cmd, struct cmd_job *job, const char *level)
-{
+static int set_priority(struct cmd *cmd, struct cmd_job *job, const char *level) {
     struct err err = {0};
     enum rc rc = RC_GONE;
     for (int look = 0; look < 8 && rc == RC_GONE; look++) {
@@ -117,8 +113,7 @@ static int set_priority(struct cmd *cmd, struct cmd_job *job, const char *level)
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-int cmd_priority(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_priority(struct cmd *cmd, int argc, char **argv) {
     int code;
     enum priority priority;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_time(const char *label, int64_t us)
-{
+static void print_time(const char *label, int64_t us) {
     char when[CLOCK_RFC3339_SIZE];
     if (!us)
         return;
@@ -18,33 +17,32 @@ static void print_time(const char *label, int64_t us)
     printf("%-10s %s\n", label, when);
 }
 
-static void print_field(const char *label, const char *text)
-{
+static void print_field(const char *label, const char *text) {
     char shown[1000];
     if (*text)
         printf("%-10s %s\n", label, cmd_shown(shown, sizeof shown, text, false));
 }
 
-static void print_counts(const struct job_row *row)
-{
+static void print_counts(const struct job_row *row) {
     char money[128];
     printf("%-10s %" PRIu64 " captured", "records", row->processed_records);
     if (row->total_records != JOB_UNKNOWN)
         printf(" of %" PRIu64, row->total_records);
     printf("; %" PRIu64 " loaded, %" PRIu64 " errors\n", row->success_count, row->error_count);
     if (row->unique_records != JOB_UNKNOWN && row->duplicate_records != JOB_UNKNOWN && row->missing_records != JOB_UNKNOWN)
-        printf("%-10s %" PRIu64 " unique, %" PRIu64 " duplicates, %" PRIu64 " missing\n", "coverage", row->unique_records, row->duplicate_records, row->missing_records);
-    printf("%-10s %" PRIu64 " captured, %" PRIu64 " loaded, %" PRIu64 " that could not be loaded, %" PRIu64 " in doubt\n", "batches", row->captured_batches, row->loaded_batches,
-           row->failed_batches, row->unknown_batches);
+        printf("%-10s %" PRIu64 " unique, %" PRIu64 " duplicates, %" PRIu64 " missing\n", "coverage", row->unique_records, row->duplicate_records,
+               row->missing_records);
+    printf("%-10s %" PRIu64 " captured, %" PRIu64 " loaded, %" PRIu64 " that could not be loaded, %" PRIu64 " in doubt\n", "batches", row->captured_batches,
+           row->loaded_batches, row->failed_batches, row->unknown_batches);
     if (row->metered)
         printf("%-10s %s\n", "cost", cmd_money(money, row->cost, row->cost_in_doubt, row->currency));
 }
 
-static void print_job(const struct job_row *row, enum place place)
-{
+static void print_job(const struct job_row *row, enum place place) {
     char reason[100];
     printf("%-10s %s\n", "id", row->id);
-    printf("%-10s %s (jobs/%s)%s%s\n", "status", place_status(row->place), place_name(place), *row->reason ? ", " : "", cmd_shown(reason, sizeof reason, row->reason, false));
+    printf("%-10s %s (jobs/%s)%s%s\n", "status", place_status(row->place), place_name(place), *row->reason ? ", " : "",
+           cmd_shown(reason, sizeof reason, row->reason, false));
     print_field("error", row->error_details);
     print_field("source", row->source);
     print_field("campaign", row->campaign);
@@ -61,8 +59,7 @@ static void print_job(const struct job_row *row, enum place place)
     print_counts(row);
 }
 
-static void print_batches(const struct batches *batches)
-{
+static void print_batches(const struct batches *batches) {
     bool first = true;
     for (size_t i = 0; i < batches->count; i++) {
         const struct batch *batch = &batches->list[i];
@@ -73,15 +70,14 @@ static void print_batches(const struct batches *batches)
         first = false;
         char error[400];
         if (batch->file)
-            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s\n", i + 1, cmd_batch_state(batch), batch->file->records, batch->file->bytes, batch->file->sha256,
-                   batch->file->file_path);
+            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s\n", i + 1, cmd_batch_state(batch), batch->file->records,
+                   batch->file->bytes, batch->file->sha256, batch->file->file_path);
         else
             printf("  %04zu  %-14s  %s\n", i + 1, cmd_batch_state(batch), cmd_shown(error, sizeof error, batch->error, false));
     }
 }
 
-static void print_events(const struct batches *batches)
-{
+static void print_events(const struct batches *batches) {
     if (!batches->event_count)
         return;
     size_t first = batches->event_count > BATCH_EVENTS ? batches->event_count - BATCH_EVENTS : 0;
@@ -90,8 +86,7 @@ static void print_events(const struct batches *batches)
         printf("  %s\n", batches->events[i % BATCH_EVENTS]);
 }
 
-static void add_files(cJSON *json, const struct batches *batches)
-{
+static void add_files(cJSON *json, const struct batches *batches) {
     cJSON *files = cJSON_AddArrayToObject(json, "files"), *open = cJSON_AddArrayToObject(json, "open_batches");
     for (size_t i = 0; i < batches->count; i++) {
         const struct batch *batch = &batches->list[i];
@@ -112,8 +107,7 @@ static void add_files(cJSON *json, const struct batches *batches)
     }
 }
 
-static void add_criteria(struct cmd *cmd, const char *id, cJSON *json)
-{
+static void add_criteria(struct cmd *cmd, const char *id, cJSON *json) {
     char *text;
     size_t length;
     struct err ignored = {0};
@@ -128,8 +122,7 @@ static void add_criteria(struct cmd *cmd, const char *id, cJSON *json)
 }
 
 /* The document is written in one piece but for the events, which go from the journal to standard output as they are. */
-static int print_document(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, const struct batches *batches)
-{
+static int print_document(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, const struct batches *batches) {
     cJSON *json = job_row_json(row);
     if (!json)
         return cmd_fail(cmd, EXIT_IO, "out of memory");
@@ -161,8 +154,7 @@ static int print_document(struct cmd *cmd, const struct cmd_job *job, const stru
     return EXIT_DONE;
 }
 
-static int show_drop(struct cmd *cmd, const struct cmd_job *job)
-{
+static int show_drop(struct cmd *cmd, const struct cmd_job *job) {
     struct job_row row;
     struct err err = {0};
     char name[JOBID_SIZE + 8], file[512];
@@ -189,8 +181,7 @@ static int show_drop(struct cmd *cmd, const struct cmd_job *job)
     return EXIT_DONE;
 }
 
-static int show_job(struct cmd *cmd, const struct cmd_job *job)
-{
+static int show_job(struct cmd *cmd, const struct cmd_job *job) {
     struct batches batches;
     struct err err = {0};
     struct job_row row;
@@ -221,8 +212,7 @@ static int show_job(struct cmd *cmd, const struct cmd_job *job)
     return code ? code : rc == RC_CORRUPT ? EXIT_DATA : EXIT_DONE;
 }
 
-int cmd_show(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_show(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;

@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int cmd_init(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_init(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;
@@ -42,8 +41,7 @@ struct differences {
     cJSON *list; /* NULL: they are printed at once */
 };
 
-static void on_difference(void *context, const char *kind, const char *path, const char *detail)
-{
+static void on_difference(void *context, const char *kind, const char *path, const char *detail) {
     struct differences *d = context;
     char shown_path[700], shown[1500];
     cmd_shown(shown_path, sizeof shown_path, path, false);
@@ -59,8 +57,7 @@ static void on_difference(void *context, const char *kind, const char *path, con
     cJSON_AddItemToArray(d->list, item);
 }
 
-static int print_differences(struct cmd *cmd, const struct verify_counts *counts, cJSON *list)
-{
+static int print_differences(struct cmd *cmd, const struct verify_counts *counts, cJSON *list) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "jobs", (double)counts->jobs);
     cJSON_AddNumberToObject(json, "payloads", (double)counts->payloads);
@@ -71,8 +68,7 @@ static int print_differences(struct cmd *cmd, const struct verify_counts *counts
     return cmd_print_json(cmd, json);
 }
 
-int cmd_verify(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_verify(struct cmd *cmd, int argc, char **argv) {
     struct verify_options options = {.quick = false};
     const struct cmd_option table[] = {
         {"quick", CMD_FLAG, &options.quick, NULL, "leave out the checksums of the payloads"},
@@ -98,20 +94,18 @@ int cmd_verify(struct cmd *cmd, int argc, char **argv)
     if (cmd->json)
         code = print_differences(cmd, &counts, found.list);
     else
-        cmd_say(cmd, "%" PRIu64 " jobs, %" PRIu64 " payloads (%" PRIu64 " bytes%s), %" PRIu64 " markers, %" PRIu64 " index rows: %" PRIu64 " differences", counts.jobs, counts.payloads,
-                counts.bytes, options.quick ? ", sums left out" : "", counts.markers, counts.index_rows, counts.differences);
+        cmd_say(cmd, "%" PRIu64 " jobs, %" PRIu64 " payloads (%" PRIu64 " bytes%s), %" PRIu64 " markers, %" PRIu64 " index rows: %" PRIu64 " differences",
+                counts.jobs, counts.payloads, counts.bytes, options.quick ? ", sums left out" : "", counts.markers, counts.index_rows, counts.differences);
     return code ? code : counts.differences ? EXIT_DATA : EXIT_DONE;
 }
 
-static void on_progress(void *context, uint64_t jobs)
-{
+static void on_progress(void *context, uint64_t jobs) {
     uint64_t *done = context;
     *done = jobs;
 }
 
 /* The index stays the daemon user's: root builds it as that user, anyone else may not. */
-static int become_owner(struct cmd *cmd)
-{
+static int become_owner(struct cmd *cmd) {
     struct stat st;
     struct err err = {0};
     enum rc rc = fsio_stat(cmd->spool->root_fd, "index", &st, &err);
@@ -122,15 +116,14 @@ static int become_owner(struct cmd *cmd)
     if (geteuid() == st.st_uid)
         return EXIT_DONE;
     if (geteuid() != 0)
-        return cmd_fail(cmd, EXIT_NOPERM, "%s/index belongs to user %u: run this as that user (sudo -u '#%u' batchspool reindex)", cmd->spool->root, (unsigned)st.st_uid,
-                        (unsigned)st.st_uid);
+        return cmd_fail(cmd, EXIT_NOPERM, "%s/index belongs to user %u: run this as that user (sudo -u '#%u' batchspool reindex)", cmd->spool->root,
+                        (unsigned)st.st_uid, (unsigned)st.st_uid);
     if (setgroups(1, &st.st_gid) != 0 || setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
         return cmd_fail(cmd, EXIT_NOPERM, "becoming user %u: %s", (unsigned)st.st_uid, strerror(errno));
     return EXIT_DONE;
 }
 
-static int rebuild(struct cmd *cmd)
-{
+static int rebuild(struct cmd *cmd) {
     uint64_t jobs = 0;
     struct index *index = NULL;
     struct err err = {0};
@@ -148,8 +141,7 @@ static int rebuild(struct cmd *cmd)
     return cmd_print_json(cmd, json);
 }
 
-int cmd_reindex(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_reindex(struct cmd *cmd, int argc, char **argv) {
     int code, lock;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;

@@ -22,7 +22,7 @@ struct totals {
 struct stats {
     struct totals *list; /* one a source and currency */
     size_t count, capacity;
-    struct totals all;   /* without money: currencies are not added up */
+    struct totals all; /* without money: currencies are not added up */
     int64_t since_us;
 };
 
@@ -32,8 +32,7 @@ struct captured {
     uint64_t bytes, day_records, day_bytes, day_batches;
 };
 
-static void add_file(struct captured *sum, int64_t at_us, uint64_t bytes, uint64_t records)
-{
+static void add_file(struct captured *sum, int64_t at_us, uint64_t bytes, uint64_t records) {
     sum->bytes += bytes;
     if (at_us < sum->since_us)
         return;
@@ -42,29 +41,25 @@ static void add_file(struct captured *sum, int64_t at_us, uint64_t bytes, uint64
     sum->day_records += records;
 }
 
-static bool on_file_row(void *context, const struct file_row *row)
-{
+static bool on_file_row(void *context, const struct file_row *row) {
     struct captured *sum = context;
     add_file(sum, row->captured_us ? row->captured_us : row->created_us, row->bytes, row->records);
     return true;
 }
 
-static uint64_t count_member(const cJSON *json, const char *name)
-{
+static uint64_t count_member(const cJSON *json, const char *name) {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, name);
     return cJSON_IsNumber(value) && value->valuedouble > 0 ? (uint64_t)value->valuedouble : 0;
 }
 
-static void on_line(void *context, const struct job_row *row, const struct journal_line *line)
-{
+static void on_line(void *context, const struct job_row *row, const struct journal_line *line) {
     struct captured *sum = context;
     (void)row;
     if (strcmp(line->event, "captured") == 0)
         add_file(sum, line->ts_us, count_member(line->json, "bytes"), count_member(line->json, "records"));
 }
 
-static struct totals *totals_of(struct stats *stats, const struct job_row *row)
-{
+static struct totals *totals_of(struct stats *stats, const struct job_row *row) {
     for (size_t i = 0; i < stats->count; i++)
         if (strcmp(stats->list[i].source, row->source) == 0 && strcmp(stats->list[i].currency, row->currency) == 0)
             return &stats->list[i];
@@ -83,8 +78,7 @@ static struct totals *totals_of(struct stats *stats, const struct job_row *row)
     return t;
 }
 
-static void add_job(struct totals *t, const struct job_row *row, const struct captured *sum)
-{
+static void add_job(struct totals *t, const struct job_row *row, const struct captured *sum) {
     t->jobs[row->place]++;
     t->metered = t->metered || row->metered;
     t->records += row->processed_records;
@@ -98,8 +92,7 @@ static void add_job(struct totals *t, const struct job_row *row, const struct ca
     t->day_batches += sum->day_batches;
 }
 
-static enum rc take_job(struct cmd *cmd, struct stats *stats, const struct cmd_job *job, struct err *err)
-{
+static enum rc take_job(struct cmd *cmd, struct stats *stats, const struct cmd_job *job, struct err *err) {
     struct job_row row;
     struct captured sum = {.since_us = stats->since_us};
     enum rc rc = cmd_job_row(cmd, job, &row, err);
@@ -124,8 +117,7 @@ static enum rc take_job(struct cmd *cmd, struct stats *stats, const struct cmd_j
     return RC_OK;
 }
 
-static cJSON *totals_json(const struct totals *t, bool of_source)
-{
+static cJSON *totals_json(const struct totals *t, bool of_source) {
     cJSON *json = cJSON_CreateObject(), *jobs = cJSON_CreateObject();
     if (of_source)
         cJSON_AddStringToObject(json, "source", t->source);
@@ -152,8 +144,7 @@ static cJSON *totals_json(const struct totals *t, bool of_source)
     return json;
 }
 
-static int print_json(struct cmd *cmd, const struct stats *stats)
-{
+static int print_json(struct cmd *cmd, const struct stats *stats) {
     cJSON *json = totals_json(&stats->all, false);
     cJSON *list = cJSON_AddArrayToObject(json, "sources");
     for (size_t i = 0; i < stats->count; i++)
@@ -161,28 +152,26 @@ static int print_json(struct cmd *cmd, const struct stats *stats)
     return cmd_print_json(cmd, json);
 }
 
-static void print_text(const struct stats *stats)
-{
+static void print_text(const struct stats *stats) {
     const struct totals *all = &stats->all;
     for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
         printf("%-12s %12" PRIu64 "\n", place_status((enum place)place), all->jobs[place]);
     printf("%-12s %12" PRIu64 " captured, %" PRIu64 " loaded, %" PRIu64 " errors\n", "records", all->records, all->loaded, all->errors);
     printf("%-12s %12" PRIu64 "\n", "bytes", all->bytes);
-    printf("%-12s %12" PRIu64 " records, %" PRIu64 " batches, %" PRIu64 " bytes, %.1f records/h\n", "last 24 h", all->day_records, all->day_batches, all->day_bytes,
-           (double)all->day_records / 24.0);
+    printf("%-12s %12" PRIu64 " records, %" PRIu64 " batches, %" PRIu64 " bytes, %.1f records/h\n", "last 24 h", all->day_records, all->day_batches,
+           all->day_bytes, (double)all->day_records / 24.0);
     for (size_t i = 0; i < stats->count; i++) {
         const struct totals *t = &stats->list[i];
         uint64_t jobs = 0;
         char source[100], money[128];
         for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
             jobs += t->jobs[place];
-        printf("source %s: %" PRIu64 " jobs, %" PRIu64 " records, cost %s, last 24 h %" PRIu64 " records\n", cmd_shown(source, sizeof source, t->source, true), jobs, t->records,
-               t->metered ? cmd_money(money, t->cost, t->in_doubt, t->currency) : "-", t->day_records);
+        printf("source %s: %" PRIu64 " jobs, %" PRIu64 " records, cost %s, last 24 h %" PRIu64 " records\n", cmd_shown(source, sizeof source, t->source, true),
+               jobs, t->records, t->metered ? cmd_money(money, t->cost, t->in_doubt, t->currency) : "-", t->day_records);
     }
 }
 
-int cmd_stats(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_stats(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;

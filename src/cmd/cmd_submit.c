@@ -19,14 +19,13 @@
 #define DRAWS 8 /* of an id until one is free */
 
 struct submission {
-    const char *file;    /* as given; "-" is standard input */
-    struct buf text;     /* as read, or as changed by --set */
+    const char *file; /* as given; "-" is standard input */
+    struct buf text;  /* as read, or as changed by --set */
     char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
 };
 
-static enum rc read_input(struct submission *s, struct err *err)
-{
+static enum rc read_input(struct submission *s, struct err *err) {
     if (strcmp(s->file, "-") == 0) {
         enum rc rc = fsio_read_all(STDIN_FILENO, &s->text, err);
         return rc ? err_prefix(err, rc, "standard input") : RC_OK;
@@ -41,8 +40,7 @@ static enum rc read_input(struct submission *s, struct err *err)
 }
 
 /* "member=value": the value as JSON when it is some, else as text. */
-static enum rc set_member(cJSON *json, const char *setting, struct err *err)
-{
+static enum rc set_member(cJSON *json, const char *setting, struct err *err) {
     const char *equals = strchr(setting, '=');
     if (!equals || equals == setting)
         return err_set(err, RC_FATAL, "--set %s: must be member=value", setting);
@@ -61,8 +59,7 @@ static enum rc set_member(cJSON *json, const char *setting, struct err *err)
     return RC_OK;
 }
 
-static enum rc apply_settings(struct submission *s, const struct cmd_list *settings, struct err *err)
-{
+static enum rc apply_settings(struct submission *s, const struct cmd_list *settings, struct err *err) {
     if (!settings->count)
         return RC_OK;
     cJSON *json = cJSON_ParseWithLength(buf_text(&s->text), s->text.length);
@@ -79,16 +76,14 @@ static enum rc apply_settings(struct submission *s, const struct cmd_list *setti
     return rc ? err_set(err, rc, "%s: out of memory, or longer than %u bytes", s->file, LIMIT_JOB_FILE_BYTES) : RC_OK;
 }
 
-static const char *no_secret(void *context, const char *name)
-{
+static const char *no_secret(void *context, const char *name) {
     (void)context;
     (void)name;
     return "secret";
 }
 
 /* Fill the templates once as for the first page, so that a member that the source needs and the job lacks is told here. */
-static enum rc try_request(const struct source *source, const struct criteria *criteria, struct err *err)
-{
+static enum rc try_request(const struct source *source, const struct criteria *criteria, struct err *err) {
     const struct paginator_start start = {.take = criteria->take, .total = JOB_UNKNOWN, .page_size = criteria->batch_size};
     struct paginator *paginator;
     struct page page;
@@ -107,8 +102,7 @@ static enum rc try_request(const struct source *source, const struct criteria *c
     return rc;
 }
 
-static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err)
-{
+static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err) {
     const char *file = strcmp(s->file, "-") == 0 ? "standard input" : s->file;
     const struct source *source;
     struct criteria *criteria;
@@ -126,8 +120,7 @@ static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err
     return rc ? err_prefix(err, rc, "%s", file) : RC_OK;
 }
 
-static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list *settings)
-{
+static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list *settings) {
     struct err err = {0};
     errno = 0;
     enum rc rc = read_input(s, &err);
@@ -146,8 +139,7 @@ static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list 
     return rc == RC_PERM ? cmd_fail(cmd, EXIT_DATA, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-static int drop_one(struct cmd *cmd, struct submission *s)
-{
+static int drop_one(struct cmd *cmd, struct submission *s) {
     const char *slash = strrchr(s->file, '/');
     char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8];
     struct err err = {0};
@@ -168,8 +160,7 @@ static int drop_one(struct cmd *cmd, struct submission *s)
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-static int wait_for(struct cmd *cmd, const struct submission *list, size_t count)
-{
+static int wait_for(struct cmd *cmd, const struct submission *list, size_t count) {
     struct cmd_follow *follows = calloc(count, sizeof *follows);
     if (!follows)
         return cmd_fail(cmd, EXIT_IO, "out of memory");
@@ -181,8 +172,7 @@ static int wait_for(struct cmd *cmd, const struct submission *list, size_t count
 }
 
 /* Every file is checked before the first is dropped. */
-static int submit_all(struct cmd *cmd, struct submission *list, size_t count, const struct cmd_list *settings)
-{
+static int submit_all(struct cmd *cmd, struct submission *list, size_t count, const struct cmd_list *settings) {
     int code = EXIT_DONE;
     for (size_t i = 0; i < count; i++) {
         int one = prepare(cmd, &list[i], settings);
@@ -202,8 +192,7 @@ static int submit_all(struct cmd *cmd, struct submission *list, size_t count, co
     return code;
 }
 
-static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct cmd_list *settings, bool wait)
-{
+static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct cmd_list *settings, bool wait) {
     struct submission *list = calloc((size_t)argc, sizeof *list);
     if (!list)
         return cmd_fail(cmd, EXIT_IO, "out of memory");
@@ -222,8 +211,7 @@ static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct
     return code;
 }
 
-int cmd_submit(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     struct cmd_list settings = {.count = 0};
     bool wait = false;
     const struct cmd_option options[] = {
@@ -246,8 +234,7 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv)
     return with_submissions(cmd, argc, argv, &settings, wait);
 }
 
-static void print_preview(const char *id, const cJSON *json)
-{
+static void print_preview(const char *id, const cJSON *json) {
     static const char *const names[] = {"total", "planned", "cost", "currency"};
     printf("%-10s %s\n", "job", id);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -261,16 +248,14 @@ static void print_preview(const char *id, const cJSON *json)
             printf("%-10s not known\n", names[i]);
     }
     const cJSON *guard;
-    cJSON_ArrayForEach(guard, cJSON_GetObjectItemCaseSensitive(json, "guards"))
-    {
+    cJSON_ArrayForEach(guard, cJSON_GetObjectItemCaseSensitive(json, "guards")) {
         char shown[800], *text = cJSON_IsString(guard) ? NULL : cJSON_PrintUnformatted(guard);
         printf("%-10s %s\n", "guard", cmd_shown(shown, sizeof shown, text ? text : cJSON_IsString(guard) ? guard->valuestring : "", true));
         cJSON_free(text);
     }
 }
 
-static int show_preview(struct cmd *cmd, const char *id)
-{
+static int show_preview(struct cmd *cmd, const char *id) {
     char path[JOBID_SIZE + 20];
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     struct err err = {0};
@@ -294,8 +279,7 @@ static int show_preview(struct cmd *cmd, const char *id)
     return EXIT_DONE;
 }
 
-static int run_preview(struct cmd *cmd, struct submission *s)
-{
+static int run_preview(struct cmd *cmd, struct submission *s) {
     const struct cmd_list settings = {.items = {"mode=preview"}, .count = 1};
     int code = prepare(cmd, s, &settings);
     if (!code && !spool_daemon_runs(cmd->spool))
@@ -310,8 +294,7 @@ static int run_preview(struct cmd *cmd, struct submission *s)
     return code ? code : show_preview(cmd, s->id);
 }
 
-int cmd_preview(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_preview(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;

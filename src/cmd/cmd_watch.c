@@ -21,8 +21,7 @@
 /* The one global: what a signal handler may write. */
 static volatile sig_atomic_t interrupted;
 
-static void on_signal(int signo)
-{
+static void on_signal(int signo) {
     (void)signo;
     interrupted = 1;
 }
@@ -44,8 +43,7 @@ struct screen {
     size_t lines; /* drawn last */
 };
 
-static struct watched *watched_of(struct screen *screen, const char *id)
-{
+static struct watched *watched_of(struct screen *screen, const char *id) {
     for (size_t i = 0; i < screen->count; i++)
         if (strcmp(screen->list[i].follow.job.id, id) == 0)
             return &screen->list[i];
@@ -63,8 +61,7 @@ static struct watched *watched_of(struct screen *screen, const char *id)
     return w;
 }
 
-static enum rc look(struct cmd *cmd, struct watched *w, struct err *err)
-{
+static enum rc look(struct cmd *cmd, struct watched *w, struct err *err) {
     bool first = !w->follow.started;
     enum rc rc = cmd_follow_look(cmd, &w->follow, err);
     int64_t now = clock_mono_ms();
@@ -78,8 +75,7 @@ static enum rc look(struct cmd *cmd, struct watched *w, struct err *err)
     return rc;
 }
 
-static void draw_bar(char out[BAR_WIDTH + 3], uint64_t records, uint64_t goal)
-{
+static void draw_bar(char out[BAR_WIDTH + 3], uint64_t records, uint64_t goal) {
     size_t full = goal == JOB_UNKNOWN || goal == 0 ? 0 : records >= goal ? BAR_WIDTH : (size_t)((double)records / (double)goal * BAR_WIDTH);
     out[0] = '[';
     for (size_t i = 0; i < BAR_WIDTH; i++)
@@ -88,8 +84,7 @@ static void draw_bar(char out[BAR_WIDTH + 3], uint64_t records, uint64_t goal)
     out[BAR_WIDTH + 2] = '\0';
 }
 
-static void format_line(const struct watched *w, bool bar, char *out, size_t size)
-{
+static void format_line(const struct watched *w, bool bar, char *out, size_t size) {
     const struct job_row *row = &w->follow.row;
     const enum place place = w->follow.job.place;
     char progress[BAR_WIDTH + 4] = "", total[24] = "?", money[140] = "", reason[80] = "";
@@ -103,11 +98,11 @@ static void format_line(const struct watched *w, bool bar, char *out, size_t siz
     }
     if (row->place == place && *row->reason)
         snprintf(reason, sizeof reason, "  %s", row->reason);
-    snprintf(out, size, "%s  %s%s%-10s %" PRIu64 "/%s  %.1f/s%s%s", row->id, progress, bar ? " " : "", place_status(place), row->processed_records, total, w->rate, money, reason);
+    snprintf(out, size, "%s  %s%s%-10s %" PRIu64 "/%s  %.1f/s%s%s", row->id, progress, bar ? " " : "", place_status(place), row->processed_records, total,
+             w->rate, money, reason);
 }
 
-static void draw(struct screen *screen)
-{
+static void draw(struct screen *screen) {
     struct winsize window = {.ws_col = 0};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col < 20 || window.ws_row < 3)
         window = (struct winsize){.ws_col = 80, .ws_row = 24};
@@ -128,8 +123,7 @@ static void draw(struct screen *screen)
     fflush(stdout);
 }
 
-static int print_changes(struct cmd *cmd, struct screen *screen)
-{
+static int print_changes(struct cmd *cmd, struct screen *screen) {
     for (size_t i = 0; i < screen->count; i++) {
         struct watched *w = &screen->list[i];
         const struct job_row *row = &w->follow.row;
@@ -157,8 +151,7 @@ static int print_changes(struct cmd *cmd, struct screen *screen)
 }
 
 /* Jobs that run or wait for their turn come in; those that were seen stay to show how they ended. *busy: something may still happen by itself. */
-static enum rc look_at_all(struct cmd *cmd, struct screen *screen, bool *busy, struct err *err)
-{
+static enum rc look_at_all(struct cmd *cmd, struct screen *screen, bool *busy, struct err *err) {
     struct cmd_jobs jobs;
     *busy = false;
     enum rc rc = cmd_jobs_scan(cmd->spool, &jobs, err);
@@ -176,23 +169,20 @@ static enum rc look_at_all(struct cmd *cmd, struct screen *screen, bool *busy, s
     return rc;
 }
 
-static enum rc look_at_one(struct cmd *cmd, struct screen *screen, bool *busy, int *end, struct err *err)
-{
+static enum rc look_at_one(struct cmd *cmd, struct screen *screen, bool *busy, int *end, struct err *err) {
     enum rc rc = look(cmd, &screen->list[0], err);
     *end = rc ? EXIT_IO : cmd_follow_end(&screen->list[0].follow);
     *busy = *end < 0;
     return rc;
 }
 
-static void show(struct screen *screen)
-{
+static void show(struct screen *screen) {
     if (screen->terminal)
         printf("\033[?25h");
     fflush(stdout);
 }
 
-static int watch(struct cmd *cmd, struct screen *screen, bool one)
-{
+static int watch(struct cmd *cmd, struct screen *screen, bool one) {
     int end = EXIT_DONE, idle = 0;
     while (!interrupted) {
         struct err err = {0};
@@ -215,8 +205,7 @@ static int watch(struct cmd *cmd, struct screen *screen, bool one)
     return EXIT_DONE;
 }
 
-int cmd_watch(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_watch(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;

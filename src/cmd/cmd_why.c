@@ -11,20 +11,17 @@
 
 #define WHY_MAX 65536
 
-static void tell_daemon(struct cmd *cmd, struct buf *out)
-{
+static void tell_daemon(struct cmd *cmd, struct buf *out) {
     if (!spool_daemon_runs(cmd->spool))
         buf_printf(out, "No daemon runs on %s: start batchspoold.\n", cmd->spool->root);
 }
 
-static bool before(const struct job_row *a, const struct job_row *b)
-{
+static bool before(const struct job_row *a, const struct job_row *b) {
     return a->priority != b->priority ? a->priority > b->priority : strcmp(a->id, b->id) < 0;
 }
 
 /* How many jobs of its source run, and wait in front of it. */
-static void tell_queue(struct cmd *cmd, const struct job_row *row, struct buf *out)
-{
+static void tell_queue(struct cmd *cmd, const struct job_row *row, struct buf *out) {
     struct cmd_jobs jobs;
     struct err err = {0};
     if (cmd_jobs_scan(cmd->spool, &jobs, &err) != RC_OK)
@@ -33,17 +30,18 @@ static void tell_queue(struct cmd *cmd, const struct job_row *row, struct buf *o
     for (size_t i = 0; i < jobs.count; i++) {
         struct job_row other;
         const enum place place = jobs.list[i].place;
-        if ((place != PLACE_PENDING && place != PLACE_PROCESSING) || cmd_job_row(cmd, &jobs.list[i], &other, &err) != RC_OK || strcmp(other.source, row->source) != 0)
+        if ((place != PLACE_PENDING && place != PLACE_PROCESSING) || cmd_job_row(cmd, &jobs.list[i], &other, &err) != RC_OK ||
+            strcmp(other.source, row->source) != 0)
             continue;
         running += place == PLACE_PROCESSING;
         ahead += place == PLACE_PENDING && before(&other, row);
     }
     cmd_jobs_release(&jobs);
-    buf_printf(out, "It waits for its turn at priority %s: %zu jobs of source %s run, %zu come before it.\n", priority_name(row->priority), running, row->source, ahead);
+    buf_printf(out, "It waits for its turn at priority %s: %zu jobs of source %s run, %zu come before it.\n", priority_name(row->priority), running,
+               row->source, ahead);
 }
 
-static void tell_in_doubt(struct cmd *cmd, const struct job_row *row, struct buf *out)
-{
+static void tell_in_doubt(struct cmd *cmd, const struct job_row *row, struct buf *out) {
     struct batches batches;
     struct err err = {0};
     char money[DEC_TEXT_SIZE];
@@ -55,14 +53,14 @@ static void tell_in_doubt(struct cmd *cmd, const struct job_row *row, struct buf
             buf_printf(out, "batch %zu: it is not known whether the request was charged: %s\n", i + 1, batches.list[i].error);
     cmd_batches_release(&batches);
     dec_format(row->cost_in_doubt, money);
-    buf_printf(out,
-               "Up to %s %s may have been charged without an answer. Ask the provider, then: `batchspool release %s --accept-charge` buys these pages once more, "
-               "`batchspool release %s --give-up` goes on without them.\n",
-               money, row->currency, row->id, row->id);
+    buf_printf(
+        out,
+        "Up to %s %s may have been charged without an answer. Ask the provider, then: `batchspool release %s --accept-charge` buys these pages once more, "
+        "`batchspool release %s --give-up` goes on without them.\n",
+        money, row->currency, row->id, row->id);
 }
 
-static void tell_file(struct cmd *cmd, const struct cmd_job *job, struct buf *out)
-{
+static void tell_file(struct cmd *cmd, const struct cmd_job *job, struct buf *out) {
     char name[JOBID_SIZE + 8];
     struct buf text = BUF_INIT(WHY_MAX / 2);
     struct err ignored = {0};
@@ -75,8 +73,7 @@ static void tell_file(struct cmd *cmd, const struct cmd_job *job, struct buf *ou
     buf_release(&text);
 }
 
-static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, struct buf *out)
-{
+static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, struct buf *out) {
     char when[CLOCK_RFC3339_SIZE];
     switch (job->place) {
     case PLACE_PENDING:
@@ -114,8 +111,7 @@ static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct 
     }
 }
 
-static int explain(struct cmd *cmd, const struct cmd_job *job)
-{
+static int explain(struct cmd *cmd, const struct cmd_job *job) {
     struct job_row row;
     struct err err = {0};
     enum rc rc = cmd_job_row(cmd, job, &row, &err);
@@ -145,13 +141,13 @@ static int explain(struct cmd *cmd, const struct cmd_job *job)
         cJSON_AddStringToObject(json, "why", buf_text(&out));
         code = cmd_print_json(cmd, json);
     } else
-        printf("%s: %s (jobs/%s)\n%s", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false), place_status(row.place), place_name(job->place), buf_text(&out));
+        printf("%s: %s (jobs/%s)\n%s", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false), place_status(row.place), place_name(job->place),
+               buf_text(&out));
     buf_release(&out);
     return code;
 }
 
-int cmd_why(struct cmd *cmd, int argc, char **argv)
-{
+int cmd_why(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
         return code;

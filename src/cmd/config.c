@@ -27,13 +27,12 @@ struct key {
     const char *name;
     enum kind kind;
     size_t offset, size;
-    unsigned least, most;   /* KIND_COUNT */
+    unsigned least, most;     /* KIND_COUNT */
     bool (*ok)(const char *); /* KIND_WORD */
-    const char *allowed;    /* KIND_WORD: for the error */
+    const char *allowed;      /* KIND_WORD: for the error */
 };
 
-static bool is_record_store(const char *text)
-{
+static bool is_record_store(const char *text) {
     return strcmp(text, "lmdb") == 0;
 }
 
@@ -66,22 +65,19 @@ struct origin {
     const char *dir;
 };
 
-static enum rc wrong(const struct origin *from, struct err *err, const char *allowed)
-{
+static enum rc wrong(const struct origin *from, struct err *err, const char *allowed) {
     return err_set(err, RC_FATAL, "%s: %s: must be %s", from->where, from->name, allowed);
 }
 
-static enum rc set_path(char *out, size_t size, const char *text, const struct origin *from, struct err *err)
-{
-    bool fits = !*text                      ? str_copy(out, size, "")
-                : *text == '/'              ? str_copy(out, size, text)
+static enum rc set_path(char *out, size_t size, const char *text, const struct origin *from, struct err *err) {
+    bool fits = !*text                        ? str_copy(out, size, "")
+                : *text == '/'                ? str_copy(out, size, text)
                 : strcmp(from->dir, "/") == 0 ? str_format(out, size, "/%s", text)
-                                            : str_format(out, size, "%s/%s", from->dir, text);
+                                              : str_format(out, size, "%s/%s", from->dir, text);
     return fits ? RC_OK : wrong(from, err, "a shorter path");
 }
 
-static enum rc set_text(struct config *config, const struct key *key, const char *text, const struct origin *from, struct err *err)
-{
+static enum rc set_text(struct config *config, const struct key *key, const char *text, const struct origin *from, struct err *err) {
     char *at = (char *)config + key->offset;
     uint64_t count;
     char range[64];
@@ -105,8 +101,7 @@ static enum rc set_text(struct config *config, const struct key *key, const char
     return wrong(from, err, "something else");
 }
 
-static enum rc set_value(struct config *config, const struct key *key, const cJSON *value, const struct origin *from, struct err *err)
-{
+static enum rc set_value(struct config *config, const struct key *key, const cJSON *value, const struct origin *from, struct err *err) {
     if (key->kind == KIND_COUNT) {
         char digits[32];
         snprintf(digits, sizeof digits, "%.17g", cJSON_IsNumber(value) ? value->valuedouble : -1.0);
@@ -115,16 +110,14 @@ static enum rc set_value(struct config *config, const struct key *key, const cJS
     return cJSON_IsString(value) ? set_text(config, key, value->valuestring, from, err) : wrong(from, err, "text");
 }
 
-static const struct key *find_key(const char *name)
-{
+static const struct key *find_key(const char *name) {
     for (size_t i = 0; i < KEY_COUNT; i++)
         if (strcmp(keys[i].name, name) == 0)
             return &keys[i];
     return NULL;
 }
 
-static enum rc unknown_key(const char *file, const char *name, struct err *err)
-{
+static enum rc unknown_key(const char *file, const char *name, struct err *err) {
     const char *names[KEY_COUNT];
     for (size_t i = 0; i < KEY_COUNT; i++)
         names[i] = keys[i].name;
@@ -134,13 +127,11 @@ static enum rc unknown_key(const char *file, const char *name, struct err *err)
     return err_set(err, RC_FATAL, "%s: unknown key \"%s\"; batchspool.json(5) lists the keys", file, name);
 }
 
-static enum rc take_object(struct config *config, const cJSON *json, const char *dir, struct err *err)
-{
+static enum rc take_object(struct config *config, const cJSON *json, const char *dir, struct err *err) {
     if (!cJSON_IsObject(json))
         return err_set(err, RC_FATAL, "%s: must hold one JSON object", config->file);
     const cJSON *value;
-    cJSON_ArrayForEach(value, json)
-    {
+    cJSON_ArrayForEach(value, json) {
         const struct key *key = find_key(value->string);
         if (!key)
             return unknown_key(config->file, value->string, err);
@@ -152,8 +143,7 @@ static enum rc take_object(struct config *config, const cJSON *json, const char 
     return RC_OK;
 }
 
-static enum rc read_file(struct config *config, const char *dir, struct err *err)
-{
+static enum rc read_file(struct config *config, const char *dir, struct err *err) {
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     char resolved[PATH_MAX];
     enum rc rc;
@@ -176,8 +166,7 @@ static enum rc read_file(struct config *config, const char *dir, struct err *err
     return rc;
 }
 
-static enum rc take_environment(struct config *config, const char *working_dir, struct err *err)
-{
+static enum rc take_environment(struct config *config, const char *working_dir, struct err *err) {
     for (size_t i = 0; i < KEY_COUNT; i++) {
         char variable[64];
         str_format(variable, sizeof variable, "BATCHSPOOL_%s", keys[i].name);
@@ -194,8 +183,7 @@ static enum rc take_environment(struct config *config, const char *working_dir, 
     return RC_OK;
 }
 
-static void default_node(struct config *config)
-{
+static void default_node(struct config *config) {
     if (gethostname(config->node, sizeof config->node) != 0 || !config->node[0])
         str_copy(config->node, sizeof config->node, "localhost");
     config->node[sizeof config->node - 1] = '\0';
@@ -205,8 +193,7 @@ static void default_node(struct config *config)
     }
 }
 
-static void set_defaults(struct config *config)
-{
+static void set_defaults(struct config *config) {
     memset(config, 0, sizeof *config);
     str_copy(config->record_store, sizeof config->record_store, "lmdb");
     default_node(config);
@@ -224,8 +211,7 @@ static void set_defaults(struct config *config)
 }
 
 /* Which file to read, and its directory; config->file stays "" when there is none. */
-static enum rc choose_file(struct config *config, const char *file, const char *working_dir, char dir[PATH_MAX], struct err *err)
-{
+static enum rc choose_file(struct config *config, const char *file, const char *working_dir, char dir[PATH_MAX], struct err *err) {
     const char *named = file ? file : getenv("BATCHSPOOL_CONFIG");
     const char *chosen = named && *named ? named : access(CHECKOUT_FILE, F_OK) == 0 ? CHECKOUT_FILE : access(SYSTEM_FILE, F_OK) == 0 ? SYSTEM_FILE : "";
     const struct origin from = {"--config", chosen, working_dir};
@@ -243,8 +229,7 @@ static enum rc choose_file(struct config *config, const char *file, const char *
     return RC_OK;
 }
 
-enum rc config_load(const char *file, const char *spool_override, struct config *config, struct err *err)
-{
+enum rc config_load(const char *file, const char *spool_override, struct config *config, struct err *err) {
     set_defaults(config);
     char working_dir[PATH_MAX], dir[PATH_MAX];
     if (!getcwd(working_dir, sizeof working_dir)) {

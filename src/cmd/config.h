@@ -11,25 +11,26 @@
 /* etc/batchspool.json: comments allowed, every key overridable by BATCHSPOOL_<KEY> (DESIGN 8). */
 
 struct config {
-    char file[4096];         /* what was read; "" when defaults were taken */
-    char spool[4096];        /* absolute */
-    char sources[4096];      /* absolute; default: sources/ beside the configuration */
-    char credentials[4096];  /* "" none; default $CREDENTIALS_DIRECTORY */
-    char record_store[32];   /* "lmdb" */
-    char node[65];           /* default: the host's name */
-    char ca_file[4096];      /* "" none */
-    unsigned rescan_interval_s;    /* 10 */
-    unsigned max_concurrent_jobs;  /* 8 */
-    unsigned max_active;           /* 1000 */
-    unsigned sync_threads;         /* 4 */
-    unsigned loaders;              /* 1 */
+    char file[4096];              /* what was read; "" when defaults were taken */
+    char spool[4096];             /* absolute */
+    char sources[4096];           /* absolute; default: sources/ beside the configuration */
+    char credentials[4096];       /* "" none; default $CREDENTIALS_DIRECTORY */
+    char record_store[32];        /* "lmdb" */
+    char node[65];                /* default: the host's name */
+    char ca_file[4096];           /* "" none */
+    unsigned rescan_interval_s;   /* 10 */
+    unsigned max_concurrent_jobs; /* 8 */
+    unsigned max_active;          /* 1000 */
+    unsigned sync_threads;        /* 4 */
+    unsigned loaders;             /* 1 */
     enum log_level log_level;
     bool log_json;
     unsigned job_retention_days, payload_retention_months;
 };
 
-/* file: --config FILE or NULL (BATCHSPOOL_CONFIG, else etc/batchspool.json in the working directory when it is there, else /etc/batchspool/batchspool.json, else defaults). spool_override: --spool or NULL
- * (then BATCHSPOOL_SPOOL, the file, spool/ in a checkout, /var/spool/batchspool). Unknown keys are errors with the nearest name. RC_FATAL with err (exit code 78). */
+/* file: --config FILE or NULL (BATCHSPOOL_CONFIG, else etc/batchspool.json in the working directory when it is there, else /etc/batchspool/batchspool.json,
+ * else defaults). spool_override: --spool or NULL (then BATCHSPOOL_SPOOL, the file, spool/ in a checkout, /var/spool/batchspool). Unknown keys are errors with
+ * the nearest name. RC_FATAL with err (exit code 78). */
 enum rc config_load(const char *file, const char *spool_override, struct config *config, struct err *err);
 
 #endif

@@ -36,7 +36,7 @@ struct load_batch {
 
 struct load_job {
     struct load_job *next;
-    struct job_row row; /* where following goes on: its journal_offset, _seq and _hash */
+    struct job_row row;         /* where following goes on: its journal_offset, _seq and _hash */
     struct load_batch *batches; /* by number */
     size_t batch_count, batch_capacity;
     bool out_of_memory;

@@ -62,8 +62,7 @@ static struct load_batch *batch_add(struct load_job *job, uint32_t batch) {
 }
 
 /* Fold a line into its batch: file_row knows what events mean; only what loading needs is kept, for jobs of many batches. */
-static void line_seen(void *context, const struct job_row *row, const struct journal_line *line)
-{
+static void line_seen(void *context, const struct job_row *row, const struct journal_line *line) {
     struct load_job *job = context;
     struct file_row file = {.batch = job_line_batch(line)};
     struct load_batch *batch;

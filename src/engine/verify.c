@@ -34,7 +34,8 @@ enum rc verify_add(struct verify *v, struct err *err, const char *kind, const ch
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     struct verify_finding *finding = &f->list[f->count];
-    *finding = (struct verify_finding){.subject = v->subject, .where = v->where, .name = strdup(v->name), .kind = kind, .path = strdup(path), .detail = strdup(detail)};
+    *finding = (struct verify_finding){
+        .subject = v->subject, .where = v->where, .name = strdup(v->name), .kind = kind, .path = strdup(path), .detail = strdup(detail)};
     f->count++;
     return finding->name && finding->path && finding->detail ? RC_OK : out_of_memory(err);
 }
@@ -208,7 +209,7 @@ static bool same_subject(const struct verify_finding *a, const struct verify_fin
 
 static bool still_there(const struct verify_findings *later, const struct verify_finding *finding) {
     for (size_t i = 0; i < later->count; i++)
-        if (same_subject(&later->list[i], finding) && later->list[i].kind == finding->kind && strcmp(later->list[i].path, finding->path) == 0)
+        if (same_subject(&later->list[i], finding) && strcmp(later->list[i].kind, finding->kind) == 0 && strcmp(later->list[i].path, finding->path) == 0)
             return true;
     return false;
 }
@@ -260,7 +261,8 @@ static enum rc learn_again(struct verify *v, struct err *err) {
     return rc;
 }
 
-enum rc verify_run(const struct spool *spool, struct index *index, const struct verify_options *options, verify_found *found, void *context, struct verify_counts *counts, struct err *err) {
+enum rc verify_run(const struct spool *spool, struct index *index, const struct verify_options *options, verify_found *found, void *context,
+                   struct verify_counts *counts, struct err *err) {
     memset(counts, 0, sizeof *counts);
     struct verify v = {.spool = spool, .index = index, .options = options, .counts = counts, .bytes = malloc(VERIFY_READ_BYTES)};
     enum rc rc = v.bytes ? look_at_everything(&v, err) : out_of_memory(err);

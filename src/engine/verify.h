@@ -28,8 +28,9 @@ struct verify_counts {
  *   index-stray       a row without a journal */
 typedef void verify_found(void *context, const char *kind, const char *path, const char *detail);
 
-/* index may be NULL. What differs at the first look is looked at again after pause_ms and told only if it still does, so that work in progress is none. RC_OK, whatever was found; RC_TEMP, RC_PERM: it could
- * not be read (err). */
-enum rc verify_run(const struct spool *spool, struct index *index, const struct verify_options *options, verify_found *found, void *context, struct verify_counts *counts, struct err *err);
+/* index may be NULL. What differs at the first look is looked at again after pause_ms and told only if it still does, so that work in progress is none. RC_OK,
+ * whatever was found; RC_TEMP, RC_PERM: it could not be read (err). */
+enum rc verify_run(const struct spool *spool, struct index *index, const struct verify_options *options, verify_found *found, void *context,
+                   struct verify_counts *counts, struct err *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SUMS_MAX (256u * 1024u * 1024u)
+#define SUMS_MAX ((size_t)256 * 1024 * 1024)
 
 static bool has_journal(const struct verify *v, const char *job_id) {
     char name[JOBID_SIZE + 10];

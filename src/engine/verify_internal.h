@@ -43,13 +43,13 @@ struct verify {
     struct verify_known *known;   /* sorted by path once the jobs were read */
     size_t known_count, known_capacity;
     struct verify_findings findings;
-    char *bytes; /* to read with */
+    char *bytes;                 /* to read with */
     enum verify_subject subject; /* being looked at */
     int where;
     const char *name;
 };
 
-#define VERIFY_READ_BYTES (256u * 1024u)
+#define VERIFY_READ_BYTES ((size_t)256 * 1024)
 
 /* Record a difference of the subject that is being looked at. */
 enum rc verify_add(struct verify *v, struct err *err, const char *kind, const char *path, const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -23,15 +23,15 @@ struct fold {
     const char *id;
     bool learn;
     char campaign[65];
-    struct job_row row;       /* as the journal says */
-    struct job_row at_index;  /* as it said where the index stopped reading */
+    struct job_row row;      /* as the journal says */
+    struct job_row at_index; /* as it said where the index stopped reading */
     struct job_row index_row;
-    bool has_index, reached;  /* an index row; its offset is the end of a line */
+    bool has_index, reached; /* an index row; its offset is the end of a line */
     unsigned damages;
     struct captured *list;
     size_t count, capacity, known_before;
     uint32_t highest; /* batch captured */
-    enum rc rc; /* out of memory */
+    enum rc rc;       /* out of memory */
     struct err *err;
 };
 
@@ -132,23 +132,25 @@ static void on_line(void *context, const struct job_row *row, const struct journ
     take_line(fold, line);
 }
 
-/* Everything that can be learnt from a damaged journal, and each of its damages. */
+/* Everything that can be learnt from a damaged journal, and its damages. A line that is no event breaks the chain at the next one, too: told once. */
 static enum rc read_damaged(struct fold *fold) {
     char path[JOBID_SIZE + 20];
     struct journal_reader *reader;
     struct journal_line line;
+    bool no_event = false;
     enum rc rc = journal_reader_open(fold->v->spool, fold->id, 0, 0, NULL, &reader, fold->err);
     if (rc)
         return rc;
     str_format(path, sizeof path, "journal/%s.ndjson", fold->id);
-    while ((rc = journal_reader_next(reader, &line, fold->err)) == RC_OK || rc == RC_CORRUPT) {
-        if (rc == RC_OK)
-            take_line(fold, &line);
-        else if (fold->damages++ < DAMAGE_MAX)
+    do {
+        memset(&line, 0, sizeof line);
+        rc = journal_reader_next(reader, &line, fold->err);
+        if (rc == RC_CORRUPT && !no_event && fold->damages++ < DAMAGE_MAX)
             fold->rc = verify_add(fold->v, fold->err, "journal-damaged", path, "%s", fold->err->text);
-        if (fold->rc || fold->damages == DAMAGE_MAX)
-            break;
-    }
+        no_event = !line.event;
+        if (line.event)
+            take_line(fold, &line);
+    } while (!fold->rc && (rc == RC_OK || (rc == RC_CORRUPT && line.text)));
     journal_reader_close(reader);
     return rc == RC_GONE || rc == RC_CORRUPT ? fold->rc : rc;
 }
@@ -313,7 +315,8 @@ static enum rc check_index(struct verify *v, const struct fold *fold, struct err
     if (!fold->has_index || fold->damages)
         return RC_OK;
     if (!fold->reached)
-        return verify_add(v, err, "journal-changed", path, "the index has read it up to byte %" PRIu64 ", where no line ends now", fold->index_row.journal_offset);
+        return verify_add(v, err, "journal-changed", path, "the index has read it up to byte %" PRIu64 ", where no line ends now",
+                          fold->index_row.journal_offset);
     if (strcmp(fold->index_row.journal_hash, fold->at_index.journal_hash) != 0)
         return verify_add(v, err, "journal-changed", path, "line %" PRIu64 " is not the one that the index has seen", fold->at_index.journal_seq);
     enum rc rc = compare_rows(v, fold, err);

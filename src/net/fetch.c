@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "net/fetch_head.h"
 #include "net/fetch_multi.h"
@@ -183,8 +184,8 @@ static const char *reason_of(CURLcode code, bool sent) {
         {CURLE_OPERATION_TIMEDOUT, "timeout"},    {CURLE_PARTIAL_FILE, "truncated"},        {CURLE_SSL_CONNECT_ERROR, "tls"},
         {CURLE_PEER_FAILED_VERIFICATION, "tls"},  {CURLE_SSL_CERTPROBLEM, "tls"},           {CURLE_SSL_CIPHER, "tls"},
         {CURLE_SSL_CACERT_BADFILE, "tls"},        {CURLE_SSL_ISSUER_ERROR, "tls"},          {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
-        {CURLE_UNSUPPORTED_PROTOCOL, "protocol"}, {CURLE_WEIRD_SERVER_REPLY, "protocol"},   {CURLE_HTTP2, "protocol"},
-        {CURLE_BAD_CONTENT_ENCODING, "protocol"}, {CURLE_WRITE_ERROR, "protocol"},
+        {CURLE_UNSUPPORTED_PROTOCOL, "protocol"}, {CURLE_WEIRD_SERVER_REPLY, "protocol"},   {CURLE_BAD_CONTENT_ENCODING, "protocol"},
+        {CURLE_WRITE_ERROR, "protocol"},
     };
     for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
         if (reasons[i].code == code) {
@@ -194,14 +195,21 @@ static const char *reason_of(CURLcode code, bool sent) {
     return sent ? "reset" : "connect";
 }
 
-/* libcurl gives a past date as a negative number, and nonsense, like "0", as 0. */
+/* libcurl gives a past date as a negative number, and as 0 what it can not read: nonsense, but also "-1" and numbers beyond 64 bits. */
 static int64_t retry_after_s(const struct fetch *fetch) {
+    const char *text = fetch->head.retry_after;
     curl_off_t seconds = 0;
     (void)curl_easy_getinfo(fetch->easy, CURLINFO_RETRY_AFTER, &seconds);
-    if (fetch->head.retry_after[0] == '\0') {
+    if (text[0] == '\0') {
         return 0;
     }
-    return seconds > 0 ? seconds : seconds < 0 || fetch->head.retry_after[0] == '0' ? 1 : 0;
+    if (seconds > 0) {
+        return seconds;
+    }
+    if (text[0] >= '1' && text[0] <= '9') {
+        return LIMIT_RETRY_AFTER_S;
+    }
+    return seconds < 0 || text[0] == '0' || text[0] == '-' ? 1 : 0;
 }
 
 /* Tells the caller and forgets the fetch. The easy handle is out of the multi handle. */

@@ -119,5 +119,7 @@ void source_free(struct source *source);
 
 /* Names of the secrets that templates of this source use, for `check`: calls fn for each once. */
 void source_secrets(const struct source *source, void (*fn)(void *context, const char *name), void *context);
+/* True when a template of this source uses the job's member. */
+bool source_uses(const struct source *source, const char *job_member);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 
-/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item.NAME}", "${secret:NAME}", "$${" for "${". */
+/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item.NAME}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at
+ * again: a job's text that holds "${secret:x}" stays that text. */
 
 struct template_scope {
     const cJSON *job;   /* object of the job's members */
@@ -22,7 +24,19 @@ struct template_scope {
 enum rc template_check(const char *text, struct err *err);
 /* Text result: an inserted JSON string gives its characters, other values their JSON. RC_PERM (err names what is missing; never shows a secret). */
 enum rc template_text(const char *text, const struct template_scope *scope, struct buf *out, struct err *err);
+/* The same for a URL: in what is inserted every byte but the unreserved ones of RFC 3986 is percent-encoded. */
+enum rc template_url(const char *text, const struct template_scope *scope, struct buf *out, struct err *err);
 /* A JSON value with every string in it filled in; a string that is only one ${...} becomes the value itself. Caller frees. */
 enum rc template_json(const cJSON *value, const struct template_scope *scope, cJSON **out, struct err *err);
+
+enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_SECRET };
+/* What a checked text refers to, in order: kind, and the name of the job's member, step, item's member or secret. fn returns RC_OK to go on. */
+typedef enum rc template_seen(void *context, enum template_kind kind, const char *name);
+enum rc template_each(const char *text, template_seen *fn, void *context);
+
+/* Append the percent-encoded form of text (RFC 3986: all but unreserved). */
+enum rc template_percent(const char *text, size_t length, struct buf *out);
+/* Append the value as JSON without white space. Unlike cJSON_Print it keeps every integer up to 2^53 and every double. */
+enum rc template_print(const cJSON *value, struct buf *out);
 
 #endif

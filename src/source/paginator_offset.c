@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/paginator_offset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+/*
+ * The plan is a function of the pages that were handed out and of what came for each, whatever the order in which it is told: positions of the
+ * search are taken by pages, and the next page is the first stretch before the end that no page takes. A page that is out takes what it asked for, an answered
+ * one what came.
+ */
+
+#define TOKEN_MORE "more"
+#define TOKEN_END "end"
+
+struct taken { /* a page that was handed out */
+    uint64_t offset, limit, records;
+    uint32_t batch;
+    bool answered, last; /* last: has_more was false */
+};
+
+struct offset {
+    struct paginator paginator;
+    uint64_t base, size, take, maximum;
+    bool stop_after_empty;
+    uint64_t total;           /* UINT64_MAX: not known */
+    uint32_t total_batch;     /* that named it; 0: the preview */
+    struct taken *pages;      /* by offset, then batch */
+    size_t count, capacity;
+    size_t settled;           /* so many pages at the front are answered and leave no gap ... */
+    uint64_t settled_to;      /* ... before this */
+    size_t out;               /* handed out and not answered */
+    uint32_t last_batch;
+    uint64_t most_records;    /* of one page */
+    bool fell_short;          /* a page gave fewer than asked */
+    uint64_t seen_to;         /* behind the last record that came */
+    uint64_t stop_at;         /* the source says that nothing follows; UINT64_MAX: it did not */
+    bool failed;              /* a page could not be remembered */
+};
+
+static uint64_t add(uint64_t a, uint64_t b) {
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* --- definition ---------------------------------------------------------------------------------------------------- */
+
+static const char *const offset_options[] = {"offset",           "limit_param",  "offset_param", "limit_body_path", "offset_body_path",
+                                             "total_path",       "total_header", "maximum_offset", "stop_after_empty_page", "has_more_path", NULL};
+
+static const cJSON *option(const cJSON *options, const char *name) {
+    return cJSON_GetObjectItemCaseSensitive(options, name);
+}
+
+static uint64_t option_u64(const cJSON *options, const char *name, uint64_t otherwise) {
+    const cJSON *item = option(options, name);
+
+    return item != NULL ? (uint64_t)item->valuedouble : otherwise;
+}
+
+static void check_place(struct check *check, const cJSON *options, const char *param, const char *body_path) {
+    char *pointer = NULL;
+    const cJSON *name = check_string(check, options, param, 256);
+
+    check_pointer(check, options, body_path, &pointer);
+    if (name != NULL && name->valuestring[0] == '\0') {
+        (void)check_fail(check, param, "must not be empty");
+    }
+    if (pointer != NULL && pointer[0] == '\0') {
+        (void)check_fail(check, body_path, "must name a member of the body");
+    }
+    if (name != NULL && pointer != NULL) {
+        (void)check_fail(check, param, "give either this or %s", body_path);
+    }
+    free(pointer);
+}
+
+static void offset_check(struct check *check, const cJSON *options) {
+    uint64_t first = 0, maximum = UINT64_MAX;
+    bool stop = true;
+    char *pointer = NULL;
+    const cJSON *header;
+
+    if (option(options, "limit") == NULL) {
+        (void)check_fail(check, NULL, "needs limit, the records of a page");
+    }
+    check_u64(check, options, "offset", 0, 1, &first);
+    check_place(check, options, "limit_param", "limit_body_path");
+    check_place(check, options, "offset_param", "offset_body_path");
+    check_pointer(check, options, "total_path", &pointer);
+    check_pointer(check, options, "has_more_path", &pointer);
+    free(pointer);
+    check_u64(check, options, "maximum_offset", first, UINT64_MAX, &maximum);
+    check_flag(check, options, "stop_after_empty_page", &stop);
+    header = check_string(check, options, "total_header", 128);
+    if (header != NULL && (header->valuestring[0] == '\0' || strpbrk(header->valuestring, " \t:\r\n") != NULL)) {
+        (void)check_fail(check, "total_header", "must be the name of a header");
+    }
+    if (!stop && maximum == UINT64_MAX && header == NULL && option(options, "total_path") == NULL && option(options, "has_more_path") == NULL) {
+        (void)check_fail(check, "stop_after_empty_page", "may be false only with total_path, total_header, has_more_path or maximum_offset: else there is no end");
+    }
+}
+
+/* --- pages --------------------------------------------------------------------------------------------------------- */
+
+static enum rc offset_create(const struct source *source, const struct paginator_start *start, struct paginator **paginator) {
+    struct offset *o = calloc(1, sizeof(*o));
+    const cJSON *options = source->paginator, *stop = option(options, "stop_after_empty_page");
+
+    if (o == NULL) {
+        return RC_TEMP;
+    }
+    o->base = option_u64(options, "offset", 0);
+    o->size = start->page_size > 0 ? start->page_size : source->limit;
+    o->take = start->take;
+    o->total = start->total;
+    o->maximum = option_u64(options, "maximum_offset", UINT64_MAX);
+    o->stop_after_empty = stop == NULL || cJSON_IsTrue(stop);
+    o->settled_to = o->base;
+    o->stop_at = UINT64_MAX;
+    *paginator = &o->paginator;
+    return RC_OK;
+}
+
+static void offset_destroy(struct paginator *paginator) {
+    struct offset *o = (struct offset *)paginator;
+
+    free(o->pages);
+    free(o);
+}
+
+/* Where a page with this offset and batch stands, or would stand. */
+static size_t find(const struct offset *o, uint64_t offset, uint32_t batch) {
+    size_t low = 0, high = o->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct taken *t = &o->pages[middle];
+
+        if (t->offset < offset || (t->offset == offset && t->batch < batch)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static struct taken *remember(struct offset *o, uint64_t offset, uint64_t limit, uint32_t batch) {
+    size_t at = find(o, offset, batch);
+
+    if (at < o->count && o->pages[at].offset == offset && o->pages[at].batch == batch) {
+        return &o->pages[at];
+    }
+    if (o->count == o->capacity) {
+        size_t capacity = o->capacity > 0 ? 2 * o->capacity : 64;
+        struct taken *pages = realloc(o->pages, capacity * sizeof(*pages));
+
+        if (pages == NULL) {
+            o->failed = true;
+            return NULL;
+        }
+        o->pages = pages;
+        o->capacity = capacity;
+    }
+    memmove(&o->pages[at + 1], &o->pages[at], (o->count - at) * sizeof(*o->pages));
+    o->pages[at] = (struct taken){.offset = offset, .limit = limit, .batch = batch};
+    o->count++;
+    o->out++;
+    o->settled += at < o->settled;
+    o->last_batch = batch > o->last_batch ? batch : o->last_batch;
+    return &o->pages[at];
+}
+
+static uint64_t end_of(const struct taken *t) {
+    /* Of an empty page nothing more is to be had: it takes what it asked for. */
+    return add(t->offset, t->answered && t->records > 0 ? t->records : t->limit);
+}
+
+static void settle(struct offset *o) {
+    while (o->settled < o->count && o->pages[o->settled].answered && o->pages[o->settled].offset <= o->settled_to) {
+        uint64_t end = end_of(&o->pages[o->settled++]);
+
+        o->settled_to = end > o->settled_to ? end : o->settled_to;
+    }
+}
+
+/* Where this answer says that the search ends; UINT64_MAX: it does not. */
+static uint64_t stop_of(const struct offset *o, const struct taken *t) {
+    uint64_t behind = add(t->offset, t->records);
+
+    if (!t->answered || behind < o->seen_to || !(t->last || (t->records == 0 && o->stop_after_empty))) {
+        return UINT64_MAX;
+    }
+    return behind;
+}
+
+/* A page said that nothing follows, and a later one had records all the same: what do the others say? */
+static void look_for_stop(struct offset *o) {
+    o->stop_at = UINT64_MAX;
+    for (size_t i = 0; i < o->count; i++) {
+        o->stop_at = least(o->stop_at, stop_of(o, &o->pages[i]));
+    }
+}
+
+static uint64_t end_by_count(const struct offset *o) {
+    return add(o->base, least(o->take, o->total));
+}
+
+/* The first stretch that no page takes; limit 0: there is none. */
+static void find_gap(const struct offset *o, uint64_t *offset, uint64_t *limit) {
+    uint64_t from = o->settled_to, until = UINT64_MAX, end = least(least(end_by_count(o), o->stop_at), o->maximum);
+    /* Pages side by side must not overlap, nor ask for what a server with a smaller maximum does not give. */
+    uint64_t size = o->total != UINT64_MAX && o->fell_short ? least(o->size, o->most_records) : o->size;
+
+    for (size_t i = o->settled; i < o->count; i++) {
+        if (o->pages[i].offset > from) {
+            until = o->pages[i].offset;
+            break;
+        }
+        if (end_of(&o->pages[i]) > from) {
+            from = end_of(&o->pages[i]);
+        }
+    }
+    *offset = from;
+    *limit = from >= end ? 0 : least(least(size, until - from), add(o->base, o->take) - from);
+}
+
+static enum rc offset_next(struct paginator *paginator, struct page *page) {
+    struct offset *o = (struct offset *)paginator;
+    uint64_t offset, limit;
+
+    if (o->failed) {
+        return RC_TEMP;
+    }
+    if (o->out > 0 && (o->most_records == 0 || o->total == UINT64_MAX)) {
+        return RC_AGAIN;
+    }
+    find_gap(o, &offset, &limit);
+    if (limit == 0) {
+        return o->out > 0 ? RC_AGAIN : RC_GONE;
+    }
+    if (o->last_batch >= LIMIT_BATCHES) {
+        return RC_PERM;
+    }
+    *page = (struct page){.batch = o->last_batch + 1, .offset = offset, .limit = limit};
+    return remember(o, offset, limit, page->batch) != NULL ? RC_OK : RC_TEMP;
+}
+
+static void offset_restore(struct paginator *paginator, const struct page *page) {
+    (void)remember((struct offset *)paginator, page->offset, page->limit, page->batch);
+}
+
+static void offset_answer(struct paginator *paginator, const struct page *page, const struct page_facts *facts) {
+    struct offset *o = (struct offset *)paginator;
+    struct taken *t = remember(o, page->offset, page->limit, page->batch);
+    uint64_t seen_to = o->seen_to;
+
+    if (t == NULL || t->answered) {
+        return;
+    }
+    t->answered = true;
+    t->records = facts->records;
+    t->last = strcmp(facts->token, TOKEN_END) == 0;
+    o->out--;
+    if (facts->total != UINT64_MAX && page->batch >= o->total_batch) {
+        o->total = facts->total;
+        o->total_batch = page->batch;
+    }
+    if (t->records > 0) {
+        o->most_records = t->records > o->most_records ? t->records : o->most_records;
+        o->seen_to = add(t->offset, t->records) > o->seen_to ? add(t->offset, t->records) : o->seen_to;
+        o->fell_short = o->fell_short || t->records < t->limit;
+    }
+    if (o->seen_to > seen_to && o->stop_at < o->seen_to) {
+        look_for_stop(o);
+    } else {
+        o->stop_at = least(o->stop_at, stop_of(o, t));
+    }
+    settle(o);
+}
+
+static bool offset_ended(const struct paginator *paginator) {
+    const struct offset *o = (const struct offset *)paginator;
+    uint64_t offset, limit;
+
+    find_gap(o, &offset, &limit);
+    return !o->failed && o->out == 0 && limit == 0;
+}
+
+/* --- request and answer -------------------------------------------------------------------------------------------- */
+
+/* The member that token names in *at (an object, or an array for a number); made as an object when it is missing. */
+static cJSON *go_into(cJSON *at, const char *token) {
+    cJSON *member;
+    uint64_t index;
+
+    if (cJSON_IsArray(at)) {
+        return str_to_u64(token, 0, INT32_MAX, &index) ? cJSON_GetArrayItem(at, (int)index) : NULL;
+    }
+    if (!cJSON_IsObject(at)) {
+        return NULL;
+    }
+    member = cJSON_GetObjectItemCaseSensitive(at, token);
+    return member != NULL ? member : cJSON_AddObjectToObject(at, token);
+}
+
+static enum rc put_number(cJSON *at, const char *token, double value) {
+    cJSON *number = cJSON_CreateNumber(value);
+    uint64_t index;
+    bool done;
+
+    if (number == NULL) {
+        return RC_TEMP;
+    }
+    if (cJSON_IsArray(at)) {
+        done = str_to_u64(token, 0, INT32_MAX, &index) && cJSON_ReplaceItemInArray(at, (int)index, number);
+    } else {
+        done = cJSON_IsObject(at) && (cJSON_GetObjectItemCaseSensitive(at, token) != NULL ? cJSON_ReplaceItemInObjectCaseSensitive(at, token, number)
+                                                                                          : cJSON_AddItemToObject(at, token, number));
+    }
+    if (!done) {
+        cJSON_Delete(number);
+    }
+    return done ? RC_OK : RC_PERM;
+}
+
+/* Set the number at a Pointer of the body. RC_PERM when it leads through something that is neither object nor array. */
+static enum rc place_in_body(cJSON **json, const char *pointer, double value) {
+    char token[LIMIT_POINTER_BYTES + 1];
+    cJSON *at;
+
+    if (*json == NULL) {
+        *json = cJSON_CreateObject();
+    }
+    if (*json == NULL) {
+        return RC_TEMP;
+    }
+    at = *json;
+    for (;;) {
+        size_t length = 0;
+
+        for (pointer++; *pointer != '\0' && *pointer != '/'; pointer++) {
+            token[length++] = *pointer != '~' ? *pointer : *++pointer == '0' ? '~' : '/';
+        }
+        token[length] = '\0';
+        if (at == NULL || *pointer == '\0') {
+            break;
+        }
+        at = go_into(at, token);
+    }
+    return at == NULL ? RC_PERM : put_number(at, token, value);
+}
+
+static enum rc place_one(const cJSON *options, const char *param, const char *otherwise, const char *body_path, uint64_t value, struct placement *placement) {
+    const cJSON *path = option(options, body_path), *name = option(options, param);
+    char text[24];
+
+    if (path != NULL) {
+        return place_in_body(&placement->json, path->valuestring, (double)value);
+    }
+    (void)str_format(text, sizeof(text), "%llu", (unsigned long long)value);
+    otherwise = name != NULL ? name->valuestring : otherwise;
+    cJSON_DeleteItemFromObjectCaseSensitive(placement->params, otherwise);
+    return cJSON_AddStringToObject(placement->params, otherwise, text) != NULL ? RC_OK : RC_TEMP;
+}
+
+static enum rc offset_place(const struct source *source, const struct page *page, struct placement *placement) {
+    enum rc rc = place_one(source->paginator, "limit_param", "limit", "limit_body_path", page->limit, placement);
+
+    return rc != RC_OK ? rc : place_one(source->paginator, "offset_param", "offset", "offset_body_path", page->offset, placement);
+}
+
+static void offset_read(const struct source *source, struct slice document, struct page_facts *facts) {
+    const cJSON *total = option(source->paginator, "total_path"), *more = option(source->paginator, "has_more_path");
+    struct slice value;
+
+    if (total != NULL && json_find(document, total->valuestring, &value) && !json_to_u64(value, true, &facts->total)) {
+        facts->total = UINT64_MAX;
+    }
+    if (more != NULL && json_find(document, more->valuestring, &value)) {
+        if (json_type(value) == JSON_TRUE) {
+            (void)str_copy(facts->token, sizeof(facts->token), TOKEN_MORE);
+        } else if (json_type(value) == JSON_FALSE) {
+            (void)str_copy(facts->token, sizeof(facts->token), TOKEN_END);
+        }
+    }
+}
+
+const struct paginator_row paginator_offset = {
+    .type = "offset",
+    .trims = true,
+    .total_is_records = true,
+    .options = offset_options,
+    .check = offset_check,
+    .create = offset_create,
+    .destroy = offset_destroy,
+    .next = offset_next,
+    .restore = offset_restore,
+    .answer = offset_answer,
+    .ended = offset_ended,
+    .place = offset_place,
+    .read = offset_read,
+};

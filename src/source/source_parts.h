@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SOURCE_SOURCE_PARTS_H
+#define SOURCE_SOURCE_PARTS_H
+
+#include "source/check.h"
+#include "source/source.h"
+#include "source/template.h"
+
+/* The parts of a definition, each checked and taken in by one function; the source keeps borrowing from its definition. Internal to src/source. */
+
+void source_steps(struct check *check, const cJSON *definition, struct source *source);
+/* Every template in the definition again, when the job's members are known: each must name something that exists. */
+void source_check_references(struct check *check, const struct source *source);
+void source_paging(struct check *check, const cJSON *definition, struct source *source);
+void source_metering(struct check *check, const cJSON *definition, struct source *source);
+void source_limits(struct check *check, const cJSON *definition, struct source *source); /* api_budget, concurrency_level */
+void source_errors(struct check *check, const cJSON *definition, struct source *source);
+void source_members(struct check *check, const cJSON *definition, struct source *source);
+
+/* {"params":..,"headers":..,"json":..}, of a step or laid over one: objects of templates. */
+void source_check_overlay(struct check *check, const cJSON *object);
+/* A value that fits a declared member; wrong ones are told as member `name` of the current object. */
+void source_member_check(struct check *check, const struct source_member *member, const char *name, const cJSON *value);
+
+/* Calls fn for every template reference of the steps, preview and purchase, in document order. */
+enum rc source_each_reference(const struct source *source, template_seen *fn, void *context);
+
+/* Members of a job file that are not the source's own (DESIGN 4); NULL at the end. */
+extern const char *const source_common_members[];
+
+char *source_copy(struct check *check, const char *text); /* strdup */
+
+#endif

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/template.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+
+#define MOST_DEPTH (2 * LIMIT_JSON_DEPTH + 8) /* of a value: a source's own, with a job's inside */
+
+struct reference {
+    enum template_kind kind;
+    char name[LIMIT_NAME_BYTES + 1];
+    char pointer[LIMIT_POINTER_BYTES + 1]; /* of steps; "" the whole */
+    size_t length;                         /* of "${...}" */
+};
+
+/* --- reading ------------------------------------------------------------------------------------------------------- */
+
+static enum rc no_memory(struct err *err) {
+    return err_set(err, RC_TEMP, "out of memory");
+}
+
+/* text begins with "${". */
+static enum rc read_reference(const char *text, struct reference *ref, struct err *err) {
+    static const struct {
+        const char *prefix;
+        enum template_kind kind;
+    } kinds[] = {{"job.", TEMPLATE_JOB}, {"steps.", TEMPLATE_STEP}, {"item.", TEMPLATE_ITEM}, {"secret:", TEMPLATE_SECRET}};
+    const char *close = strchr(text, '}'), *name = NULL, *name_end;
+
+    if (close == NULL) {
+        return err_set(err, RC_PERM, "\"%.40s\" has no closing \"}\" (a literal ${ is written $${)", text);
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && name == NULL; i++) {
+        if (str_starts(text + 2, kinds[i].prefix)) {
+            name = text + 2 + strlen(kinds[i].prefix);
+            ref->kind = kinds[i].kind;
+        }
+    }
+    ref->length = (size_t)(close - text) + 1;
+    ref->pointer[0] = '\0';
+    if (name == NULL) {
+        return err_set(err, RC_PERM, "\"%.*s\" is none of ${job.x}, ${steps.NAME/pointer}, ${item.NAME}, ${secret:NAME} (a literal ${ is written $${)",
+                       (int)(ref->length < 80 ? ref->length : 80), text);
+    }
+    name_end = ref->kind == TEMPLATE_STEP ? memchr(name, '/', (size_t)(close - name)) : NULL;
+    if (name_end == NULL) {
+        name_end = close;
+    }
+    if (!str_format(ref->name, sizeof(ref->name), "%.*s", (int)(name_end - name), name) || !str_is_name(ref->name)) {
+        return err_set(err, RC_PERM, "\"%.*s\": the name must be 1 to 64 of A-Z a-z 0-9 _ -", (int)(ref->length < 80 ? ref->length : 80), text);
+    }
+    if (!str_format(ref->pointer, sizeof(ref->pointer), "%.*s", (int)(close - name_end), name_end) || !json_pointer_valid(ref->pointer)) {
+        return err_set(err, RC_PERM, "\"%.80s\": what follows the step's name must be a JSON Pointer", text);
+    }
+    return RC_OK;
+}
+
+/* The next piece of *at: either literal text of *length bytes (RC_OK and !*is_reference) or a reference. At the end *length is 0. */
+static enum rc next_piece(const char **at, const char **literal, size_t *length, bool *is_reference, struct reference *ref, struct err *err) {
+    const char *text = *at;
+
+    *is_reference = false;
+    *literal = text;
+    if (strncmp(text, "$${", 3) == 0) {
+        *literal = text + 1;
+        *length = 2;
+        *at = text + 3;
+        return RC_OK;
+    }
+    if (strncmp(text, "${", 2) == 0) {
+        enum rc rc = read_reference(text, ref, err);
+
+        *is_reference = true;
+        *length = ref->length;
+        *at = text + ref->length;
+        return rc;
+    }
+    *length = strcspn(text, "$");
+    if (text[*length] == '$' && *length == 0) {
+        *length = 1;
+    }
+    *at = text + *length;
+    return RC_OK;
+}
+
+enum rc template_check(const char *text, struct err *err) {
+    struct reference ref = {0};
+    const char *literal;
+    size_t length;
+    bool is_reference;
+
+    while (*text != '\0') {
+        enum rc rc = next_piece(&text, &literal, &length, &is_reference, &ref, err);
+
+        if (rc != RC_OK) {
+            return rc;
+        }
+    }
+    return RC_OK;
+}
+
+enum rc template_each(const char *text, template_seen *fn, void *context) {
+    struct reference ref = {0};
+    const char *literal;
+    size_t length;
+    bool is_reference;
+    enum rc rc = RC_OK;
+
+    while (*text != '\0' && rc == RC_OK) {
+        rc = next_piece(&text, &literal, &length, &is_reference, &ref, NULL);
+        if (rc == RC_OK && is_reference) {
+            rc = fn(context, ref.kind, ref.name);
+        }
+    }
+    return rc;
+}
+
+/* --- looking up ---------------------------------------------------------------------------------------------------- */
+
+static const cJSON *step_into(const cJSON *value, const char *token) {
+    uint64_t index;
+
+    if (cJSON_IsObject(value)) {
+        return cJSON_GetObjectItemCaseSensitive(value, token);
+    }
+    if (cJSON_IsArray(value) && (token[0] != '0' || token[1] == '\0') && token[0] != '-' && str_to_u64(token, 0, 1000000, &index)) {
+        return cJSON_GetArrayItem(value, (int)index);
+    }
+    return NULL;
+}
+
+/* RFC 6901 over a read value; pointer is well-formed. */
+static const cJSON *at_pointer(const cJSON *value, const char *pointer) {
+    char token[LIMIT_POINTER_BYTES + 1];
+
+    while (*pointer == '/' && value != NULL) {
+        size_t length = 0;
+
+        for (pointer++; *pointer != '\0' && *pointer != '/'; pointer++) {
+            token[length++] = *pointer != '~' ? *pointer : *++pointer == '0' ? '~' : '/';
+        }
+        token[length] = '\0';
+        value = step_into(value, token);
+    }
+    return value;
+}
+
+/* Exactly one of *value (borrowed) and *secret (borrowed) is set on RC_OK. */
+static enum rc look_up(const struct reference *ref, const struct template_scope *scope, const cJSON **value, const char **secret, struct err *err) {
+    *value = NULL;
+    *secret = NULL;
+    switch (ref->kind) {
+    case TEMPLATE_JOB:
+        *value = cJSON_GetObjectItemCaseSensitive(scope->job, ref->name);
+        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "the source needs the member \"%s\", which the job does not have", ref->name);
+    case TEMPLATE_ITEM:
+        *value = cJSON_GetObjectItemCaseSensitive(scope->item, ref->name);
+        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "there is no item.%s", ref->name);
+    case TEMPLATE_STEP:
+        *value = at_pointer(cJSON_GetObjectItemCaseSensitive(scope->steps, ref->name), ref->pointer);
+        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "the output of step %s has nothing at \"%s\"", ref->name, ref->pointer);
+    case TEMPLATE_SECRET:
+        *secret = scope->secret != NULL ? scope->secret(scope->secret_context, ref->name) : NULL;
+        return *secret != NULL ? RC_OK : err_set(err, RC_PERM, "the secret %s is missing", ref->name);
+    }
+    return err_set(err, RC_FATAL, "no such kind of template");
+}
+
+/* --- filling in ---------------------------------------------------------------------------------------------------- */
+
+enum rc template_percent(const char *text, size_t length, struct buf *out) {
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; i < length && rc == RC_OK; i++) {
+        if (text[i] != '\0' && strchr(unreserved, text[i]) != NULL) {
+            rc = buf_add_char(out, text[i]);
+        } else {
+            rc = buf_printf(out, "%%%02X", (unsigned)(unsigned char)text[i]);
+        }
+    }
+    return rc;
+}
+
+static enum rc insert(const cJSON *value, const char *secret, bool percent, struct buf *out) {
+    struct buf json = BUF_INIT(out->max);
+    const char *text = secret != NULL ? secret : cJSON_GetStringValue(value);
+    enum rc rc = RC_OK;
+
+    if (text == NULL) {
+        rc = template_print(value, &json);
+        text = buf_text(&json);
+    }
+    if (rc == RC_OK) {
+        rc = percent ? template_percent(text, strlen(text), out) : buf_add_text(out, text);
+    }
+    buf_release(&json);
+    return rc;
+}
+
+static enum rc fill(const char *text, const struct template_scope *scope, bool percent, struct buf *out, struct err *err) {
+    struct reference ref = {0};
+    const char *literal, *secret;
+    const cJSON *value;
+    size_t length;
+    bool is_reference;
+    enum rc rc = RC_OK;
+
+    while (*text != '\0') {
+        rc = next_piece(&text, &literal, &length, &is_reference, &ref, err);
+        if (rc == RC_OK && is_reference) {
+            rc = look_up(&ref, scope, &value, &secret, err);
+        }
+        if (rc != RC_OK) {
+            return rc;
+        }
+        rc = is_reference ? insert(value, secret, percent, out) : buf_add(out, literal, length);
+        if (rc != RC_OK) {
+            return rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "the filled-in text is longer than %zu bytes", out->max);
+        }
+    }
+    return RC_OK;
+}
+
+enum rc template_text(const char *text, const struct template_scope *scope, struct buf *out, struct err *err) {
+    return fill(text, scope, false, out, err);
+}
+
+enum rc template_url(const char *text, const struct template_scope *scope, struct buf *out, struct err *err) {
+    return fill(text, scope, true, out, err);
+}
+
+/* What a string of a template becomes. */
+static enum rc fill_value(const char *text, const struct template_scope *scope, cJSON **out, struct err *err) {
+    struct buf filled = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    struct reference ref = {0};
+    const cJSON *value;
+    const char *secret;
+    enum rc rc = RC_OK;
+
+    *out = NULL;
+    if (strncmp(text, "${", 2) == 0) {
+        rc = read_reference(text, &ref, err);
+        if (rc == RC_OK && text[ref.length] == '\0') {
+            rc = look_up(&ref, scope, &value, &secret, err);
+            if (rc != RC_OK) {
+                return rc;
+            }
+            *out = secret != NULL ? cJSON_CreateString(secret) : cJSON_Duplicate(value, true);
+            return *out != NULL ? RC_OK : no_memory(err);
+        }
+    }
+    if (rc == RC_OK) {
+        rc = template_text(text, scope, &filled, err);
+    }
+    if (rc == RC_OK) {
+        *out = cJSON_CreateString(buf_text(&filled));
+        rc = *out != NULL ? RC_OK : no_memory(err);
+    }
+    buf_release(&filled);
+    return rc;
+}
+
+/* Put made in the place of item below parent; made takes item's name. False when out of memory (made is freed). */
+static bool put_in_place(cJSON *parent, cJSON *item, cJSON *made) {
+    if (item->string != NULL) {
+        free(made->string);
+        made->string = strdup(item->string);
+        if (made->string == NULL) {
+            cJSON_Delete(made);
+            return false;
+        }
+    }
+    return cJSON_ReplaceItemViaPointer(parent, item, made);
+}
+
+/* Where a walk in document order stands: containers from the outermost to the one that it is in. */
+struct walk {
+    cJSON *parents[MOST_DEPTH];
+    unsigned depth;
+};
+
+enum rc template_json(const cJSON *value, const struct template_scope *scope, cJSON **out, struct err *err) {
+    struct walk walk = {.depth = 0};
+    cJSON *root = cJSON_CreateArray(), *copy = cJSON_Duplicate(value, true), *item, *made;
+    enum rc rc = RC_OK;
+
+    if (root == NULL || copy == NULL || !cJSON_AddItemToArray(root, copy)) {
+        cJSON_Delete(root);
+        cJSON_Delete(copy);
+        return no_memory(err);
+    }
+    walk.parents[walk.depth++] = root;
+    item = root->child;
+    while (rc == RC_OK && walk.depth > 0) {
+        if (item == NULL) { /* the end of a container: on after it */
+            item = walk.parents[--walk.depth]->next;
+            item = walk.depth == 0 ? NULL : item;
+            continue;
+        }
+        if (cJSON_IsString(item)) {
+            cJSON *next = item->next;
+
+            rc = fill_value(item->valuestring, scope, &made, err);
+            if (rc == RC_OK && !put_in_place(walk.parents[walk.depth - 1], item, made)) {
+                rc = no_memory(err);
+            }
+            item = next;
+        } else if (item->child != NULL) {
+            if (walk.depth == MOST_DEPTH) {
+                rc = err_set(err, RC_PERM, "nested more than %u deep", MOST_DEPTH);
+                break;
+            }
+            walk.parents[walk.depth++] = item;
+            item = item->child;
+        } else {
+            item = item->next;
+        }
+    }
+    *out = rc == RC_OK ? cJSON_DetachItemFromArray(root, 0) : NULL;
+    cJSON_Delete(root);
+    return rc;
+}
+
+/* --- printing ------------------------------------------------------------------------------------------------------ */
+
+static enum rc print_number(double d, struct buf *out) {
+    char text[40];
+
+    if (floor(d) >= d && fabs(d) <= 9007199254740992.0) {
+        return buf_printf(out, "%.0f", d);
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*g", digits, d);
+        if (digits == 17 || memcmp(&(double){strtod(text, NULL)}, &d, sizeof(d)) == 0) {
+            break;
+        }
+    }
+    return buf_add_text(out, text);
+}
+
+static enum rc print_one(const cJSON *item, struct buf *out) {
+    enum rc rc = RC_OK;
+
+    if (item->string != NULL) {
+        rc = json_quote(slice_of(item->string), out);
+        rc = rc == RC_OK ? buf_add_char(out, ':') : rc;
+    }
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (cJSON_IsString(item)) {
+        return json_quote(slice_of(item->valuestring), out);
+    }
+    if (cJSON_IsNumber(item)) {
+        return print_number(item->valuedouble, out);
+    }
+    if (cJSON_IsArray(item) || cJSON_IsObject(item)) {
+        return buf_add_char(out, cJSON_IsArray(item) ? '[' : '{');
+    }
+    return buf_add_text(out, cJSON_IsTrue(item) ? "true" : cJSON_IsFalse(item) ? "false" : "null");
+}
+
+enum rc template_print(const cJSON *value, struct buf *out) {
+    const cJSON *parents[MOST_DEPTH], *item = value;
+    unsigned depth = 0;
+    enum rc rc = RC_OK;
+
+    /* The value's own name is no part of it. */
+    const cJSON top = {.child = value->child, .type = value->type, .valuestring = value->valuestring, .valuedouble = value->valuedouble};
+    item = &top;
+    while (rc == RC_OK) {
+        rc = print_one(item, out);
+        if (rc == RC_OK && (cJSON_IsArray(item) || cJSON_IsObject(item))) {
+            if (item->child != NULL) {
+                if (depth == MOST_DEPTH) {
+                    return RC_PERM;
+                }
+                parents[depth++] = item;
+                item = item->child;
+                continue;
+            }
+            rc = buf_add_char(out, cJSON_IsArray(item) ? ']' : '}');
+        }
+        while (rc == RC_OK && depth > 0 && item->next == NULL) {
+            item = parents[--depth];
+            rc = buf_add_char(out, cJSON_IsArray(item) ? ']' : '}');
+        }
+        if (depth == 0) {
+            break;
+        }
+        item = item->next;
+        rc = rc == RC_OK ? buf_add_char(out, ',') : rc;
+    }
+    return rc;
+}

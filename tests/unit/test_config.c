@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/config.h"
+
+#include "os_scratch.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+
+static char first_dir[PATH_MAX];
+
+/* A variable of the environment that would be read; "" when none is left. */
+static void next_variable(char *name, size_t size) {
+    name[0] = '\0';
+    for (char **e = environ; *e && !*name; e++)
+        if (strncmp(*e, "BATCHSPOOL_", 11) == 0 || strncmp(*e, "CREDENTIALS_DIRECTORY=", 22) == 0)
+            snprintf(name, size, "%.*s", (int)strcspn(*e, "="), *e);
+}
+
+static int setup(void **state) {
+    const struct scratch *s;
+    char name[200];
+    if (scratch_setup(state) != 0)
+        return -1;
+    s = *state;
+    for (next_variable(name, sizeof name); *name; next_variable(name, sizeof name))
+        unsetenv(name);
+    return chdir(s->path);
+}
+
+static int teardown(void **state) {
+    return chdir(first_dir) != 0 || scratch_teardown(state) != 0 ? -1 : 0;
+}
+
+static enum rc load_text(const struct scratch *s, const char *text, struct config *config, struct err *err) {
+    scratch_write(s, "c.json", text);
+    err->text[0] = '\0';
+    return config_load("c.json", NULL, config, err);
+}
+
+static void refuses(const struct scratch *s, const char *text, const char *part) {
+    struct config config;
+    struct err err;
+    assert_int_equal(load_text(s, text, &config, &err), RC_FATAL);
+    if (!strstr(err.text, part) || !strstr(err.text, "c.json"))
+        fail_msg("\"%s\" lacks \"%s\" or the file's name", err.text, part);
+}
+
+static void test_defaults(void **state) {
+    (void)state;
+    struct config config;
+    struct err err = {0};
+    if (access("/etc/batchspool/batchspool.json", F_OK) == 0)
+        skip();
+    assert_int_equal(config_load(NULL, NULL, &config, &err), RC_OK);
+    assert_string_equal(config.file, "");
+    assert_string_equal(config.spool, "/var/spool/batchspool");
+    assert_string_equal(config.sources, "/etc/batchspool/sources");
+    assert_string_equal(config.credentials, "");
+    assert_string_equal(config.record_store, "lmdb");
+    assert_true(config.node[0] != '\0');
+    assert_int_equal(config.rescan_interval_s, 10);
+    assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+    assert_false(config.log_json);
+}
+
+static void test_checkout(void **state) {
+    const struct scratch *s = *state;
+    struct config config;
+    struct err err = {0};
+    char wanted[400];
+    assert_int_equal(mkdir("etc", 0700), 0);
+    scratch_write(s, "etc/batchspool.json", "{}");
+    assert_int_equal(config_load(NULL, NULL, &config, &err), RC_OK);
+    snprintf(wanted, sizeof wanted, "%s/spool", s->path);
+    assert_string_equal(config.spool, wanted);
+    snprintf(wanted, sizeof wanted, "%s/etc/sources", s->path);
+    assert_string_equal(config.sources, wanted);
+}
+
+static void test_every_key(void **state) {
+    const struct scratch *s = *state;
+    struct config config;
+    struct err err;
+    char wanted[400];
+    assert_int_equal(
+        load_text(s,
+                  "// a comment\n{\"spool\": \"/a\", \"sources\": \"src\", \"credentials\": \"/c\", /* and one */ \"ca_file\": \"ca.pem\", \"record_store\": "
+                  "\"lmdb\",\n"
+                  "\"node\": \"n1\", \"rescan_interval_s\": 1, \"max_concurrent_jobs\": 2, \"max_active\": 3, \"sync_threads\": 4, \"loaders\": 5,\n"
+                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7}",
+                  &config, &err),
+        RC_OK);
+    assert_string_equal(config.spool, "/a");
+    snprintf(wanted, sizeof wanted, "%s/src", s->path);
+    assert_string_equal(config.sources, wanted);
+    assert_string_equal(config.credentials, "/c");
+    snprintf(wanted, sizeof wanted, "%s/ca.pem", s->path);
+    assert_string_equal(config.ca_file, wanted);
+    assert_string_equal(config.node, "n1");
+    assert_int_equal(config.rescan_interval_s, 1);
+    assert_int_equal(config.max_concurrent_jobs, 2);
+    assert_int_equal(config.max_active, 3);
+    assert_int_equal(config.sync_threads, 4);
+    assert_int_equal(config.loaders, 5);
+    assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+    assert_true(config.log_json);
+    assert_int_equal(config.job_retention_days, 6);
+    assert_int_equal(config.payload_retention_months, 7);
+}
+
+static void test_shipped_file(void **state) {
+    (void)state;
+    struct config config;
+    struct err err = {0};
+    char file[PATH_MAX + 40];
+    snprintf(file, sizeof file, "%s/etc/batchspool.json", first_dir);
+    if (access(file, F_OK) != 0)
+        skip();
+    assert_int_equal(config_load(file, NULL, &config, &err), RC_OK);
+    assert_int_equal(config.max_active, 1000);
+}
+
+static void test_precedence(void **state) {
+    const struct scratch *s = *state;
+    struct config config;
+    struct err err = {0};
+    char wanted[400];
+    scratch_write(s, "c.json", "{\"spool\": \"/file\", \"loaders\": 2, \"log_format\": \"json\"}");
+    setenv("BATCHSPOOL_CONFIG", "c.json", 1);
+    setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x", 1);
+    assert_int_equal(config_load(NULL, NULL, &config, &err), RC_OK);
+    assert_string_equal(config.spool, "/file");
+    assert_string_equal(config.credentials, "/run/credentials/x");
+    setenv("BATCHSPOOL_SPOOL", "from-env", 1);
+    setenv("BATCHSPOOL_LOADERS", "3", 1);
+    setenv("BATCHSPOOL_LOG_FORMAT", "text", 1);
+    assert_int_equal(config_load(NULL, NULL, &config, &err), RC_OK);
+    snprintf(wanted, sizeof wanted, "%s/from-env", s->path);
+    assert_string_equal(config.spool, wanted);
+    assert_int_equal(config.loaders, 3);
+    assert_false(config.log_json);
+    assert_int_equal(config_load(NULL, "/option", &config, &err), RC_OK);
+    assert_string_equal(config.spool, "/option");
+    setenv("BATCHSPOOL_LOADERS", "none", 1);
+    assert_int_equal(config_load(NULL, NULL, &config, &err), RC_FATAL);
+    assert_non_null(strstr(err.text, "BATCHSPOOL_LOADERS"));
+}
+
+static void test_refusals(void **state) {
+    const struct scratch *s = *state;
+    struct config config;
+    struct err err = {0};
+    refuses(s, "{\"spol\": \"/x\"}", "\"spool\"");
+    refuses(s, "{\"completely_else\": 1}", "batchspool.json(5)");
+    refuses(s, "{\"spool\": 3}", "spool: must be text");
+    refuses(s, "{\"spool\": \"\"}", "spool: must name a directory");
+    refuses(s, "{\"loaders\": \"3\"}", "from 1 to 64");
+    refuses(s, "{\"loaders\": 0}", "from 1 to 64");
+    refuses(s, "{\"loaders\": 1.5}", "from 1 to 64");
+    refuses(s, "{\"log_level\": \"loud\"}", "log_level");
+    refuses(s, "{\"record_store\": \"sqlite\"}", "lmdb");
+    refuses(s, "{\"node\": \"a b\"}", "node");
+    refuses(s, "{\"loaders\": 1,\n \"loaders\": 2}", "line 2");
+    refuses(s, "{\"loaders\": 1,}", "line 1");
+    refuses(s, "[]", "object");
+    assert_int_equal(config_load("missing.json", NULL, &config, &err), RC_FATAL);
+    assert_non_null(strstr(err.text, "missing.json"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),   cmocka_unit_test_setup_teardown(test_checkout, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_key, setup, teardown),  cmocka_unit_test_setup_teardown(test_shipped_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_precedence, setup, teardown), cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+    };
+    if (!getcwd(first_dir, sizeof first_dir))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
