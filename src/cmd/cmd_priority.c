@@ -44,6 +44,8 @@ static enum rc replace_file(const struct spool *spool, enum place place, const c
     if (!rc)
         rc = fsio_write(fd, text, strlen(text), err);
     if (!rc)
+        rc = fsio_write(fd, "\n", 1, err);
+    if (!rc)
         rc = fsio_sync(fd, err);
     close(fd);
     if (!rc && place == PLACE_DEFERRED)

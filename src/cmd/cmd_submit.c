@@ -71,7 +71,7 @@ static enum rc apply_settings(struct submission *s, const struct cmd_list *setti
     if (rc)
         return rc;
     buf_reset(&s->text);
-    rc = text ? buf_add_text(&s->text, text) : RC_TEMP;
+    rc = text ? buf_printf(&s->text, "%s\n", text) : RC_TEMP;
     cJSON_free(text);
     return rc ? err_set(err, rc, "%s: out of memory, or longer than %u bytes", s->file, LIMIT_JOB_FILE_BYTES) : RC_OK;
 }

@@ -35,6 +35,7 @@ struct attempt { /* a lane has it while work is out */
     int body_fd;
     char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
     struct fetch *fetch;
+    struct request request; /* its body is sent from here */
     bool sent, complete;
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
@@ -169,6 +170,8 @@ static void judge(struct attempt *a) {
     const char *data = "";
     size_t length = 0;
     enum rc rc = fsio_map(a->body_fd, &data, &length, &a->err);
+    if (rc)
+        str_copy(a->reason, sizeof a->reason, "disk");
     struct answer answer = {.sent = a->sent,
                             .complete = a->complete && !rc,
                             .status = a->status,
@@ -177,7 +180,7 @@ static void judge(struct attempt *a) {
                             .retry_after_s = a->retry_after_s,
                             .header_total = a->header_total};
     answer_judge(a->run->source, a->kind, &answer, &a->verdict);
-    if (!a->complete && a->reason[0])
+    if (a->reason[0])
         str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
     if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT)
         a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
@@ -284,6 +287,7 @@ static void attempt_end(struct attempt *a) {
     run->in_flight_price = dec_sub(run->in_flight_price, a->price);
     if (a->body_fd >= 0)
         close(a->body_fd);
+    request_release(&a->request);
     cJSON_Delete(a->members);
     free(a->keys);
     free(a);
@@ -338,15 +342,14 @@ static enum rc send_request(struct attempt *a) {
     const struct source *source = run->source;
     struct secrets secrets = {.dir = a->engine->options.credentials_dir};
     struct template_scope scope = {.job = run->criteria->json, .secret = secret_text, .secret_context = &secrets};
-    struct request request = {0};
     const cJSON *total_header = cJSON_GetObjectItemCaseSensitive(source->paginator, "total_header");
-    enum rc rc = request_make(source, 0, a->kind, &a->page, &scope, &request, &a->err);
+    enum rc rc = request_make(source, 0, a->kind, &a->page, &scope, &a->request, &a->err);
     if (!rc) {
-        struct fetch_request f = {.method = request.method,
-                                  .url = request.url,
-                                  .headers = request.headers,
-                                  .body = request.body,
-                                  .body_length = request.body_length,
+        struct fetch_request f = {.method = a->request.method,
+                                  .url = a->request.url,
+                                  .headers = a->request.headers,
+                                  .body = a->request.body,
+                                  .body_length = a->request.body_length,
                                   .timeout_ms = (int64_t)source->timeout_s * 1000,
                                   .connect_timeout_ms = 30000,
                                   .max_body_bytes = source->max_response_bytes,
@@ -358,7 +361,6 @@ static enum rc send_request(struct attempt *a) {
         rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
     } else if (secrets.err.text[0])
         a->err = secrets.err;
-    request_release(&request);
     for (size_t i = 0; i < secrets.count; i++) {
         explicit_bzero(secrets.texts[i].data, secrets.texts[i].length);
         buf_release(&secrets.texts[i]);

@@ -231,13 +231,12 @@ static enum rc open_answered(struct replay *r, const struct replay_page *p, cons
 }
 
 cJSON *replay_captured_members(const struct captured *c) {
-    char cost[DEC_TEXT_SIZE], at[CLOCK_RFC3339_SIZE], file[PAYLOAD_PATH_SIZE + 16];
+    char cost[DEC_TEXT_SIZE], at[CLOCK_RFC3339_SIZE];
     cJSON *m = engine_members();
     cJSON_AddNumberToObject(m, "batch", c->page.batch);
     cJSON_AddNumberToObject(m, "attempt", c->attempt);
     cJSON_AddBoolToObject(m, "paid", c->paid);
-    str_format(file, sizeof file, "payloads/raw/%s", c->raw);
-    cJSON_AddStringToObject(m, "file", file);
+    cJSON_AddStringToObject(m, "file", c->raw);
     cJSON_AddStringToObject(m, "sha256", c->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)c->bytes);
     cJSON_AddNumberToObject(m, "records", (double)c->records);

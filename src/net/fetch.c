@@ -20,7 +20,8 @@
 
 #define RECEIVE_BYTES (128L * 1024)
 #define STALL_MS 30000
-#define STALL_LOOKS 4              /* a stall is seen within a quarter of its length */
+#define STALL_LOOKS 4 /* a stall is seen within a quarter of its length */
+#define LOOK_MOST_MS 250
 #define ONCE_IDLE_MOST_S 3L        /* whole seconds, rounded down: up to 3.999 */
 #define REDIRECT_BODY_BYTES 65536u /* of a 3xx that is followed, read so that its connection can be kept */
 
@@ -87,10 +88,10 @@ static int before_request(void *context, char *peer, char *own, int peer_port, i
 
 static void stall_due(struct loop_timer *timer);
 
-/* The answer has begun. Without memory for the timer timeout_ms still ends the fetch. */
-static void watch_stall(struct fetch *fetch) {
-    fetch->received_ms = clock_mono_ms();
-    (void)loop_timer_start(fetch->fetcher->loop, &fetch->stall, fetch->received_ms + fetch->stall_ms / STALL_LOOKS, stall_due);
+/* Without memory for the timer timeout_ms still ends the fetch. */
+static void look_later(struct fetch *fetch, int64_t now_ms) {
+    int64_t wait_ms = fetch->stall_ms / STALL_LOOKS + 1;
+    (void)loop_timer_start(fetch->fetcher->loop, &fetch->stall, now_ms + (wait_ms < LOOK_MOST_MS ? wait_ms : LOOK_MOST_MS), stall_due);
 }
 
 static void consider_redirect(struct fetch *fetch) {
@@ -119,7 +120,8 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
         return CURL_WRITEFUNC_ERROR;
     }
     if (fetch->head.status != 0 && !loop_timer_started(&fetch->stall)) {
-        watch_stall(fetch);
+        fetch->received_ms = clock_mono_ms();
+        look_later(fetch, fetch->received_ms);
     }
     if (fetch->head.ended && !ended) {
         consider_redirect(fetch);
@@ -240,6 +242,8 @@ static void finish(struct fetch *fetch, CURLcode code) {
     release(fetch);
 }
 
+/* libcurl 7.88 misses the end of an HTTP/2 answer that came before the request's body was sent: the stream closes by sending, and no socket wakes anybody. So a
+ * quiet transfer is made to look again. */
 static void stall_due(struct loop_timer *timer) {
     struct fetch *fetch = HEAP_ENTRY(timer, struct fetch, stall);
     curl_off_t body_bytes = 0;
@@ -249,13 +253,15 @@ static void stall_due(struct loop_timer *timer) {
     if (received_bytes != fetch->received_bytes) {
         fetch->received_bytes = received_bytes;
         fetch->received_ms = now_ms;
-    } else if (now_ms - fetch->received_ms >= fetch->stall_ms) {
+        look_later(fetch, now_ms);
+    } else if (now_ms - fetch->received_ms < fetch->stall_ms) {
+        look_later(fetch, now_ms);
+        fetch_multi_nudge(fetch->fetcher->multi, fetch->easy); /* the fetch may be gone after this */
+    } else {
         fetch_multi_remove(fetch->fetcher->multi, fetch->easy);
         (void)break_off(fetch, "timeout", err_set(&fetch->err, RC_TEMP, "the answer stalled: no byte for %lld ms", (long long)fetch->stall_ms));
         finish(fetch, CURLE_OPERATION_TIMEDOUT);
-        return;
     }
-    (void)loop_timer_start(fetch->fetcher->loop, timer, now_ms + fetch->stall_ms / STALL_LOOKS + 1, stall_due);
 }
 
 /* ---- making a request ---- */

@@ -157,7 +157,7 @@ static int create_exact(int dir_fd, const char *path, int flags, mode_t mode) {
 }
 
 enum rc fsio_create(int dir_fd, const char *path, mode_t mode, int *fd, struct err *err) {
-    *fd = create_exact(dir_fd, path, O_WRONLY, mode);
+    *fd = create_exact(dir_fd, path, O_RDWR, mode);
     return *fd < 0 ? err_sys(err, "%s", path) : RC_OK;
 }
 

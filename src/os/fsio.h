@@ -30,7 +30,7 @@ enum rc fsio_open_dir(int dir_fd, const char *path, int *fd, struct err *err);
 enum rc fsio_make_dirs(int dir_fd, const char *path, mode_t mode, struct err *err);
 /* Open a regular file for reading: O_NOFOLLOW|O_NONBLOCK, beneath dir_fd; anything but a regular file is RC_PERM. st may be NULL. */
 enum rc fsio_open_read(int dir_fd, const char *path, int *fd, struct stat *st, struct err *err);
-/* Create a new file for writing (O_EXCL), mode exact. RC_PERM with errno EEXIST when it exists. */
+/* Create a new file for writing and reading back (O_EXCL), mode exact. RC_PERM with errno EEXIST when it exists. */
 enum rc fsio_create(int dir_fd, const char *path, mode_t mode, int *fd, struct err *err);
 /* Open for appending, created with mode when missing (*created says so). O_RDWR so that the tail can be read. */
 enum rc fsio_open_append(int dir_fd, const char *path, mode_t mode, int *fd, bool *created, struct err *err);

@@ -285,46 +285,97 @@ struct walk {
     unsigned depth;
 };
 
+/* Begin with a list that holds the value alone. */
+static cJSON *walk_begin(struct walk *walk, cJSON *list) {
+    walk->parents[0] = list;
+    walk->depth = 1;
+    return list->child;
+}
+
+/* What comes after item; NULL at the end, or (*rc then says so) too deep inside. */
+static cJSON *walk_on(struct walk *walk, cJSON *item, enum rc *rc) {
+    if (item->child != NULL) {
+        if (walk->depth == MOST_DEPTH) {
+            *rc = RC_PERM;
+            return NULL;
+        }
+        walk->parents[walk->depth++] = item;
+        return item->child;
+    }
+    while (item->next == NULL && walk->depth > 1) {
+        item = walk->parents[--walk->depth];
+    }
+    return item->next;
+}
+
+static cJSON *list_of(const cJSON *value) {
+    cJSON *list = cJSON_CreateArray(), *copy = cJSON_Duplicate(value, true);
+
+    if (list == NULL || copy == NULL || !cJSON_AddItemToArray(list, copy)) {
+        cJSON_Delete(list);
+        cJSON_Delete(copy);
+        return NULL;
+    }
+    return list;
+}
+
 enum rc template_json(const cJSON *value, const struct template_scope *scope, cJSON **out, struct err *err) {
-    struct walk walk = {.depth = 0};
-    cJSON *root = cJSON_CreateArray(), *copy = cJSON_Duplicate(value, true), *item, *made;
+    struct walk walk;
+    cJSON *list = list_of(value), *made;
     enum rc rc = RC_OK;
 
-    if (root == NULL || copy == NULL || !cJSON_AddItemToArray(root, copy)) {
-        cJSON_Delete(root);
-        cJSON_Delete(copy);
+    *out = NULL;
+    if (list == NULL) {
         return no_memory(err);
     }
-    walk.parents[walk.depth++] = root;
-    item = root->child;
-    while (rc == RC_OK && walk.depth > 0) {
-        if (item == NULL) { /* the end of a container: on after it */
-            item = walk.parents[--walk.depth]->next;
-            item = walk.depth == 0 ? NULL : item;
-            continue;
-        }
-        if (cJSON_IsString(item)) {
-            cJSON *next = item->next;
+    for (cJSON *item = walk_begin(&walk, list); item != NULL && rc == RC_OK;) {
+        cJSON *filled = cJSON_IsString(item) ? item : NULL;
 
-            rc = fill_value(item->valuestring, scope, &made, err);
-            if (rc == RC_OK && !put_in_place(walk.parents[walk.depth - 1], item, made)) {
-                rc = no_memory(err);
-            }
-            item = next;
-        } else if (item->child != NULL) {
-            if (walk.depth == MOST_DEPTH) {
-                rc = err_set(err, RC_PERM, "nested more than %u deep", MOST_DEPTH);
-                break;
-            }
-            walk.parents[walk.depth++] = item;
-            item = item->child;
-        } else {
-            item = item->next;
+        if (filled != NULL) {
+            rc = fill_value(filled->valuestring, scope, &made, err);
+        }
+        /* On first: what was put in place is not walked into. */
+        cJSON *parent = walk.parents[walk.depth - 1];
+        item = rc == RC_OK ? walk_on(&walk, item, &rc) : NULL;
+        if (rc == RC_PERM && filled == NULL) {
+            rc = err_set(err, RC_PERM, "nested more than %u deep", MOST_DEPTH);
+        }
+        if (rc == RC_OK && filled != NULL && !put_in_place(parent, filled, made)) {
+            rc = no_memory(err);
         }
     }
-    *out = rc == RC_OK ? cJSON_DetachItemFromArray(root, 0) : NULL;
-    cJSON_Delete(root);
+    if (rc == RC_OK) {
+        *out = cJSON_DetachItemFromArray(list, 0);
+    }
+    cJSON_Delete(list);
     return rc;
+}
+
+/* Calls one of the two for every string. */
+static enum rc each_string(const cJSON *value, struct err *err, template_seen *fn, void *context) {
+    struct walk walk = {.depth = 0};
+    cJSON *list = list_of(value);
+    enum rc rc = RC_OK;
+
+    if (list == NULL) {
+        return no_memory(err);
+    }
+    for (cJSON *item = walk_begin(&walk, list); item != NULL && rc == RC_OK;) {
+        if (cJSON_IsString(item)) {
+            rc = fn != NULL ? template_each(item->valuestring, fn, context) : template_check(item->valuestring, err);
+        }
+        item = rc == RC_OK ? walk_on(&walk, item, &rc) : NULL;
+    }
+    cJSON_Delete(list);
+    return rc;
+}
+
+enum rc template_check_value(const cJSON *value, struct err *err) {
+    return each_string(value, err, NULL, NULL);
+}
+
+enum rc template_each_value(const cJSON *value, template_seen *fn, void *context) {
+    return each_string(value, NULL, fn, context);
 }
 
 /* --- printing ------------------------------------------------------------------------------------------------------ */

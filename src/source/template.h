@@ -34,6 +34,10 @@ enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_SECRET
 typedef enum rc template_seen(void *context, enum template_kind kind, const char *name);
 enum rc template_each(const char *text, template_seen *fn, void *context);
 
+/* template_check and template_each for every string in a value. */
+enum rc template_check_value(const cJSON *value, struct err *err);
+enum rc template_each_value(const cJSON *value, template_seen *fn, void *context);
+
 /* Append the percent-encoded form of text (RFC 3986: all but unreserved). */
 enum rc template_percent(const char *text, size_t length, struct buf *out);
 /* Append the value as JSON without white space. Unlike cJSON_Print it keeps every integer up to 2^53 and every double. */

@@ -220,7 +220,7 @@ static void sum_line(void *context, const struct job_row *row, const struct jour
         return;
     const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "file"));
     const char *sha256 = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "sha256"));
-    if (!file || !sha256 || !str_starts(file, "payloads/raw/") || !raw_path_valid(file + 13))
+    if (!file || !sha256 || !raw_path_valid(file))
         return;
     if (sums->count == sums->capacity) {
         size_t capacity = sums->capacity ? sums->capacity * 2 : 256;
@@ -231,8 +231,8 @@ static void sum_line(void *context, const struct job_row *row, const struct jour
         sums->capacity = capacity;
     }
     struct sum *s = &sums->list[sums->count++];
-    str_format(s->month, sizeof s->month, "%.7s", file + 13);
-    str_format(s->line, sizeof s->line, "%s  %s\n", sha256, file + 21);
+    str_format(s->month, sizeof s->month, "%.7s", file);
+    str_format(s->line, sizeof s->line, "%s  %s\n", sha256, file + 8);
 }
 
 /* By month, then by name. */

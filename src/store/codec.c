@@ -6,6 +6,9 @@
 
 enum kind { KIND_TEXT, KIND_U32, KIND_64, KIND_BOOL, KIND_ENUM, KIND_DEC };
 
+__extension__ typedef __int128 signed_wide;
+__extension__ typedef unsigned __int128 unsigned_wide;
+
 struct field {
     enum kind kind;
     size_t offset;
@@ -208,7 +211,7 @@ static bool get_field(struct input *in, const struct field *field, unsigned char
         memcpy(member, &narrow, sizeof narrow);
         return wide < field->size;
     case KIND_DEC:
-        money.nano = (__extension__(__int128))((__extension__(unsigned __int128))get_number(at + 8, 8) << 64 | wide);
+        money.nano = (signed_wide)((unsigned_wide)get_number(at + 8, 8) << 64 | wide);
         memcpy(member, &money, sizeof money);
         break;
     }

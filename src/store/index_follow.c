@@ -69,9 +69,8 @@ static enum rc put_derived(struct index *index, const struct job_row *before, co
     return rc;
 }
 
-/* Where the row is counted; a drop that was refused before its mode was known is one of mode run. */
 static enum place counted_at(const struct job_row *row) {
-    return row != NULL && (row->mode[0] == '\0' || strcmp(row->mode, "run") == 0) ? row->place : PLACE_NONE;
+    return row != NULL && strcmp(row->mode, "run") == 0 ? row->place : PLACE_NONE;
 }
 
 static enum rc put_counts(struct index *index, enum place from, enum place to, struct err *err) {
@@ -300,7 +299,7 @@ static enum rc follow(struct index *index, const struct spool *spool, struct fol
 
 enum rc index_follow(struct index *index, const struct spool *spool, const char *job_id, struct job_row *row, struct err *err) {
     struct fold fold = {.known = false};
-    uint64_t bytes;
+    uint64_t bytes = 0;
     enum rc rc = journal_bytes(spool, job_id, &bytes, err);
     if (rc != RC_OK)
         return rc;

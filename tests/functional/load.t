@@ -11,9 +11,8 @@ daemon_start
 records_of() {
     perl -0777 -ne '
         my $object; $object = qr/\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|(??{$object}))*+\}/;
-        s/^\{"results":\[// or /"results":\[/g;
-        my $from = $-[0] ? substr($_, $+[0]) : $_;
-        while ($from =~ /\G,?($object)/gc) { print "$1\n" }' "$@"
+        s/^\{"results":\[//;
+        while (/\G,?($object)/gc) { print "$1\n" }' "$@"
 }
 
 drop ten 10000 '.campaign_id = "A"'

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/answer.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+
+#define MOST_MESSAGE_BYTES 4096u
+
+/* An answer that is being judged: its body is scanned at most once. */
+struct judged {
+    const struct source *source;
+    const struct answer *answer;
+    struct verdict *verdict;
+    bool scanned, json;
+};
+
+static bool is_json(struct judged *j) {
+    if (!j->scanned) {
+        j->scanned = true;
+        j->json = json_check(j->answer->body.data, j->answer->body.length, &json_rules_payload, NULL) == RC_OK;
+    }
+    return j->json;
+}
+
+static bool find(struct judged *j, const char *pointer, struct slice *value) {
+    return is_json(j) && json_find(j->answer->body, pointer, value);
+}
+
+/* --- the provider's words ------------------------------------------------------------------------------------------ */
+
+/* A text at pointer, made fit for people's eyes. */
+static bool take_words(struct judged *j, const char *pointer) {
+    struct buf text = BUF_INIT(MOST_MESSAGE_BYTES);
+    struct slice value;
+    enum json_type type;
+    bool found = false;
+
+    if (!find(j, pointer, &value)) {
+        return false;
+    }
+    type = json_type(value);
+    if (type == JSON_STRING) {
+        /* Of a longer text what fits is kept. */
+        (void)json_decode_string(value, &text);
+        found = text.length > 0;
+        (void)str_printable(j->verdict->error, sizeof(j->verdict->error), buf_text(&text), text.length);
+    } else if (type == JSON_NUMBER || type == JSON_ARRAY || type == JSON_OBJECT) {
+        found = true;
+        (void)str_printable(j->verdict->error, sizeof(j->verdict->error), value.data, value.length);
+    }
+    buf_release(&text);
+    return found;
+}
+
+static void take_error(struct judged *j, const struct source_filter *filter) {
+    static const char *const usual[] = {"/error/message", "/error", "/message", "/detail", "/title"};
+
+    if (filter != NULL && filter->error_message_path != NULL && take_words(j, filter->error_message_path)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (take_words(j, usual[i])) {
+            return;
+        }
+    }
+    if (j->answer->transport_error != NULL) {
+        (void)str_printable(j->verdict->error, sizeof(j->verdict->error), j->answer->transport_error, strlen(j->answer->transport_error));
+    }
+}
+
+/* --- filters ------------------------------------------------------------------------------------------------------- */
+
+static bool names_code(const struct source_filter *filter, int status) {
+    for (unsigned i = 0; i < filter->code_count; i++) {
+        if (filter->http_codes[i] == status) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool looks_at_body(const struct source_filter *filter) {
+    return filter->has != NULL || filter->error_message_contains != NULL;
+}
+
+static bool matches(struct judged *j, const struct source_filter *filter) {
+    const struct slice *body = &j->answer->body;
+    struct slice value;
+
+    if (filter->code_count > 0 && !names_code(filter, j->answer->status)) {
+        return false;
+    }
+    if (filter->has != NULL && !find(j, filter->has, &value)) {
+        return false;
+    }
+    return filter->error_message_contains == NULL ||
+           (body->length > 0 && memmem(body->data, body->length, filter->error_message_contains, strlen(filter->error_message_contains)) != NULL);
+}
+
+static const struct source_filter *first_match(struct judged *j, bool by_body) {
+    for (unsigned i = 0; i < j->source->filter_count; i++) {
+        const struct source_filter *filter = &j->source->filters[i];
+
+        if ((!by_body || looks_at_body(filter)) && matches(j, filter)) {
+            return filter;
+        }
+    }
+    return NULL;
+}
+
+/* --- judging ------------------------------------------------------------------------------------------------------- */
+
+static void decide(struct judged *j, enum charge charge, enum source_action action, const char *reason) {
+    j->verdict->charge = charge;
+    j->verdict->action = action;
+    (void)str_copy(j->verdict->reason, sizeof(j->verdict->reason), reason);
+}
+
+static void decide_status(struct judged *j, enum charge charge, enum source_action action) {
+    decide(j, charge, action, "");
+    (void)str_format(j->verdict->reason, sizeof(j->verdict->reason), "status_%d", j->answer->status);
+}
+
+/* The amount at pointer, as text or number. */
+static bool amount_at(struct slice document, const char *pointer, struct dec *out) {
+    struct buf text = BUF_INIT(DEC_TEXT_SIZE);
+    struct slice value;
+    bool found = false;
+
+    if (pointer == NULL || !json_find(document, pointer, &value)) {
+        return false;
+    }
+    if (json_type(value) == JSON_STRING) {
+        found = json_decode_string(value, &text) == RC_OK && dec_parse((struct slice){.data = buf_text(&text), .length = text.length}, out);
+    } else if (json_type(value) == JSON_NUMBER) {
+        found = dec_parse(value, out);
+    }
+    buf_release(&text);
+    return found && dec_compare(*out, dec_zero()) >= 0;
+}
+
+static uint64_t count_at(struct slice document, const char *pointer) {
+    struct slice value;
+    uint64_t count;
+
+    return pointer != NULL && json_find(document, pointer, &value) && json_to_u64(value, true, &count) ? count : UINT64_MAX;
+}
+
+/* What is wrong with the body of a good status; NULL: nothing, and the verdict's page is filled in. */
+static const char *read_page(struct judged *j, enum request_kind kind) {
+    struct verdict *v = j->verdict;
+
+    if (!j->answer->complete) {
+        return "truncated";
+    }
+    if (!is_json(j)) {
+        return "invalid_json";
+    }
+    if (kind == REQUEST_PREVIEW) {
+        return NULL; /* counts and cost; records may be missing */
+    }
+    if (!json_find(j->answer->body, j->source->data_selector, &v->records) || json_type(v->records) != JSON_ARRAY) {
+        v->records = (struct slice){.data = NULL, .length = 0};
+        return "no_records";
+    }
+    v->facts.records = json_count(v->records);
+    paginator_read(j->source, j->answer->body, j->answer->header_total, &v->facts);
+    if (v->facts.total == UINT64_MAX) {
+        v->facts.total = count_at(j->answer->body, j->source->count_path);
+        if (v->facts.total == 0 && v->facts.records > 0) {
+            v->facts.total = UINT64_MAX;
+        }
+    }
+    v->has_cost = amount_at(j->answer->body, j->source->cost_path, &v->cost);
+    return NULL;
+}
+
+/* Paid, and not certainly free of charge: either all of it is good, or nobody knows. */
+static void judge_charged(struct judged *j) {
+    const struct answer *a = j->answer;
+    const struct source_filter *filter = a->status == 200 && a->complete ? first_match(j, true) : NULL;
+    enum source_action action = j->source->retry_unknown ? ACTION_RETRY : ACTION_FAIL;
+    const char *wrong = NULL;
+
+    if (a->status == 0) {
+        decide(j, CHARGE_IN_DOUBT, action, "no_answer");
+    } else if (a->status != 200) {
+        decide_status(j, CHARGE_IN_DOUBT, action);
+    } else if (filter != NULL && filter->action != ACTION_SUCCESS) {
+        decide(j, CHARGE_IN_DOUBT, action, "error_body");
+    } else if ((wrong = read_page(j, REQUEST_PAID)) != NULL) {
+        decide(j, CHARGE_IN_DOUBT, action, wrong);
+    } else {
+        decide(j, CHARGE_SPENT, ACTION_SUCCESS, "");
+        return;
+    }
+    take_error(j, filter);
+}
+
+/* What a status means when no filter says otherwise (Airbyte's defaults; 402 is a matter for a person). */
+static void judge_status(struct judged *j) {
+    int status = j->answer->status;
+
+    if (status == 429) {
+        decide(j, CHARGE_NONE, ACTION_RATE_LIMITED, "rate_limited");
+    } else if (status == 402) {
+        decide_status(j, CHARGE_NONE, ACTION_HOLD);
+    } else if (status == 408 || status >= 500) {
+        decide_status(j, CHARGE_NONE, ACTION_RETRY);
+    } else {
+        decide_status(j, CHARGE_NONE, ACTION_FAIL);
+    }
+}
+
+static void judge_filtered(struct judged *j, enum request_kind kind, const struct source_filter *filter) {
+    const char *wrong = filter->action == ACTION_SUCCESS ? read_page(j, kind) : NULL;
+
+    if (wrong != NULL) {
+        decide(j, CHARGE_NONE, ACTION_RETRY, wrong);
+    } else if (filter->action == ACTION_SUCCESS) {
+        decide(j, CHARGE_NONE, ACTION_SUCCESS, "");
+    } else if (filter->action == ACTION_RATE_LIMITED) {
+        decide(j, CHARGE_NONE, ACTION_RATE_LIMITED, "rate_limited");
+    } else if (j->answer->status == 200) {
+        decide(j, CHARGE_NONE, filter->action, "error_body");
+    } else {
+        decide_status(j, CHARGE_NONE, filter->action);
+    }
+}
+
+/* Nothing was charged. */
+static void judge_free(struct judged *j, enum request_kind kind) {
+    const struct answer *a = j->answer;
+    const struct source_filter *filter;
+    const char *wrong;
+
+    if (!a->sent || a->status == 0) {
+        decide(j, CHARGE_NONE, ACTION_RETRY, a->sent ? "no_answer" : "not_sent");
+        take_error(j, NULL);
+        return;
+    }
+    if (!a->complete && a->status < 300) {
+        decide(j, CHARGE_NONE, ACTION_RETRY, "truncated");
+        take_error(j, NULL);
+        return;
+    }
+    filter = first_match(j, false);
+    /* An expired token must not fail jobs because its answer has an `error` too; only a filter that names the status may say otherwise. */
+    if ((a->status == 401 || a->status == 403) && (filter == NULL || !names_code(filter, a->status))) {
+        decide(j, CHARGE_NONE, ACTION_HOLD, "unauthorized");
+        j->verdict->pause_source = true;
+    } else if (filter != NULL) {
+        judge_filtered(j, kind, filter);
+    } else if (a->status >= 300 || a->status < 200) {
+        judge_status(j);
+    } else if ((wrong = read_page(j, kind)) != NULL) {
+        decide(j, CHARGE_NONE, ACTION_RETRY, wrong);
+    } else {
+        decide(j, CHARGE_NONE, ACTION_SUCCESS, "");
+    }
+    if (j->verdict->action != ACTION_SUCCESS) {
+        take_error(j, filter);
+    }
+}
+
+void answer_judge(const struct source *source, enum request_kind kind, const struct answer *answer, struct verdict *verdict) {
+    struct judged j = {.source = source, .answer = answer, .verdict = verdict};
+
+    memset(verdict, 0, sizeof(*verdict));
+    verdict->facts.total = UINT64_MAX;
+    verdict->cost = dec_zero();
+    if (kind == REQUEST_PAID && answer->sent && (answer->status < 400 || answer->status > 499)) {
+        judge_charged(&j);
+    } else {
+        judge_free(&j, kind);
+    }
+}
+
+void answer_preview(const struct source *source, const struct answer *answer, uint64_t *total, struct dec *cost, bool *has_cost) {
+    struct page_facts facts = {.records = 0};
+
+    *total = UINT64_MAX;
+    *cost = dec_zero();
+    *has_cost = false;
+    if (json_check(answer->body.data, answer->body.length, &json_rules_payload, NULL) != RC_OK) {
+        return;
+    }
+    *total = count_at(answer->body, source->count_path);
+    if (*total == UINT64_MAX) {
+        paginator_read(source, answer->body, answer->header_total, &facts);
+        *total = facts.total;
+    }
+    *has_cost = amount_at(answer->body, source->cost_path, cost);
+    if (!*has_cost) {
+        *cost = dec_zero();
+    }
+}
+
+/* --- keys ---------------------------------------------------------------------------------------------------------- */
+
+/* "s5:P1234": type, length and bytes, so that no two lists of values look alike. */
+static bool add_key(struct slice value, struct buf *out) {
+    struct buf part = BUF_INIT(out->max);
+    enum json_type type = json_type(value);
+    char letter = 0;
+    enum rc rc = RC_PERM;
+
+    if (type == JSON_STRING) {
+        letter = 's';
+        rc = json_decode_string(value, &part);
+    } else if (type == JSON_NUMBER) {
+        letter = 'n';
+        rc = json_canonical(value, &part);
+    } else if (type == JSON_TRUE || type == JSON_FALSE) {
+        letter = 'b';
+        rc = buf_add_char(&part, type == JSON_TRUE ? '1' : '0');
+    }
+    rc = rc == RC_OK ? buf_printf(out, "%c%zu:", letter, part.length) : rc;
+    rc = rc == RC_OK ? buf_add(out, buf_text(&part), part.length) : rc;
+    buf_release(&part);
+    return rc == RC_OK;
+}
+
+static bool key_at(struct slice document, const char *const *pointers, unsigned count, struct buf *out) {
+    struct slice value;
+
+    buf_reset(out);
+    for (unsigned i = 0; i < count; i++) {
+        if (!json_find(document, pointers[i], &value) || !add_key(value, out)) {
+            buf_reset(out);
+            return false;
+        }
+    }
+    return count > 0;
+}
+
+bool answer_record_key(const struct source *source, struct slice record, struct buf *out) {
+    return key_at(record, (const char *const *)source->primary_key, source->key_count, out);
+}
+
+bool answer_child_key(const struct source_child *child, struct slice value, struct buf *out) {
+    const char *pointer = child->primary_key;
+
+    return key_at(value, &pointer, 1, out);
+}

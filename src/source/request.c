@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/limits.h"
+
+#define MOST_URL_BYTES 65536u
+#define MOST_HEADER_BYTES 65536u
+#define MOST_BODY_BYTES (8u * LIMIT_JOB_FILE_BYTES)
+
+static enum rc no_memory(struct err *err) {
+    return err_set(err, RC_TEMP, "out of memory");
+}
+
+/* --- laying over --------------------------------------------------------------------------------------------------- */
+
+/* Fill in part of the step, or an empty object. */
+static enum rc fill_object(const cJSON *part, const struct template_scope *scope, cJSON **out, struct err *err) {
+    if (part != NULL) {
+        return template_json(part, scope, out, err);
+    }
+    *out = cJSON_CreateObject();
+    return *out != NULL ? RC_OK : no_memory(err);
+}
+
+/* Put the members of over (taken) into object; names of headers know no case. */
+static enum rc lay_over(cJSON *object, cJSON *over, bool any_case, struct err *err) {
+    enum rc rc = RC_OK;
+
+    while (over->child != NULL && rc == RC_OK) {
+        cJSON *member = cJSON_DetachItemViaPointer(over, over->child);
+
+        if (any_case) {
+            cJSON_DeleteItemFromObject(object, member->string);
+        } else {
+            cJSON_DeleteItemFromObjectCaseSensitive(object, member->string);
+        }
+        char *name = strdup(member->string);
+        if (name == NULL || !cJSON_AddItemToObject(object, name, member)) {
+            cJSON_Delete(member);
+            rc = no_memory(err);
+        }
+        free(name);
+    }
+    cJSON_Delete(over);
+    return rc;
+}
+
+/* A part of the overlay over the same part of the step. */
+static enum rc lay_part(cJSON **part, const cJSON *overlay, const char *name, const struct template_scope *scope, struct err *err) {
+    const cJSON *over = cJSON_GetObjectItemCaseSensitive(overlay, name);
+    cJSON *filled;
+    enum rc rc;
+
+    if (over == NULL) {
+        return RC_OK;
+    }
+    rc = template_json(over, scope, &filled, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (cJSON_IsObject(*part) && cJSON_IsObject(filled)) {
+        return lay_over(*part, filled, strcmp(name, "headers") == 0, err);
+    }
+    cJSON_Delete(*part);
+    *part = filled;
+    return RC_OK;
+}
+
+static enum rc fill_parts(const struct source *source, unsigned step, enum request_kind kind, const struct template_scope *scope, struct placement *parts,
+                          struct err *err) {
+    const struct source_http *http = &source->steps[step].http;
+    const cJSON *overlay = step > 0 ? NULL : kind == REQUEST_PREVIEW ? source->preview : kind == REQUEST_PAID ? source->purchase : NULL;
+    struct buf url = BUF_INIT(MOST_URL_BYTES);
+    enum rc rc = template_url(http->url, scope, &url, err);
+
+    if (rc == RC_OK) {
+        parts->url = buf_take(&url);
+        rc = parts->url != NULL ? RC_OK : no_memory(err);
+    }
+    buf_release(&url);
+    rc = rc == RC_OK ? fill_object(http->params, scope, &parts->params, err) : rc;
+    rc = rc == RC_OK ? fill_object(http->headers, scope, &parts->headers, err) : rc;
+    rc = rc == RC_OK && http->json != NULL ? template_json(http->json, scope, &parts->json, err) : rc;
+    rc = rc == RC_OK ? lay_part(&parts->params, overlay, "params", scope, err) : rc;
+    rc = rc == RC_OK ? lay_part(&parts->headers, overlay, "headers", scope, err) : rc;
+    return rc == RC_OK ? lay_part(&parts->json, overlay, "json", scope, err) : rc;
+}
+
+/* --- URL ----------------------------------------------------------------------------------------------------------- */
+
+/* What a job put into the path must not lead elsewhere. */
+static bool has_dot_segment(const char *url) {
+    const char *path = strstr(url, "://");
+
+    for (path = path != NULL ? path + 3 : url; *path != '\0' && *path != '?'; path++) {
+        size_t length = *path == '/' ? strcspn(path + 1, "/?") : 0;
+
+        if ((length == 1 && path[1] == '.') || (length == 2 && path[1] == '.' && path[2] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum rc add_param(const char *name, const cJSON *value, char *before, struct buf *url) {
+    struct buf text = BUF_INIT(MOST_URL_BYTES);
+    const char *plain = cJSON_GetStringValue(value);
+    enum rc rc = plain == NULL ? template_print(value, &text) : RC_OK;
+
+    if (plain == NULL) {
+        plain = buf_text(&text);
+    }
+    rc = rc == RC_OK ? buf_add_char(url, *before) : rc;
+    rc = rc == RC_OK ? template_percent(name, strlen(name), url) : rc;
+    rc = rc == RC_OK ? buf_add_char(url, '=') : rc;
+    rc = rc == RC_OK ? template_percent(plain, strlen(plain), url) : rc;
+    *before = '&';
+    buf_release(&text);
+    return rc;
+}
+
+/* A list is the name once for each element; null is left out. */
+static enum rc add_params(const cJSON *params, struct buf *url, struct err *err) {
+    char before = strchr(buf_text(url), '?') != NULL ? '&' : '?';
+    const cJSON *param, *value;
+
+    cJSON_ArrayForEach(param, params) {
+        enum rc rc = RC_OK;
+
+        if (cJSON_IsObject(param)) {
+            return err_set(err, RC_PERM, "the parameter %s must be text, a number, true, false or a list of them", param->string);
+        }
+        if (cJSON_IsArray(param)) {
+            cJSON_ArrayForEach(value, param) {
+                if (cJSON_IsObject(value) || cJSON_IsArray(value)) {
+                    return err_set(err, RC_PERM, "the parameter %s has a list with something else than text, numbers, true and false in it", param->string);
+                }
+                rc = rc == RC_OK && !cJSON_IsNull(value) ? add_param(param->string, value, &before, url) : rc;
+            }
+        } else if (!cJSON_IsNull(param)) {
+            rc = add_param(param->string, param, &before, url);
+        }
+        if (rc != RC_OK) {
+            return rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "the URL is longer than %u bytes", MOST_URL_BYTES);
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc make_url(const struct placement *parts, struct request *request, struct err *err) {
+    struct buf url = BUF_INIT(MOST_URL_BYTES);
+    enum rc rc = buf_add_text(&url, parts->url);
+
+    if (rc != RC_OK) {
+        rc = rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "the URL is longer than %u bytes", MOST_URL_BYTES);
+    } else if (has_dot_segment(parts->url)) {
+        rc = err_set(err, RC_PERM, "the URL would have \".\" or \"..\" in its path");
+    }
+    rc = rc == RC_OK ? add_params(parts->params, &url, err) : rc;
+    if (rc == RC_OK) {
+        request->url = buf_take(&url);
+        rc = request->url != NULL ? RC_OK : no_memory(err);
+    }
+    buf_release(&url);
+    return rc;
+}
+
+/* --- headers and body ---------------------------------------------------------------------------------------------- */
+
+/* The value is never shown: it may be a secret. */
+static enum rc header_line(const cJSON *header, char **out, struct err *err) {
+    struct buf line = BUF_INIT(MOST_HEADER_BYTES);
+    const char *value = cJSON_GetStringValue(header);
+    enum rc rc = buf_printf(&line, "%s: ", header->string);
+
+    if (rc == RC_OK) {
+        rc = value != NULL ? buf_add_text(&line, value) : cJSON_IsNumber(header) || cJSON_IsBool(header) ? template_print(header, &line) : RC_CORRUPT;
+    }
+    if (rc != RC_OK) {
+        rc = rc == RC_TEMP      ? no_memory(err)
+             : rc == RC_CORRUPT ? err_set(err, RC_PERM, "the header %s must be text or a number", header->string)
+                                : err_set(err, rc, "the header %s is longer than %u bytes", header->string, MOST_HEADER_BYTES);
+    }
+    for (const char *at = buf_text(&line); rc == RC_OK && *at != '\0'; at++) {
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f) {
+            rc = err_set(err, RC_PERM, "the value of the header %s has a line break or another control character in it", header->string);
+        }
+    }
+    if (rc == RC_OK) {
+        *out = buf_take(&line);
+        rc = *out != NULL ? RC_OK : no_memory(err);
+    }
+    buf_release(&line);
+    return rc;
+}
+
+static enum rc make_headers(const struct placement *parts, struct request *request, struct err *err) {
+    size_t count = 0, room = (size_t)cJSON_GetArraySize(parts->headers) + 2;
+    bool has_type = false;
+    const cJSON *header;
+    enum rc rc = RC_OK;
+
+    request->headers = calloc(room, sizeof(*request->headers));
+    if (request->headers == NULL) {
+        return no_memory(err);
+    }
+    cJSON_ArrayForEach(header, parts->headers) {
+        has_type = has_type || strcasecmp(header->string, "Content-Type") == 0;
+        rc = rc == RC_OK ? header_line(header, &request->headers[count++], err) : rc;
+    }
+    if (rc == RC_OK && parts->json != NULL && !has_type) {
+        request->headers[count] = strdup("Content-Type: application/json");
+        rc = request->headers[count] != NULL ? RC_OK : no_memory(err);
+    }
+    return rc;
+}
+
+static enum rc make_body(const struct placement *parts, struct request *request, struct err *err) {
+    struct buf body = BUF_INIT(MOST_BODY_BYTES);
+    enum rc rc;
+
+    if (parts->json == NULL) {
+        return RC_OK;
+    }
+    rc = template_print(parts->json, &body);
+    if (rc == RC_OK) {
+        request->body_length = body.length;
+        request->body = buf_take(&body);
+        rc = request->body != NULL ? RC_OK : RC_TEMP;
+    }
+    buf_release(&body);
+    return rc == RC_OK ? RC_OK : rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "the body is longer than %u bytes or nested too deep", MOST_BODY_BYTES);
+}
+
+enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope,
+                     struct request *request, struct err *err) {
+    struct placement parts = {0};
+    enum rc rc = fill_parts(source, step, kind, scope, &parts, err);
+
+    *request = (struct request){.url = NULL};
+    if (rc == RC_OK && step + 1 == source->step_count && page != NULL) {
+        rc = paginator_place(source, page, &parts, err);
+    }
+    if (rc == RC_OK && !str_copy(request->method, sizeof(request->method), source->steps[step].http.method)) {
+        rc = err_set(err, RC_PERM, "the method is too long");
+    }
+    rc = rc == RC_OK ? make_url(&parts, request, err) : rc;
+    rc = rc == RC_OK ? make_headers(&parts, request, err) : rc;
+    rc = rc == RC_OK ? make_body(&parts, request, err) : rc;
+    free(parts.url);
+    cJSON_Delete(parts.params);
+    cJSON_Delete(parts.headers);
+    cJSON_Delete(parts.json);
+    if (rc != RC_OK) {
+        request_release(request);
+    }
+    return rc;
+}
+
+void request_release(struct request *request) {
+    for (char **header = request->headers; header != NULL && *header != NULL; header++) {
+        free(*header);
+    }
+    free(request->headers);
+    free(request->url);
+    free(request->body);
+    *request = (struct request){.url = NULL};
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "source/source_parts.h"
+
+const char *const source_common_members[] = {"mode",     "source",       "name",  "campaign_id", "criteria",   "priority",     "not_before",       "max_records",
+                                             "max_cost", "take",         "batch_size", "process", "on_duplicate", "duplicate_window", "notify", "created_by", NULL};
+
+const char *source_action_name(enum source_action action) {
+    switch (action) {
+    case ACTION_SUCCESS:
+        return "SUCCESS";
+    case ACTION_FAIL:
+        return "FAIL";
+    case ACTION_RETRY:
+        return "RETRY";
+    case ACTION_IGNORE:
+        return "IGNORE";
+    case ACTION_RATE_LIMITED:
+        return "RATE_LIMITED";
+    case ACTION_HOLD:
+        return "HOLD";
+    }
+    return "?";
+}
+
+char *source_copy(struct check *check, const char *text) {
+    char *copy = strdup(text);
+
+    if (copy == NULL) {
+        (void)check_no_memory(check);
+    }
+    return copy;
+}
+
+/* sources/x.json is the source x: a job that names x gets that file and no other. */
+static void check_file_name(struct check *check, const struct source *source) {
+    const char *slash = strrchr(check->file, '/'), *base = slash != NULL ? slash + 1 : check->file;
+    size_t length = strlen(source->name);
+
+    if (strncmp(base, source->name, length) != 0 || strcmp(base + length, ".json") != 0) {
+        (void)check_fail(check, "name", "is \"%s\", so the file must be named %s.json", source->name, source->name);
+    }
+}
+
+static void read_top(struct check *check, struct source *source) {
+    static const char *const names[] = {"name",          "steps",         "paginator",          "data_selector", "primary_key", "children",           "metering",
+                                        "api_budget",    "concurrency_level", "error_handler",  "coverage_tolerance", "timeout_s", "max_response_bytes", "allow_http",
+                                        "job_members",   NULL};
+    const cJSON *root = check->root;
+
+    if (!check_object(check, root, names, NULL)) {
+        return;
+    }
+    check_name(check, root, "name", source->name);
+    if (source->name[0] == '\0') {
+        (void)check_fail(check, NULL, "needs a name");
+    }
+    if (check->rc == RC_OK) {
+        check_file_name(check, source);
+    }
+    check_flag(check, root, "allow_http", &source->allow_http);
+    source_steps(check, root, source);
+    source_paging(check, root, source);
+    source_metering(check, root, source);
+    source_limits(check, root, source);
+    source_errors(check, root, source);
+    source_members(check, root, source);
+    check_u64(check, root, "coverage_tolerance", 0, UINT64_MAX, &source->coverage_tolerance);
+    check_unsigned(check, root, "timeout_s", 1, 3600, &source->timeout_s);
+    check_u64(check, root, "max_response_bytes", 1024, 1u << 30, &source->max_response_bytes);
+    if (check->rc == RC_OK) {
+        source_check_references(check, source);
+    }
+}
+
+enum rc source_parse(const char *file, const char *text, size_t length, struct source **source, struct err *err) {
+    struct source *s = calloc(1, sizeof(*s));
+    struct check check;
+    enum rc rc;
+
+    *source = NULL;
+    if (s == NULL) {
+        return err_set(err, RC_TEMP, "%s: out of memory", file);
+    }
+    s->timeout_s = 120;
+    s->max_response_bytes = LIMIT_RESPONSE_BYTES;
+    rc = check_open(&check, file, text, length, &json_rules_config_commented, err);
+    if (rc == RC_OK) {
+        read_top(&check, s);
+        rc = check.rc;
+    }
+    s->definition = check_take_root(&check); /* the source borrows from it */
+    check_release(&check);
+    if (rc != RC_OK) {
+        source_free(s);
+        return rc;
+    }
+    *source = s;
+    return RC_OK;
+}
+
+void source_free(struct source *source) {
+    if (source == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < source->step_count; i++) {
+        free(source->steps[i].http.method);
+        free(source->steps[i].http.url);
+    }
+    for (unsigned i = 0; i < source->key_count; i++) {
+        free(source->primary_key[i]);
+    }
+    for (unsigned i = 0; i < source->child_count; i++) {
+        free(source->children[i].data_selector);
+        free(source->children[i].primary_key);
+    }
+    for (unsigned i = 0; i < source->filter_count; i++) {
+        free(source->filters[i].has);
+        free(source->filters[i].error_message_contains);
+        free(source->filters[i].error_message_path);
+    }
+    for (unsigned i = 0; i < source->backoff_count; i++) {
+        free(source->backoffs[i].header);
+    }
+    free(source->data_selector);
+    free(source->count_path);
+    free(source->cost_path);
+    cJSON_Delete(source->definition);
+    free(source);
+}
+
+enum rc source_each_reference(const struct source *source, template_seen *fn, void *context) {
+    const cJSON *values[3 * SOURCE_MAX_STEPS + 2];
+    size_t count = 0;
+    enum rc rc = RC_OK;
+
+    for (unsigned i = 0; i < source->step_count && rc == RC_OK; i++) {
+        rc = template_each(source->steps[i].http.url, fn, context);
+        values[count++] = source->steps[i].http.params;
+        values[count++] = source->steps[i].http.headers;
+        values[count++] = source->steps[i].http.json;
+    }
+    values[count++] = source->preview;
+    values[count++] = source->purchase;
+    for (size_t i = 0; i < count && rc == RC_OK; i++) {
+        rc = values[i] != NULL ? template_each_value(values[i], fn, context) : RC_OK;
+    }
+    return rc;
+}
+
+struct secrets {
+    void (*fn)(void *context, const char *name);
+    void *context;
+    char told[SOURCE_MAX_MEMBERS][LIMIT_NAME_BYTES + 1];
+    unsigned count;
+};
+
+static enum rc secret_seen(void *context, enum template_kind kind, const char *name) {
+    struct secrets *secrets = context;
+
+    if (kind != TEMPLATE_SECRET || secrets->count == SOURCE_MAX_MEMBERS) {
+        return RC_OK;
+    }
+    for (unsigned i = 0; i < secrets->count; i++) {
+        if (strcmp(secrets->told[i], name) == 0) {
+            return RC_OK;
+        }
+    }
+    (void)str_copy(secrets->told[secrets->count++], LIMIT_NAME_BYTES + 1, name);
+    secrets->fn(secrets->context, name);
+    return RC_OK;
+}
+
+void source_secrets(const struct source *source, void (*fn)(void *context, const char *name), void *context) {
+    struct secrets secrets = {.fn = fn, .context = context};
+
+    (void)source_each_reference(source, secret_seen, &secrets);
+}
+
+static enum rc member_used(void *context, enum template_kind kind, const char *name) {
+    return kind == TEMPLATE_JOB && strcmp(name, context) == 0 ? RC_GONE : RC_OK;
+}
+
+bool source_uses(const struct source *source, const char *job_member) {
+    char name[LIMIT_NAME_BYTES + 1];
+
+    return str_copy(name, sizeof(name), job_member) && source_each_reference(source, member_used, name) == RC_GONE;
+}

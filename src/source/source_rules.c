@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/source_parts.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+/* Money, rates, errors and the job's own members of a source (DESIGN 5). */
+
+/* --- money --------------------------------------------------------------------------------------------------------- */
+
+static cJSON *read_overlay(struct check *check, const cJSON *metering, const char *name) {
+    static const char *const names[] = {"params", "headers", "json", NULL};
+    cJSON *overlay = cJSON_GetObjectItemCaseSensitive(metering, name);
+    size_t mark;
+
+    if (overlay == NULL || check->rc != RC_OK) {
+        return NULL;
+    }
+    mark = check_enter(check, name, 0);
+    if (check_object(check, overlay, names, NULL)) {
+        source_check_overlay(check, overlay);
+    }
+    check_leave(check, mark);
+    return overlay;
+}
+
+static void check_overlay_body(struct check *check, const struct source *source, const cJSON *overlay, const char *name) {
+    if (cJSON_GetObjectItemCaseSensitive(overlay, "json") != NULL && strcmp(source->steps[0].http.method, "GET") == 0) {
+        (void)check_fail(check, name, "has json, but a GET has no body");
+    }
+}
+
+static void read_currency(struct check *check, const cJSON *metering, struct source *source) {
+    const cJSON *currency = check_string(check, metering, "currency", 8);
+    bool reserve = dec_compare(source->reserve, dec_zero()) != 0;
+
+    if (currency != NULL) {
+        if (strlen(currency->valuestring) != 3 || strspn(currency->valuestring, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3) {
+            (void)check_fail(check, "currency", "must be a code of three letters (ISO 4217) such as \"USD\"");
+        }
+        (void)str_copy(source->currency, sizeof(source->currency), currency->valuestring);
+    } else if (source->has_cost_per_record || source->has_daily_cost_cap || reserve) {
+        (void)check_fail(check, NULL, "needs a currency beside its amounts");
+    }
+}
+
+void source_metering(struct check *check, const cJSON *definition, struct source *source) {
+    static const char *const names[] = {"preview",        "purchase", "count_path",    "cost_path",         "cost_per_record", "currency",
+                                        "daily_cost_cap", "reserve",  "max_in_flight", "on_charge_unknown", NULL};
+    static const char *const unknown[] = {"hold", "retry", NULL};
+    const cJSON *metering = cJSON_GetObjectItemCaseSensitive(definition, "metering");
+    unsigned choice = 0;
+    bool has_reserve = false;
+    size_t mark;
+
+    source->reserve = dec_zero();
+    source->max_in_flight = 1;
+    if (metering == NULL || check->rc != RC_OK) {
+        return;
+    }
+    source->metered = true;
+    mark = check_enter(check, "metering", 0);
+    if (check_object(check, metering, names, NULL)) {
+        source->preview = read_overlay(check, metering, "preview");
+        source->purchase = read_overlay(check, metering, "purchase");
+        check_overlay_body(check, source, source->preview, "preview");
+        check_overlay_body(check, source, source->purchase, "purchase");
+        check_pointer(check, metering, "count_path", &source->count_path);
+        check_pointer(check, metering, "cost_path", &source->cost_path);
+        check_money(check, metering, "cost_per_record", &source->cost_per_record, &source->has_cost_per_record);
+        check_money(check, metering, "daily_cost_cap", &source->daily_cost_cap, &source->has_daily_cost_cap);
+        check_money(check, metering, "reserve", &source->reserve, &has_reserve);
+        read_currency(check, metering, source);
+        check_unsigned(check, metering, "max_in_flight", 1, 64, &source->max_in_flight);
+        check_choice(check, metering, "on_charge_unknown", unknown, &choice);
+        source->retry_unknown = choice == 1;
+    }
+    check_leave(check, mark);
+}
+
+/* --- rates --------------------------------------------------------------------------------------------------------- */
+
+static void read_rate(struct check *check, const cJSON *rate, struct source *source) {
+    static const char *const names[] = {"limit", "interval", NULL};
+    struct source_rate *out = &source->rates[source->rate_count];
+
+    if (source->rate_count == SOURCE_MAX_RATES) {
+        (void)check_fail(check, NULL, "more than %u rates", SOURCE_MAX_RATES);
+    }
+    if (!check_object(check, rate, names, NULL)) {
+        return;
+    }
+    check_u64(check, rate, "limit", 1, 1000000000, &out->limit);
+    check_duration(check, rate, "interval", 1, &out->interval_ms);
+    if (out->limit == 0 || out->interval_ms == 0) {
+        (void)check_fail(check, NULL, "needs limit and interval");
+    }
+    source->rate_count++;
+}
+
+static void read_policy(struct check *check, const cJSON *policy, struct source *source) {
+    static const char *const names[] = {"type", "rates", NULL}, *const types[] = {"moving_window", NULL};
+    const cJSON *rates, *rate;
+    unsigned type = 0, index = 0;
+    size_t outer, inner;
+
+    if (!check_object(check, policy, names, NULL)) {
+        return;
+    }
+    if (cJSON_GetObjectItemCaseSensitive(policy, "type") == NULL) {
+        (void)check_fail(check, NULL, "needs a type");
+    }
+    check_choice(check, policy, "type", types, &type);
+    rates = check_array(check, policy, "rates", 1, SOURCE_MAX_RATES);
+    if (rates == NULL) {
+        (void)check_fail(check, NULL, "needs rates");
+    }
+    outer = check_enter(check, "rates", 0);
+    cJSON_ArrayForEach(rate, rates) {
+        inner = check_enter(check, NULL, index++);
+        read_rate(check, rate, source);
+        check_leave(check, inner);
+    }
+    check_leave(check, outer);
+}
+
+static void read_budget(struct check *check, const cJSON *budget, struct source *source) {
+    static const char *const names[] = {"policies", NULL};
+    const cJSON *policies, *policy;
+    unsigned index = 0;
+    size_t outer, inner;
+
+    if (!check_object(check, budget, names, NULL)) {
+        return;
+    }
+    policies = check_array(check, budget, "policies", 0, SOURCE_MAX_RATES);
+    outer = check_enter(check, "policies", 0);
+    cJSON_ArrayForEach(policy, policies) {
+        inner = check_enter(check, NULL, index++);
+        read_policy(check, policy, source);
+        check_leave(check, inner);
+    }
+    check_leave(check, outer);
+}
+
+void source_limits(struct check *check, const cJSON *definition, struct source *source) {
+    static const char *const names[] = {"default_concurrency", "max_concurrency", NULL};
+    const cJSON *budget = cJSON_GetObjectItemCaseSensitive(definition, "api_budget");
+    const cJSON *level = cJSON_GetObjectItemCaseSensitive(definition, "concurrency_level");
+    size_t mark;
+
+    if (budget != NULL) {
+        mark = check_enter(check, "api_budget", 0);
+        read_budget(check, budget, source);
+        check_leave(check, mark);
+    }
+    if (level != NULL) {
+        mark = check_enter(check, "concurrency_level", 0);
+        if (check_object(check, level, names, NULL)) {
+            check_unsigned(check, level, "default_concurrency", 1, 1000, &source->default_concurrency);
+            check_unsigned(check, level, "max_concurrency", 1, 1000, &source->max_concurrency);
+            if (source->max_concurrency > 0 && source->default_concurrency > source->max_concurrency) {
+                (void)check_fail(check, "default_concurrency", "is above max_concurrency");
+            }
+        }
+        check_leave(check, mark);
+    }
+    if (source->default_concurrency == 0) {
+        source->default_concurrency = source->max_concurrency == 1 ? 1 : 2;
+    }
+    if (source->max_concurrency == 0) {
+        source->max_concurrency = source->default_concurrency;
+    }
+}
+
+/* --- errors -------------------------------------------------------------------------------------------------------- */
+
+static void read_filter(struct check *check, const cJSON *filter, struct source *source) {
+    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", NULL};
+    static const char *const actions[] = {"SUCCESS", "FAIL", "RETRY", "IGNORE", "RATE_LIMITED", "HOLD", NULL}; /* as enum source_action */
+    struct source_filter *out = &source->filters[source->filter_count++];
+    const cJSON *codes, *code, *contains;
+    unsigned action = ACTION_FAIL;
+
+    if (!check_object(check, filter, names, NULL)) {
+        return;
+    }
+    codes = check_array(check, filter, "http_codes", 1, sizeof(out->http_codes) / sizeof(out->http_codes[0]));
+    cJSON_ArrayForEach(code, codes) {
+        if (!cJSON_IsNumber(code) || code->valuedouble < 100 || code->valuedouble > 599 || floor(code->valuedouble) < code->valuedouble) {
+            (void)check_fail(check, "http_codes", "must be numbers from 100 to 599");
+            return;
+        }
+        out->http_codes[out->code_count++] = code->valueint;
+    }
+    check_pointer(check, filter, "has", &out->has);
+    check_pointer(check, filter, "error_message_path", &out->error_message_path);
+    contains = check_string(check, filter, "error_message_contains", 1024);
+    if (contains != NULL && contains->valuestring[0] != '\0') {
+        out->error_message_contains = source_copy(check, contains->valuestring);
+    }
+    if (cJSON_GetObjectItemCaseSensitive(filter, "action") == NULL) {
+        (void)check_fail(check, NULL, "needs an action");
+    }
+    check_choice(check, filter, "action", actions, &action);
+    out->action = (enum source_action)action;
+    if (out->code_count == 0 && out->has == NULL && out->error_message_contains == NULL) {
+        (void)check_fail(check, NULL, "needs http_codes, has or error_message_contains: else it is for every answer");
+    }
+}
+
+static void read_backoff(struct check *check, const cJSON *backoff, struct source *source) {
+    static const char *const types[] = {"wait_time_from_header", "constant", "exponential", NULL}; /* as enum source_backoff_type */
+    static const char *const header_names[] = {"type", "header", NULL};
+    static const char *const constant_names[] = {"type", "backoff_time_in_seconds", "jitter_range_in_seconds", NULL};
+    static const char *const exponential_names[] = {"type", "factor", "jitter_range_in_seconds", "max_s", NULL};
+    static const char *const *const names[] = {header_names, constant_names, exponential_names};
+    struct source_backoff *out = &source->backoffs[source->backoff_count++];
+    const cJSON *header;
+    unsigned type = 0;
+
+    *out = (struct source_backoff){.factor_s = 2, .jitter_s = 1, .max_s = 300, .constant_s = 5};
+    if (!cJSON_IsObject(backoff) || cJSON_GetObjectItemCaseSensitive(backoff, "type") == NULL) {
+        (void)check_fail(check, NULL, "must be an object with a type");
+    }
+    check_choice(check, backoff, "type", types, &type);
+    out->type = (enum source_backoff_type)type;
+    if (!check_object(check, backoff, names[type], NULL)) {
+        return;
+    }
+    check_real(check, backoff, "factor", 0, 3600, &out->factor_s);
+    check_real(check, backoff, "jitter_range_in_seconds", 0, 3600, &out->jitter_s);
+    check_real(check, backoff, "max_s", 0, 86400, &out->max_s);
+    check_real(check, backoff, "backoff_time_in_seconds", 0, 86400, &out->constant_s);
+    if (out->type == BACKOFF_WAIT_TIME_FROM_HEADER) {
+        header = check_string(check, backoff, "header", 128);
+        if (header != NULL && strcasecmp(header->valuestring, "Retry-After") != 0) {
+            (void)check_fail(check, "header", "must be Retry-After");
+        }
+        out->header = source_copy(check, "Retry-After");
+    }
+}
+
+static void default_backoffs(struct check *check, struct source *source) {
+    source->backoffs[0] = (struct source_backoff){.type = BACKOFF_WAIT_TIME_FROM_HEADER, .header = source_copy(check, "Retry-After")};
+    source->backoffs[1] = (struct source_backoff){.type = BACKOFF_EXPONENTIAL, .factor_s = 2, .jitter_s = 1, .max_s = 300};
+    source->backoff_count = 2;
+}
+
+static void each_of(struct check *check, const cJSON *handler, const char *name, unsigned most, void (*read)(struct check *, const cJSON *, struct source *),
+                    struct source *source) {
+    const cJSON *list = check_array(check, handler, name, 0, most), *item;
+    size_t outer = check_enter(check, name, 0), inner;
+    unsigned index = 0;
+
+    cJSON_ArrayForEach(item, list) {
+        if (check->rc != RC_OK) {
+            break;
+        }
+        inner = check_enter(check, NULL, index++);
+        read(check, item, source);
+        check_leave(check, inner);
+    }
+    check_leave(check, outer);
+}
+
+void source_errors(struct check *check, const cJSON *definition, struct source *source) {
+    static const char *const names[] = {"max_retries", "response_filters", "backoff_strategies", NULL};
+    const cJSON *handler = cJSON_GetObjectItemCaseSensitive(definition, "error_handler");
+    size_t mark;
+
+    source->max_retries = 5;
+    if (handler != NULL && check->rc == RC_OK) {
+        mark = check_enter(check, "error_handler", 0);
+        if (check_object(check, handler, names, NULL)) {
+            check_unsigned(check, handler, "max_retries", 0, 100, &source->max_retries);
+            each_of(check, handler, "response_filters", SOURCE_MAX_FILTERS, read_filter, source);
+            each_of(check, handler, "backoff_strategies", sizeof(source->backoffs) / sizeof(source->backoffs[0]), read_backoff, source);
+        }
+        check_leave(check, mark);
+    }
+    if (source->backoff_count == 0 && check->rc == RC_OK) {
+        default_backoffs(check, source);
+    }
+}
+
+/* --- the job's own members ----------------------------------------------------------------------------------------- */
+
+static bool has_type(const char *type, const cJSON *value) {
+    if (strcmp(type, "integer") == 0) {
+        return cJSON_IsNumber(value) && floor(value->valuedouble) >= value->valuedouble;
+    }
+    return strcmp(type, "string") == 0    ? cJSON_IsString(value)
+           : strcmp(type, "number") == 0  ? cJSON_IsNumber(value)
+           : strcmp(type, "boolean") == 0 ? cJSON_IsBool(value)
+           : strcmp(type, "array") == 0   ? cJSON_IsArray(value)
+                                          : cJSON_IsObject(value);
+}
+
+void source_member_check(struct check *check, const struct source_member *member, const char *name, const cJSON *value) {
+    const char *what = cJSON_IsString(value) ? "its length in bytes" : cJSON_IsArray(value) || cJSON_IsObject(value) ? "its length" : "it";
+    double measure;
+
+    if (!has_type(member->type, value)) {
+        (void)check_fail(check, name, "must be of type %s", member->type);
+        return;
+    }
+    measure = cJSON_IsString(value)                              ? (double)strlen(value->valuestring)
+              : cJSON_IsArray(value) || cJSON_IsObject(value) ? (double)cJSON_GetArraySize(value)
+                                                                 : value->valuedouble;
+    if (member->has_minimum && measure < member->minimum) {
+        (void)check_fail(check, name, "%s must be at least %.17g", what, member->minimum);
+    } else if (member->has_maximum && measure > member->maximum) {
+        (void)check_fail(check, name, "%s must be at most %.17g", what, member->maximum);
+    }
+}
+
+static void read_member(struct check *check, const cJSON *item, struct source_member *out) {
+    static const char *const names[] = {"type", "default", "minimum", "maximum", "required", NULL};
+    static const char *const types[] = {"string", "integer", "number", "boolean", "array", "object", NULL};
+    const double most = 9007199254740991.0;
+    unsigned type = 0;
+
+    if (!check_object(check, item, names, NULL)) {
+        return;
+    }
+    if (cJSON_GetObjectItemCaseSensitive(item, "type") == NULL) {
+        (void)check_fail(check, NULL, "needs a type");
+    }
+    check_choice(check, item, "type", types, &type);
+    (void)str_copy(out->type, sizeof(out->type), types[type]);
+    out->has_minimum = cJSON_GetObjectItemCaseSensitive(item, "minimum") != NULL;
+    out->has_maximum = cJSON_GetObjectItemCaseSensitive(item, "maximum") != NULL;
+    check_real(check, item, "minimum", -most, most, &out->minimum);
+    check_real(check, item, "maximum", out->has_minimum ? out->minimum : -most, most, &out->maximum);
+    if (strcmp(out->type, "boolean") == 0 && (out->has_minimum || out->has_maximum)) {
+        (void)check_fail(check, NULL, "a boolean has no minimum and maximum");
+    }
+    check_flag(check, item, "required", &out->required);
+    out->initial = cJSON_GetObjectItemCaseSensitive(item, "default");
+    if (out->initial != NULL) {
+        source_member_check(check, out, "default", out->initial);
+        if (out->required) {
+            (void)check_fail(check, "required", "a member with a default is never missing");
+        }
+    }
+}
+
+static bool is_common(const char *name) {
+    for (const char *const *common = source_common_members; *common != NULL; common++) {
+        if (strcmp(*common, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void source_members(struct check *check, const cJSON *definition, struct source *source) {
+    const cJSON *members = cJSON_GetObjectItemCaseSensitive(definition, "job_members"), *item;
+    size_t outer, inner;
+
+    if (members == NULL || check->rc != RC_OK) {
+        return;
+    }
+    if (!cJSON_IsObject(members) || cJSON_GetArraySize(members) > SOURCE_MAX_MEMBERS) {
+        (void)check_fail(check, "job_members", "must be an object of at most %u names", SOURCE_MAX_MEMBERS);
+        return;
+    }
+    outer = check_enter(check, "job_members", 0);
+    cJSON_ArrayForEach(item, members) {
+        struct source_member *out = &source->members[source->member_count];
+
+        if (!str_is_name(item->string) || is_common(item->string)) {
+            (void)check_fail(check, item->string, is_common(item->string) ? "every job has this member" : "the name must be 1 to 64 of A-Z a-z 0-9 _ -");
+            break;
+        }
+        (void)str_copy(out->name, sizeof(out->name), item->string);
+        inner = check_enter(check, item->string, 0);
+        read_member(check, item, out);
+        check_leave(check, inner);
+        source->member_count++;
+    }
+    check_leave(check, outer);
+}
