@@ -11,10 +11,10 @@
 #   at processed 'a search of 10,000 records completes'
 #   finish
 set -u
-umask 022
+umask 007
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PROGRAMS=$ROOT/${BUILD:-build}
-[ "${BUILD#/}" = "${BUILD-}" ] || PROGRAMS=$BUILD
+[ "${PROGRAMS#"$ROOT//"}" = "$PROGRAMS" ] || PROGRAMS=$BUILD
 for variable in ${!BATCHSPOOL_*}; do
     case $variable in BATCHSPOOL_TEST_*) ;; *) unset "$variable" ;; esac
 done

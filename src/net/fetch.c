@@ -242,8 +242,13 @@ static void finish(struct fetch *fetch, CURLcode code) {
     release(fetch);
 }
 
-/* libcurl 7.88 misses the end of an HTTP/2 answer that came before the request's body was sent: the stream closes by sending, and no socket wakes anybody. So a
- * quiet transfer is made to look again. */
+/* libcurl 7.88 misses the end of an HTTP/2 answer that came before the request's body was sent: the stream then closes by sending, and no socket wakes anybody.
+ * Pausing and going on makes it read soon, whatever the socket says; where nothing is to be had, nothing happens. */
+static void nudge(struct fetch *fetch) {
+    (void)curl_easy_pause(fetch->easy, CURLPAUSE_SEND);
+    (void)curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+}
+
 static void stall_due(struct loop_timer *timer) {
     struct fetch *fetch = HEAP_ENTRY(timer, struct fetch, stall);
     curl_off_t body_bytes = 0;
@@ -255,8 +260,8 @@ static void stall_due(struct loop_timer *timer) {
         fetch->received_ms = now_ms;
         look_later(fetch, now_ms);
     } else if (now_ms - fetch->received_ms < fetch->stall_ms) {
+        nudge(fetch);
         look_later(fetch, now_ms);
-        fetch_multi_nudge(fetch->fetcher->multi, fetch->easy); /* the fetch may be gone after this */
     } else {
         fetch_multi_remove(fetch->fetcher->multi, fetch->easy);
         (void)break_off(fetch, "timeout", err_set(&fetch->err, RC_TEMP, "the answer stalled: no byte for %lld ms", (long long)fetch->stall_ms));

@@ -138,10 +138,3 @@ enum rc fetch_multi_add(struct fetch_multi *multi, CURL *easy, struct err *err) 
 void fetch_multi_remove(struct fetch_multi *multi, CURL *easy) {
     (void)curl_multi_remove_handle(multi->handle, easy);
 }
-
-void fetch_multi_nudge(struct fetch_multi *multi, CURL *easy) {
-    curl_socket_t fd = CURL_SOCKET_BAD;
-    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD) {
-        pump(multi, fd, CURL_CSELECT_IN);
-    }
-}

@@ -19,7 +19,5 @@ void fetch_multi_free(struct fetch_multi *multi);                               
 enum rc fetch_multi_add(struct fetch_multi *multi, CURL *easy, struct err *err);
 /* Before its end: there will be none. */
 void fetch_multi_remove(struct fetch_multi *multi, CURL *easy);
-/* Let libcurl look at this transfer's connection although the socket is quiet. May end this and other transfers before it returns. */
-void fetch_multi_nudge(struct fetch_multi *multi, CURL *easy);
 
 #endif

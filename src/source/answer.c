@@ -19,7 +19,7 @@ struct judged {
 static bool is_json(struct judged *j) {
     if (!j->scanned) {
         j->scanned = true;
-        j->json = json_check(j->answer->body.data, j->answer->body.length, &json_rules_payload, NULL) == RC_OK;
+        j->json = j->answer->body.length > 0 && json_check(j->answer->body.data, j->answer->body.length, &json_rules_payload, NULL) == RC_OK;
     }
     return j->json;
 }
@@ -284,7 +284,7 @@ void answer_preview(const struct source *source, const struct answer *answer, ui
     *total = UINT64_MAX;
     *cost = dec_zero();
     *has_cost = false;
-    if (json_check(answer->body.data, answer->body.length, &json_rules_payload, NULL) != RC_OK) {
+    if (answer->body.length == 0 || json_check(answer->body.data, answer->body.length, &json_rules_payload, NULL) != RC_OK) {
         return;
     }
     *total = count_at(answer->body, source->count_path);

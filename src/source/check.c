@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/check.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,7 +247,7 @@ void check_u64(struct check *check, const cJSON *object, const char *name, uint6
         return;
     }
     d = item->valuedouble;
-    if (!cJSON_IsNumber(item) || d < 0 || d > 9007199254740991.0 || floor(d) < d || (uint64_t)d < least || (uint64_t)d > most) {
+    if (!cJSON_IsNumber(item) || d < 0 || d > 9007199254740991.0 || (double)(uint64_t)d < d || (uint64_t)d < least || (uint64_t)d > most) {
         if (most >= 9007199254740991u) {
             (void)check_fail(check, name, "must be a whole number from %llu on", (unsigned long long)least);
         } else {

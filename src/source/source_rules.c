@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/source_parts.h"
 
-#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -188,7 +187,7 @@ static void read_filter(struct check *check, const cJSON *filter, struct source 
     }
     codes = check_array(check, filter, "http_codes", 1, sizeof(out->http_codes) / sizeof(out->http_codes[0]));
     cJSON_ArrayForEach(code, codes) {
-        if (!cJSON_IsNumber(code) || code->valuedouble < 100 || code->valuedouble > 599 || floor(code->valuedouble) < code->valuedouble) {
+        if (!cJSON_IsNumber(code) || code->valuedouble < 100 || code->valuedouble > 599 || (double)code->valueint < code->valuedouble) {
             (void)check_fail(check, "http_codes", "must be numbers from 100 to 599");
             return;
         }
@@ -289,7 +288,9 @@ void source_errors(struct check *check, const cJSON *definition, struct source *
 
 static bool has_type(const char *type, const cJSON *value) {
     if (strcmp(type, "integer") == 0) {
-        return cJSON_IsNumber(value) && floor(value->valuedouble) >= value->valuedouble;
+        double d = cJSON_IsNumber(value) ? value->valuedouble : 0.5;
+
+        return d >= -9007199254740991.0 && d <= 9007199254740991.0 && (double)(int64_t)d >= d && (double)(int64_t)d <= d;
     }
     return strcmp(type, "string") == 0    ? cJSON_IsString(value)
            : strcmp(type, "number") == 0  ? cJSON_IsNumber(value)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/template.h"
 
-#include <math.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -383,8 +383,8 @@ enum rc template_each_value(const cJSON *value, template_seen *fn, void *context
 static enum rc print_number(double d, struct buf *out) {
     char text[40];
 
-    if (floor(d) >= d && fabs(d) <= 9007199254740992.0) {
-        return buf_printf(out, "%.0f", d);
+    if (d >= -9007199254740992.0 && d <= 9007199254740992.0 && (double)(int64_t)d >= d && (double)(int64_t)d <= d) {
+        return buf_printf(out, "%" PRId64, (int64_t)d);
     }
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof(text), "%.*g", digits, d);

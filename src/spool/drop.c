@@ -143,38 +143,52 @@ static void put_back(const struct spool *spool, const struct drop *d) {
         fsio_rename_new(spool->place_fd[d->to], name, spool->place_fd[PLACE_PENDING], d->name, NULL);
 }
 
+/* The new names are on the disk before any event tells of them: after a power loss a file must not lie under its dropped name with its job accepted. */
+static void sync_names(const struct spool *spool, struct drop *drops, size_t count) {
+    struct err err = {0};
+    bool failed = false;
+    for (size_t i = 0; i < count; i++)
+        failed = failed || (!drops[i].rc && drops[i].to == PLACE_FAILED);
+    enum rc rc = failed ? fsio_sync_dir(spool->place_fd[PLACE_FAILED], ".", &err) : RC_OK;
+    if (!rc)
+        rc = fsio_sync_dir(spool->place_fd[PLACE_PENDING], ".", &err);
+    for (size_t i = 0; rc && i < count; i++)
+        if (!drops[i].rc) {
+            put_back(spool, &drops[i]);
+            drops[i].rc = rc;
+            drops[i].err = err;
+        }
+}
+
+static void settle(const struct spool *spool, struct drop *d, enum rc synced, const struct err *err) {
+    if (d->rc)
+        return;
+    d->rc = synced;
+    if (d->rc)
+        d->err = *err;
+    else if (d->why)
+        spool_why_write(spool, d->to, d->job_id, d->why, NULL);
+}
+
 void drop_accept(const struct spool *spool, struct drop *drops, size_t count) {
     struct journal **journals = calloc(count, sizeof *journals);
     enum rc *rcs = calloc(count, sizeof *rcs);
-    bool failed = false;
-    for (size_t i = 0; i < count; i++) {
-        struct drop *d = &drops[i];
-        d->rc = journals && rcs ? take_name(spool, d) : err_set(&d->err, RC_TEMP, "out of memory");
-        if (d->rc)
-            continue;
-        failed = failed || d->to == PLACE_FAILED;
-        d->rc = write_line(spool, d, &journals[i]);
-        if (d->rc)
-            put_back(spool, d);
-    }
     struct err err = {0};
-    for (size_t i = 0; rcs && i < count; i++)
-        rcs[i] = drops[i].rc;
-    if (journals && rcs)
+    bool memory = journals && rcs;
+    for (size_t i = 0; i < count; i++)
+        drops[i].rc = memory ? take_name(spool, &drops[i]) : err_set(&drops[i].err, RC_TEMP, "out of memory");
+    if (memory) {
+        sync_names(spool, drops, count);
+        for (size_t i = 0; i < count; i++) {
+            if (!drops[i].rc && (drops[i].rc = write_line(spool, &drops[i], &journals[i])))
+                put_back(spool, &drops[i]);
+            rcs[i] = drops[i].rc;
+        }
         journal_sync_all(journals, rcs, count, &err);
-    enum rc dirs = fsio_sync_dir(spool->place_fd[PLACE_PENDING], ".", &err);
-    if (!dirs && failed)
-        dirs = fsio_sync_dir(spool->place_fd[PLACE_FAILED], ".", &err);
-    for (size_t i = 0; journals && rcs && i < count; i++) {
-        struct drop *d = &drops[i];
-        journal_close(journals[i]);
-        if (d->rc)
-            continue;
-        d->rc = rcs[i] ? rcs[i] : dirs;
-        if (d->rc)
-            d->err = err;
-        else if (d->why)
-            spool_why_write(spool, d->to, d->job_id, d->why, NULL);
+        for (size_t i = 0; i < count; i++) {
+            journal_close(journals[i]);
+            settle(spool, &drops[i], rcs[i], &err);
+        }
     }
     free(journals);
     free(rcs);

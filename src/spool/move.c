@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spool/move.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "os/fsio.h"
 
@@ -38,23 +39,42 @@ static enum rc sync_both(const struct spool *spool, enum place to, enum place fr
 static enum rc change_place(const struct spool *spool, const struct move *move, struct err *err) {
     char name[JOBID_SIZE + 5];
     file_name(move->job_id, name);
-    enum rc rc = RC_OK;
-    if (move->to == PLACE_DEFERRED && move->until_us)
-        rc = fsio_set_mtime(spool->place_fd[move->from], name, move->until_us, err);
-    if (!rc)
-        rc = fsio_rename_new(spool->place_fd[move->from], name, spool->place_fd[move->to], name, err);
-    return rc;
+    return fsio_rename_new(spool->place_fd[move->from], name, spool->place_fd[move->to], name, err);
 }
 
-static enum rc look(const struct spool *spool, const struct move *move, struct err *err) {
-    struct stat st;
+static enum rc look(const struct spool *spool, const struct move *move, struct stat *st, struct err *err) {
     char name[JOBID_SIZE + 5];
     file_name(move->job_id, name);
-    return fsio_stat(spool->place_fd[move->from], name, &st, err);
+    return fsio_stat(spool->place_fd[move->from], name, st, err);
 }
 
-static enum rc tell(struct journal *journal, const struct move *move, struct err *err) {
-    enum rc rc = journal_add(journal, move->event, move->by, move->members, err);
+/* The file's time mirrors `until`, before the event, so that no kill leaves a time in deferred/ that looks like a `touch`. Only a file's owner and root can set
+ * it: a job that another user dropped keeps its own time, and *mtime_us gets that for the event. */
+static enum rc mirror_until(const struct spool *spool, const struct move *move, const struct stat *st, int64_t *mtime_us, struct err *err) {
+    char name[JOBID_SIZE + 5];
+    file_name(move->job_id, name);
+    if (move->to != PLACE_DEFERRED || !move->until_us)
+        return RC_OK;
+    enum rc rc = fsio_set_mtime(spool->place_fd[move->from], name, move->until_us, err);
+    if (rc != RC_PERM)
+        return rc;
+    *mtime_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+    return RC_OK;
+}
+
+static enum rc tell(struct journal *journal, const struct move *move, int64_t mtime_us, struct err *err) {
+    char text[CLOCK_RFC3339_SIZE];
+    cJSON *members = NULL;
+    if (mtime_us) {
+        members = move->members ? cJSON_Duplicate(move->members, true) : cJSON_CreateObject();
+        clock_format_rfc3339(mtime_us, 6, text);
+        if (!members || !cJSON_AddStringToObject(members, "mtime", text)) {
+            cJSON_Delete(members);
+            return err_set(err, RC_TEMP, "out of memory");
+        }
+    }
+    enum rc rc = journal_add(journal, move->event, move->by, members ? members : move->members, err);
+    cJSON_Delete(members);
     return rc ? rc : journal_commit(journal, true, err);
 }
 
@@ -65,18 +85,22 @@ static void notes(const struct spool *spool, const struct move *move) {
 }
 
 static enum rc move_locked(const struct spool *spool, struct journal *journal, const struct move *move, struct err *err) {
-    enum rc rc = look(spool, move, err);
+    struct stat st;
+    int64_t mtime_us = 0;
+    enum rc rc = look(spool, move, &st, err);
+    if (!rc)
+        rc = mirror_until(spool, move, &st, &mtime_us, err);
     if (rc)
         return rc;
     bool event_first = move->from == PLACE_PROCESSING;
     if (event_first)
-        rc = tell(journal, move, err);
+        rc = tell(journal, move, mtime_us, err);
     if (!rc)
         rc = change_place(spool, move, err);
     if (!rc)
         rc = sync_both(spool, move->to, move->from, err);
     if (!rc && !event_first)
-        rc = tell(journal, move, err);
+        rc = tell(journal, move, mtime_us, err);
     if (!rc)
         notes(spool, move);
     return rc;

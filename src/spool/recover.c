@@ -38,8 +38,8 @@ static enum rc look_around(const struct spool *spool, const char *job_id, enum p
         enum rc rc = fsio_stat(spool->place_fd[p], name, &sight->st, err);
         if (rc && rc != RC_GONE)
             return rc;
-        sight->in[p] = rc == RC_OK;
-        sight->count += rc == RC_OK;
+        sight->in[p] = rc == RC_OK && S_ISREG(sight->st.st_mode); /* links and the like are nobody's job */
+        sight->count += sight->in[p];
     }
     if (journalled != PLACE_NONE && sight->in[journalled])
         sight->where = journalled;
@@ -94,7 +94,7 @@ static enum rc put_back(const struct spool *spool, struct journal *journal, cons
     enum rc rc = RC_OK;
     if (row->place == PLACE_DEFERRED)
         rc = fsio_set_mtime(spool->place_fd[sight->where], name, row->until_mtime_us, err);
-    if (!rc)
+    if (!rc || rc == RC_PERM) /* another user's file: its time is the new one, as if it had been touched */
         rc = rename_synced(spool, row->id, sight->where, row->place, err);
     if (rc)
         return rc;
@@ -185,14 +185,21 @@ static enum rc make_again(const struct spool *spool, struct journal *journal, st
     return rc;
 }
 
-/* All but the one that counts become failed/<id>.dup-N.json. */
+/* All but the one that counts become failed/<id>.dup-N.json; a second name of the same file, left by a move that was killed between link and unlink, just goes.
+ */
 static enum rc set_doubles_aside(const struct spool *spool, const char *job_id, const struct sight *sight, struct err *err) {
     char name[JOBID_SIZE + 5], to[JOBID_SIZE + 32];
     file_name(job_id, name);
     for (enum place p = PLACE_PENDING; p < PLACE_COUNT; p++) {
         if (!sight->in[p] || p == sight->where)
             continue;
+        struct stat st;
         enum rc rc = RC_PERM;
+        if (fsio_stat(spool->place_fd[p], name, &st, NULL) == RC_OK && st.st_ino == sight->st.st_ino && st.st_dev == sight->st.st_dev) {
+            rc = fsio_unlink(spool->place_fd[p], name, err);
+            if (rc)
+                return rc;
+        }
         for (unsigned n = 1; rc && n < DUPLICATES_MOST; n++) {
             str_format(to, sizeof to, "%s.dup-%u.json", job_id, n);
             rc = fsio_rename_new(spool->place_fd[p], name, spool->place_fd[PLACE_FAILED], to, err);
@@ -266,7 +273,7 @@ static enum rc damaged(const struct spool *spool, const char *job_id, const stru
         }
     }
     str_format(result->row.error_details, sizeof result->row.error_details, "%.590s", err->text);
-    note(spool, &result->row, PLACE_HOLD, "damaged");
+    note(spool, &result->row, result->where, "damaged");
     return RC_CORRUPT;
 }
 

@@ -38,9 +38,8 @@ is '[10000,10000,0,0]' "$(event 'select(.event == "completed") | [.total,.unique
 is '{"total":10000,"planned":10000,"cost":500,"currency":"USD"}' "$(event 'select(.event == "previewed") | {total,planned,cost:(.cost|tonumber),currency} | tojson')" 'the preview told total and cost'
 is "$(sha256sum <"$raw/CA-2026-11_batch0025_$stamp.json" | cut -d' ' -f1)" "$(event 'select(.event == "captured" and .batch == 25) | .sha256')" 'the sum of a page'
 is '[4800,400,"20",10000]' "$(event 'select(.event == "captured" and .batch == 13) | [.offset,.records,(.cost|tonumber|tostring),.total] | tojson')" 'offset, records, cost and total of a page'
-text=$(event 'select(.event == "accepted") | .text')
 is "$(sha256sum <"$SPOOL/jobs/processed/$ID.json" | cut -d' ' -f1)" "$(event 'select(.event == "accepted") | .sha256')" 'the sum of the job text'
-is "$(cat "$SPOOL/jobs/processed/$ID.json")" "$text" 'the whole job text is in the journal'
+is "$(cat "$SPOOL/jobs/processed/$ID.json")" "$(jq -j 'select(.event == "accepted") | .text' "$SPOOL/journal/$ID.ndjson")" 'the whole job text is in the journal'
 
 # --- as the command line tells it
 is '["COMPLETED","processed","properties","CA-2026-11",10000,10000,500,0]' "$(show '[.status,.place,.source,.campaign_id,.total_records,.processed_records,(.cost|tonumber),.success_count]')" 'show'
