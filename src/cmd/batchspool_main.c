@@ -27,8 +27,8 @@ static const struct cmd_row rows[] = {
     {"reindex", "", "Build the index again from the spool", cmd_reindex},
     {"export", "[--format ndjson|csv] [--source NAME] [--campaign ID] [--job ID] [OPTION...]", "Print loaded records", cmd_export},
     {"stats", "", "Counts by status, records, bytes, cost, throughput", cmd_stats},
-    {"sources", "[NAME | check [NAME...]]", "List, show or check source definitions", cmd_list_sources},
-    {"check", "", "Check configuration, sources, secrets and spool before a start", cmd_check},
+    {"sources", "[--credentials DIR] [NAME | check [NAME...]]", "List, show or check source definitions", cmd_list_sources},
+    {"check", "[--credentials DIR]", "Check configuration, sources, secrets and spool before a start", cmd_check},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

@@ -4,12 +4,14 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_OPTIONS 24
 
@@ -196,6 +198,34 @@ void cmd_close(struct cmd *cmd) {
     sources_free(cmd->sources);
     if (cmd->spool)
         spool_close(cmd->spool);
+}
+
+static enum rc read_to_end(int fd, const char *shown, struct buf *text, struct err *err) {
+    char bytes[16384];
+    ssize_t got;
+    while ((got = read(fd, bytes, sizeof bytes)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_sys(err, "%s", shown);
+        enum rc rc = buf_add(text, bytes, (size_t)got);
+        if (rc == RC_PERM)
+            return err_set(err, rc, "%s: is longer than %zu bytes", shown, text->max);
+        if (rc)
+            return err_set(err, rc, "%s: out of memory", shown);
+    }
+    return RC_OK;
+}
+
+enum rc cmd_read(const char *file, struct buf *text, struct err *err) {
+    if (strcmp(file, "-") == 0)
+        return read_to_end(STDIN_FILENO, "standard input", text, err);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, "%s", file);
+    enum rc rc = read_to_end(fd, file, text, err);
+    close(fd);
+    return rc;
 }
 
 int cmd_print_json(const struct cmd *cmd, cJSON *json) {

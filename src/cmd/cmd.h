@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "cmd/config.h"
 #include "engine/sources.h"
 #include "spool/layout.h"
@@ -84,6 +85,9 @@ int cmd_sources(struct cmd *cmd);
 struct index *cmd_index(struct cmd *cmd);
 
 void cmd_close(struct cmd *cmd);
+
+/* Read a file that the caller named, "-" for standard input; links and pipes are as good as files. */
+enum rc cmd_read(const char *file, struct buf *text, struct err *err);
 
 /* Print one JSON value and a line feed on standard output, and free it. */
 int cmd_print_json(const struct cmd *cmd, cJSON *json);

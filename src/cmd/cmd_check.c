@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 
 #include "base/limits.h"
+#include "base/str.h"
 #include "os/fsio.h"
 #include "source/source.h"
 
@@ -142,17 +143,26 @@ static int end_report(struct report *r) {
         code = cmd_print_json(r->cmd, json);
     }
     if (r->problems)
-        return cmd_fail(r->cmd, EXIT_CONFIG, "%zu problems", r->problems);
+        return cmd_fail(r->cmd, EXIT_CONFIG, "%zu problem%s", r->problems, r->problems == 1 ? "" : "s");
     return code;
 }
 
+/* As the daemon takes it. */
+static int set_credentials(struct cmd *cmd, const char *dir) {
+    if (dir && !str_copy(cmd->config.credentials, sizeof cmd->config.credentials, dir))
+        return cmd_fail(cmd, EXIT_USAGE, "--credentials: the path is too long");
+    return EXIT_DONE;
+}
+
 int cmd_check(struct cmd *cmd, int argc, char **argv) {
+    const char *credentials = NULL;
+    const struct cmd_option options[] = {{"credentials", CMD_TEXT, &credentials, "DIR", "the directory of secrets that the daemon is given"}, {.name = NULL}};
     int code;
-    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
+    if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
     if (argc)
         return cmd_usage(cmd);
-    if ((code = cmd_sources(cmd)) != EXIT_DONE)
+    if ((code = cmd_sources(cmd)) != EXIT_DONE || (code = set_credentials(cmd, credentials)) != EXIT_DONE)
         return code;
     struct report r = {.cmd = cmd, .list = cmd->json ? cJSON_CreateArray() : NULL};
     tell(&r, true, "configuration", "%s", *cmd->config.file ? cmd->config.file : "no file: the defaults");
@@ -240,13 +250,16 @@ static int check_named(struct cmd *cmd, int argc, char **argv) {
 }
 
 int cmd_list_sources(struct cmd *cmd, int argc, char **argv) {
+    const char *credentials = NULL;
+    const struct cmd_option options[] = {{"credentials", CMD_TEXT, &credentials, "DIR", "check: the directory of secrets that the daemon is given"},
+                                         {.name = NULL}};
     int code;
-    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
+    if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
     const bool check = argc > 0 && strcmp(argv[0], "check") == 0;
     if (argc > 1 && !check)
         return cmd_usage(cmd);
-    if ((code = cmd_sources(cmd)) != EXIT_DONE)
+    if ((code = cmd_sources(cmd)) != EXIT_DONE || (code = set_credentials(cmd, credentials)) != EXIT_DONE)
         return code;
     return check ? check_named(cmd, argc - 1, argv + 1) : argc ? show_source(cmd, argv[0]) : list_sources(cmd);
 }

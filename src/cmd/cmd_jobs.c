@@ -234,6 +234,8 @@ enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *
         str_copy(row->error_details, sizeof row->error_details, err->text);
     } else if (!rc)
         lay_place(job, row);
+    if (!*row->mode) /* it was never accepted */
+        str_copy(row->mode, sizeof row->mode, "run");
     return rc;
 }
 

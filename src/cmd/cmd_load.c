@@ -6,10 +6,8 @@
 #include "engine/export.h"
 #include "engine/load.h"
 #include "os/child.h"
-#include "os/fsio.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,30 +114,19 @@ int cmd_process(struct cmd *cmd, int argc, char **argv) {
     return code;
 }
 
-static int read_columns(struct cmd *cmd, const char *file, struct buf *text) {
-    struct err err = {0};
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    enum rc rc = fd < 0 ? err_sys(&err, "--columns %s", file) : fsio_read_all(fd, text, &err);
-    if (fd >= 0)
-        close(fd);
-    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
-}
-
 static int run_export(struct cmd *cmd, struct export_options *options, const char *columns) {
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
-    int code = columns ? read_columns(cmd, columns, &text) : EXIT_DONE;
+    struct err err = {0};
+    enum rc rc = columns ? cmd_read(columns, &text, &err) : RC_OK;
     if (columns) {
         options->columns_text = buf_text(&text);
         options->columns_length = text.length;
     }
-    if (!code) {
-        struct err err = {0};
-        uint64_t rows = 0;
-        enum rc rc = export_run(cmd->spool, cmd->sources, options, stdout, &rows, &err);
-        code = rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
-    }
+    uint64_t rows = 0;
+    if (!rc)
+        rc = export_run(cmd->spool, cmd->sources, options, stdout, &rows, &err);
     buf_release(&text);
-    return code;
+    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
 int cmd_export(struct cmd *cmd, int argc, char **argv) {

@@ -10,11 +10,9 @@
 #include "spool/drop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DRAWS 8 /* of an id until one is free */
 
@@ -24,20 +22,6 @@ struct submission {
     char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
 };
-
-static enum rc read_input(struct submission *s, struct err *err) {
-    if (strcmp(s->file, "-") == 0) {
-        enum rc rc = fsio_read_all(STDIN_FILENO, &s->text, err);
-        return rc ? err_prefix(err, rc, "standard input") : RC_OK;
-    }
-    /* A link is as good as a file here: it is the caller's own. */
-    int fd = open(s->file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, "%s", s->file);
-    enum rc rc = fsio_read_all(fd, &s->text, err);
-    close(fd);
-    return rc ? err_prefix(err, rc, "%s", s->file) : RC_OK;
-}
 
 /* "member=value": the value as JSON when it is some, else as text. */
 static enum rc set_member(cJSON *json, const char *setting, struct err *err) {
@@ -123,7 +107,7 @@ static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err
 static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list *settings) {
     struct err err = {0};
     errno = 0;
-    enum rc rc = read_input(s, &err);
+    enum rc rc = cmd_read(s->file, &s->text, &err);
     if (rc)
         return cmd_fail_rc(cmd, rc, &err);
     errno = 0;

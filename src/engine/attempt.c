@@ -40,7 +40,7 @@ struct attempt { /* a lane has it while work is out */
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
     int64_t retry_after_s, answered_us;
-    uint64_t bytes, header_total;
+    uint64_t bytes, header_total, advance; /* advance: from this page's offset to where the next one begins */
     struct verdict verdict; /* its slices are gone once the check is over */
     struct dec cost;
     unsigned char (*keys)[KEYSET_KEY_BYTES];
@@ -144,6 +144,7 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .next_token = a->verdict.facts.token,
                          .bytes = a->bytes,
                          .records = a->verdict.facts.records,
+                         .advance = a->advance,
                          .total = a->verdict.facts.total,
                          .cost = a->cost,
                          .answered_us = a->answered_us};
@@ -183,7 +184,10 @@ static void judge(struct attempt *a) {
     if (a->reason[0])
         str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
     if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT)
+{
         a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
+        a->advance = page_advance(a->run->source, a->page.limit, a->verdict.facts.records, a->keys, a->key_count);
+    }
     fsio_unmap(data, length);
 }
 
@@ -540,6 +544,7 @@ static void page_failed(struct attempt *a, const char *reason) {
 static void page_in_doubt(struct attempt *a) {
     char price[DEC_TEXT_SIZE];
     due_of(a)->state = DUE_UNKNOWN;
+    paginator_doubt(a->run->paginator, &a->page);
     add_failure(a, a->verdict.reason);
     dec_format(a->price, price);
     cJSON_AddStringToObject(a->members, "cost", price);
@@ -586,7 +591,7 @@ static void attempt_decide(struct attempt *a) {
         if (a->page.batch) {
             struct page_facts none = {.total = JOB_UNKNOWN};
             add_failure(a, "ignored");
-            run_page_in(run, &a->page, &none);
+            run_page_in(run, &a->page, &none, 0);
             report(a, "failed", true);
             return;
         }
@@ -638,7 +643,7 @@ static void record_done(struct work *work) {
         }
         run->keyless += a->keyless;
         run->unkeyed += run->source->key_count ? 0 : a->verdict.facts.records;
-        run_page_in(run, &a->page, &a->verdict.facts);
+        run_page_in(run, &a->page, &a->verdict.facts, a->advance);
         if (run->row.automatic)
             loaders_kick(a->engine);
     }

@@ -15,6 +15,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#define START_GATHER_MS 2000
 #define TAG_READY 100
 #define TAG_JOURNAL 101
 
@@ -230,6 +231,8 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     }
     loaders_start(engine);
     sched_deferred(engine);
+    engine->sched_by_ms = clock_mono_ms() + START_GATHER_MS;
+    sched_kick(engine);
     *out = engine;
     return RC_OK;
 }

@@ -129,6 +129,7 @@ struct engine {
     struct run *runs[RUN_BUCKETS];
     unsigned run_count;
     bool stopping, stopped;
+    bool scanned; /* the first scan has been through pending/ */
     /* intake.c */
     struct heap intakes;
     struct intakes *intake;
@@ -138,6 +139,7 @@ struct engine {
     /* sched.c */
     struct loop_timer sched_timer, deferred_timer;
     unsigned claiming_count;
+    int64_t sched_by_ms; /* dispatch waits for files that are being taken in until then; 0: nothing to dispatch */
     bool deferred_moving;
     /* scan.c */
     struct scan *scan;
@@ -172,6 +174,7 @@ void intake_file(struct engine *engine, const char *name, bool closed);
 /* The file of a job that waits in pending/ may have been edited. */
 void intake_edited(struct engine *engine, const char *job_id);
 bool intake_full(const struct engine *engine);
+bool intake_busy(const struct engine *engine); /* files are being taken in, or the first scan has not seen pending/ yet */
 void intake_free(struct engine *engine);
 /* Text of a .why: what, where, since when, how to go on. Caller frees. */
 char *intake_why(const char *job_id, const char *reason, const char *error, const char *how);
@@ -204,7 +207,7 @@ void run_loaded(struct run *run);
 void run_end(struct run *run, enum place place, const char *reason, const char *error);
 struct due_page *run_due(struct run *run, const struct page *page, unsigned attempts);
 void run_due_remove(struct run *run, struct due_page *due);
-void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts);
+void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts, uint64_t advance);
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s);
 void run_previewed(struct run *run); /* total and price are known */
 uint64_t run_first_offset(const struct run *run);
@@ -225,7 +228,7 @@ void attempt_cancel_free(struct run *run);
 struct replay_page {
     uint32_t batch;
     unsigned attempts;
-    uint64_t offset, limit, records, total;
+    uint64_t offset, limit, records, advance, total; /* advance: from its offset to where the next page begins */
     char *token, *next;        /* NULL: none */
     struct answered *answered; /* answered, not captured: to be adopted */
     struct dec price;          /* highest, of its last paid request */
@@ -266,7 +269,7 @@ struct captured {
     unsigned attempt;
     bool paid;
     const char *raw, *sha256, *next_token;
-    uint64_t bytes, records, total;
+    uint64_t bytes, records, advance, total;
     struct dec cost;
     int64_t answered_us;
 };
@@ -284,5 +287,9 @@ void shift_start(struct engine *engine, struct run *run, const char *id, enum pl
 void loaders_start(struct engine *engine);
 void loaders_kick(struct engine *engine); /* payloads/ready/ may have something */
 void loaders_free(struct engine *engine);
+
+/* How far a page brings the search: by the records that came; when more came than were asked for, by the different ones among them (a server that ignores the limit, or adds repeats), but never by
+ * less than was asked for. */
+uint64_t page_advance(const struct source *source, uint64_t limit, uint64_t records, unsigned char (*keys)[KEYSET_KEY_BYTES], size_t count);
 
 #endif

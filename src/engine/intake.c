@@ -78,6 +78,10 @@ bool intake_full(const struct engine *engine) {
     return engine->intakes.count >= INTAKE_MOST / 2 || engine->intake_bytes >= INTAKE_MOST_BYTES / 2;
 }
 
+bool intake_busy(const struct engine *engine) {
+    return engine->accepting_count || engine->intakes.count || !engine->scanned;
+}
+
 char *intake_why(const char *job_id, const char *reason, const char *error, const char *how) {
     char since[CLOCK_RFC3339_SIZE];
     struct buf text = BUF_INIT(8192);
@@ -221,6 +225,9 @@ static void accepted(struct intake *in) {
     struct engine *engine = in->engine;
     const struct criteria *c = in->criteria;
     log_info("job %s: %s (%s, %s)", in->drop.job_id, in->again ? "accepted afresh, its file was edited" : "accepted", c->source, priority_name(c->priority));
+    if (!in->drop.fresh_id)
+        for (enum place p = PLACE_PENDING; p < PLACE_COUNT; p++)
+            spool_why_remove(engine->spool, p, in->drop.job_id);
     if (in->duplicate_of[0] && c->on_duplicate == ON_DUPLICATE_REUSE) {
         cJSON *m = engine_members();
         cJSON_AddStringToObject(m, "reason", "reuse");

@@ -34,3 +34,22 @@ enum rc page_keys(const struct source *source, struct slice records, unsigned ch
     buf_release(&key);
     return RC_OK;
 }
+
+static int by_bytes(const void *a, const void *b) {
+    return memcmp(a, b, KEYSET_KEY_BYTES);
+}
+
+uint64_t page_advance(const struct source *source, uint64_t limit, uint64_t records, unsigned char (*keys)[KEYSET_KEY_BYTES], size_t count) {
+    uint64_t different = 0;
+    if (!limit || records <= limit || !source->key_count)
+        return records;
+    unsigned char(*sorted)[KEYSET_KEY_BYTES] = malloc((count ? count : 1) * sizeof *sorted);
+    if (!sorted)
+        return limit;
+    memcpy(sorted, keys, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_bytes);
+    for (size_t i = 0; i < count; i++)
+        different += i == 0 || memcmp(sorted[i], sorted[i - 1], KEYSET_KEY_BYTES) != 0;
+    free(sorted);
+    return different > limit ? different : limit;
+}

@@ -92,7 +92,7 @@ static void released(struct replay *r, const cJSON *json) {
             continue;
         p->unknown = false;
         p->closed = give_up;
-        p->records = give_up ? p->limit : 0;
+        p->advance = give_up ? p->limit : 0;
     }
 }
 
@@ -124,6 +124,8 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
     } else if (strcmp(line->event, "captured") == 0) {
         p->captured = true;
         p->records = count_of(json, "records", 0);
+        uint64_t next = count_of(json, "next", 0), offset = count_of(json, "offset", 0);
+        p->advance = next >= offset ? next - offset : p->records;
         p->total = count_of(json, "total", JOB_UNKNOWN);
         r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
         free(p->next);
@@ -247,7 +249,7 @@ cJSON *replay_captured_members(const struct captured *c) {
         cJSON_AddStringToObject(m, "cost", cost);
     }
     cJSON_AddNumberToObject(m, "offset", (double)c->page.offset);
-    cJSON_AddNumberToObject(m, "next", (double)(c->page.offset + c->records));
+    cJSON_AddNumberToObject(m, "next", (double)(c->page.offset + c->advance));
     if (c->next_token && *c->next_token)
         cJSON_AddStringToObject(m, "next_token", c->next_token);
     clock_format_rfc3339(c->answered_us, 6, at);
@@ -284,8 +286,16 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
                          .total = verdict.facts.total,
                          .answered_us = p->answered->at_us,
                          .next_token = verdict.facts.token};
+    unsigned char(*keys)[KEYSET_KEY_BYTES];
+    size_t key_count;
+    uint64_t keyless;
+    rc = page_keys(run->source, verdict.records, &keys, &key_count, &keyless);
+    c.advance = page_advance(run->source, p->limit, c.records, keys, key_count);
+    free(keys);
     c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
     fsio_unmap(data, length);
+    if (rc)
+        return rc;
     cJSON *m = engine_members();
     cJSON_AddNumberToObject(m, "batch", p->batch);
     cJSON_AddStringToObject(m, "sha256", p->answered->sha256);
@@ -305,6 +315,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
         p->captured = true;
         p->open = false;
         p->records = c.records;
+        p->advance = c.advance;
         p->total = c.total;
         r->total = c.total == JOB_UNKNOWN ? r->total : c.total;
         p->next = c.next_token && *c.next_token ? strdup(c.next_token) : NULL;

@@ -368,8 +368,8 @@ void run_loaded(struct run *run) {
 static void wait_for(struct run *run, int64_t at_us, const char *reason) {
     const char *why = "";
     int64_t now = clock_wall_us(), governed = governor_wait_us(run->feed->governor, now);
-    if (governed != INT64_MAX && now + governed > at_us) {
-        at_us = now + governed;
+    if (governed > 0 && governed != INT64_MAX && now + governed + 1000000 > at_us) { /* the page waits for its source, or no longer than that */
+        at_us = now + governed > at_us ? now + governed : at_us;
         reason = governor_paused_until_us(run->feed->governor, &why) && *why ? why : "api_budget";
     }
     if (at_us <= now)
@@ -422,12 +422,14 @@ void run_step(struct run *run) {
         conclude(run);
 }
 
-void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts) {
+void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts, uint64_t advance) {
+    struct page_facts told = *facts;
+    told.records = advance;
     run_due_remove(run, run_due(run, page, 0));
     if (facts->total != JOB_UNKNOWN)
         run->total = facts->total;
     run->records += facts->records;
-    paginator_answer(run->paginator, page, facts);
+    paginator_answer(run->paginator, page, &told);
     check_guards(run);
     if (run->source->metered && run->duplicates > run->source->coverage_tolerance && !run->accept_duplicates) {
         char text[200];
@@ -488,9 +490,11 @@ static enum rc plan(struct run *run, struct err *err) {
         page_from(p, &page);
         if (!p->captured && !p->closed) {
             due_add(run, &page, p->attempts, p->unknown ? DUE_UNKNOWN : DUE_SEND);
+            if (p->unknown)
+                paginator_doubt(run->paginator, &page);
             continue;
         }
-        struct page_facts facts = {.records = p->records, .total = p->total};
+        struct page_facts facts = {.records = p->advance, .total = p->total};
         if (p->next)
             str_copy(facts.token, sizeof facts.token, p->next);
         run->records += p->captured ? p->records : 0;

@@ -305,6 +305,7 @@ static bool scan_piece(struct loop_idle *idle) {
         }
         dirscan_close(scan->dir);
         scan->dir = NULL;
+        scan->engine->scanned = true;
         scan->sweeping = scan->seen != index_count(scan->engine->index, scan->place);
         scan->after[0] = '\0';
         return scan->sweeping || next_place(scan) || round_ended(scan);

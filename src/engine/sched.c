@@ -10,6 +10,7 @@
 /* Dispatch: of every source that could send now, the pending job that comes first; of those, the one with the highest priority, then the oldest id. The queue
  * itself is the index and the directory: no list of waiting jobs is held. */
 
+#define GATHER_MS 20
 #define DEFERRED_CHECK_MS 30000 /* the wall clock may jump */
 
 struct candidate {
@@ -31,10 +32,12 @@ static unsigned slots_used(const struct engine *engine) {
 }
 
 static bool source_open(struct engine *engine, const char *name) {
+    const struct source *source;
     for (struct feed *f = engine->feeds; f; f = f->next)
         if (strcmp(f->source->name, name) == 0)
             return feed_open(f);
-    return true;
+    /* One that was not used since the start may still be paused. Without a definition its jobs are claimed, and held with the reason. */
+    return sources_get(engine->sources, name, &source, NULL) != RC_OK || feed_open(feed_get(engine, source));
 }
 
 static void first_of_source(struct engine *engine, const char *source, struct candidate *best) {
@@ -94,6 +97,11 @@ static void claim(struct engine *engine, const char *id) {
 
 static void sched_due(struct loop_timer *timer) {
     struct engine *engine = HEAP_ENTRY(timer, struct engine, sched_timer);
+    if (intake_busy(engine) && clock_mono_ms() < engine->sched_by_ms) { /* who comes in the same breath is ordered by priority */
+        loop_timer_start(engine->loop, timer, clock_mono_ms() + 1, sched_due);
+        return;
+    }
+    engine->sched_by_ms = 0;
     while (!engine->stopping && engine->run_count < engine->options.max_active &&
            slots_used(engine) + engine->claiming_count < engine->options.max_concurrent_jobs) {
         struct candidate best = {.found = false};
@@ -110,6 +118,8 @@ static void sched_due(struct loop_timer *timer) {
 }
 
 void sched_kick(struct engine *engine) {
+    if (!engine->sched_by_ms)
+        engine->sched_by_ms = clock_mono_ms() + GATHER_MS;
     if (!engine->stopping)
         loop_timer_start(engine->loop, &engine->sched_timer, clock_mono_ms(), sched_due);
 }

@@ -49,6 +49,12 @@ void paginator_restore(struct paginator *paginator, const struct page *page) {
     paginator->row->restore(paginator, page);
 }
 
+void paginator_doubt(struct paginator *paginator, const struct page *page) {
+    if (paginator->row->doubt != NULL) {
+        paginator->row->doubt(paginator, page);
+    }
+}
+
 void paginator_answer(struct paginator *paginator, const struct page *page, const struct page_facts *facts) {
     struct page_facts believed = *facts;
 

@@ -50,6 +50,7 @@ struct paginator_row {
     void (*destroy)(struct paginator *paginator);
     enum rc (*next)(struct paginator *paginator, struct page *page);
     void (*restore)(struct paginator *paginator, const struct page *page);
+    void (*doubt)(struct paginator *paginator, const struct page *page); /* or NULL */
     void (*answer)(struct paginator *paginator, const struct page *page, const struct page_facts *facts);
     bool (*ended)(const struct paginator *paginator);
     enum rc (*place)(const struct source *source, const struct page *page, struct placement *placement);
@@ -73,6 +74,8 @@ void paginator_restore(struct paginator *paginator, const struct page *page);
 /* What came for a page that was handed out or restored; each page once, in any order: the total that counts is that of the page with the highest batch
  * number. A total of 0 beside records is none. */
 void paginator_answer(struct paginator *paginator, const struct page *page, const struct page_facts *facts);
+/* This page is out, and nobody knows when its answer will be told (CHARGE_UNKNOWN): it is not waited for. The others go on as if it gave what it asked for. */
+void paginator_doubt(struct paginator *paginator, const struct page *page);
 /* True when every page was handed out and answered and the paginator's own rule says that nothing follows (total reached; without a total: an empty page or
  * has_more false). A given-up page is told as an answer with the records that were asked for. */
 bool paginator_ended(const struct paginator *paginator);

@@ -18,7 +18,7 @@
 struct taken { /* a page that was handed out */
     uint64_t offset, limit, records;
     uint32_t batch;
-    bool answered, last; /* last: has_more was false */
+    bool answered, last, doubted; /* last: has_more was false; doubted: out, but not waited for */
 };
 
 struct offset {
@@ -31,7 +31,7 @@ struct offset {
     size_t count, capacity;
     size_t settled;           /* so many pages at the front are answered and leave no gap ... */
     uint64_t settled_to;      /* ... before this */
-    size_t out;               /* handed out and not answered */
+    size_t out, doubted;      /* handed out and not answered; of them, not waited for */
     uint32_t last_batch;
     uint64_t most_records;    /* of one page */
     bool fell_short;          /* a page gave fewer than asked */
@@ -238,7 +238,7 @@ static enum rc offset_next(struct paginator *paginator, struct page *page) {
     if (o->failed) {
         return RC_TEMP;
     }
-    if (o->out > 0 && (o->most_records == 0 || o->total == UINT64_MAX)) {
+    if (o->out > o->doubted && (o->most_records == 0 || o->total == UINT64_MAX)) {
         return RC_AGAIN;
     }
     find_gap(o, &offset, &limit);
@@ -256,6 +256,16 @@ static void offset_restore(struct paginator *paginator, const struct page *page)
     (void)remember((struct offset *)paginator, page->offset, page->limit, page->batch);
 }
 
+static void offset_doubt(struct paginator *paginator, const struct page *page) {
+    struct offset *o = (struct offset *)paginator;
+    struct taken *t = remember(o, page->offset, page->limit, page->batch);
+
+    if (t != NULL && !t->answered && !t->doubted) {
+        t->doubted = true;
+        o->doubted++;
+    }
+}
+
 static void offset_answer(struct paginator *paginator, const struct page *page, const struct page_facts *facts) {
     struct offset *o = (struct offset *)paginator;
     struct taken *t = remember(o, page->offset, page->limit, page->batch);
@@ -265,6 +275,8 @@ static void offset_answer(struct paginator *paginator, const struct page *page, 
         return;
     }
     t->answered = true;
+    o->doubted -= t->doubted;
+    t->doubted = false;
     t->records = facts->records;
     t->last = strcmp(facts->token, TOKEN_END) == 0;
     o->out--;
@@ -402,6 +414,7 @@ const struct paginator_row paginator_offset = {
     .destroy = offset_destroy,
     .next = offset_next,
     .restore = offset_restore,
+    .doubt = offset_doubt,
     .answer = offset_answer,
     .ended = offset_ended,
     .place = offset_place,

@@ -266,10 +266,12 @@ static enum rc fill_value(const char *text, const struct template_scope *scope, 
     return rc;
 }
 
-/* Put made in the place of item below parent; made takes item's name. False when out of memory (made is freed). */
+/* Put made in the place of item below parent; made takes item's name, or loses that of the job's member which it is a copy of. False when out of memory
+ * (made is freed). */
 static bool put_in_place(cJSON *parent, cJSON *item, cJSON *made) {
+    free(made->string);
+    made->string = NULL;
     if (item->string != NULL) {
-        free(made->string);
         made->string = strdup(item->string);
         if (made->string == NULL) {
             cJSON_Delete(made);

@@ -12,7 +12,8 @@
 #include "spool/journal.h"
 #include "spool/layout.h"
 
-/* What the journal says of a job and of its files, folded event by event: the one place that knows what events mean. Index, command line, verify and recovery use it alike. */
+/* What the journal says of a job and of its files, folded event by event: the one place that knows what events mean. Index, command line, verify and recovery
+ * use it alike. */
 
 enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH, PRIORITY_URGENT };
 const char *priority_name(enum priority priority);
@@ -25,42 +26,44 @@ const char *file_status_name(enum file_status status);
 
 struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     char id[JOBID_SIZE];
-    enum place place;          /* where the journal says the file lies */
-    char mode[16];             /* run, preview, probe, results, cleanup, source */
-    char reason[48];           /* why it is there: "max_records", "charge_unknown", "coverage" ...; "" when there is nothing to say */
+    enum place place; /* where the journal says the file lies */
+    char mode[16];    /* run, preview, probe, results, cleanup, source */
+    char reason[48];  /* why it is there: "max_records", "charge_unknown", "coverage" ...; "" when there is nothing to say */
     char error_details[600];
     char source[65], campaign[65], name[129], created_by[65];
     enum priority priority;
-    bool automatic;            /* process: auto */
+    bool automatic; /* process: auto */
     bool metered;
-    bool accepted;             /* false: only rejected so far */
-    bool requested;            /* a page was ever requested */
-    bool override_wait;        /* moved to pending/ (or given a new time in deferred/) by a person: not_before does not count any more, until the job is accepted afresh */
+    bool accepted;      /* false: only rejected so far */
+    bool requested;     /* a page was ever requested */
+    bool override_wait; /* moved to pending/ (or given a new time in deferred/) by a person: not_before does not count any more, until the job is accepted
+                           afresh */
     int64_t created_us, updated_us, completed_us, until_us; /* 0: none; until_us of deferred */
-    int64_t placed_us;         /* ts of the event that put it where it is */
-    int64_t until_mtime_us;    /* the mtime that a file in deferred/ has when nobody touched it */
+    int64_t placed_us;                                      /* ts of the event that put it where it is */
+    int64_t until_mtime_us;                                 /* the mtime that a file in deferred/ has when nobody touched it */
     int64_t not_before_us;
-    uint64_t total_records;    /* min(the total the source named last, take), or JOB_UNKNOWN */
-    uint64_t take;             /* or JOB_UNKNOWN */
-    uint64_t processed_records; /* captured */
+    uint64_t total_records;              /* min(the total the source named last, take), or JOB_UNKNOWN */
+    uint64_t take;                       /* or JOB_UNKNOWN */
+    uint64_t processed_records;          /* captured */
     uint64_t success_count, error_count; /* loaded; records that could not be, and failed_units */
-    uint64_t failed_units;     /* pages or units that failed for good (`failed` with batch) and were not captured since */
-    uint64_t captured_batches, loaded_batches, failed_batches, unknown_batches; /* failed: payloads that could not be loaded; unknown: CHARGE_UNKNOWN and undecided */
+    uint64_t failed_units;               /* pages or units that failed for good (`failed` with batch) and were not captured since */
+    uint64_t captured_batches, loaded_batches, failed_batches,
+        unknown_batches;                                         /* failed: payloads that could not be loaded; unknown: CHARGE_UNKNOWN and undecided */
     uint64_t unique_records, duplicate_records, missing_records; /* of `completed` / `failed` coverage, else JOB_UNKNOWN */
-    struct dec cost;           /* spent: captured pages, and unknown ones once decided */
-    struct dec cost_in_doubt;  /* undecided CHARGE_UNKNOWN at their highest price */
+    struct dec cost;                                             /* spent: captured pages, and unknown ones once decided */
+    struct dec cost_in_doubt;                                    /* undecided CHARGE_UNKNOWN at their highest price */
     char currency[9];
     char criteria_hash[DIGEST_HEX_SIZE];
-    char text_sha256[DIGEST_HEX_SIZE]; /* of the text in the last `accepted` */
-    char reuses[JOBID_SIZE];   /* on_duplicate: reuse: the job whose payloads it points at */
+    char text_sha256[DIGEST_HEX_SIZE];    /* of the text in the last `accepted` */
+    char reuses[JOBID_SIZE];              /* on_duplicate: reuse: the job whose payloads it points at */
     uint64_t journal_offset, journal_seq; /* how far the journal was folded in */
     char journal_hash[DIGEST_HEX_SIZE];
     struct job_memory *memory; /* of who folds (job_row_read, the index) and NULL in every row that they hand out */
 };
 
 /*
- * What a fold must remember beside the row, because a line can name only a batch whose amounts an earlier line told: `released --batch N` decides a cost that only its
- * `charge_unknown` had; a second `loaded` of a payload replaces the first. job_row_read keeps it in memory, the index in its own tables.
+ * What a fold must remember beside the row, because a line can name only a batch whose amounts an earlier line told: `released --batch N` decides a cost that
+ * only its `charge_unknown` had; a second `loaded` of a payload replaces the first. job_row_read keeps it in memory, the index in its own tables.
  */
 struct job_unknown { /* an undecided CHARGE_UNKNOWN */
     uint32_t batch;
@@ -69,7 +72,7 @@ struct job_unknown { /* an undecided CHARGE_UNKNOWN */
 };
 struct job_batch { /* what was known of the line's batch before the line */
     bool captured, failed_unit;
-    enum file_status status; /* when captured */
+    enum file_status status;             /* when captured */
     uint64_t success_count, error_count; /* of its last `loaded` */
 };
 /* Money moved: to be added to what was spent, and was in doubt, on the day of ts_us (a decided charge moves from doubt to spent). */
@@ -87,14 +90,14 @@ void job_row_init(struct job_row *row, const char *id);
 /* The batch that a line is about; 0: none. */
 uint32_t job_line_batch(const struct journal_line *line);
 /*
- * Fold one line in. Lines must come in order, each once. Unknown events are counted as seen (a newer writer). row->memory must be set when a line has a batch. A second
- * `captured` of a batch changes nothing (the first is final). RC_TEMP: out of memory, nothing was folded.
+ * Fold one line in. Lines must come in order, each once. Unknown events are counted as seen (a newer writer). row->memory must be set when a line has a batch.
+ * A second `captured` of a batch changes nothing (the first is final). RC_TEMP: out of memory, nothing was folded.
  */
 enum rc job_row_apply(struct job_row *row, const struct journal_line *line);
 
 struct file_row { /* DESIGN 7 batch_file_status: one captured payload */
     char job_id[JOBID_SIZE];
-    uint32_t batch; /* from 1 */
+    uint32_t batch;      /* from 1 */
     char file_path[256]; /* below the spool: payloads/raw/2026-11/... */
     char sha256[DIGEST_HEX_SIZE];
     char campaign[65];
@@ -104,20 +107,22 @@ struct file_row { /* DESIGN 7 batch_file_status: one captured payload */
     char error_details[300];
     uint64_t properties_count, success_count, error_count, processing_time_ms;
 };
-/* Fold one line in; true when it was about this file. Start from a zeroed row with job_id set and batch of the event (`captured` makes it; it has a file_path from then on). */
+/* Fold one line in; true when it was about this file. Start from a zeroed row with job_id set and batch of the event (`captured` makes it; it has a file_path
+ * from then on). */
 bool file_row_apply(struct file_row *row, const struct job_row *job, const struct journal_line *line);
 /* file_id of DESIGN 7: "<job id>_batch0001". */
 void file_id_format(const char *job_id, uint32_t batch, char *out, size_t size);
 
-/* The rows as DESIGN 7 names them (API, --json): the caller frees. Counts that are not known are null; money is text; times RFC 3339. `criteria` is not in the row: who shows it
- * reads it from job_text_read. */
+/* The rows as DESIGN 7 names them (API, --json): the caller frees. Counts that are not known are null; money is text; times RFC 3339. `criteria` is not in the
+ * row: who shows it reads it from job_text_read. */
 cJSON *job_row_json(const struct job_row *row);
 cJSON *file_row_json(const struct file_row *row);
 
 /* The text of `<id>.why` for a job in hold/, failed/ or deferred/: what, since when, how to go on. */
 void job_why_format(const struct job_row *row, char *out, size_t size);
 
-/* Read the whole journal of one job. on_line may be NULL. RC_GONE: none, or an empty one. RC_CORRUPT: a line is damaged (row holds what came before it; err says where). */
+/* Read the whole journal of one job. on_line may be NULL. RC_GONE: none, or an empty one. RC_CORRUPT: a line is damaged (row holds what came before it; err
+ * says where). */
 typedef void job_line_seen(void *context, const struct job_row *row, const struct journal_line *line);
 enum rc job_row_read(const struct spool *spool, const char *id, struct job_row *row, job_line_seen *on_line, void *context, struct err *err);
 

@@ -124,7 +124,8 @@ static const char *how_to_go_on(const struct job_row *row) {
     if (row->place == PLACE_DEFERRED)
         return "it goes on by itself at that time; `touch -d TIME` the file for another time, or `mv` it to jobs/pending/ to go on now";
     if (row->unknown_batches > 0)
-        return "a paid answer was lost and may have been charged: `batchspool release --accept-charge ID` buys the page once more, `batchspool release --give-up ID` closes it";
+        return "a paid answer was lost and may have been charged: `batchspool release --accept-charge ID` buys the page once more, `batchspool release "
+               "--give-up ID` closes it";
     if (strcmp(row->reason, "duplicates") == 0)
         return "`batchspool release --accept-duplicates ID`, or `batchspool cancel ID`";
     if (strcmp(row->reason, "coverage") == 0)
@@ -141,6 +142,6 @@ void job_why_format(const struct job_row *row, char *out, size_t size) {
         clock_format_rfc3339(row->until_us, 0, time);
         str_format(until, sizeof until, " until %s", time);
     }
-    str_format(out, size, "%s: %s since %s%s\nreason: %s\n%s%sto go on: %s\n", row->id, place_name(row->place), since, until, row->reason[0] != '\0' ? row->reason : "none was given",
-               row->error_details, row->error_details[0] != '\0' ? "\n" : "", how_to_go_on(row));
+    str_format(out, size, "%s: %s since %s%s\nreason: %s\n%s%sto go on: %s\n", row->id, place_name(row->place), since, until,
+               row->reason[0] != '\0' ? row->reason : "none was given", row->error_details, row->error_details[0] != '\0' ? "\n" : "", how_to_go_on(row));
 }

@@ -27,9 +27,9 @@ struct journal {
     char name[JOURNAL_NAME_SIZE];
     int fd;
     bool create;
-    bool made;   /* its directory entry is not synced yet */
+    bool made; /* its directory entry is not synced yet */
     bool locked;
-    bool known;  /* `tail` is what the file was at the last unlock */
+    bool known;         /* `tail` is what the file was at the last unlock */
     struct tail tail;   /* with what is queued */
     struct tail synced; /* what a failed sync goes back to */
     struct buf queue;
@@ -94,7 +94,8 @@ static enum rc read_line_before(struct journal *journal, uint64_t end, struct bu
             return err_set(err, rc == RC_PERM ? RC_CORRUPT : rc, "journal/%s: the last line is longer than %u bytes", journal->name, LIMIT_EVENT_BYTES);
         ssize_t got = want > 0 ? pread(journal->fd, line->data, want, (off_t)from) : 0;
         if (got != (ssize_t)want)
-            return got < 0 ? err_sys(err, "journal/%s: read", journal->name) : err_set(err, RC_TEMP, "journal/%s: it became shorter while it was read", journal->name);
+            return got < 0 ? err_sys(err, "journal/%s: read", journal->name)
+                           : err_set(err, RC_TEMP, "journal/%s: it became shorter while it was read", journal->name);
         const char *feed = want > 0 ? memrchr(line->data, '\n', want) : NULL;
         if (feed == NULL && from > 0) {
             chunk = chunk * 8 < LIMIT_EVENT_BYTES + 1u ? chunk * 8 : chunk == LIMIT_EVENT_BYTES + 1u ? chunk * 2 : LIMIT_EVENT_BYTES + 1u;
@@ -117,7 +118,8 @@ static enum rc whole_lines(struct journal *journal, uint64_t size, uint64_t *end
         uint64_t from = size > sizeof block ? size - sizeof block : 0;
         ssize_t got = pread(journal->fd, block, (size_t)(size - from), (off_t)from);
         if (got != (ssize_t)(size - from))
-            return got < 0 ? err_sys(err, "journal/%s: read", journal->name) : err_set(err, RC_TEMP, "journal/%s: it became shorter while it was read", journal->name);
+            return got < 0 ? err_sys(err, "journal/%s: read", journal->name)
+                           : err_set(err, RC_TEMP, "journal/%s: it became shorter while it was read", journal->name);
         const char *feed = memrchr(block, '\n', (size_t)got);
         if (feed != NULL) {
             *end = from + (uint64_t)(feed - block) + 1;

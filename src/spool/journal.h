@@ -10,8 +10,8 @@
 #include "spool/layout.h"
 
 /*
- * journal/<job id>.ndjson (DESIGN 6). Members of every line, in this order: v, seq (from 1), prev (SHA-256 hex of the line before without its line feed; 64 zeros for
- * the first), ts, event, node, then what the writer gave. docs/JOURNAL.md lists the members of each event.
+ * journal/<job id>.ndjson (DESIGN 6). Members of every line, in this order: v, seq (from 1), prev (SHA-256 hex of the line before without its line feed; 64
+ * zeros for the first), ts, event, node, then what the writer gave. docs/JOURNAL.md lists the members of each event.
  */
 
 struct journal; /* one open journal of one thread */
@@ -20,13 +20,14 @@ struct journal; /* one open journal of one thread */
 enum rc journal_open(const struct spool *spool, const char *job_id, bool create, struct journal **journal, struct err *err);
 void journal_close(struct journal *journal); /* unlocks */
 
-/* flock, then look at the tail: cut a torn last line, learn seq and prev (nothing is read when nobody else wrote since). RC_CORRUPT: the last line is no event of ours (err
- * says what): nothing may be appended. RC_GONE: the journal was removed (and not opened with create). Never lock one job twice in a thread: it would wait for itself. */
+/* flock, then look at the tail: cut a torn last line, learn seq and prev (nothing is read when nobody else wrote since). RC_CORRUPT: the last line is no event
+ * of ours (err says what): nothing may be appended. RC_GONE: the journal was removed (and not opened with create). Never lock one job twice in a thread: it
+ * would wait for itself. */
 enum rc journal_lock(struct journal *journal, struct err *err);
 void journal_unlock(struct journal *journal); /* lines not yet written are dropped */
 
-/* Queue one line; members is borrowed (an object, or NULL). `by` ("daemon", "mv", "command line", "web") and uid go in as members when by is not NULL; uid is that of this
- * process unless members has one. Bytes that are not UTF-8 become '?'. */
+/* Queue one line; members is borrowed (an object, or NULL). `by` ("daemon", "mv", "command line", "web") and uid go in as members when by is not NULL; uid is
+ * that of this process unless members has one. Bytes that are not UTF-8 become '?'. */
 enum rc journal_add(struct journal *journal, const char *event, const char *by, const cJSON *members, struct err *err);
 /* Write what is queued with one write(), then fdatasync (and fsync of journal/ after creation) when durable. On failure the file is cut back to what it
  * was, nothing counts as written, and the handle opens the file afresh at the next lock. Locked only. */
@@ -50,13 +51,15 @@ struct journal_line {
     uint64_t seq;
     char hash[DIGEST_HEX_SIZE]; /* of this line: `prev` of the next */
     int64_t ts_us;
-    const char *event;   /* borrowed from json */
-    const cJSON *json;   /* borrowed until the next call */
+    const char *event; /* borrowed from json */
+    const cJSON *json; /* borrowed until the next call */
 };
 struct journal_reader;
 /* Start at offset, after a line whose seq and hash are given (0, 0, NULL: from the start). RC_GONE: no such journal. */
-enum rc journal_reader_open(const struct spool *spool, const char *job_id, uint64_t offset, uint64_t seq, const char *hash, struct journal_reader **reader, struct err *err);
-/* RC_OK with the next line; RC_GONE at the end; RC_CORRUPT when the line is no event, its seq or prev does not follow (err says line number and what); reading can go on after RC_CORRUPT. */
+enum rc journal_reader_open(const struct spool *spool, const char *job_id, uint64_t offset, uint64_t seq, const char *hash, struct journal_reader **reader,
+                            struct err *err);
+/* RC_OK with the next line; RC_GONE at the end; RC_CORRUPT when the line is no event, its seq or prev does not follow (err says line number and what); reading
+ * can go on after RC_CORRUPT. */
 enum rc journal_reader_next(struct journal_reader *reader, struct journal_line *line, struct err *err);
 /* The next line whose event this is. The lines passed over are not looked at, and the chain is not checked. RC_GONE: no more. */
 enum rc journal_reader_find(struct journal_reader *reader, const char *event, struct journal_line *line, struct err *err);

@@ -46,8 +46,8 @@ static enum rc add_members(struct buf *out, const cJSON *members) {
 static enum rc format_line(struct buf *out, const struct line_head *head, const cJSON *members) {
     char ts[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(clock_wall_us(), 6, ts);
-    enum rc rc = buf_printf(out, "{\"v\":1,\"seq\":%llu,\"prev\":\"%s\",\"ts\":\"%s\",\"event\":\"%s\",\"node\":\"%s\"", (unsigned long long)head->seq, head->prev, ts, head->event,
-                            head->node);
+    enum rc rc = buf_printf(out, "{\"v\":1,\"seq\":%llu,\"prev\":\"%s\",\"ts\":\"%s\",\"event\":\"%s\",\"node\":\"%s\"", (unsigned long long)head->seq,
+                            head->prev, ts, head->event, head->node);
     if (rc == RC_OK && head->by != NULL)
         rc = buf_printf(out, ",\"by\":\"%s\"", head->by);
     if (rc == RC_OK && head->by != NULL && cJSON_GetObjectItemCaseSensitive(members, "uid") == NULL)
@@ -89,8 +89,8 @@ enum rc journal_line_parse(const char *text, size_t length, cJSON **json, struct
     if (object == NULL)
         return err_set(err, RC_TEMP, "out of memory");
     uint64_t v, seq;
-    if (!cJSON_IsObject(object) || !journal_line_u64(object, "v", &v) || v != 1 || !journal_line_u64(object, "seq", &seq) || !has_text(object, "prev") || !has_text(object, "ts") ||
-        !has_text(object, "event")) {
+    if (!cJSON_IsObject(object) || !journal_line_u64(object, "v", &v) || v != 1 || !journal_line_u64(object, "seq", &seq) || !has_text(object, "prev") ||
+        !has_text(object, "ts") || !has_text(object, "event")) {
         cJSON_Delete(object);
         return err_set(err, RC_CORRUPT, "not an event: v (1), seq, prev, ts or event is missing");
     }

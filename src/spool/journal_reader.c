@@ -21,14 +21,15 @@ struct journal_reader {
     char name[JOURNAL_NAME_SIZE];
     struct buf buffer; /* bytes of the file from `base` */
     uint64_t base;
-    size_t at;         /* of the next line in the buffer */
-    size_t chunk;      /* grows with what is read: a follower reads a line, a rebuild everything */
+    size_t at;    /* of the next line in the buffer */
+    size_t chunk; /* grows with what is read: a follower reads a line, a rebuild everything */
     uint64_t seq;
     char hash[DIGEST_HEX_SIZE];
     cJSON *json;
 };
 
-enum rc journal_reader_open(const struct spool *spool, const char *job_id, uint64_t offset, uint64_t seq, const char *hash, struct journal_reader **out, struct err *err) {
+enum rc journal_reader_open(const struct spool *spool, const char *job_id, uint64_t offset, uint64_t seq, const char *hash, struct journal_reader **out,
+                            struct err *err) {
     *out = NULL;
     struct journal_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
@@ -47,7 +48,8 @@ enum rc journal_reader_open(const struct spool *spool, const char *job_id, uint6
         return rc;
     }
     if ((uint64_t)st.st_size < offset) {
-        rc = err_set(err, RC_CORRUPT, "journal/%s: %llu bytes are left of the %llu that were read before", reader->name, (unsigned long long)st.st_size, (unsigned long long)offset);
+        rc = err_set(err, RC_CORRUPT, "journal/%s: %llu bytes are left of the %llu that were read before", reader->name, (unsigned long long)st.st_size,
+                     (unsigned long long)offset);
         journal_reader_close(reader);
         return rc;
     }
@@ -75,8 +77,8 @@ static enum rc fill(struct journal_reader *reader, struct err *err) {
     }
     enum rc rc = buf_reserve(buffer, reader->chunk);
     if (rc != RC_OK)
-        return err_set(err, rc == RC_PERM ? RC_CORRUPT : rc, rc == RC_PERM ? "journal/%s: line %llu is too long" : "journal/%s: line %llu: out of memory", reader->name,
-                       (unsigned long long)reader->seq + 1);
+        return err_set(err, rc == RC_PERM ? RC_CORRUPT : rc, rc == RC_PERM ? "journal/%s: line %llu is too long" : "journal/%s: line %llu: out of memory",
+                       reader->name, (unsigned long long)reader->seq + 1);
     ssize_t got;
     do
         got = pread(reader->fd, buffer->data + buffer->length, reader->chunk, (off_t)(reader->base + buffer->length));
@@ -131,9 +133,11 @@ static enum rc check_line(struct journal_reader *reader, struct journal_line *li
 static enum rc check_chain(const struct journal_reader *reader, const struct journal_line *line, struct err *err) {
     unsigned long long number = (unsigned long long)reader->seq + 1;
     if (line->seq != reader->seq + 1)
-        return err_set(err, RC_CORRUPT, "journal/%s: line %llu: seq is %llu: a line was removed, added or moved", reader->name, number, (unsigned long long)line->seq);
+        return err_set(err, RC_CORRUPT, "journal/%s: line %llu: seq is %llu: a line was removed, added or moved", reader->name, number,
+                       (unsigned long long)line->seq);
     if (strcmp(cJSON_GetObjectItemCaseSensitive(line->json, "prev")->valuestring, reader->hash) != 0)
-        return err_set(err, RC_CORRUPT, "journal/%s: line %llu: prev is not the SHA-256 of the line before: line %llu was changed", reader->name, number, number - 1);
+        return err_set(err, RC_CORRUPT, "journal/%s: line %llu: prev is not the SHA-256 of the line before: line %llu was changed", reader->name, number,
+                       number - 1);
     return RC_OK;
 }
 

@@ -148,7 +148,8 @@ static enum rc check_dir(int fd, const char *root, const char *path, struct err 
     if (fstat(fd, &st) != 0)
         return err_sys(err, "%s/%s", root, path);
     if ((st.st_mode & 0007) != 0)
-        return err_set(err, RC_PERM, "%s/%s is open to everybody (mode %04o): run `chmod o-rwx %s/%s`, or `batchspool init --spool %s` to repair the whole spool", root, path,
+        return err_set(err, RC_PERM,
+                       "%s/%s is open to everybody (mode %04o): run `chmod o-rwx %s/%s`, or `batchspool init --spool %s` to repair the whole spool", root, path,
                        (unsigned)(st.st_mode & 07777), root, path, root);
     return RC_OK;
 }

@@ -6,16 +6,17 @@
 
 #include "spool/job.h"
 
-/* The one function that changes a job's state (STYLE rule 13): checks the table of legal moves, renames, journals, in the order of DESIGN 3 ("Writers of a move"). */
+/* The one function that changes a job's state (STYLE rule 13): checks the table of legal moves, renames, journals, in the order of DESIGN 3 ("Writers of a
+ * move"). */
 
 struct move {
     const char *job_id;
     enum place from, to;
-    const char *event;     /* held, cancelled, requeued, deferred, claimed, completed, failed ... */
-    const char *by;        /* daemon, command line, web, mv */
-    const cJSON *members;  /* borrowed; reason, error, until ... of the event; may be NULL */
-    const char *why;       /* text of <id>.why at the destination; NULL: none */
-    int64_t until_us;      /* mtime to set for deferred/; 0: leave it */
+    const char *event;    /* held, cancelled, requeued, deferred, claimed, completed, failed ... */
+    const char *by;       /* daemon, command line, web, mv */
+    const cJSON *members; /* borrowed; reason, error, until ... of the event; may be NULL */
+    const char *why;      /* text of <id>.why at the destination; NULL: none */
+    int64_t until_us;     /* mtime to set for deferred/; 0: leave it */
 };
 
 /* Whether programs may make this move for a person (retry, hold, cancel, release). RC_PERM with err when not (exit code 65). */

@@ -10,13 +10,16 @@
 #define PAYLOAD_PATH_SIZE 256
 
 /* Names (DESIGN 3 Raw payload, Payload markers): pure functions. step is NULL when the source has one step or it is the last. */
-void payload_raw_path(const char *job_id, const char *campaign, uint32_t batch, const char *step, char out[PAYLOAD_PATH_SIZE]); /* "2026-11/CA_batch0001_2026...-hex.json" below payloads/raw */
-void payload_marker_name(const char *job_id, uint32_t batch, char out[PAYLOAD_PATH_SIZE]);                                      /* "<job id>_batch0001.json" */
+void payload_raw_path(const char *job_id, const char *campaign, uint32_t batch, const char *step,
+                      char out[PAYLOAD_PATH_SIZE]);                                        /* "2026-11/CA_batch0001_2026...-hex.json" below payloads/raw */
+void payload_marker_name(const char *job_id, uint32_t batch, char out[PAYLOAD_PATH_SIZE]); /* "<job id>_batch0001.json" */
 bool payload_marker_parse(const char *name, char job_id[JOBID_SIZE], uint32_t *batch);
-void payload_tmp_name(const char *job_id, uint32_t batch, uint32_t attempt, char out[PAYLOAD_PATH_SIZE]); /* "<job id>_batch0001.1.body" in payloads/tmp and payloads/failed */
+void payload_tmp_name(const char *job_id, uint32_t batch, uint32_t attempt,
+                      char out[PAYLOAD_PATH_SIZE]); /* "<job id>_batch0001.1.body" in payloads/tmp and payloads/failed */
 
-/* Publish payloads/tmp/<tmp> as its raw name: make the month's directory (fsync its parent), link without replacing, unlink tmp, fsync both. Repeatable: when the raw file is there with the
- * same inode or the same bytes (sha256) it is RC_OK; with other bytes RC_CORRUPT. RC_GONE: neither is there. The file's mode is 0440 before it is linked. */
+/* Publish payloads/tmp/<tmp> as its raw name: make the month's directory (fsync its parent), link without replacing, unlink tmp, fsync both. Repeatable: when
+ * the raw file is there with the same inode or the same bytes (sha256) it is RC_OK; with other bytes RC_CORRUPT. RC_GONE: neither is there. The file's mode is
+ * 0440 before it is linked. */
 enum rc payload_publish(const struct spool *spool, const char *tmp, const char *raw_path, const char *sha256, struct err *err);
 /* Move payloads/tmp/<tmp> to payloads/failed/<tmp>, fsync both: evidence of an answer that was not good. RC_GONE: there was none. */
 enum rc payload_keep_failed(const struct spool *spool, const char *tmp, struct err *err);
@@ -27,8 +30,9 @@ enum rc payload_mark(const struct spool *spool, const char *job_id, uint32_t bat
 enum shelf payload_marker_shelf(const struct spool *spool, const char *marker);
 /* rename between shelves; RC_GONE when it is not there (another took it). durable: fsync both. */
 enum rc payload_marker_move(const struct spool *spool, const char *marker, enum shelf from, enum shelf to, bool durable, struct err *err);
-/* Open the raw file that a marker names: the link must read ../raw/YYYY-MM/NAME and lead to a regular file below payloads/raw, no links on the way (openat2 RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS).
- * raw_path gets the path below payloads/raw. RC_PERM: a foreign or malformed marker; RC_GONE: no marker; RC_CORRUPT: dangling. */
+/* Open the raw file that a marker names: the link must read ../raw/YYYY-MM/NAME and lead to a regular file below payloads/raw, no links on the way (openat2
+ * RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS). raw_path gets the path below payloads/raw. RC_PERM: a foreign or malformed marker; RC_GONE: no marker; RC_CORRUPT:
+ * dangling. */
 enum rc payload_open(const struct spool *spool, enum shelf shelf, const char *marker, int *fd, char raw_path[PAYLOAD_PATH_SIZE], struct err *err);
 
 /* Append a line to payloads/raw/YYYY-MM/SHA256SUMS (what `sha256sum -c` reads); rebuilt from the journals by payload_sums_rebuild. */

@@ -272,7 +272,7 @@ static enum rc damaged(const struct spool *spool, const char *job_id, const stru
             result->where = PLACE_HOLD;
         }
     }
-    str_format(result->row.error_details, sizeof result->row.error_details, "%.590s", err->text);
+    str_format(result->row.error_details, sizeof result->row.error_details, "%.590s", err ? err->text : "its journal is damaged");
     note(spool, &result->row, result->where, "damaged");
     return RC_CORRUPT;
 }

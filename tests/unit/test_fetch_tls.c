@@ -109,8 +109,9 @@ static void wait_for_port(uint16_t port) {
 }
 
 static void tls_start(struct tls_server *server, const char *const *options) {
-    const char *argv[24] = {"openssl", "s_server", "-key", key_file, "-cert", cert_file, "-accept"};
-    size_t count = 7;
+    /* By way of timeout(1), so that a test that fails or crashes leaves no server behind. */
+    const char *argv[24] = {"timeout", "-k", "1", "60", "openssl", "s_server", "-key", key_file, "-cert", cert_file, "-accept"};
+    size_t count = 11;
     char accept[32];
     int in_pipe[2], out_pipe[2];
     close(play_listen(&server->port));
@@ -130,7 +131,7 @@ static void tls_start(struct tls_server *server, const char *const *options) {
 }
 
 static void tls_stop(struct tls_server *server) {
-    kill(server->pid, SIGKILL);
+    kill(server->pid, SIGTERM); /* timeout(1) passes it on */
     (void)waitpid(server->pid, NULL, 0);
 }
 

@@ -156,7 +156,8 @@ static void files(void **state) {
     struct job_row job;
     struct file_row file = {.batch = 7};
     bench_event(b, ID_A, "captured", "daemon",
-                "{\"batch\":7,\"file\":\"2026-11/CA_batch0007_x.json\",\"sha256\":\"" SUM_A "\",\"bytes\":3,\"records\":2,\"captured_at\":\"2026-11-23T17:05:01Z\"}");
+                "{\"batch\":7,\"file\":\"2026-11/CA_batch0007_x.json\",\"sha256\":\"" SUM_A
+                "\",\"bytes\":3,\"records\":2,\"captured_at\":\"2026-11-23T17:05:01Z\"}");
     bench_event(b, ID_A, "loaded", "daemon", "{\"batch\":8}");
     bench_event(b, ID_A, "rejected", "daemon", "{\"batch\":7,\"error\":\"cannot\"}");
     bench_event(b, ID_A, "loaded", "daemon", "{\"batch\":7,\"properties_count\":2,\"success_count\":2,\"error_count\":0,\"processing_time_ms\":4}");
@@ -242,9 +243,16 @@ static void why_tells_how_to_go_on(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BENCH_TEST(accepted_tells_what_a_job_is), BENCH_TEST(events_tell_the_place), BENCH_TEST(a_new_time_by_hand_overrides_not_before),
-        BENCH_TEST(counts_and_money),             BENCH_TEST(a_decided_charge_is_spent), BENCH_TEST(files), BENCH_TEST(rows_as_json),
-        BENCH_TEST(the_text_of_the_last_acceptance), BENCH_TEST(texts_are_cut_between_characters), BENCH_TEST(why_tells_how_to_go_on),
+        BENCH_TEST(accepted_tells_what_a_job_is),
+        BENCH_TEST(events_tell_the_place),
+        BENCH_TEST(a_new_time_by_hand_overrides_not_before),
+        BENCH_TEST(counts_and_money),
+        BENCH_TEST(a_decided_charge_is_spent),
+        BENCH_TEST(files),
+        BENCH_TEST(rows_as_json),
+        BENCH_TEST(the_text_of_the_last_acceptance),
+        BENCH_TEST(texts_are_cut_between_characters),
+        BENCH_TEST(why_tells_how_to_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,8 +109,14 @@ static void the_daemons_lock_is_seen(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_go_both_ways), BENCH_TEST(modes_are_those_of_the_design), BENCH_TEST(init_repairs), BENCH_TEST(something_else_in_the_way),
-        BENCH_TEST(world_access_is_refused),  BENCH_TEST(no_spool_there),               BENCH_TEST(a_node_name_is_made_safe), BENCH_TEST(why_files),
+        cmocka_unit_test(names_go_both_ways),
+        BENCH_TEST(modes_are_those_of_the_design),
+        BENCH_TEST(init_repairs),
+        BENCH_TEST(something_else_in_the_way),
+        BENCH_TEST(world_access_is_refused),
+        BENCH_TEST(no_spool_there),
+        BENCH_TEST(a_node_name_is_made_safe),
+        BENCH_TEST(why_files),
         BENCH_TEST(the_daemons_lock_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
