@@ -235,10 +235,17 @@ in_place() {
     [ -e "$SPOOL/jobs/$1/$2.json" ]
 }
 
+# in_place, and its journal says so too: of most moves the event follows the rename
+settled_in() {
+    in_place "$1" "$2" && [ "$(jq -r '
+        {accepted: "pending", requeued: (.to // "pending"), claimed: "processing", completed: "processed", deferred: "deferred", held: "hold", cancelled: "cancelled",
+         failed: (if .batch then null else "failed" end), rejected: (if .batch then null else "failed" end)}[.event] // empty' "$SPOOL/journal/$2.ndjson" | tail -n 1)" = "$1" ]
+}
+
 # at PLACE NAME [ID]: the job comes to lie in that directory
 at() {
     local id=${3:-$ID}
-    if wait_for "$WAIT_S" in_place "$1" "$id"; then
+    if wait_for "$WAIT_S" settled_in "$1" "$id"; then
         result 0 "$2"
         return
     fi
@@ -271,6 +278,7 @@ wait_event() {
 
 # why [ID]: the note that lies beside the job
 why() {
+    wait_for 5 compgen -G "$SPOOL/jobs/*/${1:-$ID}.why" >/dev/null
     cat "$SPOOL"/jobs/*/"${1:-$ID}.why"
 }
 
@@ -306,7 +314,7 @@ daemon_says() {
 # daemon_start OPTION...
 daemon_start() {
     : >"$DIR/daemon.log"
-    "$PROGRAMS/batchspoold" --foreground --credentials "$DIR/credentials" "$@" >>"$DIR/daemon.log" 2>&1 &
+    "$PROGRAMS/batchspoold" --foreground "$@" >>"$DIR/daemon.log" 2>&1 &
     DAEMON_PID=$!
     wait_for 5 daemon_says 'batchspoold runs' || { echo "Bail out! batchspoold does not start: $(tail -n 5 "$DIR/daemon.log")"; exit 1; }
 }
@@ -341,6 +349,7 @@ clear_away() {
     for pid in $DAEMON_PID $API_PID ${BACKGROUND[@]+"${BACKGROUND[@]}"}; do
         kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     done
+    mountpoint -q "$SPOOL/payloads" && umount "$SPOOL/payloads"
     if [ -n "${BATCHSPOOL_TEST_KEEP-}" ]; then
         echo "# kept: $DIR"
     else
@@ -357,5 +366,5 @@ trap 'exit 143' TERM
 mkdir -p "$DIR/etc/sources" "$DIR/bytes"
 mkdir -m 700 "$DIR/credentials"
 (umask 077 && printf '%s' "$TOKEN" >"$DIR/credentials/api_token")
-jq -n --arg spool "$SPOOL" '{spool: $spool, rescan_interval_s: 1}' >"$BATCHSPOOL_CONFIG"
+jq -n --arg spool "$SPOOL" '{spool: $spool, credentials: "../credentials", rescan_interval_s: 1}' >"$BATCHSPOOL_CONFIG"
 bs init >"$DIR/out" 2>&1 || { echo "Bail out! batchspool init: $(cat "$DIR/out")"; exit 1; }

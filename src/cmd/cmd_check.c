@@ -51,7 +51,9 @@ static void check_secret(void *context, const char *name) {
     char what[160];
     str_format(what, sizeof what, "secret %s of source %s", name, r->source);
     enum rc rc = sources_secret(r->cmd->config.credentials, name, &secret, &err);
-    if (!rc && !secret.length)
+    if (rc == RC_GONE && !*r->cmd->config.credentials) /* the daemon may well be given it */
+        tell(r, true, what, "not looked for: no directory of secrets is known here (--credentials DIR)");
+    else if (!rc && !secret.length)
         tell(r, false, what, "is empty");
     else
         tell(r, rc == RC_OK, what, "%s", rc ? err.text : "is there");

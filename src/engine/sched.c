@@ -33,11 +33,14 @@ static unsigned slots_used(const struct engine *engine) {
 
 static bool source_open(struct engine *engine, const char *name) {
     const struct source *source;
-    for (struct feed *f = engine->feeds; f; f = f->next)
-        if (strcmp(f->source->name, name) == 0)
-            return feed_open(f);
-    /* One that was not used since the start may still be paused. Without a definition its jobs are claimed, and held with the reason. */
-    return sources_get(engine->sources, name, &source, NULL) != RC_OK || feed_open(feed_get(engine, source));
+    /* Without a definition its jobs are claimed, and held with the reason. */
+    if (sources_get(engine->sources, name, &source, NULL))
+        return true;
+    struct feed *feed = feed_get(engine, source);
+    if (feed_open(feed))
+        return true;
+    feed_pump(feed); /* sets the time to look again */
+    return false;
 }
 
 static void first_of_source(struct engine *engine, const char *source, struct candidate *best) {

@@ -43,9 +43,9 @@ static bool is_request_id(struct slice name) {
 /* "HTTP/1.1 200 OK" or "HTTP/2 200". A later answer replaces all that an earlier one said, but not what it cost. */
 static void begin(struct fetch_head *head, const char *line, size_t length) {
     *head = (struct fetch_head){.bytes = head->bytes, .in_head = true};
-    const char *blank = memchr(line, ' ', length);
+    const char *end = line + length, *at = memchr(line, ' ', length);
     int status = 0;
-    for (const char *at = blank; at != NULL && ++at < line + length && *at >= '0' && *at <= '9' && status < 100;) {
+    for (at = at == NULL ? end : at + 1; at < end && *at >= '0' && *at <= '9' && status < 100; at++) {
         status = status * 10 + (*at - '0');
     }
     head->interim = status < 200;

@@ -33,9 +33,10 @@ struct verdict {
 
 /* Judge. A paid 200 passes when it is complete, JSON to its end (json_check with json_rules_payload), no filter with `has` matches, and data_selector is an
  * array. Statuses default as in Airbyte (408, 5xx RETRY; 429 RATE_LIMITED; 402 HOLD; 401, 403 pause; other 4xx FAIL; 3xx FAIL), response_filters first in their
- * order for answers that were not charged; but 401 and 403 pause the source (action HOLD) unless the filter that matches names the status. For a free source 5xx, broken and damaged answers are RETRY. A paid 200 whose body matches a filter such as {"has":
- * "/error"} is a body that fails a check: in doubt, with the provider's message (unless the first such filter says SUCCESS). A paid answer is not charged when it
- * was not sent or has a status 4xx. IGNORE leaves facts.records 0: the page counts as an empty one. */
+ * order for answers that were not charged; but 401 and 403 pause the source (action HOLD) unless the filter that matches names the status. For a free source
+ * 5xx, broken and damaged answers are RETRY. A paid 200 whose body matches a filter such as {"has":
+ * "/error"} is a body that fails a check: in doubt, with the provider's message (unless the first such filter says SUCCESS). A paid answer is not charged when
+ * it was not sent or has a status 4xx. IGNORE leaves facts.records 0: the page counts as an empty one. */
 void answer_judge(const struct source *source, enum request_kind kind, const struct answer *answer, struct verdict *verdict);
 
 /* Count and cost of a preview's 200. total: count_path, else what the paginator reads (total_path, total_header), else UINT64_MAX. */

@@ -15,12 +15,12 @@
  * then does nothing, so that a run of reads is checked once at its end. A member that is absent leaves *out as it was. One thread.
  */
 struct check {
-    const char *file;   /* named in errors; borrowed */
-    char *text;         /* the JSON without its comments; owned */
+    const char *file; /* named in errors; borrowed */
+    char *text;       /* the JSON without its comments; owned */
     size_t length;
-    cJSON *root;        /* the same text, read; owned until check_take_root */
-    char path[512];     /* Pointer to the object that is being read */
-    enum rc rc;         /* RC_OK so far, RC_PERM, or RC_TEMP when out of memory */
+    cJSON *root;    /* the same text, read; owned until check_take_root */
+    char path[512]; /* Pointer to the object that is being read */
+    enum rc rc;     /* RC_OK so far, RC_PERM, or RC_TEMP when out of memory */
     struct err *err;
 };
 
@@ -43,7 +43,7 @@ bool check_object(struct check *check, const cJSON *object, const char *const *n
 const cJSON *check_array(struct check *check, const cJSON *object, const char *name, unsigned least, unsigned most);
 const cJSON *check_string(struct check *check, const cJSON *object, const char *name, size_t most_bytes);
 
-void check_name(struct check *check, const cJSON *object, const char *name, char out[65]); /* str_is_name */
+void check_name(struct check *check, const cJSON *object, const char *name, char out[65]);  /* str_is_name */
 void check_pointer(struct check *check, const cJSON *object, const char *name, char **out); /* *out is owned by the caller */
 void check_u64(struct check *check, const cJSON *object, const char *name, uint64_t least, uint64_t most, uint64_t *out);
 void check_unsigned(struct check *check, const cJSON *object, const char *name, unsigned least, unsigned most, unsigned *out);

@@ -12,24 +12,24 @@
  * also when the journal is replayed. */
 
 struct page {
-    uint32_t batch;          /* unit number, from 1 */
-    uint64_t offset, limit;  /* what is sent as offset and limit; limit 0: the type has none */
-    char token[2048];        /* cursor or next URL of types that have one; "" */
+    uint32_t batch;         /* unit number, from 1 */
+    uint64_t offset, limit; /* what is sent as offset and limit; limit 0: the type has none */
+    char token[2048];       /* cursor or next URL of types that have one; "" */
 };
 
-struct page_facts { /* of a captured page; all of it is in its journal line */
-    uint64_t records;        /* elements at data_selector */
-    uint64_t total;          /* UINT64_MAX: not named */
-    char token[2048];        /* what else the type must know of the answer: next cursor or URL; "more" or "end" by has_more_path; "" none */
+struct page_facts {   /* of a captured page; all of it is in its journal line */
+    uint64_t records; /* elements at data_selector */
+    uint64_t total;   /* UINT64_MAX: not named */
+    char token[2048]; /* what else the type must know of the answer: next cursor or URL; "more" or "end" by has_more_path; "" none */
 };
 
 struct paginator_start {
-    uint64_t take;           /* UINT64_MAX: all */
-    uint64_t total;          /* from a preview; UINT64_MAX: not known */
-    uint64_t page_size;      /* the job's batch_size, already within max_limit */
+    uint64_t take;      /* UINT64_MAX: all */
+    uint64_t total;     /* from a preview; UINT64_MAX: not known */
+    uint64_t page_size; /* the job's batch_size, already within max_limit */
 };
 
-struct placement { /* the request that a page is put into */
+struct placement {           /* the request that a page is put into */
     char *url;               /* owned, malloc; types whose pages have a URL of their own replace it */
     cJSON *params, *headers; /* objects */
     cJSON *json;             /* body, or NULL; may be replaced */
@@ -42,9 +42,9 @@ struct paginator { /* the plan of one job's run: the first member of each type's
 
 struct paginator_row {
     const char *type;
-    bool trims;              /* can ask for fewer than a full page: `take` is allowed on metered sources */
-    bool total_is_records;   /* the source's total is a count of records: fit for coverage (page_number: no) */
-    const char *const *options; /* members allowed in the definition beside `type`, `limit`, `max_limit`; NULL at the end */
+    bool trims;                                               /* can ask for fewer than a full page: `take` is allowed on metered sources */
+    bool total_is_records;                                    /* the source's total is a count of records: fit for coverage (page_number: no) */
+    const char *const *options;                               /* members allowed in the definition beside `type`, `limit`, `max_limit`; NULL at the end */
     void (*check)(struct check *check, const cJSON *options); /* the definition, once: nothing can be wrong later */
     enum rc (*create)(const struct source *source, const struct paginator_start *start, struct paginator **paginator);
     void (*destroy)(struct paginator *paginator);

@@ -25,19 +25,19 @@ struct offset {
     struct paginator paginator;
     uint64_t base, size, take, maximum;
     bool stop_after_empty;
-    uint64_t total;           /* UINT64_MAX: not known */
-    uint32_t total_batch;     /* that named it; 0: the preview */
-    struct taken *pages;      /* by offset, then batch */
+    uint64_t total;       /* UINT64_MAX: not known */
+    uint32_t total_batch; /* that named it; 0: the preview */
+    struct taken *pages;  /* by offset, then batch */
     size_t count, capacity;
-    size_t settled;           /* so many pages at the front are answered and leave no gap ... */
-    uint64_t settled_to;      /* ... before this */
-    size_t out, doubted;      /* handed out and not answered; of them, not waited for */
+    size_t settled;      /* so many pages at the front are answered and leave no gap ... */
+    uint64_t settled_to; /* ... before this */
+    size_t out, doubted; /* handed out and not answered; of them, not waited for */
     uint32_t last_batch;
-    uint64_t most_records;    /* of one page */
-    bool fell_short;          /* a page gave fewer than asked */
-    uint64_t seen_to;         /* behind the last record that came */
-    uint64_t stop_at;         /* the source says that nothing follows; UINT64_MAX: it did not */
-    bool failed;              /* a page could not be remembered */
+    uint64_t most_records; /* of one page */
+    bool fell_short;       /* a page gave fewer than asked */
+    uint64_t seen_to;      /* behind the last record that came */
+    uint64_t stop_at;      /* the source says that nothing follows; UINT64_MAX: it did not */
+    bool failed;           /* a page could not be remembered */
 };
 
 static uint64_t add(uint64_t a, uint64_t b) {
@@ -50,8 +50,9 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 /* --- definition ---------------------------------------------------------------------------------------------------- */
 
-static const char *const offset_options[] = {"offset",           "limit_param",  "offset_param", "limit_body_path", "offset_body_path",
-                                             "total_path",       "total_header", "maximum_offset", "stop_after_empty_page", "has_more_path", NULL};
+static const char *const offset_options[] = {"offset",     "limit_param",  "offset_param",   "limit_body_path",       "offset_body_path",
+                                             "total_path", "total_header", "maximum_offset", "stop_after_empty_page", "has_more_path",
+                                             NULL};
 
 static const cJSON *option(const cJSON *options, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(options, name);
@@ -102,7 +103,8 @@ static void offset_check(struct check *check, const cJSON *options) {
         (void)check_fail(check, "total_header", "must be the name of a header");
     }
     if (!stop && maximum == UINT64_MAX && header == NULL && option(options, "total_path") == NULL && option(options, "has_more_path") == NULL) {
-        (void)check_fail(check, "stop_after_empty_page", "may be false only with total_path, total_header, has_more_path or maximum_offset: else there is no end");
+        (void)check_fail(check, "stop_after_empty_page",
+                         "may be false only with total_path, total_header, has_more_path or maximum_offset: else there is no end");
     }
 }
 

@@ -45,8 +45,8 @@ static void read_currency(struct check *check, const cJSON *metering, struct sou
 }
 
 void source_metering(struct check *check, const cJSON *definition, struct source *source) {
-    static const char *const names[] = {"preview",        "purchase", "count_path",    "cost_path",         "cost_per_record", "currency",
-                                        "daily_cost_cap", "reserve",  "max_in_flight", "on_charge_unknown", NULL};
+    static const char *const names[] = {"preview", "purchase",      "count_path",        "cost_path", "cost_per_record", "currency", "daily_cost_cap",
+                                        "reserve", "max_in_flight", "on_charge_unknown", NULL};
     static const char *const unknown[] = {"hold", "retry", NULL};
     const cJSON *metering = cJSON_GetObjectItemCaseSensitive(definition, "metering");
     unsigned choice = 0;
@@ -307,9 +307,9 @@ void source_member_check(struct check *check, const struct source_member *member
         (void)check_fail(check, name, "must be of type %s", member->type);
         return;
     }
-    measure = cJSON_IsString(value)                              ? (double)strlen(value->valuestring)
+    measure = cJSON_IsString(value)                           ? (double)strlen(value->valuestring)
               : cJSON_IsArray(value) || cJSON_IsObject(value) ? (double)cJSON_GetArraySize(value)
-                                                                 : value->valuedouble;
+                                                              : value->valuedouble;
     if (member->has_minimum && measure < member->minimum) {
         (void)check_fail(check, name, "%s must be at least %.17g", what, member->minimum);
     } else if (member->has_maximum && measure > member->maximum) {

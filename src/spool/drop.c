@@ -137,7 +137,11 @@ static enum rc write_line(const struct spool *spool, struct drop *d, struct jour
 }
 
 static void put_back(const struct spool *spool, const struct drop *d) {
-    char name[JOBID_SIZE + 5];
+    char name[JOBID_SIZE + 5], journal[JOBID_SIZE + 8];
+    struct stat st;
+    str_format(journal, sizeof journal, "%s.ndjson", d->job_id);
+    if (fsio_stat(spool->journal_fd, journal, &st, NULL) == RC_OK && st.st_size == 0)
+        fsio_unlink(spool->journal_fd, journal, NULL); /* the next try draws another id */
     str_format(name, sizeof name, "%s.json", d->job_id);
     if (d->to != PLACE_PENDING || strcmp(name, d->name) != 0)
         fsio_rename_new(spool->place_fd[d->to], name, spool->place_fd[PLACE_PENDING], d->name, NULL);

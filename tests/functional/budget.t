@@ -11,7 +11,6 @@ within() { stat_of '[.arrivals_ms | . as $a | range(6; length) | $a[.] - $a[. - 
 
 daemon_start
 for name in a b c; do drop $name 0 "{source: \"items\", count: 1600}"; done
-last=$ID
 wait_for 10 stat_is '.requests >= 5' true
 daemon_kill
 daemon_start
@@ -22,7 +21,7 @@ is null "$(stat_of '.statuses["429"]')" 'the API never had to refuse'
 is true "$(stat_of '.arrivals_ms | .[-1] - .[0] < 9000')" 'and the budget was used'
 
 drop d 0 '{source: "items", count: 1600}'
-wait_event requested 1 "$last"
+wait_event claimed
 daemon_stop
 is 0 "$STATUS" 'SIGTERM'
 daemon_start

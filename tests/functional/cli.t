@@ -19,7 +19,8 @@ exits 64 'a missing argument' bs show
 exits 66 'an unknown id' bs show 20200101T000000Z-000000000000-none
 for verb in why retry cancel hold release process; do exits 66 "$verb of an unknown id" bs $verb nosuchjob; done
 exits 66 'submit of a file that is not there' bs submit "$DIR/none.json"
-exits 78 'an unknown key in the configuration' env BATCHSPOOL_CONFIG=<(echo '{"spol": "x"}') "$PROGRAMS/batchspool" list
+echo '{"spol": "x"}' >"$DIR/wrong.json"
+exits 78 'an unknown key in the configuration' bs list --config "$DIR/wrong.json"
 like 'spol.*spool' "$ERR" 'the nearest one is named'
 exits 78 'a value out of range' env BATCHSPOOL_LOADERS=0 "$PROGRAMS/batchspool" list
 like 'LOADERS' "$ERR" 'its variable is named'
@@ -32,7 +33,7 @@ job "$DIR/one.json" 10
 exits 69 'submit --wait without a daemon' bs submit --wait "$DIR/one.json"
 waited=$OUT
 exits 69 'preview without a daemon' bs preview "$DIR/one.json"
-exits 0 'submit' bs submit "$DIR/one.json" --set on_duplicate=run --set name=second
+exits 0 'submit' bs submit "$DIR/one.json" --set 'criteria=[{"name":"Count","value":[11]}]' --set name=second
 second=$OUT
 is pending "$(place "$second")" 'drops the job under the id that it prints'
 is '"second"' "$(jq .name "$SPOOL/jobs/pending/$second.json")" '--set sets a member'

@@ -166,7 +166,7 @@ if [ "$(id -u)" = 0 ]; then
     chmod 755 "$DIR"
     touch "$DIR/daemon.log" && chown nobody "$DIR/daemon.log"
     start_as_nobody() {
-        setpriv --reuid=nobody --regid=nogroup --clear-groups "$PROGRAMS/batchspoold" --foreground --credentials "$DIR/credentials" >"$DIR/daemon.log" 2>&1 &
+        setpriv --reuid=nobody --regid=nogroup --clear-groups "$PROGRAMS/batchspoold" --foreground >"$DIR/daemon.log" 2>&1 &
         DAEMON_PID=$!
         wait_for 5 daemon_says 'batchspoold runs'
     }

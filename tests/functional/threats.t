@@ -46,7 +46,7 @@ printf '%s' "$TOKEN" >"$DIR/credentials/api_token"
 source_free items
 daemon_start
 name=$(printf 'a\033[31m\nb\342\200\256')
-printf '{"source": "items", "count": 7, "name": "x\\u001b[2J"}' >"$SPOOL/jobs/tmp/x" && mv "$SPOOL/jobs/tmp/x" "$SPOOL/jobs/pending/$name.json"
+printf '{"source": "items", "count": 7, "name": "x\\u202ey"}' >"$SPOOL/jobs/tmp/x" && mv "$SPOOL/jobs/tmp/x" "$SPOOL/jobs/pending/$name.json"
 taken "$name"
 at processed 'a name with control characters'
 is 0 "$(LC_ALL=C grep -c "$(printf '\033')" "$DIR/daemon.log")" 'reaches no log'

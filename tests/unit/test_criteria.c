@@ -37,10 +37,11 @@ static struct criteria *good(const struct source *s, const char *text) {
 
 static void test_all_members(void **state) {
     struct source *s = source_of(METERED);
-    struct criteria *c = good(s, "{\"source\":\"items\",\"name\":\"Absentee owners, Reno\",\"campaign_id\":\"CA-2026-11\","
-                                 "\"criteria\":[{\"name\":\"State\",\"value\":[\"CA\"]}],\"priority\":\"high\",\"not_before\":\"2026-11-24T06:00:00Z\","
-                                 "\"max_records\":10000,\"max_cost\":\"250.00\",\"take\":400,\"batch_size\":450,\"process\":\"auto\",\"on_duplicate\":\"reuse\","
-                                 "\"duplicate_window\":\"P7D\",\"notify\":[\"mailto:ops@example.com\"],\"created_by\":\"ops\",\"fields\":\"All\"}");
+    struct criteria *c =
+        good(s, "{\"source\":\"items\",\"name\":\"Absentee owners, Reno\",\"campaign_id\":\"CA-2026-11\","
+                "\"criteria\":[{\"name\":\"State\",\"value\":[\"CA\"]}],\"priority\":\"high\",\"not_before\":\"2026-11-24T06:00:00Z\","
+                "\"max_records\":10000,\"max_cost\":\"250.00\",\"take\":400,\"batch_size\":450,\"process\":\"auto\",\"on_duplicate\":\"reuse\","
+                "\"duplicate_window\":\"P7D\",\"notify\":[\"mailto:ops@example.com\"],\"created_by\":\"ops\",\"fields\":\"All\"}");
     char cost[DEC_TEXT_SIZE];
 
     (void)state;
@@ -203,7 +204,8 @@ static void test_hash(void **state) {
         const char *one, *other;
         bool same;
     } pairs[] = {
-        {"\"criteria\":[{\"name\":\"A\",\"value\":[1]}]", "\"criteria\": [ {\"value\":[1.0], \"n\\u0061me\":\"A\"} ], \"name\":\"x\", \"take\":5, \"priority\":\"low\"", true},
+        {"\"criteria\":[{\"name\":\"A\",\"value\":[1]}]",
+         "\"criteria\": [ {\"value\":[1.0], \"n\\u0061me\":\"A\"} ], \"name\":\"x\", \"take\":5, \"priority\":\"low\"", true},
         {"\"criteria\":[1,2]", "\"criteria\":[2,1]", false},
         {"\"criteria\":[],\"fields\":\"Overview\"", "\"criteria\":[]", true},
         {"\"criteria\":[],\"fields\":\"All\"", "\"criteria\":[]", false},
@@ -232,7 +234,9 @@ static void test_may_differ(void **state) {
         const char *after, *said;
     } edits[] = {
         {"\"criteria\":[1]", NULL},
-        {"\"criteria\":[1.0],\"priority\":\"low\",\"not_before\":\"2026-11-24T06:00:00Z\",\"max_records\":5,\"max_cost\":\"1\",\"process\":\"auto\",\"notify\":[]", NULL},
+        {"\"criteria\":[1.0],\"priority\":\"low\",\"not_before\":\"2026-11-24T06:00:00Z\",\"max_records\":5,\"max_cost\":\"1\",\"process\":\"auto\",\"notify\":"
+         "[]",
+         NULL},
         {"\"criteria\":[1],\"fields\":\"Overview\"", NULL},
         {"\"criteria\":[2]", "criteria was changed"},
         {"\"criteria\":[1],\"take\":5", "take was changed"},

@@ -17,8 +17,7 @@
 
 extern char **environ;
 
-static char folder[] = "/tmp/batchspool-test-XXXXXX";
-static char ca_file[128], key_file[128], cert_file[128];
+static char folder[256], ca_file[300], key_file[300], cert_file[300];
 
 static pid_t spawn(const char *const *argv, int in_fd, int out_fd) {
     pid_t pid = -1;
@@ -49,8 +48,10 @@ static void openssl(const char *const *argv) {
 
 /* A private CA that signs a certificate for 127.0.0.1. */
 static int make_certificates(void **state) {
-    char ca_key[128];
+    char ca_key[300];
     (void)state;
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(folder, sizeof(folder), "%s/batchspool-test-XXXXXX", base != NULL ? base : "/tmp");
     assert_non_null(mkdtemp(folder));
     (void)snprintf(ca_file, sizeof(ca_file), "%s/ca.pem", folder);
     (void)snprintf(ca_key, sizeof(ca_key), "%s/ca.key", folder);
@@ -73,7 +74,7 @@ static int make_certificates(void **state) {
 }
 
 static int remove_certificates(void **state) {
-    char ca_key[128];
+    char ca_key[300];
     (void)state;
     (void)snprintf(ca_key, sizeof(ca_key), "%s/ca.key", folder);
     (void)unlink(ca_key);

@@ -435,8 +435,14 @@ static void test_read(void **state) {
     static const struct {
         const char *document;
         uint64_t header, records, total;
-    } reads[] = {{"{\"total\":12}", NONE, 5, 12},  {"{\"total\":\"12\"}", 7, 5, 12}, {"{\"total\":-1}", 7, 5, 7}, {"{\"total\":1.5}", NONE, 5, NONE},
-                 {"{\"total\":0}", NONE, 5, NONE}, {"{\"total\":0}", NONE, 0, 0},    {"[]", 7, 5, 7},             {"{\"total\":null}", NONE, 0, NONE}};
+    } reads[] = {{"{\"total\":12}", NONE, 5, 12},
+                 {"{\"total\":\"12\"}", 7, 5, 12},
+                 {"{\"total\":-1}", 7, 5, 7},
+                 {"{\"total\":1.5}", NONE, 5, NONE},
+                 {"{\"total\":0}", NONE, 5, NONE},
+                 {"{\"total\":0}", NONE, 0, 0},
+                 {"[]", 7, 5, 7},
+                 {"{\"total\":null}", NONE, 0, NONE}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
@@ -481,11 +487,12 @@ static void test_rows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_size),         cmocka_unit_test(test_one_alone),      cmocka_unit_test(test_preview_says_none), cmocka_unit_test(test_gap),
-        cmocka_unit_test(test_empty_page_ends),    cmocka_unit_test(test_changing_total), cmocka_unit_test(test_total_of_zero),     cmocka_unit_test(test_more_than_asked),
-        cmocka_unit_test(test_empty_page_between), cmocka_unit_test(test_take),           cmocka_unit_test(test_given_up),          cmocka_unit_test(test_smaller_server_page),
-        cmocka_unit_test(test_replay),             cmocka_unit_test(test_has_more),       cmocka_unit_test(test_bounds),            cmocka_unit_test(test_read),
-        cmocka_unit_test(test_place),              cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_every_size),    cmocka_unit_test(test_one_alone),       cmocka_unit_test(test_preview_says_none),
+        cmocka_unit_test(test_gap),           cmocka_unit_test(test_empty_page_ends), cmocka_unit_test(test_changing_total),
+        cmocka_unit_test(test_total_of_zero), cmocka_unit_test(test_more_than_asked), cmocka_unit_test(test_empty_page_between),
+        cmocka_unit_test(test_take),          cmocka_unit_test(test_given_up),        cmocka_unit_test(test_smaller_server_page),
+        cmocka_unit_test(test_replay),        cmocka_unit_test(test_has_more),        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_read),          cmocka_unit_test(test_place),           cmocka_unit_test(test_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

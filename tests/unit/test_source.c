@@ -137,7 +137,8 @@ static const struct {
     {"{\"steps\":[{\"http\":{\"url\":\"https://h/\",\"method\":\"GTE\"}}]}", "must be one of GET, POST, PUT, PATCH; did you mean \"GET\"?"},
     {"{\"steps\":[{\"http\":{\"url\":\"https://h/\",\"json\":{}}}]}", "a GET has no body"},
     {"{\"steps\":[{\"http\":{\"url\":\"https://h/\"}},{\"http\":{\"url\":\"https://h/\"}}]}", "needs a name, as there are several steps"},
-    {"{\"steps\":[{\"name\":\"a\",\"http\":{\"url\":\"https://h/\"}},{\"name\":\"a\",\"http\":{\"url\":\"https://h/\"}}]}", "an earlier step has the same name"},
+    {"{\"steps\":[{\"name\":\"a\",\"http\":{\"url\":\"https://h/\"}},{\"name\":\"a\",\"http\":{\"url\":\"https://h/\"}}]}",
+     "an earlier step has the same name"},
     {"{\"steps\":[{\"http\":{\"url\":\"https://h/${steps.later}\"}}]}", "no earlier step"},
     {"{\"steps\":[{\"http\":{\"url\":\"https://h/${job.criteriq}\"}}]}", "did you mean \"criteria\"?"},
     {"{\"steps\":[{\"http\":{\"url\":\"https://h/${item.x}\"}}]}", "no items"},
@@ -171,7 +172,8 @@ static const struct {
     {"{\"metering\":{\"purchase\":{\"parms\":{}}}}", "did you mean \"params\"?"},
     {"{\"metering\":{\"purchase\":{\"params\":{\"P\":\"${job.nme}\"}}}}", "/metering/purchase: ${job.nme}"},
     {"{\"metering\":{\"purchase\":{\"json\":{}}}}", "a GET has no body"},
-    {"{\"api_budget\":{\"policies\":[{\"type\":\"moving_window\",\"rates\":[{\"limit\":1,\"interval\":\"1 minute\"}]}]}}", "/api_budget/policies/0/rates/0/interval: must be an ISO 8601"},
+    {"{\"api_budget\":{\"policies\":[{\"type\":\"moving_window\",\"rates\":[{\"limit\":1,\"interval\":\"1 minute\"}]}]}}",
+     "/api_budget/policies/0/rates/0/interval: must be an ISO 8601"},
     {"{\"api_budget\":{\"policies\":[{\"type\":\"moving_window\",\"rates\":[{\"limit\":1,\"interval\":\"PT0S\"}]}]}}", "longer than nothing"},
     {"{\"api_budget\":{\"policies\":[{\"rates\":[]}]}}", "needs a type"},
     {"{\"concurrency_level\":{\"default_concurrency\":5,\"max_concurrency\":4}}", "above max_concurrency"},
@@ -272,8 +274,9 @@ static void test_url(void **state) {
 }
 
 static void test_place(void **state) {
-    static const char text[] = "// a comment\n{\n  \"name\": \"items\", /* another */\n  \"timeout_s\": \"x\",\n \"steps\": [{\"http\": {\"url\": \"https://h/\"}}],\n"
-                               " \"paginator\": {\"type\": \"offset\", \"limit\": 1}}";
+    static const char text[] =
+        "// a comment\n{\n  \"name\": \"items\", /* another */\n  \"timeout_s\": \"x\",\n \"steps\": [{\"http\": {\"url\": \"https://h/\"}}],\n"
+        " \"paginator\": {\"type\": \"offset\", \"limit\": 1}}";
     static const char broken[] = "{\n  \"name\": \"items\",,\n}";
     struct source *s;
     struct err err = {0};
@@ -294,8 +297,9 @@ static void note(void *context, const char *name) {
 }
 
 static void test_secrets(void **state) {
-    struct source *s = source_of("{\"steps\":[{\"http\":{\"method\":\"POST\",\"url\":\"https://h/${secret:one}\",\"params\":{\"k\":[\"${secret:two}\",\"${secret:one}\"]},"
-                                 "\"json\":{\"a\":{\"b\":[\"x${secret:three}y\",\"$${secret:not}\"]}}}}],\"metering\":{\"purchase\":{\"headers\":{\"K\":\"${secret:four}\"}}}}");
+    struct source *s = source_of(
+        "{\"steps\":[{\"http\":{\"method\":\"POST\",\"url\":\"https://h/${secret:one}\",\"params\":{\"k\":[\"${secret:two}\",\"${secret:one}\"]},"
+        "\"json\":{\"a\":{\"b\":[\"x${secret:three}y\",\"$${secret:not}\"]}}}}],\"metering\":{\"purchase\":{\"headers\":{\"K\":\"${secret:four}\"}}}}");
     char seen[256] = "";
 
     (void)state;
@@ -312,9 +316,9 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_propertyradar), cmocka_unit_test(test_json_server), cmocka_unit_test(test_defaults), cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_wrong),         cmocka_unit_test(test_url),         cmocka_unit_test(test_place),    cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_propertyradar), cmocka_unit_test(test_json_server), cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_keys),          cmocka_unit_test(test_wrong),       cmocka_unit_test(test_url),
+        cmocka_unit_test(test_place),         cmocka_unit_test(test_secrets),     cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ struct world {
 };
 
 static void open_world(struct world *w) {
-    w->job = cJSON_Parse("{\"name\":\"a \\\"b\\\"/ä\",\"n\":9007199254740991,\"list\":[1,{\"x\":null}],\"yes\":true,\"trap\":\"${secret:key}\",\"empty\":\"\"}");
+    w->job =
+        cJSON_Parse("{\"name\":\"a \\\"b\\\"/ä\",\"n\":9007199254740991,\"list\":[1,{\"x\":null}],\"yes\":true,\"trap\":\"${secret:key}\",\"empty\":\"\"}");
     w->item = cJSON_Parse("{\"url\":\"https://e.example/?a=b\"}");
     w->steps = cJSON_Parse("{\"first\":{\"a/b\":[10,{\"~\":\"deep\"}]}}");
     w->scope = (struct template_scope){.job = w->job, .item = w->item, .steps = w->steps, .secret = secret};
@@ -35,8 +36,10 @@ static void close_world(struct world *w) {
 }
 
 static void test_check(void **state) {
-    static const char *const good[] = {"", "plain", "$", "$$", "a$b", "${job.x}", "x${job.x}y${secret:k}", "${steps.a}", "${steps.a/b~1c/0}", "${item.url}", "$${anything", "$$${job.x}"};
-    static const char *const bad[] = {"${", "${job.x", "${}", "${job.}", "${jobs.x}", "${job.a b}", "${job.x/y}", "${secret.x}", "${secret:a/b}", "${steps.a/~2}", "${job.../x}", "${ job.x}", "${env:HOME}", "${job.${job.x}}"};
+    static const char *const good[] = {
+        "", "plain", "$", "$$", "a$b", "${job.x}", "x${job.x}y${secret:k}", "${steps.a}", "${steps.a/b~1c/0}", "${item.url}", "$${anything", "$$${job.x}"};
+    static const char *const bad[] = {"${",          "${job.x",       "${}",           "${job.}",     "${jobs.x}", "${job.a b}",  "${job.x/y}",
+                                      "${secret.x}", "${secret:a/b}", "${steps.a/~2}", "${job.../x}", "${ job.x}", "${env:HOME}", "${job.${job.x}}"};
     struct err err;
 
     (void)state;
@@ -84,8 +87,14 @@ static void test_text(void **state) {
 static void test_missing(void **state) {
     static const struct {
         const char *text, *said;
-    } missing[] = {{"${job.nothing}", "\"nothing\""}, {"${secret:other}", "secret other"}, {"${item.x}", "item.x"}, {"${steps.first/x}", "step first"}, {"${steps.second}", "second"},
-                   {"${steps.first/a~1b/00}", "first"}, {"${steps.first/a~1b/2}", "first"}, {"${job.Name}", "Name"}};
+    } missing[] = {{"${job.nothing}", "\"nothing\""},
+                   {"${secret:other}", "secret other"},
+                   {"${item.x}", "item.x"},
+                   {"${steps.first/x}", "step first"},
+                   {"${steps.second}", "second"},
+                   {"${steps.first/a~1b/00}", "first"},
+                   {"${steps.first/a~1b/2}", "first"},
+                   {"${job.Name}", "Name"}};
     struct world w;
 
     (void)state;
@@ -138,8 +147,10 @@ static void test_json(void **state) {
     (void)state;
     open_world(&w);
     assert_json(&w, "\"${job.list}\"", "[1,{\"x\":null}]");
-    assert_json(&w, "{\"Criteria\":\"${job.list}\",\"n\":\"${job.n}\",\"k\":\"${secret:key}\"}", "{\"Criteria\":[1,{\"x\":null}],\"n\":9007199254740991,\"k\":\"s3cr3t\"}");
-    assert_json(&w, "[[\"${job.yes}\",\"x${job.yes}\"],{},[],[{\"a\":[\"${job.empty}\"]}],null,false,1.5]", "[[true,\"xtrue\"],{},[],[{\"a\":[\"\"]}],null,false,1.5]");
+    assert_json(&w, "{\"Criteria\":\"${job.list}\",\"n\":\"${job.n}\",\"k\":\"${secret:key}\"}",
+                "{\"Criteria\":[1,{\"x\":null}],\"n\":9007199254740991,\"k\":\"s3cr3t\"}");
+    assert_json(&w, "[[\"${job.yes}\",\"x${job.yes}\"],{},[],[{\"a\":[\"${job.empty}\"]}],null,false,1.5]",
+                "[[true,\"xtrue\"],{},[],[{\"a\":[\"\"]}],null,false,1.5]");
     assert_json(&w, "{\"a\":\"$${job.n}\",\"b\":\"${job.trap}\",\"c\":[\"${job.list}\",\"${job.trap}\"]}",
                 "{\"a\":\"${job.n}\",\"b\":\"${secret:key}\",\"c\":[[1,{\"x\":null}],\"${secret:key}\"]}");
     assert_json(&w, "{\"a~/\\\"\\n\":1}", "{\"a~/\\\"\\n\":1}");
@@ -183,8 +194,15 @@ static void test_print_numbers(void **state) {
     static const struct {
         double value;
         const char *text;
-    } numbers[] = {{0, "0"}, {-5, "-5"}, {9007199254740991.0, "9007199254740991"}, {-9007199254740991.0, "-9007199254740991"}, {4503599627370497.0, "4503599627370497"}, {0.1, "0.1"},
-                   {0.30000000000000004, "0.30000000000000004"}, {1e300, "1e+300"}, {39.52651234567891, "39.52651234567891"}};
+    } numbers[] = {{0, "0"},
+                   {-5, "-5"},
+                   {9007199254740991.0, "9007199254740991"},
+                   {-9007199254740991.0, "-9007199254740991"},
+                   {4503599627370497.0, "4503599627370497"},
+                   {0.1, "0.1"},
+                   {0.30000000000000004, "0.30000000000000004"},
+                   {1e300, "1e+300"},
+                   {39.52651234567891, "39.52651234567891"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -207,7 +225,8 @@ static enum rc note(void *context, enum template_kind kind, const char *name) {
 }
 
 static void test_each(void **state) {
-    cJSON *value = cJSON_Parse("{\"a\":\"${job.a}${secret:b}\",\"c\":[[\"${steps.d/e}\"],\"$${job.no}\",\"${item.f}\"],\"g\":\"${job.stop}\",\"h\":\"${job.i}\"}");
+    cJSON *value =
+        cJSON_Parse("{\"a\":\"${job.a}${secret:b}\",\"c\":[[\"${steps.d/e}\"],\"$${job.no}\",\"${item.f}\"],\"g\":\"${job.stop}\",\"h\":\"${job.i}\"}");
     char seen[256] = "";
 
     (void)state;
@@ -218,9 +237,9 @@ static void test_each(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check), cmocka_unit_test(test_text),         cmocka_unit_test(test_missing), cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_json),  cmocka_unit_test(test_json_missing), cmocka_unit_test(test_depth),   cmocka_unit_test(test_print_numbers),
-        cmocka_unit_test(test_each),
+        cmocka_unit_test(test_check),    cmocka_unit_test(test_text),          cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_json),          cmocka_unit_test(test_json_missing),
+        cmocka_unit_test(test_depth),    cmocka_unit_test(test_print_numbers), cmocka_unit_test(test_each),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
