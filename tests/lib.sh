@@ -321,7 +321,7 @@ daemon_start() {
 
 # daemon_stop: SIGTERM; the exit code is in STATUS
 daemon_stop() {
-    kill "$DAEMON_PID"
+    kill "$DAEMON_PID" 2>/dev/null
     wait_for "$WAIT_S" ended "$DAEMON_PID" || kill -9 "$DAEMON_PID"
     wait "$DAEMON_PID" 2>/dev/null
     # shellcheck disable=SC2034

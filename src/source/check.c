@@ -15,7 +15,7 @@ enum rc check_open(struct check *check, const char *file, const char *text, size
     struct err wrong = {0};
 
     *check = (struct check){.file = file, .err = err};
-    if (length > LIMIT_JOB_FILE_BYTES) {
+    if (length > (size_t)LIMIT_JOB_FILE_BYTES) {
         return check->rc = err_set(err, RC_PERM, "%s: larger than %u bytes", file, LIMIT_JOB_FILE_BYTES);
     }
     if (json_check(text, length, rules, &wrong) != RC_OK) {

@@ -11,6 +11,7 @@
 
 #define MOST_COUNT 9007199254740991u /* what a JSON number carries exactly */
 #define MOST_ADDRESSES 32u
+#define MOST_TEXT_BYTES (8 * (size_t)LIMIT_JOB_FILE_BYTES) /* of a job printed again */
 #define DUPLICATE_WINDOW_MS (INT64_C(30) * 24 * 3600 * 1000)
 
 static const char *const modes[] = {"run", "preview", "probe", "results", "cleanup", "source", NULL};
@@ -238,7 +239,7 @@ static enum rc add_search(const struct criteria *c, const struct source *source,
 }
 
 static enum rc sum_up(struct criteria *c, const struct source *source) {
-    struct buf text = BUF_INIT(8 * LIMIT_JOB_FILE_BYTES), form = BUF_INIT(8 * LIMIT_JOB_FILE_BYTES);
+    struct buf text = BUF_INIT(MOST_TEXT_BYTES), form = BUF_INIT(MOST_TEXT_BYTES);
     enum rc rc = add_search(c, source, &text);
 
     rc = rc == RC_OK ? canonical(&text, &form) : rc;
@@ -322,8 +323,8 @@ void criteria_free(struct criteria *criteria) {
 /* --- edited -------------------------------------------------------------------------------------------------------- */
 
 static enum rc same_value(const cJSON *a, const cJSON *b, bool *same) {
-    struct buf text[2] = {BUF_INIT(8 * LIMIT_JOB_FILE_BYTES), BUF_INIT(8 * LIMIT_JOB_FILE_BYTES)};
-    struct buf form[2] = {BUF_INIT(8 * LIMIT_JOB_FILE_BYTES), BUF_INIT(8 * LIMIT_JOB_FILE_BYTES)};
+    struct buf text[2] = {BUF_INIT(MOST_TEXT_BYTES), BUF_INIT(MOST_TEXT_BYTES)};
+    struct buf form[2] = {BUF_INIT(MOST_TEXT_BYTES), BUF_INIT(MOST_TEXT_BYTES)};
     const cJSON *values[2] = {a, b};
     enum rc rc = RC_OK;
 

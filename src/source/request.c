@@ -9,7 +9,7 @@
 
 #define MOST_URL_BYTES 65536u
 #define MOST_HEADER_BYTES 65536u
-#define MOST_BODY_BYTES (8u * LIMIT_JOB_FILE_BYTES)
+#define MOST_BODY_BYTES (8 * (size_t)LIMIT_JOB_FILE_BYTES)
 
 static enum rc no_memory(struct err *err) {
     return err_set(err, RC_TEMP, "out of memory");
@@ -233,7 +233,7 @@ static enum rc make_body(const struct placement *parts, struct request *request,
         rc = request->body != NULL ? RC_OK : RC_TEMP;
     }
     buf_release(&body);
-    return rc == RC_OK ? RC_OK : rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "the body is longer than %u bytes or nested too deep", MOST_BODY_BYTES);
+    return rc == RC_OK ? RC_OK : rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "the body is longer than %zu bytes or nested too deep", MOST_BODY_BYTES);
 }
 
 enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope,

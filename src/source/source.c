@@ -102,7 +102,7 @@ enum rc source_parse(const char *file, const char *text, size_t length, struct s
         return err_set(err, RC_TEMP, "%s: out of memory", file);
     }
     s->timeout_s = 120;
-    s->max_response_bytes = LIMIT_RESPONSE_BYTES;
+    s->max_response_bytes = (uint64_t)LIMIT_RESPONSE_BYTES;
     rc = check_open(&check, file, text, length, &json_rules_config_commented, err);
     if (rc == RC_OK) {
         read_top(&check, s);

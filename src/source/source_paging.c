@@ -21,7 +21,7 @@ static void read_paginator(struct check *check, struct source *source) {
         (void)check_fail(check, NULL, "needs a type");
         return;
     }
-    for (; paginator_rows[count] != NULL && count < 15; count++) {
+    for (; count < 15 && paginator_rows[count] != NULL; count++) {
         types[count] = paginator_rows[count]->type;
     }
     types[count] = NULL;

@@ -193,7 +193,7 @@ static enum rc insert(const cJSON *value, const char *secret, bool percent, stru
     enum rc rc = RC_OK;
 
     if (text == NULL) {
-        rc = template_print(value, &json);
+        rc = value != NULL ? template_print(value, &json) : RC_PERM;
         text = buf_text(&json);
     }
     if (rc == RC_OK) {
@@ -237,7 +237,7 @@ enum rc template_url(const char *text, const struct template_scope *scope, struc
 
 /* What a string of a template becomes. */
 static enum rc fill_value(const char *text, const struct template_scope *scope, cJSON **out, struct err *err) {
-    struct buf filled = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    struct buf filled = BUF_INIT((size_t)LIMIT_JOB_FILE_BYTES);
     struct reference ref = {0};
     const cJSON *value;
     const char *secret;
@@ -390,7 +390,9 @@ static enum rc print_number(double d, struct buf *out) {
     }
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof(text), "%.*g", digits, d);
-        if (digits == 17 || memcmp(&(double){strtod(text, NULL)}, &d, sizeof(d)) == 0) {
+        double back = strtod(text, NULL);
+
+        if (back >= d && back <= d) {
             break;
         }
     }

@@ -158,7 +158,7 @@ is 3 "$(paid)" 'and was not asked for'
 verified 'verify finds no difference'
 
 # --- the disk
-if [ "$(id -u)" = 0 ] && daemon_stop && mount -t tmpfs -o size=16m,mode=2770 batchspool "$SPOOL/payloads" 2>/dev/null && bs init >"$DIR/out"; then
+if [ "$(id -u)" = 0 ] && daemon_stop && mount -t tmpfs -o size=16m,mode=2770 batchspool "$SPOOL/payloads" 2>/dev/null && bs init >"$DIR/out" 2>&1; then
     daemon_start
     head -c 9000000 /dev/zero >"$SPOOL/payloads/ballast"
     drop room 100 "$(offset 20000)"
