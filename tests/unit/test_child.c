@@ -138,7 +138,11 @@ static void signals_are_as_by_default(void **state) {
     run_shell("exec grep -E '^Sig(Blk|Ign):' /proc/self/status", NULL, &output, &status);
     signal(SIGPIPE, SIG_DFL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    assert_string_equal(buf_text(&output), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    unsigned long long blocked = 1, ignored = 1;
+    assert_int_equal(sscanf(buf_text(&output), "SigBlk:\t%llx\nSigIgn:\t%llx\n", &blocked, &ignored), 2);
+    /* 32 and 33 are the C library's own: it lets nobody change them, so they stay as whoever started us left them. */
+    ignored &= ~(3ull << 31);
+    assert_true(blocked == 0 && ignored == 0);
     buf_release(&output);
 }
 
