@@ -36,7 +36,7 @@ static int64_t days_of(int year, int month, int day) {
 }
 
 static struct civil civil_of(int64_t wall_us) {
-    struct civil c;
+    struct civil c = {0};
     time_t seconds;
     struct tm tm;
 
@@ -158,7 +158,7 @@ static bool take_offset(const char **at, int *offset_s) {
 }
 
 bool clock_parse_rfc3339(const char *text, int64_t *wall_us) {
-    struct civil c;
+    struct civil c = {0};
     int offset_s;
 
     return take_digits(&text, 4, &c.year) && take_char(&text, "-") && take_digits(&text, 2, &c.month) && take_char(&text, "-") &&
@@ -168,7 +168,7 @@ bool clock_parse_rfc3339(const char *text, int64_t *wall_us) {
 }
 
 bool clock_parse_basic(const char *text, int64_t *wall_us) {
-    struct civil c;
+    struct civil c = {0};
 
     c.micro = 0;
     return take_digits(&text, 4, &c.year) && take_digits(&text, 2, &c.month) && take_digits(&text, 2, &c.day) && take_char(&text, "T") &&

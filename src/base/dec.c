@@ -44,7 +44,7 @@ bool dec_parse(struct slice text, struct dec *out) {
 }
 
 void dec_format(struct dec value, char out[DEC_TEXT_SIZE]) {
-    char digits[DEC_TEXT_SIZE];
+    char digits[DEC_TEXT_SIZE] = "";
     size_t count = 0, places = PLACES, at = 0;
     wide rest = clamp(value.nano).nano;
 

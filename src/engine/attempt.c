@@ -40,6 +40,7 @@ struct attempt { /* a lane has it while work is out */
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
     int64_t retry_after_s, answered_us;
+    uint64_t synced; /* size of the journal after its last line */
     uint64_t bytes, header_total, advance; /* advance: from this page's offset to where the next one begins */
     struct verdict verdict; /* its slices are gone once the check is over */
     struct dec cost;
@@ -81,6 +82,7 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
         }
         if (!rc)
             rc = journal_commit(journal, durable, &first->err);
+        uint64_t size = rc ? 0 : journal_size(journal);
         journal_unlock(journal);
         for (size_t j = i; j < count; j++) {
             struct attempt *a = ITEM(items, j);
@@ -89,8 +91,10 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
             a->rc = rc;
             if (a != first)
                 a->err = first->err;
-            if (!rc)
+            if (!rc) {
+                a->synced = size;
                 a->stage++;
+            }
         }
     }
 }
@@ -259,6 +263,11 @@ static void report_run(struct work **items, size_t count) {
     journal_group(items, count, STAGE_REPORT, report_line);
 }
 
+static void follow(struct attempt *a) {
+    a->run->synced = a->synced > a->run->synced ? a->synced : a->run->synced;
+    engine_follow(a->engine, a->run->id, NULL);
+}
+
 /* --- loop: from one kind of work to the next ------------------------------------------------------------------------ */
 
 static void request_done(struct work *work);
@@ -383,7 +392,7 @@ static void not_sent(struct attempt *a, const char *reason) {
 
 static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
-    engine_follow(a->engine, a->run->id, NULL);
+    follow(a);
     if (a->rc && a->stage == STAGE_REQUEST) { /* the journal refused it: nothing was asked */
         struct due_page *due = due_of(a);
         log_warn("job %s page %u: %s", a->run->id, a->page.batch, a->err.text);
@@ -633,7 +642,7 @@ static void record_done(struct work *work) {
     }
     if (stuck(a))
         return;
-    engine_follow(a->engine, run->id, NULL);
+    follow(a);
     if (!a->rc) {
         for (size_t i = 0; i < a->key_count; i++) {
             bool fresh = true;
@@ -654,7 +663,7 @@ static void report_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     if (stuck(a))
         return;
-    engine_follow(a->engine, a->run->id, NULL);
+    follow(a);
     attempt_end(a);
 }
 

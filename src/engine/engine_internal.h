@@ -71,6 +71,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, row.ca
     struct due_page *due;
     struct attempt *attempts; /* in flight, at any stage */
     unsigned attempt_count;
+    uint64_t synced; /* its journal is known to be on the disk up to here */
     bool busy;             /* a lane or a move has it: nothing else is begun */
     struct replay *replay; /* what the journal said; kept for the plan */
     bool leaving;          /* moved away or the daemon stops: finish what is paid for, begin nothing */

@@ -628,6 +628,13 @@ static void read(struct replay *r) {
     run->row = r->row;
     if (replay_over(r))
         return;
+    struct err strayed = {0};
+    if (index_follow(engine->index, engine->spool, run->id, NULL, &strayed) == RC_CORRUPT) {
+        run_end(run, PLACE_HOLD, "damaged", "");
+        str_format(run->end_error, sizeof run->end_error, "the index remembers more than the journal has: %.400s; when the journal is right, `batchspool reindex`", strayed.text);
+        finish(run);
+        return;
+    }
     if (r->row.place != PLACE_PROCESSING) { /* moved meanwhile */
         run->leaving = true;
         wake_at(run, 0);

@@ -66,7 +66,7 @@ enum rc job_row_read(const struct spool *spool, const char *id, struct job_row *
     enum rc rc = journal_reader_open(spool, id, 0, 0, NULL, &reader, err);
     if (rc != RC_OK)
         return rc;
-    row->memory = &memory;
+    row->memory = &memory; // cppcheck-suppress autoVariables
     while ((rc = journal_reader_next(reader, &line, err)) == RC_OK) {
         if ((rc = fold(row, &batches, &line)) != RC_OK) {
             err_set(err, rc, "out of memory");

@@ -105,6 +105,7 @@ struct fold {
     const struct spool *spool;
     struct job_row row, before;
     bool known; /* there is a row: before */
+    uint64_t limit; /* lines that end behind it are left */
     struct job_memory memory;
     struct job_unknown *unknown; /* as the table has them */
     size_t unknown_count;
@@ -242,7 +243,7 @@ static enum rc fold_lines(struct fold *fold) {
     enum rc rc = journal_reader_open(fold->spool, row->id, row->journal_offset, row->journal_seq, row->journal_hash, &reader, fold->err);
     if (rc != RC_OK)
         return rc;
-    while ((rc = journal_reader_next(reader, &line, fold->err)) == RC_OK) {
+    while ((rc = journal_reader_next(reader, &line, fold->err)) == RC_OK && line.end <= fold->limit) {
         uint32_t batch = job_line_batch(&line);
         fold->memory.batch = (struct job_batch){.captured = false};
         rc = batch > 0 && batch <= LIMIT_BATCHES ? fold_batch(fold, &line, batch) : fold_job(fold, &line);
@@ -298,7 +299,11 @@ static enum rc follow(struct index *index, const struct spool *spool, struct fol
 }
 
 enum rc index_follow(struct index *index, const struct spool *spool, const char *job_id, struct job_row *row, struct err *err) {
-    struct fold fold = {.known = false};
+    return index_follow_to(index, spool, job_id, UINT64_MAX, row, err);
+}
+
+enum rc index_follow_to(struct index *index, const struct spool *spool, const char *job_id, uint64_t limit, struct job_row *row, struct err *err) {
+    struct fold fold = {.known = false, .limit = limit};
     uint64_t bytes = 0;
     enum rc rc = journal_bytes(spool, job_id, &bytes, err);
     if (rc != RC_OK)

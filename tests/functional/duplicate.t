@@ -68,7 +68,7 @@ at processed 'does not stop it either'
 # Two of a kind dropped together.
 job "$SPOOL/jobs/tmp/x.json" 403
 cp "$SPOOL/jobs/tmp/x.json" "$SPOOL/jobs/tmp/y.json"
-mv "$SPOOL/jobs/tmp/x.json" "$SPOOL/jobs/tmp/y.json" "$SPOOL/jobs/pending/"
+for name in x y; do mv "$SPOOL/jobs/tmp/$name.json" "$SPOOL/jobs/pending/$name.json"; done
 taken x
 x=$ID
 taken y

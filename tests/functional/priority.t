@@ -5,21 +5,26 @@
 api_start
 source_free items '.concurrency_level = {default_concurrency: 1, max_concurrency: 1}'
 config '.max_concurrent_jobs = 1'
-
-# Ids as if they had been submitted one after the other.
-n=0
-for priority in low normal high urgent low normal high urgent; do
-    n=$((n + 1))
-    printf '{"source": "items", "count": 10, "priority": "%s"}' "$priority" >"$SPOOL/jobs/pending/2026010${n}T000000Z-00000000000$n-$priority.json"
-done
 daemon_start
-for file in "$SPOOL"/journal/*; do
-    id=${file##*/}
-    at processed "${id:30:-7} of the ${id:7:1}th completes" "${id%.ndjson}"
+
+# While one job keeps the only place, eight come; their ids as if they had been submitted one after the other.
+faults '{"kind": "stall", "on": "free"}'
+drop first 0 '{source: "items", count: 9}'
+first=$ID
+at processing 'one runs'
+waiting=()
+for priority in low normal high urgent low normal high urgent; do
+    n=$((${#waiting[@]} + 1))
+    waiting+=("2026010${n}T000000Z-00000000000$n-$priority")
+    printf '{"source": "items", "count": 10, "priority": "%s"}' "$priority" >"$SPOOL/jobs/pending/${waiting[-1]}.json"
 done
-order=$(jq -r 'select(.event == "claimed") | .ts + " " + input_filename' "$SPOOL"/journal/*.ndjson | sort | sed 's/.*-\([a-z]*\)\.ndjson/\1/' | tr '\n' ' ')
+for id in "${waiting[@]}"; do at pending "job ${id:7:1}, ${id:30}, waits" "$id"; done
+faults
+exits 0 'the first is cancelled' bs cancel "$first"
+for id in "${waiting[@]}"; do at processed "job ${id:7:1} completes" "$id"; done
+order=$(jq -r 'select(.event == "claimed") | .ts + " " + input_filename' "$SPOOL"/journal/2026010*.ndjson | sort | sed 's/.*-\([a-z]*\)\.ndjson/\1/' | tr '\n' ' ')
 is 'urgent urgent high high normal normal low low ' "$order" 'higher priorities are claimed first'
-ids_in_order=$(jq -r 'select(.event == "claimed") | .ts + " " + input_filename' "$SPOOL"/journal/*.ndjson | sort | sed 's|.*/2026010\([0-9]\)T.*|\1|' | tr -d '\n')
+ids_in_order=$(jq -r 'select(.event == "claimed") | .ts + " " + input_filename' "$SPOOL"/journal/2026010*.ndjson | sort | sed 's|.*/2026010\([0-9]\)T.*|\1|' | tr -d '\n')
 is 48372615 "$ids_in_order" 'equal ones in the order of their ids'
 
 # While one runs, what comes later and is more urgent goes first; priority changes a waiting job.
