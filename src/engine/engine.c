@@ -37,6 +37,20 @@ cJSON *engine_members(void) {
     return members;
 }
 
+char *engine_why(struct engine *engine, const char *job_id, enum place place, const char *reason, const char *error, int64_t until_us) {
+    struct job_row row;
+    char text[2048];
+    if (index_job(engine->index, job_id, &row, NULL))
+        job_row_init(&row, job_id);
+    row.place = place;
+    row.placed_us = clock_wall_us();
+    row.until_us = until_us;
+    str_copy(row.reason, sizeof row.reason, reason);
+    str_format(row.error_details, sizeof row.error_details, "%.590s", error ? error : "");
+    job_why_format(&row, text, sizeof text);
+    return strdup(text);
+}
+
 static uint32_t hash_of(const char *text) {
     uint32_t h = 2166136261u;
     for (; *text; text++)

@@ -160,6 +160,8 @@ enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row 
 struct run *engine_run(struct engine *engine, const char *job_id);
 void engine_settle_stop(struct engine *engine); /* when stopping: end the loop once nothing is in flight */
 cJSON *engine_members(void);                    /* an empty object; never NULL (out of memory ends the program) */
+/* Text of a .why (job_why_format) for a job that comes to lie there now; the caller frees. until_us 0: none. */
+char *engine_why(struct engine *engine, const char *job_id, enum place place, const char *reason, const char *error, int64_t until_us);
 void *engine_alloc(size_t size);                /* zeroed; never NULL (out of memory ends the program) */
 
 /* scan.c */
@@ -177,8 +179,6 @@ void intake_edited(struct engine *engine, const char *job_id);
 bool intake_full(const struct engine *engine);
 bool intake_busy(const struct engine *engine); /* files are being taken in, or the first scan has not seen pending/ yet */
 void intake_free(struct engine *engine);
-/* Text of a .why: what, where, since when, how to go on. Caller frees. */
-char *intake_why(const char *job_id, const char *reason, const char *error, const char *how);
 
 /* sched.c */
 void sched_kick(struct engine *engine);     /* dispatch at the end of this turn */

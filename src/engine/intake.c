@@ -82,14 +82,6 @@ bool intake_busy(const struct engine *engine) {
     return engine->accepting_count || engine->intakes.count || !engine->scanned;
 }
 
-char *intake_why(const char *job_id, const char *reason, const char *error, const char *how) {
-    char since[CLOCK_RFC3339_SIZE];
-    struct buf text = BUF_INIT(8192);
-    clock_format_rfc3339(clock_wall_us(), 0, since);
-    buf_printf(&text, "job:    %s\nwhat:   %s%s%s\nsince:  %s\ngo on:  %s\n", job_id, reason, error && *error ? ": " : "", error ? error : "", since, how);
-    return buf_take(&text);
-}
-
 static void created_by(const struct intake *in, const struct criteria *criteria, char *out, size_t size) {
     struct passwd entry, *found = NULL;
     char room[1024];
@@ -150,9 +142,7 @@ static void refuse(struct intake *in, const char *reason, const char *error) {
     if (in->source[0])
         cJSON_AddStringToObject(in->members, "source", in->source);
     free(in->why);
-    in->why = intake_why(in->drop.job_id, reason, error,
-                         strcmp(reason, "duplicate") == 0 ? "set \"on_duplicate\": \"run\" in the file, then move it to jobs/pending/"
-                                                          : "mend the file, then move it to jobs/pending/");
+    in->why = engine_why(in->engine, in->drop.job_id, PLACE_FAILED, reason, error, 0);
     str_copy(in->reason, sizeof in->reason, reason);
     in->refused = true;
     in->drop.to = PLACE_FAILED;
@@ -239,8 +229,7 @@ static void accepted(struct intake *in) {
         clock_format_rfc3339(c->not_before_us, 0, until);
         cJSON_AddStringToObject(m, "until", until);
         cJSON_AddStringToObject(m, "reason", "not_before");
-        char *why = intake_why(in->drop.job_id, "not_before", until,
-                               "it starts by itself; `touch -d TIME` on its file changes the time, `mv` to jobs/pending/ starts it now");
+        char *why = engine_why(engine, in->drop.job_id, PLACE_DEFERRED, "not_before", "", c->not_before_us);
         shift_start(engine, NULL, in->drop.job_id, PLACE_PENDING, PLACE_DEFERRED, "deferred", m, why, c->not_before_us, moved);
     } else
         sched_kick(engine);
@@ -377,7 +366,7 @@ static void edited_refused(struct intake *in, enum place to, const char *event, 
     cJSON *m = engine_members();
     cJSON_AddStringToObject(m, "reason", reason);
     cJSON_AddStringToObject(m, "error", error);
-    char *why = intake_why(in->drop.job_id, reason, error, "mend the file, then move it to jobs/pending/");
+    char *why = engine_why(in->engine, in->drop.job_id, to, reason, error, 0);
     shift_start(in->engine, NULL, in->drop.job_id, PLACE_PENDING, to, event, m, why, 0, moved);
 }
 

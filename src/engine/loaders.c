@@ -25,6 +25,7 @@ struct loaders {
     struct engine *engine;
     struct child *child;
     bool wanted;      /* something came while the child ran */
+    bool unfinished;  /* the last child did not come to its end: claims of it may lie in processing/ */
     unsigned crashes; /* in a row */
     struct loop_timer timer;
 };
@@ -70,8 +71,8 @@ static void set_crashers_aside(struct engine *engine) {
         cJSON_AddStringToObject(m, "reason", "loader_crashed");
         cJSON_AddStringToObject(m, "error", "the loader process ended at this file more than once");
         struct err err = {0};
-        if (payload_marker_move(engine->spool, marker, SHELF_PROCESSING, SHELF_FAILED, true, &err) ||
-            journal_put(engine->spool, id, "rejected", "daemon", m, &err))
+        if (journal_put(engine->spool, id, "rejected", "daemon", m, &err) ||
+            payload_marker_move(engine->spool, marker, SHELF_PROCESSING, SHELF_FAILED, true, &err))
             log_error("payload %s: %s", marker, err.text);
         cJSON_Delete(m);
         engine_follow(engine, id, NULL);
@@ -103,6 +104,7 @@ static void loader_ended(void *context, int wait_status, const struct buf *outpu
     else
         log_error("loader: %s %d", WIFEXITED(wait_status) ? "exit code" : "ended by signal",
                   WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : WTERMSIG(wait_status));
+    l->unfinished = !clean;
     l->crashes = WIFSIGNALED(wait_status) ? l->crashes + 1 : 0;
     if (l->crashes >= CRASHES_MOST) {
         set_crashers_aside(engine);
@@ -124,7 +126,7 @@ void loaders_kick(struct engine *engine) {
     if (!l || engine->stopping)
         return;
     l->wanted = true;
-    if (l->child || !shelf_has(engine->spool, SHELF_READY))
+    if (l->child || (!shelf_has(engine->spool, SHELF_READY) && !(l->unfinished && shelf_has(engine->spool, SHELF_PROCESSING))))
         return;
     l->wanted = false;
     struct load_options options = {.shelves = 1u << SHELF_READY};

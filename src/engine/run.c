@@ -247,21 +247,6 @@ bool run_offer(struct run *run) {
 
 /* --- ending --------------------------------------------------------------------------------------------------------- */
 
-static const char *how_to_go_on(const struct run *run) {
-    const char *reason = run->end_reason;
-    if (strcmp(reason, "charge_unknown") == 0)
-        return "ask the provider whether it charged; then `batchspool release --accept-charge ID` (buy once more) or `release --give-up ID` (do without)";
-    if (strcmp(reason, "max_records") == 0 || strcmp(reason, "max_cost") == 0 || strcmp(reason, "price_unknown") == 0)
-        return "raise the limit in the file, or narrow the search in a new job, then `batchspool release ID` or move the file to jobs/pending/";
-    if (strcmp(reason, "duplicates") == 0)
-        return "`batchspool release --accept-duplicates ID` buys on";
-    if (strcmp(reason, "coverage") == 0)
-        return "`batchspool retry ID` tries again; `batchspool release --accept-coverage ID` completes it as it is; what was captured can be loaded";
-    if (run->end == PLACE_DEFERRED)
-        return "it goes on by itself; `touch -d TIME` on its file changes the time, moving it to jobs/pending/ overrides back-off, never a budget";
-    return "mend the cause, then `batchspool retry ID` or move the file to jobs/pending/; only missing pages are requested";
-}
-
 static void add_coverage(const struct run *run, cJSON *m) {
     uint64_t unique = run->source && run->source->key_count ? (run->keys ? keyset_count(run->keys) : 0) : run->unkeyed;
     uint64_t expected = planned(run);
@@ -303,7 +288,7 @@ static void finish(struct run *run) {
     if (ran && (run->end == PLACE_PROCESSED || strcmp(run->end_reason, "coverage") == 0))
         add_coverage(run, m);
     if (run->end != PLACE_PROCESSED && run->end != PLACE_PENDING)
-        why = intake_why(run->id, run->end_reason, run->end_error, how_to_go_on(run));
+        why = engine_why(run->engine, run->id, run->end, run->end_reason, run->end_error, run->end == PLACE_DEFERRED ? run->end_until_us : 0);
     run->phase = RUN_ENDING;
     run->busy = true;
     shift_start(run->engine, run, run->id, PLACE_PROCESSING, run->end, events[run->end], m, why, run->end == PLACE_DEFERRED ? run->end_until_us : 0, ended);

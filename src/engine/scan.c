@@ -165,13 +165,22 @@ static void set_aside(struct engine *engine, enum place place, const char *name)
         cJSON_AddStringToObject(members, "error", "a new criteria file belongs into jobs/pending/");
         rc = journal_put(engine->spool, id, "rejected", "daemon", members, &err);
         cJSON_Delete(members);
-        char *why = intake_why(id, "never_accepted", "it was put where only the daemon puts files", "move it to jobs/pending/");
+        char *why = engine_why(engine, id, PLACE_FAILED, "never_accepted", "it was put where only the daemon puts files", 0);
         spool_why_write(engine->spool, PLACE_FAILED, id, why, NULL);
         free(why);
         engine_follow(engine, id, NULL);
     }
     if (rc)
         log_warn("jobs/%s/%s: %s", place_name(place), name, err.text);
+}
+
+/* A job waits here for a person, and no note says why. */
+static bool note_missing(const struct scan *scan, const char *id) {
+    char name[JOBID_SIZE + 5];
+    if (scan->place != PLACE_HOLD && scan->place != PLACE_FAILED && scan->place != PLACE_DEFERRED)
+        return false;
+    str_format(name, sizeof name, "%s.why", id);
+    return faccessat(scan->engine->spool->place_fd[scan->place], name, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT;
 }
 
 static void job_seen(struct scan *scan, const char *id) {
@@ -198,6 +207,8 @@ static void job_seen(struct scan *scan, const char *id) {
         if (mtime_us / 1000000 != row.until_us / 1000000)
             scan_look(engine, id, false, 0);
     }
+    if (scan->all && note_missing(scan, id))
+        scan_look(engine, id, false, 0);
     if (scan->place == PLACE_PROCESSING && !engine_run(engine, id))
         run_claimed(engine, id);
     else if (scan->place == PLACE_PENDING && scan->all && fstatat(engine->spool->place_fd[PLACE_PENDING], name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -118,21 +118,36 @@ enum rc job_text_read(const struct spool *spool, const char *id, char **text, si
     return rc == RC_GONE ? err_set(err, rc, "%s was never accepted", id) : err_prefix(err, rc, "journal/%s.ndjson", id);
 }
 
+/* What a person can do about a reason; those of no row get what their place allows. */
+static const struct {
+    const char *reason, *how;
+} hows[] = {
+    {"duplicate", "set \"on_duplicate\": \"run\" in the file, then move it to jobs/pending/"},
+    {"never_accepted", "move it to jobs/pending/"},
+    {"invalid", "mend the file, then move it to jobs/pending/"},
+    {"edited", "undo the edit, then move it to jobs/pending/; for another search drop a new file"},
+    {"max_records", "raise the limit in the file, or narrow the search in a new job; then `batchspool release ID`, or move it to jobs/pending/"},
+    {"max_cost", "raise the limit in the file, or narrow the search in a new job; then `batchspool release ID`, or move it to jobs/pending/"},
+    {"price_unknown", "take max_cost out of the file, or give the source a cost_per_record; then `batchspool release ID`, or move it to jobs/pending/"},
+    {"duplicates", "`batchspool release --accept-duplicates ID` buys on, `batchspool cancel ID` ends it"},
+    {"coverage", "`batchspool retry ID` tries again; `batchspool release --accept-coverage ID` completes it as it is; what was captured can be loaded"},
+    {"unauthorized", "renew the source's credentials, then send the daemon SIGHUP; it also goes on by itself at that time"},
+};
+
 static const char *how_to_go_on(const struct job_row *row) {
+    if (row->unknown_batches > 0 && row->place == PLACE_HOLD)
+        return "ask the provider whether it charged; then `batchspool release --accept-charge ID` buys the page once more, `batchspool release --give-up ID` does "
+               "without it";
+    for (size_t i = 0; i < sizeof hows / sizeof *hows; i++)
+        if (strcmp(row->reason, hows[i].reason) == 0)
+            return hows[i].how;
     if (!row->accepted)
-        return "mend the file, then `mv` it to jobs/pending/";
+        return "mend the file, then move it to jobs/pending/";
     if (row->place == PLACE_DEFERRED)
-        return "it goes on by itself at that time; `touch -d TIME` the file for another time, or `mv` it to jobs/pending/ to go on now";
-    if (row->unknown_batches > 0)
-        return "a paid answer was lost and may have been charged: `batchspool release --accept-charge ID` buys the page once more, `batchspool release "
-               "--give-up ID` closes it";
-    if (strcmp(row->reason, "duplicates") == 0)
-        return "`batchspool release --accept-duplicates ID`, or `batchspool cancel ID`";
-    if (strcmp(row->reason, "coverage") == 0)
-        return "`batchspool release --accept-coverage ID` completes it as it is; `batchspool retry ID` asks for the missing pages";
+        return "it goes on by itself at that time; `touch -d TIME` on its file gives another time, moving it to jobs/pending/ overrides back-off, never a budget";
     if (row->place == PLACE_FAILED)
-        return "`batchspool retry ID`, or `mv` it to jobs/pending/: it goes on with the missing pages";
-    return "`batchspool release ID`, or `mv` it to jobs/pending/; `batchspool cancel ID` ends it";
+        return "mend the cause, then `batchspool retry ID` or move it to jobs/pending/; only missing pages are requested";
+    return "`batchspool release ID` or move it to jobs/pending/; `batchspool cancel ID` ends it";
 }
 
 void job_why_format(const struct job_row *row, char *out, size_t size) {
@@ -140,8 +155,8 @@ void job_why_format(const struct job_row *row, char *out, size_t size) {
     clock_format_rfc3339(row->placed_us, 0, since);
     if (row->until_us != 0) {
         clock_format_rfc3339(row->until_us, 0, time);
-        str_format(until, sizeof until, " until %s", time);
+        str_format(until, sizeof until, "until:  %s\n", time);
     }
-    str_format(out, size, "%s: %s since %s%s\nreason: %s\n%s%sto go on: %s\n", row->id, place_name(row->place), since, until,
-               row->reason[0] != '\0' ? row->reason : "none was given", row->error_details, row->error_details[0] != '\0' ? "\n" : "", how_to_go_on(row));
+    str_format(out, size, "job:    %s\nwhat:   %s%s%s\nsince:  %s\n%sgo on:  %s\n", row->id, row->reason[0] != '\0' ? row->reason : "no reason was given",
+               row->error_details[0] != '\0' ? ": " : "", row->error_details, since, until, how_to_go_on(row));
 }

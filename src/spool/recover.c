@@ -133,6 +133,15 @@ static enum rc moved_by_hand(const struct spool *spool, struct journal *journal,
     return RC_OK;
 }
 
+/* The note is not synced with its move: a crash may have left the job without. */
+static void note_missing(const struct spool *spool, const struct job_row *row) {
+    char name[JOBID_SIZE + 5];
+    struct stat st;
+    str_format(name, sizeof name, "%s.why", row->id);
+    if (fsio_stat(spool->place_fd[row->place], name, &st, NULL) == RC_GONE)
+        note(spool, row, row->place, NULL);
+}
+
 /* An mtime that was changed in deferred/ is the new time. */
 static enum rc check_touch(struct journal *journal, const struct sight *sight, struct recover_result *result, struct err *err) {
     char until[CLOCK_RFC3339_SIZE];
@@ -254,8 +263,10 @@ static enum rc settle(const struct spool *spool, struct journal *journal, bool s
             return rc;
         result->what = RECOVERED_DOUBLE;
     }
-    if (sight->where == row->place)
+    if (sight->where == row->place) {
+        note_missing(spool, row);
         return row->place == PLACE_DEFERRED ? check_touch(journal, sight, result, err) : RC_OK;
+    }
     bool by_daemon_only = sight->where == PLACE_PROCESSING || sight->where == PLACE_PROCESSED || sight->where == PLACE_FAILED || sight->where == PLACE_DEFERRED;
     if (row->place == PLACE_PROCESSED || by_daemon_only)
         return put_back(spool, journal, sight, result, err);
@@ -303,9 +314,10 @@ enum rc recover_job(const struct spool *spool, const char *job_id, bool second_l
     else if (rc == RC_GONE || (!rc && !result->row.accepted && (sight.where != PLACE_FAILED || sight.count > 1))) {
         journal_close(journal);
         return never_accepted(spool, job_id, &sight, result, err);
-    } else if (!rc && !result->row.accepted)
+    } else if (!rc && !result->row.accepted) {
         result->where = sight.where;
-    else if (!rc) {
+        note_missing(spool, &result->row);
+    } else if (!rc) {
         rc = settle(spool, journal, second_look, &sight, result, err);
         if (!rc && result->what != RECOVERED_NOTHING && result->what != RECOVERED_LOOK_AGAIN)
             rc = job_row_read(spool, job_id, &result->row, NULL, NULL, err);

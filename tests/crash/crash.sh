@@ -1,30 +1,99 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The crash runs: one small job (3 pages of 20 records, loaded automatically) meets a fault; afterwards, whatever it was, nothing may be lost, loaded twice, or charged twice without a release.
-# docs/CRASH.md says why each point is safe.
+# The crash runs: one small job (3 pages of 20 records, loaded automatically) meets a fault; afterwards, whatever it was, nothing may be lost, loaded twice, or asked for twice without a
+# release. docs/CRASH.md says why each point is safe. A run mostly waits for the disk, so CRASH_LANES of them go side by side, each lane with an API and spools of its own.
+CRASH_LANES=${CRASH_LANES:-$((2 * $(nproc)))}
+export CRASH_LANES
+
+# join: one TAP stream, and the sum of the lanes' "# tally" lines
+join() {
+    awk '
+        /^(not )?ok [0-9]+/ { n++; if (/^not/) bad++; sub(/ok [0-9]+/, "ok " n); print; fflush(); next }
+        /^1\.\.[0-9]+$/ { ended++; next }
+        /^# tally/ { runs += $3; struck += $4; doubt += $5; next }
+        { print; fflush() }
+        END {
+            printf "1..%d\n# %d runs, %d faults that struck, %d pages in doubt, %d failures\n", n, runs, struck, doubt, bad
+            if (ended != lanes) print "# a lane did not come to its end"
+            exit bad || ended != lanes
+        }' lanes="$CRASH_LANES"
+}
+
+# A script that reads this file runs itself once more for each lane; only the lanes come past here.
+if [ -z "${CRASH_LANE-}" ]; then
+    exec 3> >(join)
+    joined=$!
+    for ((lane = 0; lane < CRASH_LANES; lane++)); do
+        CRASH_LANE=$lane setpriv --pdeathsig TERM "$0" >&3 2>&1 &
+    done
+    exec 3>&-
+    wait "$joined"
+    exit
+fi
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-PAGES=3 PAGE=20 RECORDS=60 RELEASES=0
+PAGES=3 PAGE=20 RECORDS=60
+RUNS=0 STRUCK=0 DOUBT=0 WRONG=''
+
+# mine N: this lane does the Nth run
+mine() { [ $(($1 % CRASH_LANES)) = "$CRASH_LANE" ]; }
 
 # world NAME: a fresh spool in $DIR/NAME
 world() {
     SPOOL=$DIR/$1
     export BATCHSPOOL_SPOOL=$SPOOL
-    RELEASES=0
-    bs init >/dev/null
+    ID='' WRONG=''
+    bs init >/dev/null 2>&1
     api_reset
 }
 
-# job_dropped: the job of this run; sets nothing but the file
+# job_dropped [JQ]: the job of this run
 job_dropped() {
-    job "$SPOOL/jobs/tmp/crash.json" $RECORDS ".batch_size = $PAGE | .process = \"auto\""
+    job "$SPOOL/jobs/tmp/crash.json" $RECORDS ".batch_size = $PAGE | .process = \"auto\" | ${1:-.}"
     mv "$SPOOL/jobs/tmp/crash.json" "$SPOOL/jobs/pending/crash.json"
 }
 
-# faulty SPEC: a daemon with a fault; it may end at any moment, even before it says that it runs
+# --- the daemon under a fault ------------------------------------------------------------------------------------------
+
+# faulty SPEC: it may end at any moment, even before it says that it runs. Disowned: the shell tells nothing of its end.
 faulty() {
     : >"$DIR/daemon.log"
-    BATCHSPOOL_FAULT=$1 BATCHSPOOL_FAULT_LOG=${FAULT_LOG-} "$PROGRAMS/batchspoold" --foreground --credentials "$DIR/credentials" >>"$DIR/daemon.log" 2>&1 &
+    : >"$DIR/passed"
+    BATCHSPOOL_FAULT=$1 BATCHSPOOL_FAULT_LOG=$DIR/passed "$PROGRAMS/batchspoold" --foreground >>"$DIR/daemon.log" 2>&1 &
     DAEMON_PID=$!
+    disown "$DAEMON_PID"
+}
+
+# crash: SIGKILL, if it still runs. Its loaders die with it.
+crash() {
+    kill -9 "$DAEMON_PID" 2>/dev/null
+    wait_for 5 ended "$DAEMON_PID"
+    DAEMON_PID=''
+    wait_for 5 no_loader || WRONG='a loader outlived its daemon'
+}
+
+no_loader() { ! pgrep -f -- "--load-worker --spool $SPOOL " >/dev/null; }
+
+# Faults of the disk end nothing: the daemon must still be able to stop.
+stop_faulty() {
+    kill "$DAEMON_PID" 2>/dev/null
+    wait_for 10 ended "$DAEMON_PID" || WRONG='it does not stop'
+    crash
+}
+
+passed() { grep -q "^$1 " "$DIR/passed"; }
+
+# restart: without a fault
+restart() {
+    : >"$DIR/daemon.log"
+    "$PROGRAMS/batchspoold" --foreground >>"$DIR/daemon.log" 2>&1 &
+    DAEMON_PID=$!
+    wait_for 10 daemon_says 'batchspoold runs' || { WRONG="it does not start: $(tail -n 3 "$DIR/daemon.log")"; return 1; }
+}
+
+# stop: in good order
+stop() {
+    daemon_stop
+    [ "$STATUS" = 0 ] || { WRONG="it stops with $STATUS: $(tail -n 3 "$DIR/daemon.log")"; return 1; }
 }
 
 only_job() {
@@ -34,25 +103,27 @@ only_job() {
 
 # Completed, or held for a person's decision.
 rests() {
-    only_job && { in_place processed "$ID" || in_place hold "$ID" || in_place failed "$ID"; }
+    only_job && { settled_in processed "$ID" || settled_in hold "$ID" || settled_in failed "$ID"; }
 }
 
 ended_or_rests() {
     ended "$DAEMON_PID" || rests
 }
 
+# --- what must hold ------------------------------------------------------------------------------------------------------
+
 # settle: goes on to the end as an operator would: releases what is in doubt. False when the job does not complete.
 settle() {
     local reason tries=0
-    while [ $tries -lt 12 ]; do
+    while [ $tries -lt 15 ]; do
         tries=$((tries + 1))
-        wait_for 15 rests || { WRONG="the job does not come to rest: $(place) $(tail -n 3 "$DIR/daemon.log")"; return 1; }
+        wait_for 20 rests || { WRONG="the job does not come to rest: $(place) $(tail -n 3 "$DIR/daemon.log")"; return 1; }
         in_place processed "$ID" && return 0
-        reason=$(sed -n 's/^what: *//p' "$SPOOL"/jobs/*/"$ID.why" 2>/dev/null)
-        in_place hold "$ID" && [[ $reason == charge_unknown* ]] || { WRONG="it lies in $(place): $reason"; return 1; }
-        RELEASES=$((RELEASES + $(journal_unknown)))
-        bs release --accept-charge "$ID" >/dev/null 2>&1
-        wait_for 10 released || { WRONG='release has no effect'; return 1; }
+        reason=$(event 'select(.event == "held" or .event == "failed" or .event == "rejected") | .reason')
+        in_place hold "$ID" && [ "$reason" = charge_unknown ] || { WRONG="it lies in $(place): $(tail -n 2 "$SPOOL/journal/$ID.ndjson")"; return 1; }
+        wait_for 5 there "$SPOOL/jobs/hold/$ID.why" || { WRONG='no .why tells of it'; return 1; }
+        bs release --accept-charge "$ID" >"$DIR/out" 2>&1
+        wait_for 10 released || { WRONG="release has no effect: $(cat "$DIR/out")"; return 1; }
     done
     WRONG='it is held again and again'
     return 1
@@ -61,56 +132,96 @@ settle() {
 released() { ! in_place hold "$ID"; }
 
 journal_unknown() {
-    jq -s '[.[] | select(.event == "charge_unknown") | .batch] | length' "$SPOOL/journal/$ID.ndjson"
+    jq -s '[.[] | select(.event == "charge_unknown")] | length' "$SPOOL/journal/$ID.ndjson"
+}
+
+# Every paid request of the journal, in order: a page is asked for again only when it was not charged, or released.
+asked_wrongly() {
+    jq -rs '
+        reduce .[] as $e ({pages: {}, wrong: []};
+            ($e.batch // 0 | tostring) as $b
+            | (.pages[$b] // "free") as $is
+            | if $e.event == "requested" and $e.paid then (if $is != "free" then .wrong += ["page \($b) is asked for again, it was \($is)"] else . end) | .pages[$b] = "asked for"
+              elif $e.event == "answered" then .pages[$b] = "answered"
+              elif $e.event == "captured" then (if $is == "captured" then .wrong += ["page \($b) is captured twice"] else . end) | .pages[$b] = "captured"
+              elif $e.event == "charge_unknown" then .pages[$b] = "in doubt"
+              elif $e.event == "retrying" and $e.batch then .pages[$b] = "free"
+              elif $e.event == "released" and $e.decision == "accept_charge" then .pages |= with_entries(if .value == "in doubt" and ($b == "0" or .key == $b) then .value = "free" else . end)
+              else . end)
+        | .wrong[], (.pages | to_entries[] | select(.value != "captured") | "page \(.key) stays \(.value)")' "$SPOOL/journal/$ID.ndjson"
+}
+
+# loaded: every record of the job once, and nothing else
+loaded() {
+    local records
+    records=$(bs export --format ndjson --job "$ID" 2>"$DIR/err" | jq -r .RadarID | sort -u | wc -l)
+    [ "$records" = $RECORDS ] || { WRONG="$records records in the store: $(cat "$DIR/err")"; return 1; }
+    [ "$(bs export --format ndjson --source properties | wc -l)" = $RECORDS ] || { WRONG='the store holds other records too'; return 1; }
+    [ "$(show '[.total_records, .processed_records, .success_count, .error_count]')" = "[$RECORDS,$RECORDS,$RECORDS,0]" ] || { WRONG="it shows $(show .)"; return 1; }
+}
+
+# verified_at_rest: the daemon stops in good order and leaves nothing that contradicts anything else
+verified_at_rest() {
+    chain_ok 2>"$DIR/err" || { WRONG="journal: $(cat "$DIR/err")"; return 1; }
+    stop || return 1
+    bs verify >"$DIR/out" 2>&1 || { WRONG="verify: $(cat "$DIR/out")"; return 1; }
+    [ "$(find "$SPOOL/payloads/tmp" "$SPOOL/jobs/tmp" -type f | wc -l)" = 0 ] || { WRONG="left behind: $(find "$SPOOL/payloads/tmp" "$SPOOL/jobs/tmp" -type f)"; return 1; }
 }
 
 # sound: the sum of all that must hold at the end; WRONG says what does not
 sound() {
-    local twice unknown records
-    twice=$(stat_of .twice)
-    unknown=$(journal_unknown)
+    local twice unknown charged wrong
+    twice=$(stat_of .twice) unknown=$(journal_unknown) charged=$(stat_of .charged_records)
+    DOUBT=$((DOUBT + unknown))
+    [ -z "$WRONG" ] || return 1
     [ "$twice" -le $((unknown * PAGE)) ] || { WRONG="$twice ids charged twice, $unknown pages in doubt"; return 1; }
     [ "$(stat_of .charged_ids)" = $RECORDS ] || { WRONG="$(stat_of .charged_ids) ids charged"; return 1; }
-    records=$(bs export --format ndjson --job "$ID" 2>"$DIR/err" | jq -r .RadarID | sort -u | wc -l)
-    [ "$records" = $RECORDS ] || { WRONG="$records records in the store: $(cat "$DIR/err")"; return 1; }
-    [ "$(bs export --format ndjson --source properties | wc -l)" = $RECORDS ] || { WRONG='the store holds other records too'; return 1; }
-    [ "$(jq -s '[.[] | select(.event == "captured") | .batch] | sort' -c "$SPOOL/journal/$ID.ndjson")" = '[1,2,3]' ] || { WRONG='captured lines'; return 1; }
-    chain_ok 2>"$DIR/err" || { WRONG="journal: $(cat "$DIR/err")"; return 1; }
-    daemon_stop
-    bs verify >"$DIR/out" 2>&1 || { WRONG="verify: $(cat "$DIR/out")"; return 1; }
+    wrong=$(asked_wrongly)
+    [ -z "$wrong" ] || { WRONG=$wrong; return 1; }
+    [ "$(jq -s '[.[] | select(.event == "captured") | .batch] | sort == [range(1; 1 + '$PAGES')]' "$SPOOL/journal/$ID.ndjson")" = true ] || { WRONG='captured lines'; return 1; }
+    [ "$(show "(.cost | tonumber * 20 + 0.001 | floor) | . >= $charged and . <= $charged + $unknown * $PAGE")" = true ] || { WRONG="cost $(show .cost) for $charged charged records"; return 1; }
+    loaded && verified_at_rest
 }
 
-# points: how many fault points a run without a fault passes; the daemon's own (a loader counts its own)
-points() {
-    world count
-    job_dropped
-    FAULT_LOG=$DIR/points faulty 1000000:kill
-    wait_for 20 rests
-    daemon_kill
-    sort -n "$DIR/points" | tail -n 1 | cut -d' ' -f1
-}
-
-# one_point SPEC NAME: a run with this fault, then without; a result
-one_point() {
-    WRONG=''
-    world "w$2"
-    job_dropped
-    faulty "$1"
-    wait_for 20 ended_or_rests
-    if ! ended "$DAEMON_PID"; then
-        case $1 in *kill*) daemon_kill ;; *) daemon_stop ;; esac
-    else
-        wait "$DAEMON_PID" 2>/dev/null
-        DAEMON_PID=''
-    fi
-    daemon_start
-    if settle && sound; then
+# told NAME: a result from WRONG, and the spool goes when it is good
+told() {
+    RUNS=$((RUNS + 1))
+    if [ -z "$WRONG" ]; then
         result 0 "$1"
         rm -rf "$SPOOL"
     else
         result 1 "$1" "$WRONG"
     fi
     [ -z "$DAEMON_PID" ] || daemon_kill
+}
+
+# --- kinds of runs -------------------------------------------------------------------------------------------------------
+
+# points: how many fault points a run without a fault passes; the daemon's own (a loader counts its own)
+points() {
+    world count
+    job_dropped
+    faulty 1000000:kill
+    wait_for 20 rests
+    crash
+    sort -n "$DIR/passed" | tail -n 1 | cut -d' ' -f1
+}
+
+# one_point N ACTION: a run with this fault, then without
+one_point() {
+    world "$2$1"
+    job_dropped
+    faulty "$1:$2"
+    wait_for 25 ended_or_rests || WRONG="neither ended nor at rest: $(place) $(tail -n 3 "$DIR/daemon.log")"
+    if [ "$2" = kill ] || ended "$DAEMON_PID"; then crash; else stop_faulty; fi
+    ! passed "$1" || STRUCK=$((STRUCK + 1))
+    restart && settle && sound
+    told "$1:$2"
+}
+
+crash_finish() {
+    echo "# tally $RUNS $STRUCK $DOUBT"
+    finish
 }
 
 crash_world() {

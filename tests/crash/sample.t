@@ -5,7 +5,15 @@
 crash_world
 last=$(points)
 result $((last < 30)) "a run passes its fault points ($last)"
-for n in $(seq 2 $((last / 10 + 1)) "$last"); do one_point "$n:kill" "kill$n"; done
-for n in $(seq 5 $((last / 4 + 1)) "$last"); do one_point "$n:eio" "eio$n"; done
-for n in $(seq 7 $((last / 4 + 1)) "$last"); do one_point "$n:enospc" "full$n"; done
-finish
+i=0
+sample() { # FIRST STEPS ACTION
+    local n
+    for n in $(seq "$1" $((last / $2 + 1)) "$last"); do
+        i=$((i + 1))
+        if mine $i; then one_point "$n" "$3"; fi
+    done
+}
+sample 2 10 kill
+sample 5 5 eio
+sample 7 5 enospc
+crash_finish

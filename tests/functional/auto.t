@@ -41,7 +41,12 @@ mv "$SPOOL/jobs/failed/$ID.json" "$SPOOL/jobs/pending/"
 at processed 'and the job moved to pending/ completes'
 is "$requests" "$(stat_of .requests)" 'without any request'
 is 800 "$(bs export --job "$ID" | wc -l)" 'with all its records'
+drop manual 0 '{source: "items", count: 900}'
+at processed 'a manual job'
 verified 'verify finds no difference'
 daemon_stop
 is 0 "$STATUS" 'the daemon ends in good order'
+exits 0 'process works without a daemon' bs process --json
+is '[3,900]' "$(jq -c '[.files,.records]' <<<"$OUT")" 'on what waits'
+verified 'verify finds no difference then either'
 finish

@@ -72,6 +72,13 @@ taken 'Ö é'
 is '-----' "${ID:30}" 'other bytes become dashes, byte by byte'
 at processed 'and that job runs'
 
+# --- many at once
+for n in $(seq 300); do printf '{"source": "items", "count": 1, "name": "%d"}' "$n" >"$SPOOL/jobs/tmp/many-$n.json"; done
+(cd "$SPOOL/jobs/tmp" && for n in $(seq 300); do mv "many-$n.json" ../pending/; done)
+many_done() { [ "$(find "$SPOOL/jobs/processed" -name '*-many-*.json' | wc -l)" = 300 ]; }
+ok '300 drops at once are all run' wait_for 15 many_done
+is 300 "$(find "$SPOOL/journal" -name '*-many-*.ndjson' | wc -l)" 'each as one job'
+
 # --- what is left alone
 free odd 12
 cp "$DIR/odd" "$pending/.hidden.json"

@@ -108,6 +108,21 @@ at processed 'its place is free for another job'
 is cancelled "$(place "$(ids nine)")" 'it stays cancelled'
 is $((requests + 1)) "$(stat_of .requests)" 'and sends nothing more'
 
+# --- processing, with a paid answer on its way
+faults '{"kind": "delay", "ms": 600, "on": "paid", "start": 400}'
+drop paid 1200 '.criteria += [{name: "Offset", value: [6000]}]'
+wait_for 10 stat_is '[.paid_requests,.paid_in_flight]' '[2,1]'
+move processing cancelled
+by_hand cancelled 'processing -> cancelled while a paid answer is on its way'
+ok 'the answer is awaited and kept' wait_event captured 2
+faults
+is '2 cancelled' "$(stat_of .paid_requests) $(place)" 'nothing more is bought'
+move cancelled pending
+at processed 'and it can go on'
+is '[3,1200,0]' "$(stat_of '[.paid_requests,.charged_records,.twice]')" 'with the missing page'
+is 0 "$(count_of charge_unknown)" 'nothing is in doubt'
+api_reset
+
 # --- failed
 faults '{"kind": "status", "status": 400, "on": "free"}'
 drop ten 0 '{source: "items", count: 6}'
