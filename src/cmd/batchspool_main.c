@@ -24,7 +24,7 @@ static const struct cmd_row rows[] = {
     {"release", "[--accept-charge | --give-up [--batch N]] [--accept-duplicates] [--accept-coverage] ID...", "Let a held job go on", cmd_release},
     {"priority", "ID... low|normal|high|urgent", "Change the priority of a waiting job", cmd_priority},
     {"verify", "[--quick]", "Compare every checksum, marker, journal, directory and index row", cmd_verify},
-    {"reindex", "", "Build the index again from the spool", cmd_reindex},
+    {"reindex", "", "Build the index and SHA256SUMS again from the spool", cmd_reindex},
     {"export", "[--format ndjson|csv] [--source NAME] [--campaign ID] [--job ID] [OPTION...]", "Print loaded records", cmd_export},
     {"stats", "", "Counts by status, records, bytes, cost, throughput", cmd_stats},
     {"sources", "[--credentials DIR] [NAME | check [NAME...]]", "List, show or check source definitions", cmd_list_sources},

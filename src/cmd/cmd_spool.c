@@ -4,6 +4,7 @@
 #include "engine/verify.h"
 #include "os/fsio.h"
 #include "os/lockfile.h"
+#include "spool/payload.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -130,6 +131,8 @@ static int rebuild(struct cmd *cmd) {
     enum rc rc = index_rebuild(cmd->spool, &index, on_progress, &jobs, &err);
     if (index)
         index_close(index);
+    if (!rc)
+        rc = payload_sums_rebuild(cmd->spool, &err);
     if (rc)
         return cmd_fail_rc(cmd, rc, &err);
     if (!cmd->json) {

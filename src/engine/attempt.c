@@ -40,9 +40,9 @@ struct attempt { /* a lane has it while work is out */
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
     int64_t retry_after_s, answered_us;
-    uint64_t synced; /* size of the journal after its last line */
+    uint64_t synced;                       /* size of the journal after its last line */
     uint64_t bytes, header_total, advance; /* advance: from this page's offset to where the next one begins */
-    struct verdict verdict; /* its slices are gone once the check is over */
+    struct verdict verdict;                /* its slices are gone once the check is over */
     struct dec cost;
     unsigned char (*keys)[KEYSET_KEY_BYTES];
     size_t key_count;
@@ -187,8 +187,7 @@ static void judge(struct attempt *a) {
     answer_judge(a->run->source, a->kind, &answer, &a->verdict);
     if (a->reason[0])
         str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
-    if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT)
-{
+    if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {
         a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
         a->advance = page_advance(a->run->source, a->page.limit, a->verdict.facts.records, a->keys, a->key_count);
     }
@@ -390,6 +389,23 @@ static void not_sent(struct attempt *a, const char *reason) {
     report(a, "retrying", false);
 }
 
+static void try_again(struct attempt *a, int64_t until_us, const char *reason, bool counts);
+
+/* The request was not made: what passes is tried again like an answer that never came, the rest is for a person to mend. */
+static void not_begun(struct attempt *a, enum rc rc) {
+    struct run *run = a->run;
+    unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
+    if ((rc == RC_TEMP || rc == RC_NOSPACE || rc == RC_AGAIN) && retries < run->source->max_retries) {
+        try_again(a, clock_wall_us() + run_backoff_us(run, retries + 1, 0), "request", true);
+        return;
+    }
+    run_end(run, PLACE_HOLD, "request", a->err.text);
+    if (a->page.batch)
+        not_sent(a, "request");
+    else
+        attempt_end(a);
+}
+
 static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     follow(a);
@@ -407,10 +423,9 @@ static void request_done(struct work *work) {
         return;
     }
     a->stage = STAGE_FETCH;
-    if (send_request(a)) {
-        not_sent(a, "request");
-        run_end(a->run, PLACE_HOLD, "request", a->err.text);
-    }
+    enum rc rc = send_request(a);
+    if (rc)
+        not_begun(a, rc);
 }
 
 static void fetched(void *context, const struct fetch_answer *answer) {
@@ -701,16 +716,13 @@ void attempt_page(struct run *run, struct due_page *due) {
 
 void attempt_preview(struct run *run) {
     struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PREVIEW : REQUEST_FREE);
-    struct err err = {0};
     a->page.limit = run->criteria->batch_size;
     a->page.offset = run_first_offset(run);
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;
-    if (send_request(a)) {
-        err = a->err;
-        run_end(run, PLACE_HOLD, "request", err.text);
-        attempt_end(a);
-    }
+    enum rc rc = send_request(a);
+    if (rc)
+        not_begun(a, rc);
 }
 
 void attempt_cancel_free(struct run *run) {

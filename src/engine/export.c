@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEARN_RECORDS 1000u
 #define COST_SLOTS 64u
 
 struct job_ids {
@@ -336,7 +335,7 @@ static bool learn_record(void *context, const struct sink_seen *seen) {
     struct export *export = context;
 
     export->rc = each_row(export, seen, learn_row);
-    return export->rc == RC_OK && ++export->seen < LEARN_RECORDS;
+    return export->rc == RC_OK;
 }
 
 /* A child's column that has the name of a parent's key gets the list's name before it. */

@@ -282,16 +282,38 @@ static void intake_pump(struct engine *engine) {
     }
 }
 
+/* The one that waits longest from now: a leaf of the heap, so in its second half. */
+static struct intake *intake_last(struct engine *engine) {
+    struct heap *h = &engine->intakes;
+    struct heap_node *last = h->nodes[h->count - 1];
+    for (size_t i = h->count / 2; i < h->count; i++)
+        if (intake_before(last, h->nodes[i]))
+            last = h->nodes[i];
+    return HEAP_ENTRY(last, struct intake, node);
+}
+
+/* There is room for it, if need be in the place of one that comes later: an urgent job is not behind a flood. */
+static bool intake_room(struct intake *in) {
+    struct engine *engine = in->engine;
+    if (engine->intakes.count < INTAKE_MOST && (engine->intake_bytes < INTAKE_MOST_BYTES || !engine->intakes.count))
+        return true;
+    struct intake *last = intake_last(engine);
+    scan_soon(engine); /* what is left in pending/ comes back by the rescan */
+    if (!intake_before(&in->node, &last->node))
+        return false;
+    heap_remove(&engine->intakes, &last->node);
+    intake_release(last);
+    return true;
+}
+
 static void intake_queue(struct intake *in) {
     struct engine *engine = in->engine;
-    struct intake **slot = name_slot(in->engine, in->name);
     in->order = ++engine->intake->order;
-    if (engine->intakes.count >= INTAKE_MOST || !heap_push(&engine->intakes, &in->node)) {
-        /* Left where it is; the rescan brings it when there is room. */
+    if (!intake_room(in) || !heap_push(&engine->intakes, &in->node)) {
         intake_release(in);
-        scan_soon(engine);
         return;
     }
+    struct intake **slot = name_slot(engine, in->name);
     in->next_of_name = *slot;
     *slot = in;
     intake_pump(engine);

@@ -331,6 +331,7 @@ static void conclude(struct run *run) {
     } else if (run->row.automatic) {
         run->phase = RUN_LOADING;
         loaders_kick(run->engine);
+        engine_follow(run->engine, run->id, NULL); /* what loaders wrote while pages were in flight */
         run_loaded(run);
     } else
         end_now(run, PLACE_PROCESSED, "", "");
@@ -616,7 +617,8 @@ static void read(struct replay *r) {
     struct err strayed = {0};
     if (index_follow(engine->index, engine->spool, run->id, NULL, &strayed) == RC_CORRUPT) {
         run_end(run, PLACE_HOLD, "damaged", "");
-        str_format(run->end_error, sizeof run->end_error, "the index remembers more than the journal has: %.400s; when the journal is right, `batchspool reindex`", strayed.text);
+        str_format(run->end_error, sizeof run->end_error,
+                   "the index remembers more than the journal has: %.400s; when the journal is right, `batchspool reindex`", strayed.text);
         finish(run);
         return;
     }

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -274,6 +276,19 @@ enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err) {
     rc = synced(fault("fsync", path) ? -1 : fsync(fd), fd, err);
     place_close_fd(fd);
     return rc;
+}
+
+/* Through FUSE, NFS and others a syncfs hands the bytes on and no more. */
+static bool flushes_at_syncfs(int fd) {
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC);
+}
+
+enum rc fsio_sync_all(int dir_fd, struct err *err) {
+    if (!flushes_at_syncfs(dir_fd))
+        return err_set(err, RC_PERM, "no syncfs on this kind of file system");
+    return synced(fault("fsync", "") ? -1 : syncfs(dir_fd), dir_fd, err);
 }
 
 /* The system calls that put one name where another was; 0 or -1 with errno. */

@@ -48,6 +48,9 @@ enum rc fsio_sync(int fd, struct err *err);
 enum rc fsio_sync_data(int fd, struct err *err);
 /* fsync of a directory given by path beneath dir_fd ("." for itself). */
 enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err);
+/* Everything that was written to the file system of dir_fd, by whomever: cheaper than many syncs. RC_PERM: its kind is not known to flush the disk then, sync one by
+ * one. */
+enum rc fsio_sync_all(int dir_fd, struct err *err);
 
 /* rename, replacing (as mv). */
 enum rc fsio_rename(int from_dir, const char *from, int to_dir, const char *to, struct err *err);

@@ -75,6 +75,7 @@ enum rc drop_read(const struct spool *spool, const char *name, bool closed, stru
     if (!rc && !closed)
         rc = settled(fd, st, err);
     if (!rc) {
+        text->max = (size_t)st->st_size; /* no more memory than that: thousands may wait */
         rc = fsio_read_all(fd, text, err);
         if (rc == RC_PERM)
             rc = err_set(err, RC_AGAIN, "%s: it grew while it was read", name);

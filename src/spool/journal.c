@@ -14,6 +14,7 @@
 #define JOURNAL_MODE 0660
 #define QUEUE_BYTES ((size_t)LIMIT_EVENT_BYTES * 4)
 #define TAIL_BYTES ((size_t)4096)
+#define SYNC_TOGETHER 16u
 
 /* Where the chain ends: what the next line needs to know. */
 struct tail {
@@ -244,11 +245,24 @@ enum rc journal_write(struct journal *journal, struct err *err) {
     return rc;
 }
 
-/* fdatasync of the file alone. */
-static enum rc sync_lines(struct journal *journal, struct err *err) {
+/* One syncfs for so many journals: a flood of drops is taken in several times faster. RC_PERM: each file by itself. */
+static enum rc sync_together(struct journal **journals, const enum rc *rcs, size_t count, struct err *err) {
+    const struct journal *any = NULL;
+    size_t ready = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (journals[i] != NULL && rcs[i] == RC_OK) {
+            any = journals[i];
+            ready++;
+        }
+    }
+    return ready < SYNC_TOGETHER ? RC_PERM : fsio_sync_all(any->spool->journal_fd, err);
+}
+
+/* fdatasync of the file alone, unless all were synced together. */
+static enum rc sync_lines(struct journal *journal, enum rc together, struct err *err) {
     if (!journal->locked)
         return err_set(err, RC_TEMP, "journal/%s: an earlier write failed", journal->name);
-    enum rc rc = fsio_sync_data(journal->fd, err);
+    enum rc rc = together == RC_PERM ? fsio_sync_data(journal->fd, err) : together;
     if (rc != RC_OK)
         go_back(journal);
     return rc;
@@ -267,10 +281,11 @@ enum rc journal_sync(struct journal *journal, struct err *err) {
 
 void journal_sync_all(struct journal **journals, enum rc *rcs, size_t count, struct err *err) {
     const struct spool *made = NULL;
+    enum rc together = sync_together(journals, rcs, count, err);
     for (size_t i = 0; i < count; i++) {
         if (journals[i] == NULL || rcs[i] != RC_OK)
             continue;
-        rcs[i] = sync_lines(journals[i], err);
+        rcs[i] = sync_lines(journals[i], together, err);
         if (rcs[i] == RC_OK && journals[i]->made)
             made = journals[i]->spool;
     }

@@ -82,6 +82,8 @@ ok "the source's export has the same lines" cmp "$DIR/a" "$DIR/b"
 jq -c 'reduce .packages[] as $record ({}; . + $record) | keys' "$DIR/db.json" >"$DIR/columns.json"
 bs export --job "$ID" --format csv --columns "$DIR/columns.json" >"$DIR/csv"
 is "$records" "$(node "$HERE/csv.js" "$DIR/db.json" <"$DIR/csv")" 'as CSV: every cell of every record'
+bs export --job "$ID" --format csv >"$DIR/csv"
+is "$records" "$(node "$HERE/csv.js" "$DIR/db.json" <"$DIR/csv")" 'the same without --columns'
 
 # --- a part of it, at once ---------------------------------------------------------------------------------------------
 drop first 0 '{source: "json-server", campaign_id: "first", take: 2500, batch_size: 300, process: "auto"}'

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # 200 runs of a 25-page job with one SIGKILL of the daemon each and 20 runs with ten kills each (KILLS_RUNS and KILLS_MANY change the numbers; KILLS_SEED repeats a sequence). Half of the
 # kills come at a fault point drawn from all that a run passes, the others after a random time up to KILLS_MS milliseconds (default: what half of a run takes here).
+export KILLS_SEED=${KILLS_SEED:-$$}
+[ -n "${CRASH_LANE-}" ] || echo "# KILLS_SEED=$KILLS_SEED"
 . "$(dirname "$0")/../crash/crash.sh"
 PAGES=25 RECORDS=500
 crash_world
 started=${EPOCHREALTIME/./}
 last=$(points)
 ms=${KILLS_MS:-$(((${EPOCHREALTIME/./} - started) / 2000))}
-result $((last < 100)) "a run of 25 pages passes its fault points ($last)"
-seed=${KILLS_SEED:-$$}
-RANDOM=$seed
-echo "# KILLS_SEED=$seed, times up to $ms ms"
+counted 100 "$last" 'a run of 25 pages'
+RANDOM=$((KILLS_SEED + CRASH_LANE))
 
 # one_kill point|time SHARE: SHARE kills of this run are spread over what is left of it
 one_kill() {

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/crash.sh"
 crash_world
 last=$(points)
-result $((last < 30)) "a run passes its fault points ($last)"
+counted 30 "$last" 'a run'
 i=0
 sample() { # FIRST STEPS ACTION
     local n

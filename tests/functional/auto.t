@@ -47,6 +47,6 @@ verified 'verify finds no difference'
 daemon_stop
 is 0 "$STATUS" 'the daemon ends in good order'
 exits 0 'process works without a daemon' bs process --json
-is '[3,900]' "$(jq -c '[.files,.records]' <<<"$OUT")" 'on what waits'
+is '[4,910]' "$(jq -c '[.files,.records]' <<<"$OUT")" 'on what waits'
 verified 'verify finds no difference then either'
 finish

@@ -92,12 +92,17 @@ free last.json 13
 cp "$DIR/last.json" "$pending/"
 taken last
 at processed 'a job beside links, FIFOs and directories runs'
-sleep_until_rescan() { daemon_says 'jobs/pending/fifo.json' || daemon_says fifo; }
-ok 'what is no job file is reported' wait_for 5 sleep_until_rescan
+reported() {
+    local name
+    for name in directory fifo hard link passwd; do [ "$(grep -c "jobs/pending/$name\.json" "$DIR/daemon.log")" = 1 ] || return 1; done
+}
+ok 'each of what is no job file is reported' wait_for 5 reported
 is '.hidden.json directory.json fifo.json hard.json link.json notes.txt passwd.json' "$(find "$pending" -mindepth 1 -printf '%f\n' | LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')" 'dot names, links, FIFOs, directories and double links stay where they are'
 is '' "$(find "$SPOOL/journal" -name '*.ndjson' | grep -E -- '-(hidden|notes|link|passwd|fifo|hard|directory)')" 'and are no jobs'
-is 1 "$(grep -c 'fifo.json' "$DIR/daemon.log")" 'reported once'
-rm -rf "$pending"/{.hidden.json,notes.txt,link.json,passwd.json,fifo.json,directory.json}
+mkdir "$pending/another.json"
+ok 'one more, at the next rescan' wait_for 5 daemon_says 'jobs/pending/another.json'
+ok 'the others not again' reported
+rm -rf "$pending"/{.hidden.json,notes.txt,link.json,passwd.json,fifo.json,directory.json,another.json}
 rm "$DIR/hard.json"
 touch -c "$pending/hard.json"
 mv "$pending/hard.json" "$pending/single.json"
