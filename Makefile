@@ -89,7 +89,7 @@ clean: ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-* compile_commands.json
 
 help: ## this list
-	@grep -hE '^[a-z_.-]+:.*## ' Makefile mk/*.mk 2>/dev/null | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z_.-]+:.*## ' Makefile mk/*.mk 2>/dev/null | sed -E 's/:.*## /\t/' | expand -t 24
 
 .PHONY: all unit check check-all demo lint install clean help
 

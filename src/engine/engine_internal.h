@@ -176,6 +176,8 @@ void intake_start(struct engine *engine);
 void intake_file(struct engine *engine, const char *name, bool closed);
 /* The file of a job that waits in pending/ may have been edited. */
 void intake_edited(struct engine *engine, const char *job_id);
+/* What is no job file is left alone and reported once. */
+void intake_strange(struct engine *engine, enum place place, const char *name, const char *text);
 bool intake_full(const struct engine *engine);
 bool intake_busy(const struct engine *engine); /* files are being taken in, or the first scan has not seen pending/ yet */
 void intake_free(struct engine *engine);
@@ -197,7 +199,7 @@ void feed_reload(struct engine *engine);
 
 /* run.c */
 void run_claiming(struct engine *engine, const char *job_id);  /* its file is on the way to processing/ */
-void run_unclaimed(struct engine *engine, const char *job_id); /* it did not get there */
+void run_unclaimed(struct engine *engine, const char *job_id, bool failed); /* failed: not to be claimed again for a while */ /* it did not get there */
 void run_claimed(struct engine *engine, const char *job_id);   /* its file is in processing/ and journalled */
 void run_leave(struct run *run);
 /* Send one more request when one may go; true when it did. The feed's governor is open. */

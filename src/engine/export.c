@@ -219,12 +219,12 @@ static enum rc parent_json(struct export *export, struct slice parent) {
 }
 
 static enum rc make_json(struct export *export, const struct sink_seen *seen, const struct slice *parent, struct slice text) {
-    bool wrapped = export->options->with_origin || parent != NULL;
+    bool wrapped = export->options->with_origin;
     enum rc rc = wrapped ? buf_add_char(&export->row, '{') : RC_OK;
 
     if (rc == RC_OK && export->options->with_origin)
         rc = origin_json(export, seen);
-    if (rc == RC_OK && parent != NULL)
+    if (rc == RC_OK && wrapped && parent != NULL)
         rc = parent_json(export, *parent);
     if (rc == RC_OK && wrapped)
         rc = buf_add_text(&export->row, "\"record\":");

@@ -16,8 +16,8 @@
  * with_origin makes it {"origin":{"source","job","batch","captured_at","cost"},"record":TEXT}, where cost is the record's share of its page, null when unknown.
  * CSV: engine/csv.h. with_origin puts those five columns first. Without columns_text the columns are those of all records (which are walked twice), members of objects
  * inside objects as "a.b". children: a row for each child that this list of the source definition has in a record's text. CSV: first the primary key of the
- * parent (a child's column of the same name becomes "NAME.column"), then the child's members (columns_text: paths are the child's). NDJSON:
- * {"parent":{KEYS},"record":TEXT}. All records must be of one source.
+ * parent (a child's column of the same name becomes "NAME.column"), then the child's members (columns_text: paths are the child's). NDJSON: a
+ * line is the child's exact text; with_origin puts "parent":{KEYS} beside it. All records must be of one source.
  */
 
 struct export_options {

@@ -90,7 +90,7 @@ static bool goes_before(const struct run *a, const struct run *b) {
 }
 
 static bool offer_one(struct feed *feed) {
-    struct run *refused[64]; /* of this round: they have nothing to send now */
+    struct run *refused[64] = {NULL}; /* of this round: they have nothing to send now */
     unsigned count = 0;
     while (count < 64) {
         struct run *best = NULL;

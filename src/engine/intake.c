@@ -38,7 +38,8 @@ struct intake {
     char source[65], hash[DIGEST_HEX_SIZE];
     char reason[48], duplicate_of[JOBID_SIZE];
     bool refused;
-    bool again; /* an edited text of an accepted job */
+    bool again;       /* an edited text of an accepted job */
+    bool same_search; /* of which it asks the same, or which has asked already: no new duplicate */
     cJSON *members;
     char *why;
     struct drop drop;
@@ -264,7 +265,10 @@ static const struct work_class accept_class = {.name = "accept", .run = accept_r
 static void intake_pump(struct engine *engine) {
     while (!engine->stopping && engine->accepting_count < ACCEPTING_MOST && heap_top(&engine->intakes)) {
         struct intake *in = HEAP_ENTRY(heap_pop(&engine->intakes), struct intake, node);
-        if (in->criteria && !in->again && duplicate(in, in->duplicate_of) && in->criteria->on_duplicate == ON_DUPLICATE_REJECT) {
+        bool twice = in->criteria && !in->same_search && duplicate(in, in->duplicate_of);
+        if (twice && in->criteria->on_duplicate == ON_DUPLICATE_REUSE)
+            cJSON_AddStringToObject(in->members, "reuses", in->duplicate_of);
+        if (twice && in->criteria->on_duplicate == ON_DUPLICATE_REJECT) {
             char error[300];
             str_format(error, sizeof error, "job %s has the same source and criteria; on_duplicate is \"reject\" within its duplicate_window",
                        in->duplicate_of);
@@ -319,12 +323,12 @@ static void intake_queue(struct intake *in) {
     intake_pump(engine);
 }
 
-static void report_strange(struct engine *engine, const char *name, const char *text) {
+void intake_strange(struct engine *engine, enum place place, const char *name, const char *text) {
     uint32_t hash = engine_lane(name) | 1u, *slot = &engine->intake->strange[hash % STRANGE_SLOTS];
     if (*slot == hash)
         return;
     *slot = hash;
-    log_warn("jobs/pending/%s: %s; left alone", name, text);
+    log_warn("jobs/%s/%s: %s; left alone", place_name(place), name, text);
 }
 
 static struct intake *intake_new(struct engine *engine, const char *name) {
@@ -372,7 +376,7 @@ void intake_file(struct engine *engine, const char *name, bool closed) {
     engine->intake_bytes += in->text.length;
     if (rc != RC_OK && rc != RC_CORRUPT) {
         if (rc == RC_PERM)
-            report_strange(engine, name, err.text);
+            intake_strange(engine, PLACE_PENDING, name, err.text);
         else if (rc != RC_GONE)
             scan_soon(engine);
         intake_release(in);
@@ -436,6 +440,7 @@ void intake_edited(struct engine *engine, const char *job_id) {
     else if (may_go_on(in, &row, &err))
         edited_refused(in, PLACE_HOLD, "held", "edited", err.text);
     else {
+        in->same_search = row.requested || (strcmp(in->hash, row.criteria_hash) == 0 && strcmp(in->source, row.source) == 0);
         intake_queue(in);
         return;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/keyset.h"
 
+#include "os/fsio.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +37,7 @@ static enum rc map_table(int dir_fd, struct table *table, struct err *err) {
         snprintf(name, sizeof name, ".keys-%d-%p", (int)getpid(), (void *)table);
         fd = openat(dir_fd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd >= 0)
-            unlinkat(dir_fd, name, 0);
+            fsio_unlink(dir_fd, name, NULL);
     }
     if (fd < 0)
         return err_sys(err, "a file for the set of keys in payloads/tmp");

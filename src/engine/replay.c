@@ -49,6 +49,12 @@ static struct replay_page *page_of(struct replay *r, uint32_t batch) {
     return &r->pages[at];
 }
 
+/* What was answered is captured, lost, or asked for once more. */
+static void forget_answer(struct replay_page *p) {
+    free(p->answered);
+    p->answered = NULL;
+}
+
 static void page_requested(struct replay_page *p, const cJSON *json) {
     p->offset = count_of(json, "offset", 0);
     p->limit = count_of(json, "limit", 0);
@@ -56,6 +62,7 @@ static void page_requested(struct replay_page *p, const cJSON *json) {
     p->paid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "paid"));
     p->open = true;
     p->unknown = false;
+    forget_answer(p);
     free(p->token);
     p->token = copy_of(json, "token");
     if (!dec_parse(slice_of(text_of(json, "max_cost")), &p->price))
@@ -130,11 +137,11 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
         free(p->next);
         p->next = copy_of(json, "next_token");
-        free(p->answered);
-        p->answered = NULL;
-    } else if (strcmp(line->event, "charge_unknown") == 0)
+        forget_answer(p);
+    } else if (strcmp(line->event, "charge_unknown") == 0) {
         p->unknown = true;
-    else if (strcmp(line->event, "failed") == 0 && strcmp(text_of(json, "reason"), "ignored") == 0)
+        forget_answer(p);
+    } else if (strcmp(line->event, "failed") == 0 && strcmp(text_of(json, "reason"), "ignored") == 0)
         p->closed = true;
     else if (strcmp(line->event, "loaded") == 0 || strcmp(line->event, "rejected") == 0)
         p->loaded = true;
@@ -198,8 +205,11 @@ static enum rc lost(struct replay *r, struct replay_page *p, const char *reason,
     if (rc == RC_OK || rc == RC_GONE)
         rc = put(r, "charge_unknown", m);
     cJSON_Delete(m);
-    p->unknown = !rc;
+    if (rc)
+        return rc;
+    p->unknown = true;
     p->open = false;
+    forget_answer(p);
     return rc;
 }
 

@@ -33,9 +33,19 @@ static struct run *run_new(struct engine *engine, const char *job_id) {
     return run;
 }
 
+/* Whether its file is there: what a hand did to it while a lane had the job was not looked at. */
+static bool lies_in(const struct run *run, enum place place) {
+    char name[JOBID_SIZE + 5];
+    struct stat st;
+    str_format(name, sizeof name, "%s.json", run->id);
+    return fsio_stat(run->engine->spool->place_fd[place], name, &st, NULL) != RC_GONE;
+}
+
 static void run_free(struct run *run) {
     struct engine *engine = run->engine;
     struct run **at = bucket(engine, run->id);
+    if (run->leaving && lies_in(run, PLACE_PROCESSING)) /* it was put back meanwhile */
+        scan_look(engine, run->id, false, DISK_RETRY_MS);
     while (*at != run)
         at = &(*at)->next_by_id;
     *at = run->next_by_id;
@@ -138,6 +148,21 @@ static uint64_t planned(const struct run *run) {
     return run->total == JOB_UNKNOWN ? JOB_UNKNOWN : run->criteria->take < run->total ? run->criteria->take : run->total;
 }
 
+/* A source that never names its total: no page goes beyond max_records, and behind it only a person knows whether more was wanted. */
+static bool guard_reached(const struct run *run) {
+    const struct criteria *c = run->criteria;
+    return planned(run) == JOB_UNKNOWN && c->take > c->max_records && run->records >= c->max_records;
+}
+
+static void check_duplicates(struct run *run) {
+    char text[200];
+    if (!run->source->metered || run->duplicates <= run->source->coverage_tolerance || run->accept_duplicates)
+        return;
+    str_format(text, sizeof text, "%llu records were paid for and came before in this job; is the source's first offset right, or did its data shift?",
+               (unsigned long long)run->duplicates);
+    run_end(run, PLACE_HOLD, "duplicates", text);
+}
+
 static void check_guards(struct run *run) {
     const struct criteria *c = run->criteria;
     char text[300], cost[DEC_TEXT_SIZE], most[DEC_TEXT_SIZE];
@@ -176,6 +201,12 @@ static bool may_buy(struct run *run, uint64_t limit) {
     struct dec price = dec_times(run->price, limit ? limit : s->limit), spent, in_doubt;
     char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
     int64_t now = clock_wall_us();
+    if ((run->criteria->has_max_cost || s->has_daily_cost_cap) && !run->price_known) {
+        str_format(text, sizeof text, "%s, but neither the preview nor cost_per_record of the source tells a price",
+                   run->criteria->has_max_cost ? "the job has a max_cost" : "the source has a daily_cost_cap");
+        run_end(run, PLACE_HOLD, "price_unknown", text);
+        return false;
+    }
     if (run->criteria->has_max_cost) {
         struct dec sum = dec_add(dec_add(run->row.cost, run->row.cost_in_doubt), dec_add(run->in_flight_price, price));
         if (dec_compare(sum, run->criteria->max_cost) > 0) {
@@ -261,6 +292,8 @@ static void add_coverage(const struct run *run, cJSON *m) {
 static void ended(struct engine *engine, struct shift *shift) {
     struct run *run = shift->run;
     bool edited = shift->move.to == PLACE_PENDING;
+    if (!shift->rc && !lies_in(run, shift->move.to))
+        scan_look(engine, run->id, false, 0);
     run->busy = false;
     run->leaving = true;
     wake_at(run, 0);
@@ -404,6 +437,11 @@ void run_step(struct run *run) {
         char text[200];
         str_format(text, sizeof text, "%u page%s asked for and perhaps charged, but no whole answer was kept", unknown, unknown == 1 ? " was" : "s were");
         end_now(run, PLACE_HOLD, "charge_unknown", text);
+    } else if (guard_reached(run) && !run->accept_coverage) {
+        char text[200];
+        str_format(text, sizeof text, "the search gave %llu records, max_records is %llu, and the source does not tell how many there are",
+                   (unsigned long long)run->records, (unsigned long long)run->criteria->max_records);
+        end_now(run, PLACE_HOLD, "max_records", text);
     } else
         conclude(run);
 }
@@ -417,12 +455,7 @@ void run_page_in(struct run *run, const struct page *page, const struct page_fac
     run->records += facts->records;
     paginator_answer(run->paginator, page, &told);
     check_guards(run);
-    if (run->source->metered && run->duplicates > run->source->coverage_tolerance && !run->accept_duplicates) {
-        char text[200];
-        str_format(text, sizeof text, "%llu records were paid for and came before in this job; is the source's first offset right, or did its data shift?",
-                   (unsigned long long)run->duplicates);
-        run_end(run, PLACE_HOLD, "duplicates", text);
-    }
+    check_duplicates(run);
 }
 
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s) {
@@ -455,9 +488,10 @@ static void page_from(const struct replay_page *from, struct page *page) {
 /* Lay the plan: what the journal says was handed out and answered, then what follows. */
 static enum rc plan(struct run *run, struct err *err) {
     const struct replay *r = run->replay;
-    uint64_t most = run->criteria->max_records;
-    struct paginator_start start = {
-        .take = run->criteria->take, .total = run->total, .page_size = run->criteria->batch_size < most ? run->criteria->batch_size : most};
+    uint64_t most = run->criteria->max_records, take = run->criteria->take;
+    struct paginator_start start = {.take = run->total == JOB_UNKNOWN && most < take ? most : take,
+                                    .total = run->total,
+                                    .page_size = run->criteria->batch_size < most ? run->criteria->batch_size : most};
     struct page page;
     paginator_free(run->paginator);
     run->paginator = NULL;
@@ -562,6 +596,10 @@ static void again_later(struct run *run, const struct err *err);
 static bool replay_over(struct replay *r) {
     struct run *run = r->run;
     run->busy = false;
+    if (!run->leaving && !lies_in(run, PLACE_PROCESSING)) {
+        run->leaving = true;
+        scan_look(run->engine, run->id, false, 0);
+    }
     if (run->leaving || run->engine->stopping) {
         run->leaving = true;
         wake_at(run, 0);
@@ -598,6 +636,12 @@ static void mended(struct replay *r) {
     if (!preview_only)
         begin_pages(run); /* as far as is known: a job that has all its pages needs no preview */
     bool more = preview_only || (run->end == PLACE_NONE && due_next(run, INT64_MAX));
+    if (more && !preview_only) { /* what held it holds still */
+        check_duplicates(run);
+        if (!run->source->metered || !run->source->preview)
+            check_guards(run);
+        more = run->end == PLACE_NONE;
+    }
     if (more && run->source->metered && !run->source->preview && preview_only)
         write_preview(run);
     else if (more && (preview_only || (run->source->metered && run->source->preview)))
@@ -676,10 +720,18 @@ void run_claiming(struct engine *engine, const char *job_id) {
     run_new(engine, job_id)->busy = true;
 }
 
-void run_unclaimed(struct engine *engine, const char *job_id) {
+void run_unclaimed(struct engine *engine, const char *job_id, bool failed) {
     struct run *run = engine_run(engine, job_id);
-    if (run)
+    if (!run)
+        return;
+    if (!failed) {
         run_free(run);
+        return;
+    }
+    /* Until the look at it is over it is not claimed again and again. */
+    run->busy = false;
+    run->leaving = true;
+    loop_timer_start(engine->loop, &run->timer, clock_mono_ms() + DISK_RETRY_MS, run_timer);
 }
 
 void run_claimed(struct engine *engine, const char *job_id) {

@@ -28,9 +28,9 @@ struct scan {
     uint64_t seen; /* jobs that the index knows here */
     struct timespec read_at[PLACE_COUNT], changed[PLACE_COUNT];
     bool due, all;
+    bool pending_again; /* something was left in pending/, which does not change by that */
     bool sweeping; /* looking for rows whose file is not here */
     char after[JOBID_SIZE];
-    bool reported_strange;
 };
 
 /* --- looking at one job ------------------------------------------------------------------------------------------ */
@@ -61,7 +61,8 @@ static void look_found(struct engine *engine, const struct look *look) {
                  : r->what == RECOVERED_PUT_BACK   ? "put back"
                  : r->what == RECOVERED_MADE_AGAIN ? "file had vanished, made again"
                                                    : "a second file was set aside");
-    if (run && r->where != PLACE_PROCESSING && r->what != RECOVERED_LOOK_AGAIN)
+    /* While its claim is on the lane this look is older than the claim. */
+    if (run && run->phase != RUN_CLAIMING && r->where != PLACE_PROCESSING && r->what != RECOVERED_LOOK_AGAIN)
         run_leave(run);
     if (r->where == PLACE_PENDING && r->what == RECOVERED_NEVER_ACCEPTED) {
         char name[JOBID_SIZE + 5];
@@ -221,9 +222,7 @@ static void entry_seen(struct scan *scan, const char *name, unsigned char type) 
     if (name[0] == '.' || str_ends(name, ".why"))
         return;
     if (type != DT_REG || !str_ends(name, ".json")) {
-        if (!scan->reported_strange)
-            log_warn("jobs/%s/%s: no job file (a name ending in .json, no link, one name only): left alone", place_name(scan->place), name);
-        scan->reported_strange = true;
+        intake_strange(scan->engine, scan->place, name, "no job file (a name ending in .json, no link, one name only)");
         return;
     }
     if (jobid_from_file(name, id))
@@ -255,7 +254,10 @@ static bool sweep(struct scan *scan) {
 
 static bool unchanged(struct scan *scan, enum place place) {
     struct stat st;
-    if (scan->all || fstat(scan->engine->spool->place_fd[place], &st))
+    bool again = place == PLACE_PENDING && scan->pending_again;
+    if (again)
+        scan->pending_again = false;
+    if (again || scan->all || fstat(scan->engine->spool->place_fd[place], &st))
         return false;
     bool same = st.st_mtim.tv_sec == scan->changed[place].tv_sec && st.st_mtim.tv_nsec == scan->changed[place].tv_nsec;
     bool settled = scan->read_at[place].tv_sec > st.st_mtim.tv_sec + 2;
@@ -342,6 +344,7 @@ void scan_all(struct engine *engine) {
 
 void scan_soon(struct engine *engine) {
     int64_t at = clock_mono_ms() + 1000;
+    engine->scan->pending_again = true;
     if (!engine->scan->dir && !engine->scan->sweeping && (!loop_timer_started(&engine->scan_timer) || engine->scan_timer.at_mono_ms > at))
         loop_timer_start(engine->loop, &engine->scan_timer, at, scan_due);
 }

@@ -70,12 +70,12 @@ static void claimed(struct engine *engine, struct shift *shift) {
     if (shift->rc == RC_OK)
         run_claimed(engine, shift->id);
     else
-        run_unclaimed(engine, shift->id);
+        run_unclaimed(engine, shift->id, true);
     sched_kick(engine);
 }
 
 static void not_yet(struct engine *engine, struct shift *shift) {
-    run_unclaimed(engine, shift->id);
+    run_unclaimed(engine, shift->id, shift->rc != RC_OK);
     shifted(engine, shift);
 }
 
@@ -95,6 +95,13 @@ static void claim(struct engine *engine, const char *id) {
         return;
     }
     run_claiming(engine, id);
+    if (row.reuses[0]) { /* likewise between acceptance and completion */
+        cJSON *m = engine_members();
+        cJSON_AddStringToObject(m, "reason", "reuse");
+        cJSON_AddStringToObject(m, "reuses", row.reuses);
+        shift_start(engine, NULL, id, PLACE_PENDING, PLACE_PROCESSED, "completed", m, NULL, 0, not_yet);
+        return;
+    }
     shift_start(engine, NULL, id, PLACE_PENDING, PLACE_PROCESSING, "claimed", NULL, NULL, 0, claimed);
 }
 
@@ -131,7 +138,10 @@ static void deferred_due(struct loop_timer *timer);
 
 static void deferred_moved(struct engine *engine, struct shift *shift) {
     engine->deferred_moving = false;
-    shifted(engine, shift);
+    if (shift->rc) /* it is being looked at */
+        loop_timer_start(engine->loop, &engine->deferred_timer, clock_mono_ms() + DISK_RETRY_MS, deferred_due);
+    else
+        shifted(engine, shift);
 }
 
 void sched_deferred(struct engine *engine) {

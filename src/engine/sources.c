@@ -168,7 +168,7 @@ enum rc sources_get(struct sources *sources, const char *name, const struct sour
             return RC_OK;
         }
     }
-    struct source *found;
+    struct source *found = NULL;
     enum rc rc = read_source(sources, name, &found, err);
     if (!rc)
         rc = add_entry(sources, found, err);
@@ -186,7 +186,7 @@ void sources_reload(struct sources *sources, void (*fn)(void *context, const cha
         if (!newest)
             continue;
         struct err err = {0};
-        struct source *found;
+        struct source *found = NULL;
         enum rc rc = read_source(sources, e->source->name, &found, &err);
         if (!rc)
             rc = add_entry(sources, found, &err);

@@ -266,7 +266,7 @@ static void apply_accepted(struct job_row *row, const struct journal_line *line)
     if ((text = text_of(line, "priority")) != NULL)
         priority_parse(text, &row->priority);
     str_copy(row->mode, sizeof row->mode, "run");
-    row->campaign[0] = row->name[0] = row->criteria_hash[0] = row->currency[0] = row->text_sha256[0] = '\0';
+    row->campaign[0] = row->name[0] = row->criteria_hash[0] = row->currency[0] = row->text_sha256[0] = row->reuses[0] = '\0';
     take_text(line, "mode", row->mode, sizeof row->mode);
     take_text(line, "source", row->source, sizeof row->source);
     take_text(line, "campaign_id", row->campaign, sizeof row->campaign);
@@ -275,6 +275,7 @@ static void apply_accepted(struct job_row *row, const struct journal_line *line)
     take_text(line, "criteria_hash", row->criteria_hash, sizeof row->criteria_hash);
     take_text(line, "sha256", row->text_sha256, sizeof row->text_sha256);
     take_text(line, "currency", row->currency, sizeof row->currency);
+    take_text(line, "reuses", row->reuses, sizeof row->reuses);
     take_bool(line, "metered", &row->metered);
     take_count(line, "take", &row->take);
     take_time(line, "not_before", &row->not_before_us);

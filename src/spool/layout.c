@@ -124,7 +124,7 @@ static enum rc make_root(const char *root, int *fd, struct err *err) {
 }
 
 enum rc spool_init(const char *root, struct err *err) {
-    int fd;
+    int fd = -1;
     enum rc rc = make_root(root, &fd, err);
     if (rc != RC_OK)
         return rc == RC_GONE ? RC_PERM : rc;

@@ -254,6 +254,16 @@ static enum rc fold_lines(struct fold *fold) {
     return rc == RC_GONE ? RC_OK : rc;
 }
 
+/* Nobody can say what a job with a damaged journal has done: it waits for a person, as its file does (recover_job), and is dispatched by nothing. */
+static bool out_of_the_way(struct job_row *row) {
+    if (row->journal_seq == 0 || (row->place != PLACE_PENDING && row->place != PLACE_PROCESSING && row->place != PLACE_DEFERRED))
+        return false;
+    row->place = PLACE_HOLD;
+    row->until_us = row->until_mtime_us = 0;
+    str_copy(row->reason, sizeof row->reason, "damaged");
+    return true;
+}
+
 static enum rc fold_journal(struct fold *fold) {
     fold->memory.money = money_moved;
     fold->memory.context = fold;
@@ -262,7 +272,8 @@ static enum rc fold_journal(struct fold *fold) {
     if (rc == RC_OK)
         rc = fold_lines(fold);
     fold->row.memory = NULL;
-    if (fold->index->failed == RC_OK && fold->row.journal_seq > fold->before.journal_seq) {
+    bool set_aside = rc == RC_CORRUPT && fold->index->failed == RC_OK && out_of_the_way(&fold->row);
+    if (set_aside || (fold->index->failed == RC_OK && fold->row.journal_seq > fold->before.journal_seq)) {
         put = put_unknown(fold);
         if (put == RC_OK)
             put = index_put_job(fold->index, fold->known ? &fold->before : NULL, &fold->row, fold->err);

@@ -4,12 +4,28 @@
 . "$(dirname "$0")/../crash/crash.sh"
 crash_world
 last=$(points)
-result $((last < 30)) "a run passes its fault points ($last)"
+counted 30 "$last" 'a run'
 for action in kill eio enospc; do
     for n in $(seq 1 "$last"); do
         if mine "$n"; then one_point "$n" "$action"; fi
     done
 done
+
+# A disk that is full from some point on, and stays so until the next start: what was paid for is neither lost nor asked for again unasked.
+one_full() {
+    world "full$1"
+    job_dropped
+    faulty "$1+:enospc"
+    wait_for 2 ended_or_rests
+    ! passed "$1" || STRUCK=$((STRUCK + 1))
+    if ended "$DAEMON_PID" || [ $(($1 % 2)) = 0 ]; then crash; else stop_faulty; fi
+    restart && settle && sound
+    told "$1+:enospc"
+}
+for n in $(seq 4 3 "$last"); do
+    if mine $((n / 3)); then one_full "$n"; fi
+done
+if mine 1; then one_point 1+ short; fi
 
 # under_fault SPEC COMMAND...
 under_fault() {
@@ -46,7 +62,7 @@ one_load() { # N ACTION
 copied loadcount
 under_fault 1000000:kill process
 last=$(passes)
-result $((last < 8)) "loading passes its fault points ($last)"
+counted 8 "$last" 'loading'
 rm -rf "$SPOOL"
 for action in kill eio enospc; do
     for n in $(seq 1 "$last"); do
@@ -73,7 +89,7 @@ world submitcount
 job "$DIR/submit.json" $RECORDS
 under_fault 1000000:kill submit "$DIR/submit.json"
 last=$(passes)
-result $((last < 4)) "a submission passes its fault points ($last)"
+counted 4 "$last" 'a submission'
 for action in kill eio enospc; do
     for n in $(seq 1 "$last"); do
         if mine "$n"; then one_submission "$n" "$action"; fi

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 200 runs of a 25-page job with one SIGKILL of the daemon each and 20 runs with ten kills each (KILLS_RUNS and KILLS_MANY change the numbers; KILLS_SEED repeats a sequence). Half of the
 # kills come at a fault point drawn from all that a run passes, the others after a random time up to KILLS_MS milliseconds (default: what half of a run takes here).
+# shellcheck disable=SC2034
 export KILLS_SEED=${KILLS_SEED:-$$}
 [ -n "${CRASH_LANE-}" ] || echo "# KILLS_SEED=$KILLS_SEED"
 . "$(dirname "$0")/../crash/crash.sh"
@@ -29,7 +30,7 @@ one_kill() {
 # killed_run KILLS NAME
 killed_run() {
     local i n kind=point
-    [ $((RANDOM % 2)) = 0 ] || kind=time
+    [ $((RANDOM % 2)) = 0 ] || kind='time'
     world "r$2"
     job_dropped
     for ((i = 0; i < $1; i++)); do

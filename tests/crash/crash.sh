@@ -81,7 +81,7 @@ stop_faulty() {
     crash
 }
 
-passed() { grep -q "^$1 " "$DIR/passed"; }
+passed() { grep -q "^${1%+} " "$DIR/passed"; }
 
 # restart: without a fault
 restart() {
@@ -165,7 +165,7 @@ verified_at_rest() {
     chain_ok 2>"$DIR/err" || { WRONG="journal: $(cat "$DIR/err")"; return 1; }
     stop || return 1
     bs verify >"$DIR/out" 2>&1 || { WRONG="verify: $(cat "$DIR/out")"; return 1; }
-    [ "$(find "$SPOOL/payloads/tmp" "$SPOOL/jobs/tmp" -type f | wc -l)" = 0 ] || { WRONG="left behind: $(find "$SPOOL/payloads/tmp" "$SPOOL/jobs/tmp" -type f)"; return 1; }
+    [ -z "$(ls -A "$SPOOL/payloads/tmp")" ] || { WRONG="left in payloads/tmp: $(ls -A "$SPOOL/payloads/tmp")"; return 1; }
 }
 
 # sound: the sum of all that must hold at the end; WRONG says what does not

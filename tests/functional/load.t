@@ -48,7 +48,7 @@ bs export --source properties | LC_ALL=C sort >"$DIR/exported"
 LC_ALL=C sort "$DIR/sent" >"$DIR/sorted"
 ok "a source's export has the same 10,000 lines" cmp "$DIR/sorted" "$DIR/exported"
 is "$(jq -c '.Persons | length' "$DIR/sent" | awk '{n += $1} END {print n}')" "$(bs export --source properties --children property_owners | wc -l)" 'every owner of every property'
-is "$(jq -r '.Persons[].PersonKey' "$DIR/sent" | LC_ALL=C sort | sha256sum)" "$(bs export --source properties --children property_owners | jq -r .record.PersonKey | LC_ALL=C sort | sha256sum)" 'each once'
+is "$(jq -r '.Persons[].PersonKey' "$DIR/sent" | LC_ALL=C sort | sha256sum)" "$(bs export --source properties --children property_owners | jq -r .PersonKey | LC_ALL=C sort | sha256sum)" 'each once'
 bs export --campaign A --format csv >"$DIR/csv"
 is 10001 "$(wc -l <"$DIR/csv")" 'CSV: a head and a row a record'
 like 'RadarID' "$(head -n 1 "$DIR/csv")" 'CSV: named columns'
