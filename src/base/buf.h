@@ -13,12 +13,13 @@ struct buf {
     size_t length, capacity, max;
 };
 
-#define BUF_INIT(max_bytes) {.data = NULL, .length = 0, .capacity = 0, .max = (max_bytes)}
+#define BUF_INIT(max_bytes)                                                                                                                                    \
+    { .data = NULL, .length = 0, .capacity = 0, .max = (max_bytes) }
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_release(struct buf *b);          /* frees; the buffer may be used again */
-void buf_reset(struct buf *b);            /* length 0, memory kept */
-char *buf_take(struct buf *b);            /* gives the NUL-terminated bytes to the caller (free()); never NULL unless out of memory */
+void buf_release(struct buf *b);           /* frees; the buffer may be used again */
+void buf_reset(struct buf *b);             /* length 0, memory kept */
+char *buf_take(struct buf *b);             /* gives the NUL-terminated bytes to the caller (free()); never NULL unless out of memory */
 const char *buf_text(const struct buf *b); /* NUL-terminated, "" when empty; borrowed until the next change */
 
 /* Each returns RC_OK, RC_PERM when max would be passed (nothing appended), RC_TEMP when out of memory. */

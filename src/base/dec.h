@@ -15,8 +15,8 @@ struct dec {
 
 #define DEC_TEXT_SIZE 48
 
-/* "250.00", "-0.05", "1e3" (exponent within range) as in a JSON number, or in a JSON string without its quotes. False when it is none, has more than 9 significant
- * places after the point, or is out of range. Leading '+', blanks, thousands separators and currency signs are refused. */
+/* "250.00", "-0.05", "1e3" (exponent within range) as in a JSON number, or in a JSON string without its quotes. False when it is none, has more than 9
+ * significant places after the point, or is out of range. Leading '+', blanks, thousands separators and currency signs are refused. */
 bool dec_parse(struct slice text, struct dec *out);
 /* Shortest exact text with at least two places after the point ("12.50", "0.005"). */
 void dec_format(struct dec value, char out[DEC_TEXT_SIZE]);

@@ -20,14 +20,14 @@ struct heap {
 };
 
 void heap_init(struct heap *h, heap_before *before);
-void heap_release(struct heap *h); /* elements are not touched */
-bool heap_push(struct heap *h, struct heap_node *node); /* false when out of memory */
-struct heap_node *heap_top(const struct heap *h);       /* NULL when empty */
-struct heap_node *heap_pop(struct heap *h);             /* NULL when empty */
+void heap_release(struct heap *h);                        /* elements are not touched */
+bool heap_push(struct heap *h, struct heap_node *node);   /* false when out of memory */
+struct heap_node *heap_top(const struct heap *h);         /* NULL when empty */
+struct heap_node *heap_pop(struct heap *h);               /* NULL when empty */
 void heap_remove(struct heap *h, struct heap_node *node); /* nothing when it is not in */
 void heap_moved(struct heap *h, struct heap_node *node);  /* its key changed */
 
 /* The element around a node (or any embedded member). */
-#define HEAP_ENTRY(node, type, member) ((type *)((uintptr_t)(node) - offsetof(type, member)))
+#define HEAP_ENTRY(node, type, member) ((type *)((uintptr_t)(node)-offsetof(type, member)))
 
 #endif

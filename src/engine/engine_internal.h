@@ -71,7 +71,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, row.ca
     struct due_page *due;
     struct attempt *attempts; /* in flight, at any stage */
     unsigned attempt_count;
-    uint64_t synced; /* its journal is known to be on the disk up to here */
+    uint64_t synced;       /* its journal is known to be on the disk up to here */
     bool busy;             /* a lane or a move has it: nothing else is begun */
     struct replay *replay; /* what the journal said; kept for the plan */
     bool leaving;          /* moved away or the daemon stops: finish what is paid for, begin nothing */
@@ -162,7 +162,7 @@ void engine_settle_stop(struct engine *engine); /* when stopping: end the loop o
 cJSON *engine_members(void);                    /* an empty object; never NULL (out of memory ends the program) */
 /* Text of a .why (job_why_format) for a job that comes to lie there now; the caller frees. until_us 0: none. */
 char *engine_why(struct engine *engine, const char *job_id, enum place place, const char *reason, const char *error, int64_t until_us);
-void *engine_alloc(size_t size);                /* zeroed; never NULL (out of memory ends the program) */
+void *engine_alloc(size_t size); /* zeroed; never NULL (out of memory ends the program) */
 
 /* scan.c */
 enum rc scan_start(struct engine *engine, struct err *err);
@@ -198,9 +198,9 @@ void feed_free(struct engine *engine);
 void feed_reload(struct engine *engine);
 
 /* run.c */
-void run_claiming(struct engine *engine, const char *job_id);  /* its file is on the way to processing/ */
+void run_claiming(struct engine *engine, const char *job_id); /* its file is on the way to processing/ */
 void run_unclaimed(struct engine *engine, const char *job_id, bool failed); /* failed: not to be claimed again for a while */ /* it did not get there */
-void run_claimed(struct engine *engine, const char *job_id);   /* its file is in processing/ and journalled */
+void run_claimed(struct engine *engine, const char *job_id); /* its file is in processing/ and journalled */
 void run_leave(struct run *run);
 /* Send one more request when one may go; true when it did. The feed's governor is open. */
 bool run_offer(struct run *run);
@@ -232,10 +232,10 @@ struct replay_page {
     uint32_t batch;
     unsigned attempts;
     uint64_t offset, limit, records, advance, total; /* advance: from its offset to where the next page begins */
-    char *token, *next;        /* NULL: none */
-    struct answered *answered; /* answered, not captured: to be adopted */
-    struct dec price;          /* highest, of its last paid request */
-    bool paid, open;           /* open: requested, nothing heard of it since */
+    char *token, *next;                              /* NULL: none */
+    struct answered *answered;                       /* answered, not captured: to be adopted */
+    struct dec price;                                /* highest, of its last paid request */
+    bool paid, open;                                 /* open: requested, nothing heard of it since */
     bool unknown, captured, closed, loaded;
 };
 struct answered {
@@ -291,8 +291,8 @@ void loaders_start(struct engine *engine);
 void loaders_kick(struct engine *engine); /* payloads/ready/ may have something */
 void loaders_free(struct engine *engine);
 
-/* How far a page brings the search: by the records that came; when more came than were asked for, by the different ones among them (a server that ignores the limit, or adds repeats), but never by
- * less than was asked for. */
+/* How far a page brings the search: by the records that came; when more came than were asked for, by the different ones among them (a server that ignores the
+ * limit, or adds repeats), but never by less than was asked for. */
 uint64_t page_advance(const struct source *source, uint64_t limit, uint64_t records, unsigned char (*keys)[KEYSET_KEY_BYTES], size_t count);
 
 #endif

@@ -14,10 +14,10 @@
  * whatever was bought later; with campaign, the same over all its jobs, the newest of their texts; else every record, or every one of source, as it is now, in
  * key order. not_in leaves out what is a member of a job of that campaign. NDJSON: a line is the record's exact text, line breaks between tokens folded;
  * with_origin makes it {"origin":{"source","job","batch","captured_at","cost"},"record":TEXT}, where cost is the record's share of its page, null when unknown.
- * CSV: engine/csv.h. with_origin puts those five columns first. Without columns_text the columns are those of all records (which are walked twice), members of objects
- * inside objects as "a.b". children: a row for each child that this list of the source definition has in a record's text. CSV: first the primary key of the
- * parent (a child's column of the same name becomes "NAME.column"), then the child's members (columns_text: paths are the child's). NDJSON: a
- * line is the child's exact text; with_origin puts "parent":{KEYS} beside it. All records must be of one source.
+ * CSV: engine/csv.h. with_origin puts those five columns first. Without columns_text the columns are those of all records (which are walked twice), members of
+ * objects inside objects as "a.b". children: a row for each child that this list of the source definition has in a record's text. CSV: first the primary key of
+ * the parent (a child's column of the same name becomes "NAME.column"), then the child's members (columns_text: paths are the child's). NDJSON: a line is the
+ * child's exact text; with_origin puts "parent":{KEYS} beside it. All records must be of one source.
  */
 
 struct export_options {

@@ -296,10 +296,21 @@ static struct intake *intake_last(struct engine *engine) {
     return HEAP_ENTRY(last, struct intake, node);
 }
 
+static bool queue_full(const struct engine *engine) {
+    return engine->intakes.count >= INTAKE_MOST || (engine->intake_bytes >= INTAKE_MOST_BYTES && engine->intakes.count);
+}
+
+/* Of a flood most would find no room: that is seen without a closer look. */
+static bool hopeless(struct engine *engine, const struct buf *text) {
+    const char *bytes = buf_text(text);
+    return queue_full(engine) && intake_last(engine)->priority >= PRIORITY_NORMAL && !memmem(bytes, text->length, "urgent", 6) &&
+           !memmem(bytes, text->length, "high", 4);
+}
+
 /* There is room for it, if need be in the place of one that comes later: an urgent job is not behind a flood. */
 static bool intake_room(struct intake *in) {
     struct engine *engine = in->engine;
-    if (engine->intakes.count < INTAKE_MOST && (engine->intake_bytes < INTAKE_MOST_BYTES || !engine->intakes.count))
+    if (!queue_full(engine))
         return true;
     struct intake *last = intake_last(engine);
     scan_soon(engine); /* what is left in pending/ comes back by the rescan */
@@ -374,7 +385,7 @@ void intake_file(struct engine *engine, const char *name, bool closed) {
     }
     enum rc rc = drop_read(engine->spool, name, closed, &in->text, &in->st, &err);
     engine->intake_bytes += in->text.length;
-    if (rc != RC_OK && rc != RC_CORRUPT) {
+    if ((rc != RC_OK && rc != RC_CORRUPT) || hopeless(engine, &in->text)) {
         if (rc == RC_PERM)
             intake_strange(engine, PLACE_PENDING, name, err.text);
         else if (rc != RC_GONE)

@@ -210,7 +210,7 @@ static enum rc lost(struct replay *r, struct replay_page *p, const char *reason,
     p->unknown = true;
     p->open = false;
     forget_answer(p);
-    return rc;
+    return RC_OK;
 }
 
 /* The bytes that were answered: in payloads/tmp, or already under their raw name. */

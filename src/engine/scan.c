@@ -18,6 +18,7 @@
  * was read last is not read. */
 
 #define SCAN_PIECE 256
+#define AHEAD_PIECE 100
 #define SECOND_LOOK_MS 300
 
 struct scan {
@@ -29,8 +30,11 @@ struct scan {
     struct timespec read_at[PLACE_COUNT], changed[PLACE_COUNT];
     bool due, all;
     bool pending_again; /* something was left in pending/, which does not change by that */
-    bool sweeping; /* looking for rows whose file is not here */
+    bool sweeping;      /* looking for rows whose file is not here */
     char after[JOBID_SIZE];
+    bool ahead_due;
+    struct dirscan *ahead;
+    struct loop_timer ahead_timer;
 };
 
 /* --- looking at one job ------------------------------------------------------------------------------------------ */
@@ -295,6 +299,39 @@ static bool round_ended(struct scan *scan) {
     return false;
 }
 
+/* Reading pending/ waits while acceptance is full. An urgent file in there whose event was lost must not wait for the whole flood: acceptance is shown every
+ * file once, and takes those that go before what it has. */
+static void ahead_piece(struct loop_timer *timer) {
+    struct scan *scan = HEAP_ENTRY(timer, struct scan, ahead_timer);
+    struct engine *engine = scan->engine;
+    const char *name;
+    unsigned char type;
+    char id[JOBID_SIZE];
+    struct job_row row;
+    for (int i = 0; i < AHEAD_PIECE; i++) {
+        if (engine->stopping || dirscan_next(scan->ahead, &name, &type, NULL)) {
+            dirscan_close(scan->ahead);
+            scan->ahead = NULL;
+            return;
+        }
+        bool dropped = type == DT_REG && name[0] != '.' && str_ends(name, ".json");
+        if (dropped && (!jobid_from_file(name, id) || index_job(engine->index, id, &row, NULL) == RC_GONE))
+            intake_file(engine, name, false);
+    }
+    loop_timer_start(engine->loop, timer, clock_mono_ms() + 1, ahead_piece);
+}
+
+static void ahead_start(struct scan *scan) {
+    struct engine *engine = scan->engine;
+    scan->ahead_due = false;
+    if (scan->ahead)
+        dirscan_close(scan->ahead);
+    scan->ahead = NULL;
+    loop_timer_cancel(engine->loop, &scan->ahead_timer);
+    if (dirscan_open(engine->spool->place_fd[PLACE_PENDING], ".", &scan->ahead, NULL) == RC_OK)
+        loop_timer_start(engine->loop, &scan->ahead_timer, clock_mono_ms(), ahead_piece);
+}
+
 static bool scan_piece(struct loop_idle *idle) {
     struct scan *scan = HEAP_ENTRY(idle, struct scan, idle);
     if (scan->engine->stopping)
@@ -308,6 +345,8 @@ static bool scan_piece(struct loop_idle *idle) {
     struct err err = {0};
     for (int i = 0; i < SCAN_PIECE; i++) {
         if (scan->place == PLACE_PENDING && intake_full(scan->engine)) {
+            if (scan->ahead_due)
+                ahead_start(scan);
             loop_timer_start(scan->engine->loop, &scan->engine->scan_timer, clock_mono_ms() + 5, scan_due);
             return false; /* goes on where it is when acceptance has caught up */
         }
@@ -338,6 +377,7 @@ static void scan_due(struct loop_timer *timer) {
 
 void scan_all(struct engine *engine) {
     engine->scan->all = true;
+    engine->scan->ahead_due = true;
     engine->scan->due = engine->scan->dir || engine->scan->sweeping;
     loop_timer_start(engine->loop, &engine->scan_timer, clock_mono_ms(), scan_due);
 }
@@ -363,6 +403,9 @@ void scan_free(struct engine *engine) {
     loop_timer_cancel(engine->loop, &engine->again_timer);
     if (engine->scan) {
         loop_idle_cancel(engine->loop, &engine->scan->idle);
+        loop_timer_cancel(engine->loop, &engine->scan->ahead_timer);
+        if (engine->scan->ahead)
+            dirscan_close(engine->scan->ahead);
         if (engine->scan->dir)
             dirscan_close(engine->scan->dir);
         struct heap_node *node;

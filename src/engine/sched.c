@@ -90,8 +90,8 @@ static void claim(struct engine *engine, const char *id) {
         cJSON_AddStringToObject(m, "until", until);
         cJSON_AddStringToObject(m, "reason", "not_before");
         run_claiming(engine, id);
-        shift_start(engine, NULL, id, PLACE_PENDING, PLACE_DEFERRED, "deferred", m,
-                    engine_why(engine, id, PLACE_DEFERRED, "not_before", "", row.not_before_us), row.not_before_us, not_yet);
+        shift_start(engine, NULL, id, PLACE_PENDING, PLACE_DEFERRED, "deferred", m, engine_why(engine, id, PLACE_DEFERRED, "not_before", "", row.not_before_us),
+                    row.not_before_us, not_yet);
         return;
     }
     run_claiming(engine, id);

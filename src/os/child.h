@@ -15,7 +15,8 @@ struct child_limits {
     uint32_t cpu_s;               /* 0: as the parent */
 };
 
-/* wait_status as of waitpid(2); the loop thread. The child is freed after it: no child_* call from here. output is what the child wrote to standard output (at most its max; the rest is dropped), borrowed. */
+/* wait_status as of waitpid(2); the loop thread. The child is freed after it: no child_* call from here. output is what the child wrote to standard output (at
+ * most its max; the rest is dropped), borrowed. */
 typedef void child_ended(void *context, int wait_status, const struct buf *output);
 
 /* posix_spawn-like: argv[0] is an absolute path; standard input is /dev/null, standard output a pipe into a buffer of at most output_max bytes, standard

@@ -48,8 +48,8 @@ enum rc fsio_sync(int fd, struct err *err);
 enum rc fsio_sync_data(int fd, struct err *err);
 /* fsync of a directory given by path beneath dir_fd ("." for itself). */
 enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err);
-/* Everything that was written to the file system of dir_fd, by whomever: cheaper than many syncs. RC_PERM: its kind is not known to flush the disk then, sync one by
- * one. */
+/* Everything that was written to the file system of dir_fd, by whomever: cheaper than many syncs. RC_PERM: its kind is not known to flush the disk then, sync
+ * one by one. */
 enum rc fsio_sync_all(int dir_fd, struct err *err);
 
 /* rename, replacing (as mv). */

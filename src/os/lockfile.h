@@ -7,7 +7,8 @@
 
 #include "base/err.h"
 
-/* Whole-file flock(2): journals and raw payloads. Waits (lockfile_lock) or does not (lockfile_try: RC_AGAIN when another holds it). Ends with the descriptor. */
+/* Whole-file flock(2): journals and raw payloads. Waits (lockfile_lock) or does not (lockfile_try: RC_AGAIN when another holds it). Ends with the descriptor.
+ */
 enum rc lockfile_lock(int fd, struct err *err);
 enum rc lockfile_try(int fd, struct err *err);
 void lockfile_unlock(int fd);

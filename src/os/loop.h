@@ -21,7 +21,8 @@ enum rc loop_run(struct loop *loop, struct err *err);
 enum rc loop_turn(struct loop *loop, int max_wait_ms, struct err *err);
 void loop_stop(struct loop *loop); /* from the loop thread; before loop_run it makes that return at once */
 
-/* Descriptors, level-triggered. events is a mask of EPOLLIN, EPOLLOUT; EPOLLERR and EPOLLHUP come unasked. The watch is embedded by its owner and must stay until cancelled. */
+/* Descriptors, level-triggered. events is a mask of EPOLLIN, EPOLLOUT; EPOLLERR and EPOLLHUP come unasked. The watch is embedded by its owner and must stay
+ * until cancelled. */
 struct loop_fd;
 typedef void loop_fd_ready(struct loop_fd *watch, uint32_t events);
 struct loop_fd {

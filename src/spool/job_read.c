@@ -136,15 +136,16 @@ static const struct {
 
 static const char *how_to_go_on(const struct job_row *row) {
     if (row->unknown_batches > 0 && row->place == PLACE_HOLD)
-        return "ask the provider whether it charged; then `batchspool release --accept-charge ID` buys the page once more, `batchspool release --give-up ID` does "
-               "without it";
+        return "ask the provider whether it charged; then `batchspool release --accept-charge ID` buys the page once more, "
+               "`batchspool release --give-up ID` does without it";
     for (size_t i = 0; i < sizeof hows / sizeof *hows; i++)
         if (strcmp(row->reason, hows[i].reason) == 0)
             return hows[i].how;
     if (!row->accepted)
         return "mend the file, then move it to jobs/pending/";
     if (row->place == PLACE_DEFERRED)
-        return "it goes on by itself at that time; `touch -d TIME` on its file gives another time, moving it to jobs/pending/ overrides back-off, never a budget";
+        return "it goes on by itself at that time; `touch -d TIME` on its file gives another time, moving it to jobs/pending/ overrides back-off, "
+               "never a budget";
     if (row->place == PLACE_FAILED)
         return "mend the cause, then `batchspool retry ID` or move it to jobs/pending/; only missing pages are requested";
     return "`batchspool release ID` or move it to jobs/pending/; `batchspool cancel ID` ends it";

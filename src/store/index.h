@@ -32,8 +32,8 @@ enum rc index_commit(struct index *index, struct err *err);
  * what came before). */
 enum rc index_follow(struct index *index, const struct spool *spool, const char *job_id, struct job_row *row, struct err *err);
 
-/* The same, but only lines that end at or before this offset: those that are known to be synced. A line that is folded in and then cut back, because its sync failed, would make the
- * index stray from the journal. */
+/* The same, but only lines that end at or before this offset: those that are known to be synced. A line that is folded in and then cut back, because its sync
+ * failed, would make the index stray from the journal. */
 enum rc index_follow_to(struct index *index, const struct spool *spool, const char *job_id, uint64_t limit, struct job_row *row, struct err *err);
 
 /* Reading; RC_GONE: no such row. Each sees the latest commit (and, in the writer, its own open transaction). */

@@ -104,7 +104,7 @@ struct fold {
     struct index *index;
     const struct spool *spool;
     struct job_row row, before;
-    bool known; /* there is a row: before */
+    bool known;     /* there is a row: before */
     uint64_t limit; /* lines that end behind it are left */
     struct job_memory memory;
     struct job_unknown *unknown; /* as the table has them */

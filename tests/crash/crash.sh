@@ -64,10 +64,10 @@ faulty() {
     disown "$DAEMON_PID"
 }
 
-# crash: SIGKILL, if it still runs. Its loaders die with it.
+# crash: SIGKILL, if it still runs. Its loaders die with it. A zombie may have threads that the disk still holds, and they hold its lock: it must be gone.
 crash() {
     kill -9 "$DAEMON_PID" 2>/dev/null
-    wait_for 5 ended "$DAEMON_PID"
+    wait_for 20 gone "/proc/$DAEMON_PID"
     DAEMON_PID=''
     wait_for 5 no_loader || WRONG='a loader outlived its daemon'
 }
@@ -192,7 +192,7 @@ told() {
     else
         result 1 "$1" "$WRONG"
     fi
-    [ -z "$DAEMON_PID" ] || daemon_kill
+    [ -z "$DAEMON_PID" ] || daemon_kill 2>/dev/null
 }
 
 # --- kinds of runs -------------------------------------------------------------------------------------------------------

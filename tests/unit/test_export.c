@@ -139,8 +139,7 @@ static void test_children(void **state) {
     assert_export(&f,
                   (struct export_options){.csv = true, .source = "leads", .children = "owners", .columns_text = columns, .columns_length = sizeof(columns) - 1},
                   "RadarID,Name\r\nP1,Cy\r\n");
-    assert_export(&f, (struct export_options){.job = JOB_B, .children = "owners"},
-                  "{\"PersonKey\":3,\"Name\":\"Cy\"}\n");
+    assert_export(&f, (struct export_options){.job = JOB_B, .children = "owners"}, "{\"PersonKey\":3,\"Name\":\"Cy\"}\n");
     assert_refused(&f, (struct export_options){.children = "dogs"}, RC_PERM, "dogs");
     stop(&f);
 }
