@@ -32,6 +32,7 @@ struct attempt { /* a lane has it while work is out */
     enum rc rc;
     struct err err;
     bool durable;
+    bool automatic; /* as the job was accepted; its row changes while a lane has this */
     int body_fd;
     char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
     struct fetch *fetch;
@@ -237,7 +238,7 @@ static void record_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
         if (!a->rc && a->stage == STAGE_MARK)
-            a->rc = payload_mark(spool, a->run->id, a->page.batch, a->raw, a->run->row.automatic ? SHELF_READY : SHELF_PENDING, &a->err);
+            a->rc = payload_mark(spool, a->run->id, a->page.batch, a->raw, a->automatic ? SHELF_READY : SHELF_PENDING, &a->err);
     }
 }
 
@@ -704,6 +705,7 @@ void attempt_page(struct run *run, struct due_page *due) {
     a->page = due->page;
     a->number = ++due->attempts;
     a->durable = a->kind == REQUEST_PAID;
+    a->automatic = run->row.automatic;
     if (a->kind == REQUEST_PAID)
         a->price = dec_times(run->price, due->page.limit ? due->page.limit : run->source->limit);
     a->room_bytes = run->source->max_response_bytes;

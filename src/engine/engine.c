@@ -288,6 +288,7 @@ void engine_abort(struct engine *engine) {
 void engine_reload(struct engine *engine) {
     log_info("reading sources again");
     feed_reload(engine);
+    sched_reload(engine);
     sched_deferred(engine);
     sched_kick(engine);
 }

@@ -56,7 +56,7 @@ struct due_page {
 
 enum run_phase { RUN_CLAIMING, RUN_REPLAY, RUN_PREVIEW, RUN_PAGES, RUN_LOADING, RUN_ENDING };
 
-struct run { /* one claimed job; a lane with the job's number may use id, row.campaign, engine->spool and journal while work of it is out */
+struct run { /* one claimed job; a lane with the job's number may use id, source, engine->spool and journal while work of it is out */
     struct run *next_by_id, *next_of_feed;
     struct engine *engine;
     struct feed *feed;
@@ -185,6 +185,7 @@ void intake_free(struct engine *engine);
 /* sched.c */
 void sched_kick(struct engine *engine);     /* dispatch at the end of this turn */
 void sched_deferred(struct engine *engine); /* the earliest `until` may have changed */
+void sched_reload(struct engine *engine);   /* credentials may be new: jobs whose source refused them are tried now */
 
 /* feed.c */
 struct feed *feed_get(struct engine *engine, const struct source *source);

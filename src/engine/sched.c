@@ -162,6 +162,24 @@ void sched_deferred(struct engine *engine) {
     shift_start(engine, NULL, id, PLACE_DEFERRED, PLACE_PENDING, "requeued", m, NULL, 0, deferred_moved);
 }
 
+static bool refused_before(void *context, const struct job_row *row) {
+    struct engine *engine = context;
+    if (strcmp(row->reason, "unauthorized") != 0)
+        return true;
+    cJSON *m = engine_members();
+    cJSON_AddStringToObject(m, "from", "deferred");
+    cJSON_AddStringToObject(m, "to", "pending");
+    cJSON_AddStringToObject(m, "reason", "reload");
+    shift_start(engine, NULL, row->id, PLACE_DEFERRED, PLACE_PENDING, "requeued", m, NULL, 0, shifted);
+    return true;
+}
+
+void sched_reload(struct engine *engine) {
+    struct err err = {0};
+    if (index_jobs(engine->index, PLACE_DEFERRED, "", refused_before, engine, &err))
+        log_warn("index: %s", err.text);
+}
+
 static void deferred_due(struct loop_timer *timer) {
     sched_deferred(HEAP_ENTRY(timer, struct engine, deferred_timer));
 }

@@ -59,4 +59,14 @@ daemon_start
 is '"COMPLETED"' "$(show .status "$(ids missed)")" 'is in it after the next start'
 daemon_stop
 verified 'verify finds no difference'
+
+# So is SHA256SUMS.
+sums=$(echo "$SPOOL"/payloads/raw/*/SHA256SUMS)
+sort "$sums" >"$DIR/sums"
+echo torn >"$sums"
+exits 65 'verify sees a damaged SHA256SUMS' bs verify
+exits 0 'reindex makes it again' bs reindex
+is "$(cat "$DIR/sums")" "$(sort "$sums")" 'as it was'
+ok 'sha256sum -c accepts it' bash -c "cd '${sums%/*}' && sha256sum --quiet -c SHA256SUMS"
+verified 'verify finds no difference'
 finish

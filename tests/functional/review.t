@@ -106,6 +106,14 @@ at failed 'edited to be the same, it is rejected'
 is "rejected duplicate $before" "$(events | tail -n 1) $(paid)" 'as a duplicate, and nothing is bought'
 verified 'verify finds no difference'
 
+# --- refused credentials
+printf wrong >"$DIR/credentials/api_token"
+drop refused 5 "$(offset 1500)"
+at deferred 'refused credentials: deferred'
+printf '%s' "$TOKEN" >"$DIR/credentials/api_token"
+kill -HUP "$DAEMON_PID"
+at processed 'SIGHUP tries it with new ones, as its note says'
+
 # --- killed between the acceptance and the completion of a job that reuses
 daemon_stop
 BATCHSPOOL_FAULT=2:kill:rename daemon_start
