@@ -70,21 +70,13 @@ static void raise_descriptors(void) {
     }
 }
 
-static int serve(const struct config *config, const char *credentials, const char *program_path) {
+static int serve_locked(const struct config *config, const char *credentials, const char *program_path, const struct spool *spool) {
     struct err err = {0};
-    struct spool *spool;
     struct loop *loop;
     struct program program = {0};
-    int lock;
-    enum rc rc = spool_open(config->spool, config->node, &spool, &err);
-    if (rc)
-        return fail(EXIT_CONFIG, &err);
-    rc = lockfile_hold(spool->root_fd, SPOOL_LOCK, &lock, &err);
-    if (rc)
-        return fail(rc == RC_AGAIN ? EXIT_HELD : EXIT_IO, &err);
-    rc = loop_new(&loop, &err);
-    if (!rc)
-        rc = start_signals(loop, &program, &err);
+    if (loop_new(&loop, &err))
+        return fail(EXIT_OSERR, &err);
+    enum rc rc = start_signals(loop, &program, &err);
     struct engine_options options = {.sources_dir = config->sources,
                                      .credentials_dir = credentials,
                                      .ca_file = config->ca_file,
@@ -96,16 +88,33 @@ static int serve(const struct config *config, const char *credentials, const cha
                                      .loaders = config->loaders};
     if (!rc)
         rc = engine_start(loop, spool, &options, &program.engine, &err);
-    if (rc)
-        return fail(EXIT_IO, &err);
-    log_info("batchspoold runs: spool %s, sources %s", config->spool, config->sources);
-    rc = loop_run(loop, &err);
-    engine_free(program.engine);
-    if (rc)
-        return fail(EXIT_OSERR, &err);
+    int code = rc ? fail(EXIT_IO, &err) : 0;
+    if (!rc) {
+        log_info("batchspoold runs: spool %s, sources %s", config->spool, config->sources);
+        code = loop_run(loop, &err) ? fail(EXIT_OSERR, &err) : 0;
+        engine_free(program.engine);
+    }
     loop_free(loop);
+    return code;
+}
+
+static int serve(const struct config *config, const char *credentials, const char *program_path) {
+    struct err err = {0};
+    struct spool *spool;
+    int lock, code;
+    enum rc rc = spool_open(config->spool, config->node, &spool, &err);
+    if (rc)
+        return fail(EXIT_CONFIG, &err);
+    rc = lockfile_hold(spool->root_fd, SPOOL_LOCK, &lock, &err);
+    if (rc) {
+        spool_close(spool);
+        return fail(rc == RC_AGAIN ? EXIT_HELD : EXIT_IO, &err);
+    }
+    code = serve_locked(config, credentials, program_path, spool);
     spool_close(spool);
     close(lock);
+    if (code)
+        return code;
     log_info("batchspoold has ended in good order");
     return 0;
 }

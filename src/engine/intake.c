@@ -262,6 +262,8 @@ static void accept_done(struct work *work) {
 
 static const struct work_class accept_class = {.name = "accept", .run = accept_run, .done = accept_done, .max = ACCEPTING_MOST};
 
+static void edited_refused(struct intake *in, enum place to, const char *event, const char *reason, const char *error);
+
 static void intake_pump(struct engine *engine) {
     while (!engine->stopping && engine->accepting_count < ACCEPTING_MOST && heap_top(&engine->intakes)) {
         struct intake *in = HEAP_ENTRY(heap_pop(&engine->intakes), struct intake, node);
@@ -272,6 +274,11 @@ static void intake_pump(struct engine *engine) {
             char error[300];
             str_format(error, sizeof error, "job %s has the same source and criteria; on_duplicate is \"reject\" within its duplicate_window",
                        in->duplicate_of);
+            if (in->again) { /* it has a journal: moved under its lock */
+                edited_refused(in, PLACE_FAILED, "failed", "duplicate", error);
+                intake_release(in);
+                continue;
+            }
             refuse(in, "duplicate", error);
         }
         in->drop.name = in->name;

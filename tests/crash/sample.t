@@ -16,4 +16,17 @@ sample() { # FIRST STEPS ACTION
 sample 2 10 kill
 sample 5 5 eio
 sample 7 5 enospc
+
+# A crash between a move and its note leaves a job without: the next start writes it.
+if mine 1; then
+    world note
+    job_dropped '.max_cost = "0.01"'
+    restart
+    wait_for 10 rests || WRONG="it is not held: $(place)"
+    stop
+    rm -f "$SPOOL/jobs/hold/$ID.why"
+    restart
+    wait_for 5 grep -qs max_cost "$SPOOL/jobs/hold/$ID.why" || WRONG='nothing says why it is held'
+    told 'a missing note is made again'
+fi
 crash_finish

@@ -103,7 +103,7 @@ at deferred 'another, for later'
 jq '.criteria[0].value = [401] | del(.not_before)' "$jobs/deferred/$ID.json" >"$DIR/x" && cp "$DIR/x" "$jobs/deferred/$ID.json"
 mv "$jobs/deferred/$ID.json" "$jobs/pending/"
 at failed 'edited to be the same, it is rejected'
-is "rejected duplicate $before" "$(events | tail -n 1) $(paid)" 'as a duplicate, and nothing is bought'
+is "failed duplicate $before" "$(events | tail -n 1) $(paid)" 'as a duplicate, and nothing is bought'
 verified 'verify finds no difference'
 
 # --- refused credentials
