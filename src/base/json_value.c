@@ -315,7 +315,8 @@ bool json_find(struct slice document, const char *pointer, struct slice *value) 
     }
     end = document.data + document.length;
     from = json_skip_blank(document.data, end);
-    found = slice_between(from, json_skip_value(from, end));
+    /* On the way to a member the end of the whole is not needed: a long answer is gone through once. */
+    found = slice_between(from, *pointer == '/' ? end : json_skip_value(from, end));
     while (*pointer == '/') {
         struct slice token = {.data = pointer + 1, .length = strcspn(pointer + 1, "/")};
 

@@ -221,6 +221,8 @@ static enum rc open_index(struct engine *engine, struct err *err) {
     if (rc != RC_CORRUPT && rc != RC_GONE)
         return rc ? rc : level_index(engine, err);
     log_info("index: %s; building it again from the journals", err->text);
+    if (payload_sums_rebuild(engine->spool, err)) /* written without sync, too */
+        log_warn("SHA256SUMS: %s", err->text);
     return index_rebuild(engine->spool, &engine->index, NULL, NULL, err);
 }
 

@@ -39,6 +39,7 @@ struct feed {
     const struct source *source;
     struct governor *governor;
     struct run *runs;
+    uint64_t round;             /* of offering */
     struct dec in_flight_price; /* their highest price */
     uint64_t in_flight_bytes;   /* disk room that answers in flight may need */
     struct loop_timer timer;
@@ -72,6 +73,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct attempt *attempts; /* in flight, at any stage */
     unsigned attempt_count;
     uint64_t synced;       /* its journal is known to be on the disk up to here */
+    uint64_t refused;      /* round of the feed in which it had nothing to send */
     bool busy;             /* a lane or a move has it: nothing else is begun */
     struct replay *replay; /* what the journal said; kept for the plan */
     bool leaving;          /* moved away or the daemon stops: finish what is paid for, begin nothing */

@@ -90,24 +90,18 @@ static bool goes_before(const struct run *a, const struct run *b) {
 }
 
 static bool offer_one(struct feed *feed) {
-    struct run *refused[64] = {NULL}; /* of this round: they have nothing to send now */
-    unsigned count = 0;
-    while (count < 64) {
+    feed->round++;
+    for (;;) {
         struct run *best = NULL;
-        for (struct run *r = feed->runs; r; r = r->next_of_feed) {
-            bool tried = false;
-            for (unsigned i = 0; i < count && !tried; i++)
-                tried = refused[i] == r;
-            if (!tried && (!best || goes_before(r, best)))
+        for (struct run *r = feed->runs; r; r = r->next_of_feed)
+            if (r->refused != feed->round && (!best || goes_before(r, best)))
                 best = r;
-        }
         if (!best)
             return false;
+        best->refused = feed->round; /* unless it sends it is not asked again in this round */
         if (run_offer(best))
             return true;
-        refused[count++] = best;
     }
-    return false;
 }
 
 void feed_pump(struct feed *feed) {

@@ -97,6 +97,12 @@ static void created_by(const struct intake *in, const struct criteria *criteria,
 static const char *shown_name(const struct intake *in, char *room, size_t size) {
     if (in->criteria && in->criteria->name[0])
         return in->criteria->name;
+    if (!in->drop.fresh_id) { /* it is named by its id: the slug is what is left of a name */
+        char time[17], hex[13];
+        const char *slug;
+        jobid_parts(in->drop.job_id, time, hex, &slug);
+        return slug;
+    }
     str_format(room, size, "%.*s", (int)(strlen(in->name) - 5), in->name);
     return room;
 }

@@ -115,6 +115,7 @@ kill -HUP "$DAEMON_PID"
 at processed 'SIGHUP tries it with new ones, as its note says'
 
 # --- killed between the acceptance and the completion of a job that reuses
+before=$(paid)
 daemon_stop
 BATCHSPOOL_FAULT=2:kill:rename daemon_start
 drop reused 401 '.on_duplicate = "reuse"'
