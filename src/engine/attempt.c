@@ -55,6 +55,7 @@ struct attempt { /* a lane has it while work is out */
     struct loop_timer timer;
 };
 
+#define KEYS_WAIT_US 30000000
 #define ITEM(items, i) HEAP_ENTRY((items)[i], struct attempt, work)
 
 static void attempt_decide(struct attempt *a);
@@ -662,8 +663,10 @@ static void record_done(struct work *work) {
     if (!a->rc) {
         for (size_t i = 0; i < a->key_count; i++) {
             bool fresh = true;
-            if (keyset_add(run->keys, a->keys[i], &fresh, &a->err))
-                log_error("job %s: %s", run->id, a->err.text);
+            if (keyset_add(run->keys, a->keys[i], &fresh, &a->err)) { /* the next claim collects all of them again from the payloads */
+                run_end(run, PLACE_DEFERRED, "disk_room", a->err.text);
+                run->end_until_us = clock_wall_us() + KEYS_WAIT_US;
+            }
             run->duplicates += !fresh;
         }
         run->keyless += a->keyless;

@@ -293,6 +293,40 @@ static void journals_share_a_sync(void **state) {
     }
 }
 
+#define MANY 24
+
+static int sync_many(struct bench *b) {
+    struct journal *journals[MANY];
+    enum rc rcs[MANY] = {RC_OK};
+    int failed = 0, wrong = 0;
+    char id[JOBID_SIZE], name[JOBID_SIZE + 8];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "20261123T170501Z-4f9c2a01b7%02d-many", i);
+        if (journal_open(b->spool, id, true, &journals[i], &b->err) != RC_OK || journal_lock(journals[i], &b->err) != RC_OK)
+            return 100;
+        journal_add(journals[i], "accepted", NULL, NULL, &b->err);
+        rcs[i] = journal_write(journals[i], &b->err);
+    }
+    journal_sync_all(journals, rcs, MANY, &b->err);
+    for (int i = 0; i < MANY; i++) {
+        struct stat st;
+        journal_close(journals[i]);
+        snprintf(name, sizeof name, "20261123T170501Z-4f9c2a01b7%02d-many.ndjson", i);
+        failed += rcs[i] != RC_OK;
+        wrong += fstatat(b->spool->journal_fd, name, &st, 0) != 0 || (st.st_size > 0) != (rcs[i] == RC_OK);
+    }
+    return wrong ? 101 : failed;
+}
+
+/* One syncfs for all, where the file system has one that counts: then all fail together, and no line of theirs stays. */
+static void many_journals_share_a_sync(void **state) {
+    struct bench *b = *state;
+    int code;
+    assert_false(bench_faulty(b, "1:eio:fsync", sync_many, &code));
+    assert_in_range(code, 1, MANY);
+    assert_int_equal(sync_many(b), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(lines_are_chained),
@@ -307,6 +341,7 @@ int main(void) {
         BENCH_TEST(unwritten_lines_are_dropped),
         BENCH_TEST(a_failed_write_or_sync_counts_for_nothing),
         BENCH_TEST(journals_share_a_sync),
+        BENCH_TEST(many_journals_share_a_sync),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
