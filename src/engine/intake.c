@@ -180,6 +180,8 @@ static void check(struct intake *in, enum rc read_rc, const struct err *read_err
         return;
     }
     in->priority = in->criteria->priority;
+    if (strcmp(in->criteria->mode, "run") != 0)
+        in->criteria->not_before_us = 0; /* a preview of a scheduled job is wanted now */
     str_copy(in->hash, sizeof in->hash, in->criteria->hash);
     in->drop.to = PLACE_PENDING;
     in->drop.event = "accepted";

@@ -254,6 +254,17 @@ static bool disk_room(struct run *run) {
     return false;
 }
 
+/* Of a paid search no more is asked for than it is said to have: the last page is priced, and can be charged, by what is left. */
+static void trim(const struct run *run, struct page *page) {
+    const struct paginator_row *row = paginator_row(run->source->paginator_type);
+    uint64_t first = run_first_offset(run);
+    if (!run->source->metered || run->total == JOB_UNKNOWN || !row->trims || !row->total_is_records || page->offset < first)
+        return;
+    uint64_t done = page->offset - first;
+    if (done < run->total && run->total - done < page->limit)
+        page->limit = run->total - done;
+}
+
 bool run_offer(struct run *run) {
     int64_t now = clock_wall_us();
     if (run->leaving || run->busy || run->end != PLACE_NONE)
@@ -267,6 +278,8 @@ bool run_offer(struct run *run) {
     if (run->phase != RUN_PAGES || run->attempt_count >= run_width(run))
         return false;
     struct due_page *due = due_next(run, now);
+    if (due)
+        trim(run, &due->page);
     if (!due || due->not_before_us > now || (run->source->metered && !may_buy(run, due->page.limit)) || !disk_room(run)) {
         if (run->end != PLACE_NONE)
             wake_at(run, 0);

@@ -73,8 +73,10 @@ failed=$(head -n 1 <<<"$OUT")
 exits 0 'preview' bs preview "$DIR/one.json"
 like 'total +10' "$OUT" 'tells the total'
 like 'cost +0?\.50?' "$OUT" 'and the cost'
+jq '.not_before = "2099-01-01T00:00:00Z"' "$DIR/one.json" >"$DIR/later.json"
+exits 0 'preview of a job for later does not wait for it' timeout 10 "$PROGRAMS/batchspool" preview "$DIR/later.json"
 is 0 "$(bs list --json | jq -c 'select(.mode? == "preview")' | wc -l)" 'list does not show previews'
-is 1 "$(bs list --mode preview --json | jq -s length)" 'but for --mode preview'
+is 2 "$(bs list --mode preview --json | jq -s length)" 'but for --mode preview'
 for command in "list" "show $waited" "why $held" "stats" "process" "verify"; do
     # shellcheck disable=SC2086
     exits 0 "$command --json" bs $command --json

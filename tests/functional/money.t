@@ -29,6 +29,12 @@ drop cost 1000 '.max_cost = "49.99"'
 at hold 'a price above max_cost: held'
 like '50(\.00)?.*49\.99' "$(why)" 'the note has both prices'
 is 0 "$(paid)" 'nothing is bought'
+api_reset
+drop exact 1000 '.max_cost = "50.00" | .criteria += [{name: "Offset", value: [77]}]'
+at processed 'a price of exactly max_cost: bought to its last page'
+is '[400,400,200]' "$(jq -sc '[.[] | select(.event == "requested") | .limit]' "$SPOOL/journal/$ID.ndjson")" 'which asks for what is left'
+is '50 3' "$(show '.cost | tonumber') $(paid)" 'at that price'
+api_reset
 drop number 1000 '.max_cost = 49.99'
 at hold 'max_cost as a number'
 drop blind 1000 '{source: "blind", criteria, max_records: 100}'
