@@ -192,14 +192,17 @@ static void check(struct intake *in, enum rc read_rc, const struct err *read_err
 static bool duplicate(struct intake *in, char other[JOBID_SIZE]) {
     if (strcmp(in->criteria->mode, "run") != 0 || in->criteria->on_duplicate == ON_DUPLICATE_RUN)
         return false;
+    /* What is reused must be the whole answer: a job that took as many. */
+    const uint64_t *take = in->criteria->on_duplicate == ON_DUPLICATE_REUSE ? &in->criteria->take : NULL;
     for (struct intake *a = in->engine->accepting; a; a = a->next_accepting) {
-        if (a != in && a->criteria && !a->refused && strcmp(a->hash, in->hash) == 0 && strcmp(a->source, in->source) == 0) {
+        if (a != in && (!take || (a->criteria && a->criteria->take == *take)) && a->criteria && !a->refused && strcmp(a->hash, in->hash) == 0 &&
+            strcmp(a->source, in->source) == 0) {
             str_copy(other, JOBID_SIZE, a->id);
             return true;
         }
     }
     int64_t since = clock_wall_us() - in->criteria->duplicate_window_ms * 1000;
-    return index_same_criteria(in->engine->index, in->source, in->hash, since, in->drop.job_id, other, NULL) == RC_OK;
+    return index_same_criteria(in->engine->index, in->source, in->hash, since, in->drop.job_id, take, other, NULL) == RC_OK;
 }
 
 static void accept_run(struct work **items, size_t count) {

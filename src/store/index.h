@@ -59,8 +59,9 @@ enum rc index_next_source(struct index *index, const char *after, char source[65
 /* The deferred job that is due first. RC_GONE: none. */
 enum rc index_next_deferred(struct index *index, char job_id[JOBID_SIZE], int64_t *until_us, struct err *err);
 /* A live or completed `run` job with the same source and canonical criteria accepted at or after since_us that is not except_id and was not failed, cancelled
- * or empty-handed (a waiting or running job counts, a completed one too). RC_GONE: none. */
-enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id,
+ * or empty-handed (a waiting or running job counts, a completed one too). take (NULL: any): only one that was trimmed to as many (JOB_UNKNOWN: not trimmed), as
+ * a reuse must be. RC_GONE: none. */
+enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id, const uint64_t *take,
                             char job_id[JOBID_SIZE], struct err *err);
 
 /* Money by source and UTC day ("2026-11-23"), folded from the journals: spent, and in doubt (undecided CHARGE_UNKNOWN). */

@@ -337,7 +337,7 @@ static void walk_to_last(struct index_walk *walk) {
     walk->code = mdb_cursor_get(walk->cursor, &walk->key, &walk->value, walk->code == 0 ? MDB_PREV : MDB_LAST);
 }
 
-enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id,
+enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id, const uint64_t *take,
                             char job_id[JOBID_SIZE], struct err *err) {
     struct index_key prefix = {.length = 0};
     struct index_walk walk;
@@ -356,7 +356,8 @@ enum rc index_same_criteria(struct index *index, const char *source, const char 
         rc = key_job(&walk, prefix.length, job_id) ? index_get_job(index, walk.txn, job_id, &row, err) : RC_GONE;
         if (rc != RC_OK)
             break;
-        found = row.created_us >= since_us && (except_id == NULL || strcmp(row.id, except_id) != 0) && counts_as_same(&row);
+        found =
+            row.created_us >= since_us && (except_id == NULL || strcmp(row.id, except_id) != 0) && counts_as_same(&row) && (take == NULL || row.take == *take);
     }
     rc = index_walk_end(&walk, led_nowhere(rc, err), err);
     return rc == RC_OK && !found ? RC_GONE : rc;

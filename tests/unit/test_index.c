@@ -356,7 +356,7 @@ static void test_deferred(void **state) {
 
 static void assert_same(struct bench *b, struct index *index, int64_t since_us, const char *except, const char *expected) {
     char found[JOBID_SIZE];
-    enum rc rc = index_same_criteria(index, "props", "h1", since_us, except, found, &b->err);
+    enum rc rc = index_same_criteria(index, "props", "h1", since_us, except, NULL, found, &b->err);
     if (expected == NULL) {
         assert_int_equal(rc, RC_GONE);
         return;
