@@ -3,8 +3,8 @@
 # Power loss: the spool lies on a loop-mounted ext4 image; the daemon ends at point N; the image is copied as it is (that is what had reached the disk), the copy is mounted, and the job must
 # end well on it, under another boot id. The file system writes nothing by itself meanwhile (commit=600) and repairs no missing fsync (noauto_da_alloc). POWERLOSS_STEP=2 tries every other point.
 # shellcheck disable=SC2034
-if [ "$(id -u)" != 0 ] || ! command -v mkfs.ext4 >/dev/null || ! losetup -f >/dev/null 2>&1; then
-    echo '1..0 # SKIP needs root, mkfs.ext4 and loop devices'
+if [ "$(id -u)" != 0 ] || ! command -v mkfs.ext4 >/dev/null || ! losetup -f >/dev/null 2>&1 || ! unshare -m --propagation private true 2>/dev/null; then
+    echo '1..0 # SKIP needs root, mkfs.ext4, loop devices and mount namespaces'
     exit 0
 fi
 # Each lane has mounts of its own, so that no other lane's daemon holds them.
