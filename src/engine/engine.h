@@ -15,7 +15,7 @@ struct engine_options { /* strings are borrowed for the engine's life */
     const char *credentials_dir; /* "" none */
     const char *ca_file;         /* "" none */
     const char *program;         /* absolute path of this program, to start loaders with */
-    unsigned rescan_interval_s, max_concurrent_jobs, max_active, sync_threads, loaders;
+    unsigned rescan_interval_s, max_concurrent_jobs, max_active, sync_threads;
 };
 
 /* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop.
