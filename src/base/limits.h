@@ -14,5 +14,6 @@
 #define LIMIT_EVENT_BYTES (4u * 1024u * 1024u)     /* one journal line; `accepted` carries the escaped job text */
 #define LIMIT_POINTER_BYTES 512u                   /* a JSON Pointer in a source */
 #define LIMIT_RETRY_AFTER_S 3600                   /* Retry-After is clamped to [1 s, 1 h] */
+#define LIMIT_TOKEN_BYTES 8192u                    /* a cursor or the URL of a next page, with its NUL */
 
 #endif

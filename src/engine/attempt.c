@@ -42,7 +42,10 @@ struct attempt { /* a lane has it while work is out */
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
     int64_t retry_after_s, answered_us;
     uint64_t synced;                       /* size of the journal after its last line */
-    uint64_t bytes, header_total, advance; /* advance: from this page's offset to where the next one begins */
+    uint64_t bytes, advance;               /* advance: from this page's offset to where the next one begins */
+    const char *wanted[FIELDS_MAX + 1];    /* header fields */
+    struct fields fields;                  /* those that came */
+    char *url;                             /* that the page is asked from, without secrets */
     struct verdict verdict;                /* its slices are gone once the check is over */
     struct dec cost;
     unsigned char (*keys)[KEYSET_KEY_BYTES];
@@ -133,8 +136,11 @@ static cJSON *answered_line(const struct attempt *a, const char **event) {
     cJSON_AddStringToObject(m, "sha256", a->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)a->bytes);
     cJSON_AddStringToObject(m, "body", a->tmp);
-    if (a->header_total != UINT64_MAX)
-        cJSON_AddNumberToObject(headers, "total", (double)a->header_total);
+    for (const char *const *name = a->run->source->wanted; *name; name++) {
+        const char *value = fields_get(&a->fields, *name);
+        if (value)
+            cJSON_AddStringToObject(headers, *name, value);
+    }
     if (a->request_id[0])
         cJSON_AddStringToObject(headers, "request_id", a->request_id);
     *event = "answered";
@@ -143,15 +149,13 @@ static cJSON *answered_line(const struct attempt *a, const char **event) {
 
 static cJSON *captured_line(const struct attempt *a, const char **event) {
     struct captured c = {.page = a->page,
+                         .facts = &a->verdict.facts,
                          .attempt = a->number,
                          .paid = a->kind == REQUEST_PAID,
                          .raw = a->raw,
                          .sha256 = a->sha256,
-                         .next_token = a->verdict.facts.token,
                          .bytes = a->bytes,
-                         .records = a->verdict.facts.records,
                          .advance = a->advance,
-                         .total = a->verdict.facts.total,
                          .cost = a->cost,
                          .answered_us = a->answered_us};
     *event = "captured";
@@ -185,7 +189,8 @@ static void judge(struct attempt *a) {
                             .body = {data, length},
                             .transport_error = a->error[0] ? a->error : NULL,
                             .retry_after_s = a->retry_after_s,
-                            .header_total = a->header_total};
+                            .fields = &a->fields,
+                            .url = a->url};
     answer_judge(a->run->source, a->kind, &answer, &a->verdict);
     if (a->reason[0])
         str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
@@ -302,6 +307,8 @@ static void attempt_end(struct attempt *a) {
     if (a->body_fd >= 0)
         close(a->body_fd);
     request_release(&a->request);
+    fields_release(&a->fields);
+    free(a->url);
     cJSON_Delete(a->members);
     free(a->keys);
     free(a);
@@ -356,8 +363,9 @@ static enum rc send_request(struct attempt *a) {
     const struct source *source = run->source;
     struct secrets secrets = {.dir = a->engine->options.credentials_dir};
     struct template_scope scope = {.job = run->criteria->json, .secret = secret_text, .secret_context = &secrets};
-    const cJSON *total_header = cJSON_GetObjectItemCaseSensitive(source->paginator, "total_header");
-    enum rc rc = request_make(source, 0, a->kind, &a->page, &scope, &a->request, &a->err);
+    enum rc rc = request_base(source, &a->page, run->criteria->json, &a->url, &a->err);
+    if (!rc)
+        rc = request_make(source, 0, a->kind, &a->page, &scope, &a->request, &a->err);
     if (!rc) {
         struct fetch_request f = {.method = a->request.method,
                                   .url = a->request.url,
@@ -369,7 +377,7 @@ static enum rc send_request(struct attempt *a) {
                                   .max_body_bytes = source->max_response_bytes,
                                   .max_redirects = source->metered ? 0 : 3,
                                   .allow_http = source->allow_http,
-                                  .total_header = cJSON_GetStringValue(total_header),
+                                  .wanted = a->wanted,
                                   .body_fd = a->body_fd,
                                   .once = a->kind == REQUEST_PAID};
         rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
@@ -443,8 +451,8 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     str_copy(a->error, sizeof a->error, answer->error);
     str_copy(a->sha256, sizeof a->sha256, answer->sha256);
     str_copy(a->request_id, sizeof a->request_id, answer->request_id);
-    if (!str_to_u64(answer->total_header, 0, UINT64_MAX - 1, &a->header_total))
-        a->header_total = UINT64_MAX;
+    for (unsigned i = 0; i < answer->fields->count; i++)
+        fields_add(&a->fields, answer->fields->list[i].name, answer->fields->list[i].value, strlen(answer->fields->list[i].value));
     a->stage = STAGE_CHECK;
     if (a->kind == REQUEST_PREVIEW || a->page.batch == 0) {
         struct answer body = {.sent = a->sent,
@@ -453,7 +461,8 @@ static void fetched(void *context, const struct fetch_answer *answer) {
                               .body = {answer->body ? answer->body : "", answer->body ? (size_t)answer->body_bytes : 0},
                               .transport_error = a->error[0] ? a->error : NULL,
                               .retry_after_s = a->retry_after_s,
-                              .header_total = a->header_total};
+                              .fields = &a->fields,
+                              .url = a->url};
         answer_judge(a->run->source, a->kind, &body, &a->verdict);
         if (good(a)) {
             bool has_cost = false;
@@ -694,7 +703,8 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
     a->engine = run->engine;
     a->kind = kind;
     a->body_fd = -1;
-    a->header_total = UINT64_MAX;
+    for (size_t i = 0; run->source->wanted[i]; i++)
+        a->wanted[i] = run->source->wanted[i];
     a->next = run->attempts;
     run->attempts = a;
     run->attempt_count++;
@@ -710,7 +720,7 @@ void attempt_page(struct run *run, struct due_page *due) {
     a->durable = a->kind == REQUEST_PAID;
     a->automatic = run->row.automatic;
     if (a->kind == REQUEST_PAID)
-        a->price = dec_times(run->price, due->page.limit ? due->page.limit : run->source->limit);
+        a->price = run_page_price(run, due->page.limit);
     a->room_bytes = run->source->max_response_bytes;
     run->feed->in_flight_bytes += a->room_bytes;
     run->feed->in_flight_price = dec_add(run->feed->in_flight_price, a->price);
@@ -721,8 +731,7 @@ void attempt_page(struct run *run, struct due_page *due) {
 
 void attempt_preview(struct run *run) {
     struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PREVIEW : REQUEST_FREE);
-    a->page.limit = run->criteria->batch_size;
-    a->page.offset = run_first_offset(run);
+    a->page = run->ask;
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;
     enum rc rc = send_request(a);

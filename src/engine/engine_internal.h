@@ -87,6 +87,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct dec price; /* highest price of one record */
     bool price_known;
     struct dec in_flight_price;
+    struct page ask; /* what is asked before anything is bought: batch 0 */
     unsigned preview_retries;
     int64_t preview_due_us;
     struct loop_timer timer;
@@ -214,9 +215,10 @@ void run_end(struct run *run, enum place place, const char *reason, const char *
 struct due_page *run_due(struct run *run, const struct page *page, unsigned attempts);
 void run_due_remove(struct run *run, struct due_page *due);
 void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts, uint64_t advance);
+/* The highest that a page can cost. */
+struct dec run_page_price(const struct run *run, uint64_t limit);
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s);
 void run_previewed(struct run *run); /* total and price are known */
-uint64_t run_first_offset(const struct run *run);
 
 /* attempt.c */
 struct secrets { /* that one request uses; wiped after it is made */
@@ -235,17 +237,21 @@ struct replay_page {
     uint32_t batch;
     unsigned attempts;
     uint64_t offset, limit, records, advance, total; /* advance: from its offset to where the next page begins */
-    char *token, *next;                              /* NULL: none */
+    char *token, *next, *fault;                      /* NULL: none */
+    enum page_more more;
     struct answered *answered;                       /* answered, not captured: to be adopted */
     struct dec price;                                /* highest, of its last paid request */
     bool paid, open;                                 /* open: requested, nothing heard of it since */
     bool unknown, captured, closed, loaded;
+    bool given_up; /* closed, and nothing is known of its answer */
+    bool adopted;  /* captured by this run */
 };
 struct answered {
     char sha256[DIGEST_HEX_SIZE], body[PAYLOAD_PATH_SIZE];
     int status;
     unsigned attempt;
-    uint64_t bytes, header_total;
+    uint64_t bytes;
+    struct fields fields; /* its headers */
     int64_t at_us;
 };
 struct replay { /* a lane may use all of it, and run->source and run->criteria, while it is out */
@@ -272,10 +278,11 @@ void replay_free(struct replay *replay);
 /* The members of a `captured` line; the caller frees. */
 struct captured {
     struct page page;
+    const struct page_facts *facts;
     unsigned attempt;
     bool paid;
-    const char *raw, *sha256, *next_token;
-    uint64_t bytes, records, advance, total;
+    const char *raw, *sha256;
+    uint64_t bytes, advance;
     struct dec cost;
     int64_t answered_us;
 };

@@ -51,6 +51,8 @@ static struct replay_page *page_of(struct replay *r, uint32_t batch) {
 
 /* What was answered is captured, lost, or asked for once more. */
 static void forget_answer(struct replay_page *p) {
+    if (p->answered)
+        fields_release(&p->answered->fields);
     free(p->answered);
     p->answered = NULL;
 }
@@ -80,8 +82,13 @@ static bool page_answered(struct replay_page *p, const struct journal_line *line
     p->answered->status = (int)count_of(json, "status", 200);
     p->answered->bytes = count_of(json, "bytes", 0);
     p->answered->attempt = (unsigned)count_of(json, "attempt", 1);
-    p->answered->header_total = count_of(cJSON_GetObjectItemCaseSensitive(json, "headers"), "total", UINT64_MAX);
     p->answered->at_us = line->ts_us;
+    fields_release(&p->answered->fields);
+    const cJSON *header;
+    cJSON_ArrayForEach(header, cJSON_GetObjectItemCaseSensitive(json, "headers")) {
+        if (cJSON_IsString(header) && !fields_add(&p->answered->fields, header->string, header->valuestring, strlen(header->valuestring)))
+            return false;
+    }
     return true;
 }
 
@@ -98,7 +105,7 @@ static void released(struct replay *r, const cJSON *json) {
         if (!p->unknown || (batch && p->batch != batch))
             continue;
         p->unknown = false;
-        p->closed = give_up;
+        p->closed = p->given_up = give_up;
         p->advance = give_up ? p->limit : 0;
     }
 }
@@ -137,6 +144,10 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
         free(p->next);
         p->next = copy_of(json, "next_token");
+        free(p->fault);
+        p->fault = copy_of(json, "next_fault");
+        const cJSON *more = cJSON_GetObjectItemCaseSensitive(json, "has_more");
+        p->more = cJSON_IsTrue(more) ? MORE_YES : cJSON_IsFalse(more) ? MORE_NO : MORE_UNKNOWN;
         forget_answer(p);
     } else if (strcmp(line->event, "charge_unknown") == 0) {
         p->unknown = true;
@@ -251,17 +262,21 @@ cJSON *replay_captured_members(const struct captured *c) {
     cJSON_AddStringToObject(m, "file", c->raw);
     cJSON_AddStringToObject(m, "sha256", c->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)c->bytes);
-    cJSON_AddNumberToObject(m, "records", (double)c->records);
-    if (c->total != JOB_UNKNOWN)
-        cJSON_AddNumberToObject(m, "total", (double)c->total);
+    cJSON_AddNumberToObject(m, "records", (double)c->facts->records);
+    if (c->facts->total != JOB_UNKNOWN)
+        cJSON_AddNumberToObject(m, "total", (double)c->facts->total);
     if (c->paid) {
         dec_format(c->cost, cost);
         cJSON_AddStringToObject(m, "cost", cost);
     }
     cJSON_AddNumberToObject(m, "offset", (double)c->page.offset);
     cJSON_AddNumberToObject(m, "next", (double)(c->page.offset + c->advance));
-    if (c->next_token && *c->next_token)
-        cJSON_AddStringToObject(m, "next_token", c->next_token);
+    if (c->facts->more != MORE_UNKNOWN)
+        cJSON_AddBoolToObject(m, "has_more", c->facts->more == MORE_YES);
+    if (c->facts->token[0])
+        cJSON_AddStringToObject(m, "next_token", c->facts->token);
+    if (c->facts->fault[0])
+        cJSON_AddStringToObject(m, "next_fault", c->facts->fault);
     clock_format_rfc3339(c->answered_us, 6, at);
     cJSON_AddStringToObject(m, "captured_at", at);
     return m;
@@ -280,27 +295,36 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     if (rc)
         return rc;
     struct verdict verdict;
-    struct answer answer = {.sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .header_total = p->answered->header_total};
+    struct page page = {.batch = p->batch, .offset = p->offset, .limit = p->limit};
+    if (p->token)
+        str_copy(page.token, sizeof page.token, p->token);
+    char *url = NULL;
+    rc = request_base(run->source, &page, run->criteria->json, &url, &r->err);
+    if (rc) {
+        fsio_unmap(data, length);
+        return rc;
+    }
+    struct answer answer = {
+        .sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .url = url};
     answer_judge(run->source, p->paid ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
+    free(url);
     if (verdict.action != ACTION_SUCCESS || verdict.charge == CHARGE_IN_DOUBT) { /* the definition was changed meanwhile */
         fsio_unmap(data, length);
         return p->paid ? lost(r, p, verdict.reason, "the answer that was journalled does not pass the checks of the source as it is now") : RC_OK;
     }
-    struct captured c = {.page = {.batch = p->batch, .offset = p->offset, .limit = p->limit},
+    struct captured c = {.page = page,
+                         .facts = &verdict.facts,
                          .attempt = p->answered->attempt,
                          .paid = p->paid,
                          .raw = raw,
                          .sha256 = p->answered->sha256,
                          .bytes = length,
-                         .records = verdict.facts.records,
-                         .total = verdict.facts.total,
-                         .answered_us = p->answered->at_us,
-                         .next_token = verdict.facts.token};
+                         .answered_us = p->answered->at_us};
     unsigned char(*keys)[KEYSET_KEY_BYTES];
     size_t key_count;
     uint64_t keyless;
     rc = page_keys(run->source, verdict.records, &keys, &key_count, &keyless);
-    c.advance = page_advance(run->source, p->limit, c.records, keys, key_count);
+    c.advance = page_advance(run->source, p->limit, verdict.facts.records, keys, key_count);
     free(keys);
     c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
     fsio_unmap(data, length);
@@ -322,13 +346,15 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
         cJSON_Delete(m);
     }
     if (!rc) {
-        p->captured = true;
+        p->captured = p->adopted = true;
         p->open = false;
-        p->records = c.records;
+        p->records = verdict.facts.records;
         p->advance = c.advance;
-        p->total = c.total;
-        r->total = c.total == JOB_UNKNOWN ? r->total : c.total;
-        p->next = c.next_token && *c.next_token ? strdup(c.next_token) : NULL;
+        p->total = verdict.facts.total;
+        r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
+        p->more = verdict.facts.more;
+        p->next = verdict.facts.token[0] ? strdup(verdict.facts.token) : NULL;
+        p->fault = verdict.facts.fault[0] ? strdup(verdict.facts.fault) : NULL;
     }
     return rc;
 }
@@ -430,7 +456,8 @@ void replay_free(struct replay *replay) {
     for (size_t i = 0; i < replay->page_count; i++) {
         free(replay->pages[i].token);
         free(replay->pages[i].next);
-        free(replay->pages[i].answered);
+        free(replay->pages[i].fault);
+        forget_answer(&replay->pages[i]);
     }
     free(replay->pages);
     keyset_free(replay->keys);

@@ -190,15 +190,37 @@ static void check_guards(struct run *run) {
     }
 }
 
+/* A source that sends more than it is asked for may send all of it again for every page: it is not asked once more before somebody looked. Where nothing is
+ * paid and the total tells the end, it may. */
+static void check_limit(struct run *run, const struct page *page, uint64_t advance) {
+    char text[300];
+    uint64_t plan = planned(run);
+    bool known = plan != JOB_UNKNOWN && paginator_total_is_records(run->source);
+    if (!paginator_row(run->source->paginator_type)->by_position || !page->limit || advance <= page->limit)
+        return;
+    if (known && (!run->source->metered || run->records >= plan))
+        return;
+    str_format(text, sizeof text,
+               "page %u was to have %llu records and has %llu different ones: the source ignores the limit, and perhaps where a page begins; mend its "
+               "paginator (single_page?), or release the job to ask for the next page",
+               page->batch, (unsigned long long)page->limit, (unsigned long long)advance);
+    run_end(run, PLACE_HOLD, "limit_ignored", text);
+}
+
 static int64_t next_day_us(int64_t now_us) {
     int64_t day = 86400LL * 1000000;
     return (now_us / day + 1) * day;
 }
 
+struct dec run_page_price(const struct run *run, uint64_t limit) {
+    const struct source *s = run->source;
+    return dec_times(run->price, limit ? limit : s->max_limit ? s->max_limit : s->limit);
+}
+
 /* What is spent plus what is in flight at its highest price stays within both caps. */
 static bool may_buy(struct run *run, uint64_t limit) {
     const struct source *s = run->source;
-    struct dec price = dec_times(run->price, limit ? limit : s->limit), spent, in_doubt;
+    struct dec price = run_page_price(run, limit), spent, in_doubt;
     char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
     int64_t now = clock_wall_us();
     if ((run->criteria->has_max_cost || s->has_daily_cost_cap) && !run->price_known) {
@@ -256,11 +278,15 @@ static bool disk_room(struct run *run) {
 
 /* Of a paid search no more is asked for than it is said to have: the last page is priced, and can be charged, by what is left. */
 static void trim(const struct run *run, struct page *page) {
-    const struct paginator_row *row = paginator_row(run->source->paginator_type);
-    uint64_t first = run_first_offset(run);
-    if (!run->source->metered || run->total == JOB_UNKNOWN || !row->trims || !row->total_is_records || page->offset < first)
+    const struct source *s = run->source;
+    if (!s->metered || run->total == JOB_UNKNOWN || !paginator_trims(s) || !paginator_total_is_records(s))
         return;
-    uint64_t done = page->offset - first;
+    uint64_t first = paginator_number(s, "offset", 0), done = run->records;
+    if (paginator_row(s->paginator_type)->by_position) {
+        if (page->offset < first)
+            return;
+        done = page->offset - first;
+    }
     if (done < run->total && run->total - done < page->limit)
         page->limit = run->total - done;
 }
@@ -358,21 +384,26 @@ static bool covered(const struct run *run) {
     uint64_t unique = run->source->key_count ? keyset_count(run->keys) : run->unkeyed;
     if (run->accept_coverage)
         return true;
-    if (expected == JOB_UNKNOWN || !paginator_row(run->source->paginator_type)->total_is_records)
+    if (expected == JOB_UNKNOWN || !paginator_total_is_records(run->source))
         return paginator_ended(run->paginator) && run->duplicates + run->keyless <= tolerance;
+    if (unique > expected && expected == run->criteria->take && !paginator_trims(run->source))
+        return true; /* its last page could not be asked for in part */
     return expected > unique ? expected - unique <= tolerance : unique - expected <= tolerance;
 }
 
 static void conclude(struct run *run) {
     if (!covered(run)) {
-        char text[300];
+        char text[500];
         uint64_t unique = run->source->key_count ? keyset_count(run->keys) : run->unkeyed, expected = planned(run);
+        const char *fault = paginator_fault(run->paginator), *colon = fault ? ": " : "";
+        fault = fault ? fault : "";
         if (expected == JOB_UNKNOWN)
-            str_format(text, sizeof text, "%llu records, %llu of them came twice, %llu without their key", (unsigned long long)unique,
-                       (unsigned long long)run->duplicates, (unsigned long long)run->keyless);
+            str_format(text, sizeof text, "%llu records, %llu of them came twice, %llu without their key%s%.300s", (unsigned long long)unique,
+                       (unsigned long long)run->duplicates, (unsigned long long)run->keyless, colon, fault);
         else
-            str_format(text, sizeof text, "expected %llu records, captured %llu different ones (%llu came twice, %llu without their key)",
-                       (unsigned long long)expected, (unsigned long long)unique, (unsigned long long)run->duplicates, (unsigned long long)run->keyless);
+            str_format(text, sizeof text, "expected %llu records, captured %llu different ones (%llu came twice, %llu without their key)%s%.300s",
+                       (unsigned long long)expected, (unsigned long long)unique, (unsigned long long)run->duplicates, (unsigned long long)run->keyless, colon,
+                       fault);
         end_now(run, PLACE_FAILED, "coverage", text);
     } else if (run->row.automatic) {
         run->phase = RUN_LOADING;
@@ -469,6 +500,7 @@ void run_page_in(struct run *run, const struct page *page, const struct page_fac
     paginator_answer(run->paginator, page, &told);
     check_guards(run);
     check_duplicates(run);
+    check_limit(run, page, advance);
 }
 
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s) {
@@ -486,11 +518,6 @@ int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_af
 }
 
 /* --- beginning ------------------------------------------------------------------------------------------------------ */
-
-uint64_t run_first_offset(const struct run *run) {
-    const cJSON *offset = cJSON_GetObjectItemCaseSensitive(run->source->paginator, "offset");
-    return cJSON_IsNumber(offset) && offset->valuedouble > 0 ? (uint64_t)offset->valuedouble : 0;
-}
 
 static void page_from(const struct replay_page *from, struct page *page) {
     *page = (struct page){.batch = from->batch, .offset = from->offset, .limit = from->limit};
@@ -527,11 +554,15 @@ static enum rc plan(struct run *run, struct err *err) {
                 paginator_doubt(run->paginator, &page);
             continue;
         }
-        struct page_facts facts = {.records = p->advance, .total = p->total};
+        struct page_facts facts = {.records = p->advance, .total = p->total, .more = p->more, .given_up = p->given_up};
         if (p->next)
             str_copy(facts.token, sizeof facts.token, p->next);
+        if (p->fault)
+            str_copy(facts.fault, sizeof facts.fault, p->fault);
         run->records += p->captured ? p->records : 0;
         paginator_answer(run->paginator, &page, &facts);
+        if (p->adopted)
+            check_limit(run, &page, p->advance);
     }
     return RC_OK;
 }
@@ -543,6 +574,18 @@ static void go(struct run *run) {
     }
     run_step(run);
     feed_pump(run->feed);
+}
+
+/* The page that a preview asks for: the first one. */
+static void first_page(struct run *run) {
+    const struct paginator_start start = {.take = run->criteria->take, .total = JOB_UNKNOWN, .page_size = run->criteria->batch_size};
+    struct paginator *paginator;
+    run->ask = (struct page){.batch = 0};
+    if (paginator_new(run->source, &start, &paginator, NULL))
+        return;
+    paginator_next(paginator, &run->ask);
+    paginator_free(paginator);
+    run->ask.batch = 0;
 }
 
 static void begin_pages(struct run *run) {
@@ -567,7 +610,9 @@ static void write_preview(struct run *run) {
     uint64_t plan_count = planned(run);
     if (plan_count != JOB_UNKNOWN) {
         cJSON_AddNumberToObject(m, "planned", (double)plan_count);
-        cJSON_AddNumberToObject(m, "requests", (double)((plan_count + run->criteria->batch_size - 1) / run->criteria->batch_size));
+        uint64_t size = run->criteria->batch_size;
+        if (size)
+            cJSON_AddNumberToObject(m, "requests", (double)((plan_count + size - 1) / size));
     }
     if (plan_count != JOB_UNKNOWN && run->source->metered && run->price_known) {
         dec_format(dec_times(run->price, plan_count), cost);
@@ -657,8 +702,10 @@ static void mended(struct replay *r) {
     }
     if (more && run->source->metered && !run->source->preview && preview_only)
         write_preview(run);
-    else if (more && (preview_only || (run->source->metered && run->source->preview)))
+    else if (more && (preview_only || (run->source->metered && run->source->preview))) {
+        first_page(run);
         run->phase = RUN_PREVIEW;
+    }
     if (run->phase == RUN_REPLAY)
         run->phase = RUN_PAGES;
     go(run);

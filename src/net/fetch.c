@@ -42,7 +42,7 @@ struct fetch {
     char method[16];
     const char *body;
     size_t body_length;
-    char *total_name;
+    const char *const *wanted;
     int64_t started_ms, timeout_ms, stall_ms;
     uint64_t max_body_bytes;
     unsigned redirects_left;
@@ -115,7 +115,7 @@ static void consider_redirect(struct fetch *fetch) {
 static size_t take_header(char *bytes, size_t size, size_t count, void *context) {
     struct fetch *fetch = context;
     bool ended = fetch->head.ended;
-    if (!fetch_head_line(&fetch->head, fetch->total_name, bytes, size * count)) {
+    if (!fetch_head_line(&fetch->head, fetch->wanted, bytes, size * count)) {
         (void)break_off(fetch, "headers_too_large", err_set(&fetch->err, RC_PERM, "the answer has more than 64 KiB of headers"));
         return CURL_WRITEFUNC_ERROR;
     }
@@ -173,7 +173,7 @@ static void release(struct fetch *fetch) {
     fetch_url_release(&fetch->target);
     digest_free(fetch->digest);
     buf_release(&fetch->kept);
-    free(fetch->total_name);
+    fields_release(&fetch->head.fields);
     free(fetch);
 }
 
@@ -231,7 +231,7 @@ static void finish(struct fetch *fetch, CURLcode code) {
     digest_hex(fetch->digest, answer.sha256);
     answer.body = fetch->body_fd < 0 ? buf_text(&fetch->kept) : NULL;
     answer.retry_after_s = retry_after_s(fetch);
-    memcpy(answer.total_header, fetch->head.total_header, sizeof(answer.total_header));
+    answer.fields = &fetch->head.fields;
     memcpy(answer.content_type, fetch->head.content_type, sizeof(answer.content_type));
     memcpy(answer.request_id, fetch->head.request_id, sizeof(answer.request_id));
     answer.time_ms = clock_mono_ms() - fetch->started_ms;
@@ -366,6 +366,7 @@ static enum rc follow(struct fetch *fetch) {
     fetch->url = fetch->target;
     fetch->target = (struct fetch_url){0};
     fetch->redirects_left--;
+    fields_release(&fetch->head.fields);
     fetch->head = (struct fetch_head){0};
     fetch->dropped_bytes = 0;
     fetch->received_bytes = 0;
@@ -442,7 +443,7 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
         .easy = curl_easy_init(),
         .body = request->body,
         .body_length = request->body == NULL ? 0 : request->body_length,
-        .total_name = request->total_header == NULL ? NULL : strdup(request->total_header),
+        .wanted = request->wanted,
         .started_ms = clock_mono_ms(),
         .timeout_ms = request->timeout_ms,
         .stall_ms = request->stall_ms > 0 ? request->stall_ms : STALL_MS,
@@ -454,7 +455,7 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
         .digest = digest_new(),
     };
     buf_init(&fetch->kept, (size_t)request->max_body_bytes);
-    if (fetch->easy == NULL || fetch->digest == NULL || (request->total_header != NULL && fetch->total_name == NULL)) {
+    if (fetch->easy == NULL || fetch->digest == NULL) {
         release(fetch);
         return NULL;
     }

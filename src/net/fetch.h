@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/fields.h"
 #include "os/loop.h"
 
 /* HTTP by libcurl's multi interface on our loop: connections kept and reused, HTTP/2 where offered, content coding undone, the body streamed to a file while it
@@ -27,8 +28,8 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
     unsigned max_redirects;   /* 0: a 3xx is an answer like any other, as it is when this many have been followed */
     bool once;                /* a request that may be charged: it leaves at most once, whatever happens to the connection; no redirect is followed */
     bool allow_http;          /* plain http to other than loopback hosts */
-    const char *total_header; /* a header whose value is wanted, or NULL */
-    int body_fd;              /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
+    const char *const *wanted; /* header fields that are wanted of the answer, NULL at the end; until the end. Or NULL */
+    int body_fd;               /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
 };
 
 struct fetch_answer { /* borrowed during the callback */
@@ -43,7 +44,7 @@ struct fetch_answer { /* borrowed during the callback */
     char sha256[DIGEST_HEX_SIZE]; /* of the body bytes */
     const char *body;             /* when body_fd was -1 */
     int64_t retry_after_s;        /* of either form; a time that has passed is 1; 0: none, or not readable */
-    char total_header[64];        /* "" when absent */
+    const struct fields *fields;  /* of the wanted ones those that came */
     char content_type[128];
     char request_id[128]; /* X-Request-Id or any header ending in -Request-Id, or Request-Id; "" */
     int64_t time_ms;

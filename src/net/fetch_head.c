@@ -42,6 +42,7 @@ static bool is_request_id(struct slice name) {
 
 /* "HTTP/1.1 200 OK" or "HTTP/2 200". A later answer replaces all that an earlier one said, but not what it cost. */
 static void begin(struct fetch_head *head, const char *line, size_t length) {
+    fields_release(&head->fields);
     *head = (struct fetch_head){.bytes = head->bytes, .in_head = true};
     const char *end = line + length, *at = memchr(line, ' ', length);
     int status = 0;
@@ -52,7 +53,7 @@ static void begin(struct fetch_head *head, const char *line, size_t length) {
     head->status = head->interim ? 0 : status;
 }
 
-bool fetch_head_line(struct fetch_head *head, const char *total_name, const char *line, size_t length) {
+bool fetch_head_line(struct fetch_head *head, const char *const *wanted, const char *line, size_t length) {
     head->bytes += length;
     if (head->bytes > LIMIT_HEADER_BYTES) {
         return false;
@@ -74,8 +75,13 @@ bool fetch_head_line(struct fetch_head *head, const char *total_name, const char
         return true;
     }
     struct slice name = trim(line, (size_t)(colon - line)), value = trim(colon + 1, length - (size_t)(colon - line) - 1);
-    if (total_name != NULL && is_named(name, total_name)) {
-        keep(head->total_header, sizeof(head->total_header), value, true);
+    for (; wanted != NULL && *wanted != NULL; wanted++) {
+        if (is_named(name, *wanted)) {
+            if (!fields_add(&head->fields, *wanted, value.data, value.length)) {
+                return false;
+            }
+            break;
+        }
     }
     if (is_named(name, "content-type")) {
         keep(head->content_type, sizeof(head->content_type), value, false);

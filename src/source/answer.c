@@ -166,7 +166,7 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
         return "no_records";
     }
     v->facts.records = json_count(v->records);
-    paginator_read(j->source, j->answer->body, j->answer->header_total, &v->facts);
+    paginator_read(j->source, &(struct page_answer){.document = j->answer->body, .fields = j->answer->fields, .url = j->answer->url}, &v->facts);
     if (v->facts.total == UINT64_MAX) {
         v->facts.total = count_at(j->answer->body, j->source->count_path);
         if (v->facts.total == 0 && v->facts.records > 0) {
@@ -289,7 +289,7 @@ void answer_preview(const struct source *source, const struct answer *answer, ui
     }
     *total = count_at(answer->body, source->count_path);
     if (*total == UINT64_MAX) {
-        paginator_read(source, answer->body, answer->header_total, &facts);
+        paginator_read(source, &(struct page_answer){.document = answer->body, .fields = answer->fields, .url = answer->url}, &facts);
         *total = facts.total;
     }
     *has_cost = amount_at(answer->body, source->cost_path, cost);

@@ -15,7 +15,8 @@ struct answer {
     struct slice body;           /* what came, decoded; may be cut */
     const char *transport_error; /* text, or NULL */
     int64_t retry_after_s;       /* from Retry-After in either form, clamped to [1, LIMIT_RETRY_AFTER_S]; 0: none */
-    uint64_t header_total;       /* value of the paginator's total_header; UINT64_MAX: none */
+    const struct fields *fields; /* header fields that source->wanted names, or NULL */
+    const char *url;             /* that it was asked from, secrets left out: base of relative links; or NULL */
 };
 
 struct verdict {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/paginator.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "source/paginator_offset.h"
@@ -16,6 +17,131 @@ const struct paginator_row *paginator_row(const char *type) {
     return NULL;
 }
 
+/* --- definition ---------------------------------------------------------------------------------------------------- */
+
+const char *const paginator_common[] = {"type",         "limit",         "max_limit",             "limit_param", "limit_body_path", "limit_header", "total_path",
+                                        "total_header", "has_more_path", "stop_after_empty_page", NULL};
+
+const cJSON *paginator_option(const struct source *source, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(source->paginator, name);
+
+    return cJSON_IsNull(item) ? NULL : item;
+}
+
+uint64_t paginator_number(const struct source *source, const char *name, uint64_t otherwise) {
+    const cJSON *item = paginator_option(source, name);
+
+    return item != NULL ? (uint64_t)item->valuedouble : otherwise;
+}
+
+bool paginator_stops_when_empty(const struct source *source, bool otherwise) {
+    const cJSON *stop = paginator_option(source, "stop_after_empty_page");
+
+    return stop != NULL ? cJSON_IsTrue(stop) : otherwise;
+}
+
+/* The definition's <name>_<place>, or NULL. */
+static const cJSON *place_of(const struct source *source, const char *name, const char *place) {
+    char option[48];
+
+    return str_format(option, sizeof(option), "%s_%s", name, place) ? paginator_option(source, option) : NULL;
+}
+
+static void check_header_name(struct check *check, const struct source *source, const char *option) {
+    const cJSON *header = check_string(check, source->paginator, option, 128);
+
+    if (header != NULL && (header->valuestring[0] == '\0' || strpbrk(header->valuestring, " \t:\r\n") != NULL)) {
+        (void)check_fail(check, option, "must be the name of a header");
+    }
+}
+
+void paginator_check_place(struct check *check, const struct source *source, const char *name) {
+    char param[48], path[48], header[48], *pointer = NULL;
+    const cJSON *text;
+
+    (void)str_format(param, sizeof(param), "%s_param", name);
+    (void)str_format(path, sizeof(path), "%s_body_path", name);
+    (void)str_format(header, sizeof(header), "%s_header", name);
+    text = check_string(check, source->paginator, param, 256);
+    if (text != NULL && text->valuestring[0] == '\0') {
+        (void)check_fail(check, param, "must not be empty");
+    }
+    check_header_name(check, source, header);
+    check_pointer(check, source->paginator, path, &pointer);
+    if (pointer != NULL && pointer[0] == '\0') {
+        (void)check_fail(check, path, "must name a member of the body");
+    }
+    if (pointer != NULL && strcmp(source->steps[source->step_count - 1].http.method, "GET") == 0) {
+        (void)check_fail(check, path, "a GET has no body");
+    }
+    free(pointer);
+    if ((text != NULL) + (paginator_option(source, path) != NULL) + (paginator_option(source, header) != NULL) > 1) {
+        (void)check_fail(check, text != NULL ? param : header, "give one of %s, %s, %s", param, path, header);
+    }
+}
+
+static void want(struct source *source, const char *header) {
+    for (size_t i = 0; header != NULL && i + 1 < sizeof(source->wanted) / sizeof(source->wanted[0]); i++) {
+        if (source->wanted[i] == NULL) {
+            source->wanted[i] = header;
+            return;
+        }
+    }
+}
+
+/* "total_path": null says that the body's /total is none. */
+static void read_total(struct check *check, struct source *source, const struct paginator_row *row) {
+    const cJSON *header = paginator_option(source, "total_header");
+
+    check_header_name(check, source, "total_header");
+    if (paginator_option(source, "total_path") != NULL) {
+        check_pointer(check, source->paginator, "total_path", &source->total_path);
+    } else if (row->total_by_default && header == NULL && cJSON_GetObjectItemCaseSensitive(source->paginator, "total_path") == NULL && check->rc == RC_OK) {
+        source->total_path = strdup("/total");
+        if (source->total_path == NULL) {
+            (void)check_no_memory(check);
+        }
+    }
+    want(source, cJSON_GetStringValue(header));
+}
+
+void paginator_check(struct check *check, struct source *source) {
+    const struct paginator_row *row = paginator_row(source->paginator_type);
+    bool stop;
+
+    paginator_check_place(check, source, "limit");
+    read_total(check, source, row);
+    check_pointer(check, source->paginator, "has_more_path", &source->has_more_path);
+    if (paginator_option(source, "stop_after_empty_page") != NULL) {
+        check_flag(check, source->paginator, "stop_after_empty_page", &stop);
+    }
+    if (source->limit == 0 && (place_of(source, "limit", "param") != NULL || place_of(source, "limit", "body_path") != NULL ||
+                               place_of(source, "limit", "header") != NULL || row->limit_param != NULL)) {
+        (void)check_fail(check, NULL, "needs limit, the records of a page");
+    }
+    if (check->rc == RC_OK) {
+        row->check(check, source);
+    }
+    want(source, cJSON_GetStringValue(paginator_option(source, "cursor_key")));
+}
+
+static bool sends_limit(const struct source *source) {
+    return paginator_row(source->paginator_type)->limit_param != NULL || place_of(source, "limit", "param") != NULL ||
+           place_of(source, "limit", "body_path") != NULL || place_of(source, "limit", "header") != NULL;
+}
+
+bool paginator_trims(const struct source *source) {
+    return paginator_row(source->paginator_type)->trims && sends_limit(source);
+}
+
+bool paginator_total_is_records(const struct source *source) {
+    const char *unit = cJSON_GetStringValue(paginator_option(source, "total_unit"));
+
+    return unit != NULL ? strcmp(unit, "records") == 0 : paginator_row(source->paginator_type)->total_is_records;
+}
+
+/* --- plan ---------------------------------------------------------------------------------------------------------- */
+
 enum rc paginator_new(const struct source *source, const struct paginator_start *start, struct paginator **paginator, struct err *err) {
     const struct paginator_row *row = paginator_row(source->paginator_type);
     enum rc rc;
@@ -24,7 +150,7 @@ enum rc paginator_new(const struct source *source, const struct paginator_start 
     if (row == NULL) {
         return err_set(err, RC_PERM, "there is no paginator \"%s\"", source->paginator_type);
     }
-    if (source->metered && start->take != UINT64_MAX && !row->trims) {
+    if (source->metered && start->take != UINT64_MAX && !paginator_trims(source)) {
         return err_set(err, RC_PERM, "take: the paginator %s cannot ask for less than a page, and %s charges for each record", row->type, source->name);
     }
     rc = row->create(source, start, paginator);
@@ -68,20 +194,157 @@ bool paginator_ended(const struct paginator *paginator) {
     return paginator->row->ended(paginator);
 }
 
-enum rc paginator_place(const struct source *source, const struct page *page, struct placement *placement, struct err *err) {
-    enum rc rc = paginator_row(source->paginator_type)->place(source, page, placement);
-
-    return rc == RC_OK ? RC_OK : err_set(err, rc, rc == RC_TEMP ? "out of memory" : "the page has no place in the request's body");
+const char *paginator_fault(const struct paginator *paginator) {
+    return paginator->row->fault != NULL ? paginator->row->fault(paginator) : NULL;
 }
 
-void paginator_read(const struct source *source, struct slice document, uint64_t header_total, struct page_facts *facts) {
-    facts->total = UINT64_MAX;
-    facts->token[0] = '\0';
-    paginator_row(source->paginator_type)->read(source, document, facts);
-    if (facts->total == UINT64_MAX) {
-        facts->total = header_total;
+/* --- request ------------------------------------------------------------------------------------------------------- */
+
+/* The member that token names in *at (an object, or an array for a number); made as an object when it is missing. */
+static cJSON *go_into(cJSON *at, const char *token) {
+    cJSON *member;
+    uint64_t index;
+
+    if (cJSON_IsArray(at)) {
+        return str_to_u64(token, 0, INT32_MAX, &index) ? cJSON_GetArrayItem(at, (int)index) : NULL;
     }
+    if (!cJSON_IsObject(at)) {
+        return NULL;
+    }
+    member = cJSON_GetObjectItemCaseSensitive(at, token);
+    return member != NULL ? member : cJSON_AddObjectToObject(at, token);
+}
+
+/* Takes value. */
+static enum rc put_member(cJSON *at, const char *token, cJSON *value) {
+    uint64_t index;
+    bool done;
+
+    if (cJSON_IsArray(at)) {
+        done = str_to_u64(token, 0, INT32_MAX, &index) && cJSON_ReplaceItemInArray(at, (int)index, value);
+    } else {
+        done = cJSON_IsObject(at) && (cJSON_GetObjectItemCaseSensitive(at, token) != NULL ? cJSON_ReplaceItemInObjectCaseSensitive(at, token, value)
+                                                                                          : cJSON_AddItemToObject(at, token, value));
+    }
+    if (!done) {
+        cJSON_Delete(value);
+    }
+    return done ? RC_OK : RC_PERM;
+}
+
+/* Set the value (taken) at a Pointer of the body. RC_PERM when it leads through something that is neither object nor array. */
+static enum rc put_in_body(cJSON **json, const char *pointer, cJSON *value) {
+    char token[LIMIT_POINTER_BYTES + 1];
+    cJSON *at;
+
+    if (*json == NULL) {
+        *json = cJSON_CreateObject();
+    }
+    if (*json == NULL) {
+        cJSON_Delete(value);
+        return RC_TEMP;
+    }
+    at = *json;
+    for (;;) {
+        size_t length = 0;
+
+        for (pointer++; *pointer != '\0' && *pointer != '/'; pointer++) {
+            token[length++] = *pointer != '~' ? *pointer : *++pointer == '0' ? '~' : '/';
+        }
+        token[length] = '\0';
+        if (at == NULL || *pointer == '\0') {
+            break;
+        }
+        at = go_into(at, token);
+    }
+    if (at == NULL) {
+        cJSON_Delete(value);
+        return RC_PERM;
+    }
+    return put_member(at, token, value);
+}
+
+static enum rc put_text(cJSON *object, const char *name, bool any_case, struct slice json) {
+    struct buf text = BUF_INIT(LIMIT_TOKEN_BYTES);
+    enum rc rc = json.length > 0 && json.data[0] == '"' ? json_decode_string(json, &text) : buf_add(&text, json.data, json.length);
+
+    if (rc == RC_OK) {
+        if (any_case) {
+            cJSON_DeleteItemFromObject(object, name);
+        } else {
+            cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+        }
+        rc = cJSON_AddStringToObject(object, name, buf_text(&text)) != NULL ? RC_OK : RC_TEMP;
+    }
+    buf_release(&text);
+    return rc;
+}
+
+enum rc paginator_put(const struct source *source, const char *name, const char *param, struct slice json, struct placement *placement) {
+    const cJSON *path = place_of(source, name, "body_path"), *header = place_of(source, name, "header"), *own = place_of(source, name, "param");
+    char text[LIMIT_TOKEN_BYTES];
+
+    if (path != NULL) {
+        cJSON *raw = str_format(text, sizeof(text), "%.*s", (int)json.length, json.data) ? cJSON_CreateRaw(text) : NULL;
+
+        return raw != NULL ? put_in_body(&placement->json, path->valuestring, raw) : RC_TEMP;
+    }
+    if (header != NULL) {
+        return put_text(placement->headers, header->valuestring, true, json);
+    }
+    param = own != NULL ? own->valuestring : param;
+    return param != NULL ? put_text(placement->params, param, false, json) : RC_OK;
+}
+
+enum rc paginator_put_number(const struct source *source, const char *name, const char *param, uint64_t value, struct placement *placement) {
+    char text[24];
+
+    (void)str_format(text, sizeof(text), "%llu", (unsigned long long)value);
+    return paginator_put(source, name, param, slice_of(text), placement);
+}
+
+enum rc paginator_place(const struct source *source, const struct page *page, struct placement *placement, struct err *err) {
+    const struct paginator_row *row = paginator_row(source->paginator_type);
+    enum rc rc = page->limit > 0 ? paginator_put_number(source, "limit", row->limit_param, page->limit, placement) : RC_OK;
+
+    rc = rc == RC_OK ? row->place(source, page, placement) : rc;
+    return rc == RC_OK ? RC_OK : err_set(err, rc, rc == RC_TEMP ? "out of memory" : "the page has no place in the request");
+}
+
+/* --- answer -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t total_of(const struct source *source, const struct page_answer *answer) {
+    const char *name = cJSON_GetStringValue(paginator_option(source, "total_header"));
+    const char *text = name != NULL && answer->fields != NULL ? fields_get(answer->fields, name) : NULL;
+    struct slice value;
+    uint64_t total;
+
+    if (source->total_path != NULL && json_find(answer->document, source->total_path, &value) && json_to_u64(value, true, &total)) {
+        return total;
+    }
+    return text != NULL && str_to_u64(text, 0, UINT64_MAX - 1, &total) ? total : UINT64_MAX;
+}
+
+static enum page_more more_of(const struct source *source, struct slice document) {
+    struct slice value;
+
+    if (source->has_more_path == NULL || !json_find(document, source->has_more_path, &value)) {
+        return MORE_UNKNOWN;
+    }
+    return json_type(value) == JSON_TRUE ? MORE_YES : json_type(value) == JSON_FALSE ? MORE_NO : MORE_UNKNOWN;
+}
+
+void paginator_read(const struct source *source, const struct page_answer *answer, struct page_facts *facts) {
+    const struct paginator_row *row = paginator_row(source->paginator_type);
+
+    facts->token[0] = '\0';
+    facts->fault[0] = '\0';
+    facts->total = total_of(source, answer);
     if (facts->total == 0 && facts->records > 0) {
         facts->total = UINT64_MAX;
+    }
+    facts->more = more_of(source, answer->document);
+    if (row->read != NULL && facts->more != MORE_NO) {
+        row->read(source, answer, facts);
     }
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fields.h"
+#include "base/limits.h"
 #include "source/check.h"
 #include "source/source.h"
 
@@ -12,21 +14,32 @@
  * also when the journal is replayed. */
 
 struct page {
-    uint32_t batch;         /* unit number, from 1 */
-    uint64_t offset, limit; /* what is sent as offset and limit; limit 0: the type has none */
-    char token[2048];       /* cursor or next URL of types that have one; "" */
+    uint32_t batch;                /* unit number, from 1 */
+    uint64_t offset, limit;        /* offset: of the first record, or the page number; limit 0: the type sends none */
+    char token[LIMIT_TOKEN_BYTES]; /* of types that have one: the cursor as JSON text, the header's cursor, or the page's URL; "" for the first page */
 };
 
-struct page_facts {   /* of a captured page; all of it is in its journal line */
-    uint64_t records; /* elements at data_selector */
-    uint64_t total;   /* UINT64_MAX: not named */
-    char token[2048]; /* what else the type must know of the answer: next cursor or URL; "more" or "end" by has_more_path; "" none */
+enum page_more { MORE_UNKNOWN, MORE_YES, MORE_NO };
+
+struct page_facts {                /* of a captured page; all of it is in its journal line */
+    uint64_t records;              /* elements at data_selector */
+    uint64_t total;                /* UINT64_MAX: not named */
+    enum page_more more;           /* by has_more_path */
+    bool given_up;                 /* nothing is known of its answer: a person closed it */
+    char token[LIMIT_TOKEN_BYTES]; /* next cursor or URL, "": none */
+    char fault[160];               /* why what the answer says of the next page cannot be used; "" nothing */
+};
+
+struct page_answer { /* that paginator_read looks at; borrowed */
+    struct slice document;
+    const struct fields *fields; /* those that source->wanted names */
+    const char *url;             /* that the page was asked from, without its query's secrets: base of relative links */
 };
 
 struct paginator_start {
     uint64_t take;      /* UINT64_MAX: all */
     uint64_t total;     /* from a preview; UINT64_MAX: not known */
-    uint64_t page_size; /* the job's batch_size, already within max_limit */
+    uint64_t page_size; /* the job's batch_size, already within max_limit; 0: the source has no limit */
 };
 
 struct placement {           /* the request that a page is put into */
@@ -42,10 +55,13 @@ struct paginator { /* the plan of one job's run: the first member of each type's
 
 struct paginator_row {
     const char *type;
-    bool trims;                                               /* can ask for fewer than a full page: `take` is allowed on metered sources */
-    bool total_is_records;                                    /* the source's total is a count of records: fit for coverage (page_number: no) */
-    const char *const *options;                               /* members allowed in the definition beside `type`, `limit`, `max_limit`; NULL at the end */
-    void (*check)(struct check *check, const cJSON *options); /* the definition, once: nothing can be wrong later */
+    bool trims;            /* can ask for fewer than a full page, once the definition says where the limit goes */
+    bool by_position;      /* the next page begins where this one should have ended: a server that ignores the limit would send records again */
+    bool total_is_records; /* the source's total is a count of records: fit for coverage */
+    bool total_by_default; /* total_path is "/total" when neither it nor total_header is given */
+    const char *limit_param;                                  /* where the limit goes when the definition does not say; NULL: nowhere */
+    const char *const *options;                               /* members allowed in the definition beside the common ones; NULL at the end */
+    void (*check)(struct check *check, struct source *source); /* the definition, once: nothing can be wrong later. The common options are checked already */
     enum rc (*create)(const struct source *source, const struct paginator_start *start, struct paginator **paginator);
     void (*destroy)(struct paginator *paginator);
     enum rc (*next)(struct paginator *paginator, struct page *page);
@@ -53,35 +69,61 @@ struct paginator_row {
     void (*doubt)(struct paginator *paginator, const struct page *page); /* or NULL */
     void (*answer)(struct paginator *paginator, const struct page *page, const struct page_facts *facts);
     bool (*ended)(const struct paginator *paginator);
+    const char *(*fault)(const struct paginator *paginator); /* or NULL: it has none */
     enum rc (*place)(const struct source *source, const struct page *page, struct placement *placement);
-    void (*read)(const struct source *source, struct slice document, struct page_facts *facts); /* total and token from a body that json_check accepted */
+    void (*read)(const struct source *source, const struct page_answer *answer, struct page_facts *facts); /* token and fault; or NULL */
 };
 const struct paginator_row *paginator_row(const char *type); /* NULL: no such type */
 extern const struct paginator_row *const paginator_rows[];   /* NULL at the end */
+
+/* Members that every type may have: type, limit, max_limit, limit_param | limit_body_path | limit_header, total_path | total_header, has_more_path,
+ * stop_after_empty_page. Checks them, and that no body path is given with a GET. */
+extern const char *const paginator_common[];
+void paginator_check(struct check *check, struct source *source);
+/* With this definition `take` can be exact; the total counts records. */
+bool paginator_trims(const struct source *source);
+bool paginator_total_is_records(const struct source *source);
 
 /* RC_TEMP: out of memory; RC_PERM: the start does not fit the type (err). */
 enum rc paginator_new(const struct source *source, const struct paginator_start *start, struct paginator **paginator, struct err *err);
 void paginator_free(struct paginator *paginator);
 
 /* The next page to ask for, with its batch number. RC_AGAIN: only after an answer of a page that is out (one page is asked alone until the server's own
- * page size and the total are known; the answers of the last pages may call for more). RC_GONE: all pages were handed out and answered. RC_PERM: there
- * would be more than LIMIT_BATCHES. RC_TEMP: out of memory. A page shorter than asked although the total says there is more: later pages follow the
- * records that really came (a server with a smaller page maximum), and a gap left behind by pages already out is asked for by a page of its own, numbered
- * after the others. */
+ * page size and the total are known; the answers of the last pages may call for more). RC_GONE: all pages were handed out and answered, or
+ * paginator_fault tells why no more can be. RC_PERM: there would be more than LIMIT_BATCHES. RC_TEMP: out of memory. A page shorter than asked although
+ * the total says there is more: later pages follow the records that really came (a server with a smaller page maximum), and a gap left behind by pages
+ * already out is asked for by a page of its own, numbered after the others. */
 enum rc paginator_next(struct paginator *paginator, struct page *page);
 /* This page was handed out in an earlier run (journal `requested`); in any order, before answers. */
 void paginator_restore(struct paginator *paginator, const struct page *page);
 /* What came for a page that was handed out or restored; each page once, in any order: the total that counts is that of the page with the highest batch
  * number. A total of 0 beside records is none. */
 void paginator_answer(struct paginator *paginator, const struct page *page, const struct page_facts *facts);
-/* This page is out, and nobody knows when its answer will be told (CHARGE_UNKNOWN): it is not waited for. The others go on as if it gave what it asked for. */
+/* This page is out, and nobody knows when its answer will be told (CHARGE_UNKNOWN): it is not waited for. The others go on as if it gave what it asked for;
+ * types in which the answer names the next page cannot. */
 void paginator_doubt(struct paginator *paginator, const struct page *page);
-/* True when every page was handed out and answered and the paginator's own rule says that nothing follows (total reached; without a total: an empty page or
- * has_more false). A given-up page is told as an answer with the records that were asked for. */
+/* True when every page was handed out and answered and the paginator's own rule says that nothing follows (total reached; without a total: an empty page,
+ * has_more false, no next cursor or link). A given-up page is told as an answer with the records that were asked for. */
 bool paginator_ended(const struct paginator *paginator);
-/* Put offset, limit, cursor where the definition wants them: *_param into params, *_body_path into json. */
+/* Why no more pages can be asked for although the search has not ended: a cursor that came before, a link that cannot be followed, the cursor of a page that
+ * was given up. NULL: there is no such reason. Borrowed. */
+const char *paginator_fault(const struct paginator *paginator);
+/* Put limit, and offset, page number or cursor, where the definition wants them. */
 enum rc paginator_place(const struct source *source, const struct page *page, struct placement *placement, struct err *err);
-/* Total and token of an answer's body; facts->records is given. total of a header (UINT64_MAX: none) counts when the body names none. */
-void paginator_read(const struct source *source, struct slice document, uint64_t header_total, struct page_facts *facts);
+/* Total, has_more, token and fault of a good answer, whose body json_check accepted; facts->records is given. */
+void paginator_read(const struct source *source, const struct page_answer *answer, struct page_facts *facts);
+
+/* --- for the rows ------------------------------------------------------------------------------------------------- */
+
+const cJSON *paginator_option(const struct source *source, const char *name); /* NULL: not given, or null */
+uint64_t paginator_number(const struct source *source, const char *name, uint64_t otherwise);
+/* stop_after_empty_page, by the type's default. */
+bool paginator_stops_when_empty(const struct source *source, bool otherwise);
+/* Check the three ways to place a value: <name>_param, <name>_body_path, <name>_header; at most one of them. */
+void paginator_check_place(struct check *check, const struct source *source, const char *name);
+/* Put a value (JSON text: a string with its quotes, or a number, object, array as it came) at <name>_body_path as it is, or into <name>_header or
+ * <name>_param (param when none is given; NULL: nowhere) as text. RC_PERM: there is no such place in the body. */
+enum rc paginator_put(const struct source *source, const char *name, const char *param, struct slice json, struct placement *placement);
+enum rc paginator_put_number(const struct source *source, const char *name, const char *param, uint64_t value, struct placement *placement);
 
 #endif

@@ -12,9 +12,6 @@
  * one what came.
  */
 
-#define TOKEN_MORE "more"
-#define TOKEN_END "end"
-
 struct taken { /* a page that was handed out */
     uint64_t offset, limit, records;
     uint32_t batch;
@@ -50,59 +47,17 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 /* --- definition ---------------------------------------------------------------------------------------------------- */
 
-static const char *const offset_options[] = {"offset",     "limit_param",  "offset_param",   "limit_body_path",       "offset_body_path",
-                                             "total_path", "total_header", "maximum_offset", "stop_after_empty_page", "has_more_path",
-                                             NULL};
+static const char *const offset_options[] = {"offset", "offset_param", "offset_body_path", "offset_header", "maximum_offset", NULL};
 
-static const cJSON *option(const cJSON *options, const char *name) {
-    return cJSON_GetObjectItemCaseSensitive(options, name);
-}
-
-static uint64_t option_u64(const cJSON *options, const char *name, uint64_t otherwise) {
-    const cJSON *item = option(options, name);
-
-    return item != NULL ? (uint64_t)item->valuedouble : otherwise;
-}
-
-static void check_place(struct check *check, const cJSON *options, const char *param, const char *body_path) {
-    char *pointer = NULL;
-    const cJSON *name = check_string(check, options, param, 256);
-
-    check_pointer(check, options, body_path, &pointer);
-    if (name != NULL && name->valuestring[0] == '\0') {
-        (void)check_fail(check, param, "must not be empty");
-    }
-    if (pointer != NULL && pointer[0] == '\0') {
-        (void)check_fail(check, body_path, "must name a member of the body");
-    }
-    if (name != NULL && pointer != NULL) {
-        (void)check_fail(check, param, "give either this or %s", body_path);
-    }
-    free(pointer);
-}
-
-static void offset_check(struct check *check, const cJSON *options) {
+static void offset_check(struct check *check, struct source *source) {
+    const cJSON *options = source->paginator;
     uint64_t first = 0, maximum = UINT64_MAX;
-    bool stop = true;
-    char *pointer = NULL;
-    const cJSON *header;
 
-    if (option(options, "limit") == NULL) {
-        (void)check_fail(check, NULL, "needs limit, the records of a page");
-    }
     check_u64(check, options, "offset", 0, 1, &first);
-    check_place(check, options, "limit_param", "limit_body_path");
-    check_place(check, options, "offset_param", "offset_body_path");
-    check_pointer(check, options, "total_path", &pointer);
-    check_pointer(check, options, "has_more_path", &pointer);
-    free(pointer);
+    paginator_check_place(check, source, "offset");
     check_u64(check, options, "maximum_offset", first, UINT64_MAX, &maximum);
-    check_flag(check, options, "stop_after_empty_page", &stop);
-    header = check_string(check, options, "total_header", 128);
-    if (header != NULL && (header->valuestring[0] == '\0' || strpbrk(header->valuestring, " \t:\r\n") != NULL)) {
-        (void)check_fail(check, "total_header", "must be the name of a header");
-    }
-    if (!stop && maximum == UINT64_MAX && header == NULL && option(options, "total_path") == NULL && option(options, "has_more_path") == NULL) {
+    if (!paginator_stops_when_empty(source, true) && maximum == UINT64_MAX && source->has_more_path == NULL &&
+        paginator_option(source, "total_path") == NULL && paginator_option(source, "total_header") == NULL) {
         (void)check_fail(check, "stop_after_empty_page",
                          "may be false only with total_path, total_header, has_more_path or maximum_offset: else there is no end");
     }
@@ -112,17 +67,16 @@ static void offset_check(struct check *check, const cJSON *options) {
 
 static enum rc offset_create(const struct source *source, const struct paginator_start *start, struct paginator **paginator) {
     struct offset *o = calloc(1, sizeof(*o));
-    const cJSON *options = source->paginator, *stop = option(options, "stop_after_empty_page");
 
     if (o == NULL) {
         return RC_TEMP;
     }
-    o->base = option_u64(options, "offset", 0);
+    o->base = paginator_number(source, "offset", 0);
     o->size = start->page_size > 0 ? start->page_size : source->limit;
     o->take = start->take;
     o->total = start->total;
-    o->maximum = option_u64(options, "maximum_offset", UINT64_MAX);
-    o->stop_after_empty = stop == NULL || cJSON_IsTrue(stop);
+    o->maximum = paginator_number(source, "maximum_offset", UINT64_MAX);
+    o->stop_after_empty = paginator_stops_when_empty(source, true);
     o->settled_to = o->base;
     o->stop_at = UINT64_MAX;
     *paginator = &o->paginator;
@@ -280,7 +234,7 @@ static void offset_answer(struct paginator *paginator, const struct page *page, 
     o->doubted -= t->doubted;
     t->doubted = false;
     t->records = facts->records;
-    t->last = strcmp(facts->token, TOKEN_END) == 0;
+    t->last = facts->more == MORE_NO;
     o->out--;
     if (facts->total != UINT64_MAX && page->batch >= o->total_batch) {
         o->total = facts->total;
@@ -307,109 +261,17 @@ static bool offset_ended(const struct paginator *paginator) {
     return !o->failed && o->out == 0 && limit == 0;
 }
 
-/* --- request and answer -------------------------------------------------------------------------------------------- */
-
-/* The member that token names in *at (an object, or an array for a number); made as an object when it is missing. */
-static cJSON *go_into(cJSON *at, const char *token) {
-    cJSON *member;
-    uint64_t index;
-
-    if (cJSON_IsArray(at)) {
-        return str_to_u64(token, 0, INT32_MAX, &index) ? cJSON_GetArrayItem(at, (int)index) : NULL;
-    }
-    if (!cJSON_IsObject(at)) {
-        return NULL;
-    }
-    member = cJSON_GetObjectItemCaseSensitive(at, token);
-    return member != NULL ? member : cJSON_AddObjectToObject(at, token);
-}
-
-static enum rc put_number(cJSON *at, const char *token, double value) {
-    cJSON *number = cJSON_CreateNumber(value);
-    uint64_t index;
-    bool done;
-
-    if (number == NULL) {
-        return RC_TEMP;
-    }
-    if (cJSON_IsArray(at)) {
-        done = str_to_u64(token, 0, INT32_MAX, &index) && cJSON_ReplaceItemInArray(at, (int)index, number);
-    } else {
-        done = cJSON_IsObject(at) && (cJSON_GetObjectItemCaseSensitive(at, token) != NULL ? cJSON_ReplaceItemInObjectCaseSensitive(at, token, number)
-                                                                                          : cJSON_AddItemToObject(at, token, number));
-    }
-    if (!done) {
-        cJSON_Delete(number);
-    }
-    return done ? RC_OK : RC_PERM;
-}
-
-/* Set the number at a Pointer of the body. RC_PERM when it leads through something that is neither object nor array. */
-static enum rc place_in_body(cJSON **json, const char *pointer, double value) {
-    char token[LIMIT_POINTER_BYTES + 1];
-    cJSON *at;
-
-    if (*json == NULL) {
-        *json = cJSON_CreateObject();
-    }
-    if (*json == NULL) {
-        return RC_TEMP;
-    }
-    at = *json;
-    for (;;) {
-        size_t length = 0;
-
-        for (pointer++; *pointer != '\0' && *pointer != '/'; pointer++) {
-            token[length++] = *pointer != '~' ? *pointer : *++pointer == '0' ? '~' : '/';
-        }
-        token[length] = '\0';
-        if (at == NULL || *pointer == '\0') {
-            break;
-        }
-        at = go_into(at, token);
-    }
-    return at == NULL ? RC_PERM : put_number(at, token, value);
-}
-
-static enum rc place_one(const cJSON *options, const char *param, const char *otherwise, const char *body_path, uint64_t value, struct placement *placement) {
-    const cJSON *path = option(options, body_path), *name = option(options, param);
-    char text[24];
-
-    if (path != NULL) {
-        return place_in_body(&placement->json, path->valuestring, (double)value);
-    }
-    (void)str_format(text, sizeof(text), "%llu", (unsigned long long)value);
-    otherwise = name != NULL ? name->valuestring : otherwise;
-    cJSON_DeleteItemFromObjectCaseSensitive(placement->params, otherwise);
-    return cJSON_AddStringToObject(placement->params, otherwise, text) != NULL ? RC_OK : RC_TEMP;
-}
-
 static enum rc offset_place(const struct source *source, const struct page *page, struct placement *placement) {
-    enum rc rc = place_one(source->paginator, "limit_param", "limit", "limit_body_path", page->limit, placement);
-
-    return rc != RC_OK ? rc : place_one(source->paginator, "offset_param", "offset", "offset_body_path", page->offset, placement);
-}
-
-static void offset_read(const struct source *source, struct slice document, struct page_facts *facts) {
-    const cJSON *total = option(source->paginator, "total_path"), *more = option(source->paginator, "has_more_path");
-    struct slice value;
-
-    if (total != NULL && json_find(document, total->valuestring, &value) && !json_to_u64(value, true, &facts->total)) {
-        facts->total = UINT64_MAX;
-    }
-    if (more != NULL && json_find(document, more->valuestring, &value)) {
-        if (json_type(value) == JSON_TRUE) {
-            (void)str_copy(facts->token, sizeof(facts->token), TOKEN_MORE);
-        } else if (json_type(value) == JSON_FALSE) {
-            (void)str_copy(facts->token, sizeof(facts->token), TOKEN_END);
-        }
-    }
+    return paginator_put_number(source, "offset", "offset", page->offset, placement);
 }
 
 const struct paginator_row paginator_offset = {
     .type = "offset",
     .trims = true,
+    .by_position = true,
     .total_is_records = true,
+    .total_by_default = true,
+    .limit_param = "limit",
     .options = offset_options,
     .check = offset_check,
     .create = offset_create,
@@ -420,5 +282,4 @@ const struct paginator_row paginator_offset = {
     .answer = offset_answer,
     .ended = offset_ended,
     .place = offset_place,
-    .read = offset_read,
 };

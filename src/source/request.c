@@ -261,6 +261,32 @@ enum rc request_make(const struct source *source, unsigned step, enum request_ki
     return rc;
 }
 
+/* A page with a URL of its own has it as its token. */
+static bool is_url(const char *token) {
+    return str_starts(token, "https://") || str_starts(token, "http://");
+}
+
+static const char *no_secret(void *context, const char *name) {
+    (void)context;
+    (void)name;
+    return "-";
+}
+
+enum rc request_base(const struct source *source, const struct page *page, const cJSON *job, char **url, struct err *err) {
+    const struct template_scope scope = {.job = job, .secret = no_secret};
+    struct buf text = BUF_INIT(MOST_URL_BYTES);
+    enum rc rc = is_url(page->token) ? buf_add_text(&text, page->token)
+                                     : template_url(source->steps[source->step_count - 1].http.url, &scope, &text, err);
+
+    *url = NULL;
+    if (rc == RC_OK) {
+        *url = buf_take(&text);
+        rc = *url != NULL ? RC_OK : no_memory(err);
+    }
+    buf_release(&text);
+    return rc;
+}
+
 void request_release(struct request *request) {
     for (char **header = request->headers; header != NULL && *header != NULL; header++) {
         free(*header);

@@ -81,6 +81,9 @@ static void read_top(struct check *check, struct source *source) {
     source_steps(check, root, source);
     source_paging(check, root, source);
     source_metering(check, root, source);
+    if (source->metered && source->limit == 0 && source->max_limit == 0) {
+        (void)check_fail(check, "paginator", "a metered source needs limit or max_limit: the most records that one answer can charge");
+    }
     source_limits(check, root, source);
     source_errors(check, root, source);
     source_members(check, root, source);
@@ -89,6 +92,7 @@ static void read_top(struct check *check, struct source *source) {
     check_u64(check, root, "max_response_bytes", 1024, 1u << 30, &source->max_response_bytes);
     if (check->rc == RC_OK) {
         source_check_references(check, source);
+        source_find_hidden(check, source);
     }
 }
 
@@ -141,6 +145,8 @@ void source_free(struct source *source) {
     for (unsigned i = 0; i < source->backoff_count; i++) {
         free(source->backoffs[i].header);
     }
+    free(source->total_path);
+    free(source->has_more_path);
     free(source->data_selector);
     free(source->count_path);
     free(source->cost_path);

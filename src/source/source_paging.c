@@ -11,7 +11,6 @@
 #define MOST_PAGE 1000000u
 
 static void read_paginator(struct check *check, struct source *source) {
-    static const char *const common[] = {"type", "limit", "max_limit", NULL};
     const cJSON *options = source->paginator, *type = check_string(check, options, "type", sizeof(source->paginator_type) - 1);
     const char *types[16];
     unsigned count = 0, chosen = 0;
@@ -27,7 +26,7 @@ static void read_paginator(struct check *check, struct source *source) {
     types[count] = NULL;
     check_choice(check, options, "type", types, &chosen);
     row = paginator_rows[chosen];
-    if (!check_object(check, options, common, row->options)) {
+    if (!check_object(check, options, paginator_common, row->options)) {
         return;
     }
     (void)str_copy(source->paginator_type, sizeof(source->paginator_type), row->type);
@@ -36,18 +35,7 @@ static void read_paginator(struct check *check, struct source *source) {
     if (source->max_limit > 0 && source->limit > source->max_limit) {
         (void)check_fail(check, "limit", "is above max_limit");
     }
-    row->check(check, options);
-}
-
-static void check_body_paths(struct check *check, const struct source *source) {
-    const char *const paths[] = {"limit_body_path", "offset_body_path", "page_body_path", "cursor_body_path"};
-    const struct source_step *last = &source->steps[source->step_count - 1];
-
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (cJSON_GetObjectItemCaseSensitive(source->paginator, paths[i]) != NULL && strcmp(last->http.method, "GET") == 0) {
-            (void)check_fail(check, paths[i], "a GET has no body");
-        }
-    }
+    paginator_check(check, source);
 }
 
 static void read_keys(struct check *check, const cJSON *definition, struct source *source) {
@@ -119,9 +107,6 @@ void source_paging(struct check *check, const cJSON *definition, struct source *
     mark = check_enter(check, "paginator", 0);
     if (cJSON_IsObject(source->paginator)) {
         read_paginator(check, source);
-        if (check->rc == RC_OK) {
-            check_body_paths(check, source);
-        }
     } else {
         (void)check_fail(check, NULL, "must be an object");
     }

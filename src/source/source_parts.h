@@ -11,6 +11,8 @@
 void source_steps(struct check *check, const cJSON *definition, struct source *source);
 /* Every template in the definition again, when the job's members are known: each must name something that exists. */
 void source_check_references(struct check *check, const struct source *source);
+/* hidden_params, once steps and metering are read. */
+void source_find_hidden(struct check *check, struct source *source);
 void source_paging(struct check *check, const cJSON *definition, struct source *source);
 void source_metering(struct check *check, const cJSON *definition, struct source *source);
 void source_limits(struct check *check, const cJSON *definition, struct source *source); /* api_budget, concurrency_level */

@@ -308,6 +308,37 @@ static void references_in(struct references *refs, const char *member, const cJS
     }
 }
 
+static enum rc hidden_seen(void *context, enum template_kind kind, const char *name) {
+    bool *hidden = context;
+
+    (void)name;
+    *hidden = *hidden || kind == TEMPLATE_SECRET;
+    return RC_OK;
+}
+
+static void find_hidden(struct check *check, struct source *source, const cJSON *params) {
+    const cJSON *param;
+
+    cJSON_ArrayForEach(param, params) {
+        bool hidden = false;
+
+        if (template_each_value(param, hidden_seen, &hidden) != RC_OK || !hidden) {
+            continue;
+        }
+        if (source->hidden_count == SOURCE_MAX_HIDDEN) {
+            (void)check_fail(check, "params", "more than %u of them hold secrets", SOURCE_MAX_HIDDEN);
+            return;
+        }
+        source->hidden_params[source->hidden_count++] = param->string;
+    }
+}
+
+void source_find_hidden(struct check *check, struct source *source) {
+    find_hidden(check, source, source->steps[source->step_count - 1].http.params);
+    find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->preview, "params"));
+    find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->purchase, "params"));
+}
+
 void source_check_references(struct check *check, const struct source *source) {
     struct references refs = {.check = check, .source = source};
     const char *const overlays[] = {"preview", "purchase"};

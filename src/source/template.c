@@ -412,6 +412,9 @@ static enum rc print_one(const cJSON *item, struct buf *out) {
     if (cJSON_IsString(item)) {
         return json_quote(slice_of(item->valuestring), out);
     }
+    if (cJSON_IsRaw(item)) {
+        return buf_add_text(out, item->valuestring);
+    }
     if (cJSON_IsNumber(item)) {
         return print_number(item->valuedouble, out);
     }

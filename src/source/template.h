@@ -40,7 +40,8 @@ enum rc template_each_value(const cJSON *value, template_seen *fn, void *context
 
 /* Append the percent-encoded form of text (RFC 3986: all but unreserved). */
 enum rc template_percent(const char *text, size_t length, struct buf *out);
-/* Append the value as JSON without white space. Unlike cJSON_Print it keeps every integer up to 2^53 and every double. */
+/* Append the value as JSON without white space. Unlike cJSON_Print it keeps every integer up to 2^53 and every double. A raw item (cJSON_Raw) is put in as it
+ * stands. */
 enum rc template_print(const cJSON *value, struct buf *out);
 
 #endif
