@@ -17,8 +17,8 @@ struct fields { /* {0} is an empty list */
     unsigned count;
 };
 
-/* Add the bytes of a value; to a name that is there already they are appended behind ", ", as RFC 9110 5.3 has it. What is no visible ASCII, blank or UTF-8 byte
- * becomes '?'. False: out of memory, or FIELDS_MAX names. */
+/* Add the bytes of a value; to a name that is there already they are appended behind ", ", as RFC 9110 5.3 has it. What is no visible ASCII, blank or UTF-8
+ * byte becomes '?'. False: out of memory, or FIELDS_MAX names. */
 bool fields_add(struct fields *fields, const char *name, const char *value, size_t length);
 /* The value, or NULL; names know no case. */
 const char *fields_get(const struct fields *fields, const char *name);

@@ -3,11 +3,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/ratelimit.h"
 #include "os/fsio.h"
+#include "source/incremental.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /*
@@ -32,25 +35,29 @@ struct attempt { /* a lane has it while work is out */
     enum rc rc;
     struct err err;
     bool durable;
+    bool recorded;  /* its recording was begun before: something of it may be there */
+    bool holds;     /* a place among the requests in flight */
     bool automatic; /* as the job was accepted; its row changes while a lane has this */
     int body_fd;
     char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
     struct fetch *fetch;
     struct request request; /* its body is sent from here */
+    uint64_t token_serial;  /* of the access token that it went with; 0: none */
     bool sent, complete;
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
     int64_t retry_after_s, answered_us;
-    uint64_t synced;                       /* size of the journal after its last line */
-    uint64_t bytes, advance;               /* advance: from this page's offset to where the next one begins */
-    const char *wanted[FIELDS_MAX + 1];    /* header fields */
-    struct fields fields;                  /* those that came */
-    char *url;                             /* that the page is asked from, without secrets */
-    struct verdict verdict;                /* its slices are gone once the check is over */
+    uint64_t synced;                    /* size of the journal after its last line */
+    uint64_t bytes, advance;            /* advance: from this page's offset to where the next one begins */
+    const char *wanted[FIELDS_MAX + 1]; /* header fields */
+    struct fields fields;               /* those that came */
+    char *url;                          /* that the page is asked from, without secrets */
+    struct verdict verdict;             /* its slices are gone once the check is over */
     struct dec cost;
     unsigned char (*keys)[KEYSET_KEY_BYTES];
     size_t key_count;
     uint64_t keyless;
+    struct buf bookmark; /* the greatest value of an incremental source's records */
     /* STAGE_REPORT */
     const char *event;
     cJSON *members;
@@ -121,6 +128,8 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
     cJSON_AddNumberToObject(m, "limit", (double)a->page.limit);
     if (a->page.token[0])
         cJSON_AddStringToObject(m, "token", a->page.token);
+    if (a->run->start)
+        cJSON_AddStringToObject(m, "start", a->run->start);
     if (a->kind == REQUEST_PAID) {
         dec_format(a->price, price);
         cJSON_AddStringToObject(m, "max_cost", price);
@@ -156,6 +165,7 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .sha256 = a->sha256,
                          .bytes = a->bytes,
                          .advance = a->advance,
+                         .bookmark = &a->bookmark,
                          .cost = a->cost,
                          .answered_us = a->answered_us};
     *event = "captured";
@@ -197,6 +207,8 @@ static void judge(struct attempt *a) {
     if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {
         a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
         a->advance = page_advance(a->run->source, a->page.limit, a->verdict.facts.records, a->keys, a->key_count);
+        if (!a->rc && a->run->source->incremental)
+            a->rc = incremental_max(a->run->source, a->verdict.records, &a->bookmark);
     }
     fsio_unmap(data, length);
 }
@@ -225,27 +237,67 @@ static void check_run(struct work **items, size_t count) {
     }
 }
 
-static void record_run(struct work **items, size_t count) {
-    const struct spool *spool = ITEM(items, 0)->engine->spool;
-    for (size_t i = 0; i < count; i++)
-        ITEM(items, i)->rc = RC_OK;
-    journal_group(items, count, STAGE_ANSWERED, answered_line);
+/* Links, one sync a month, then the names in tmp/ go. */
+static void publish_group(const struct spool *spool, struct work **items, size_t count) {
+    const struct attempt *synced = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && a->stage == STAGE_PUBLISH)
+            a->rc = payload_publish_link(spool, a->tmp, a->raw, a->sha256, &a->err);
+    }
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
         if (a->rc || a->stage != STAGE_PUBLISH)
             continue;
-        a->rc = payload_publish(spool, a->tmp, a->raw, a->sha256, &a->err);
+        if (!synced || !payload_same_month(synced->raw, a->raw))
+            a->rc = payload_publish_sync(spool, a->raw, &a->err);
+        synced = a->rc ? NULL : a;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (a->rc || a->stage != STAGE_PUBLISH)
+            continue;
+        a->rc = payload_publish_unlink(spool, a->tmp, &a->err);
         if (!a->rc)
             a->rc = payload_sums_add(spool, a->raw, a->sha256, &a->err);
         if (!a->rc)
             a->stage = STAGE_CAPTURED;
     }
-    journal_group(items, count, STAGE_CAPTURED, captured_line);
+}
+
+static enum shelf shelf_of(const struct attempt *a) {
+    return a->automatic ? SHELF_READY : SHELF_PENDING;
+}
+
+static void mark_group(const struct spool *spool, struct work **items, size_t count) {
+    enum rc rc[SHELF_COUNT];
+    bool any[SHELF_COUNT] = {false};
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
-        if (!a->rc && a->stage == STAGE_MARK)
-            a->rc = payload_mark(spool, a->run->id, a->page.batch, a->raw, a->automatic ? SHELF_READY : SHELF_PENDING, &a->err);
+        if (a->rc || a->stage != STAGE_MARK)
+            continue;
+        a->rc = payload_mark_put(spool, a->run->id, a->page.batch, a->raw, shelf_of(a), !a->recorded, &a->err);
+        any[shelf_of(a)] = true;
     }
+    for (enum shelf shelf = SHELF_NONE; shelf < SHELF_COUNT; shelf++)
+        rc[shelf] = any[shelf] ? payload_mark_sync(spool, shelf, NULL) : RC_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && a->stage == STAGE_MARK && rc[shelf_of(a)])
+            a->rc = err_set(&a->err, rc[shelf_of(a)], "payloads/%s: its sync failed", shelf_name(shelf_of(a)));
+    }
+}
+
+static void record_run(struct work **items, size_t count) {
+    const struct spool *spool = ITEM(items, 0)->engine->spool;
+    for (size_t i = 0; i < count; i++)
+        ITEM(items, i)->rc = RC_OK;
+    journal_group(items, count, STAGE_ANSWERED, answered_line);
+    publish_group(spool, items, count);
+    journal_group(items, count, STAGE_CAPTURED, captured_line);
+    mark_group(spool, items, count);
+    for (size_t i = 0; i < count; i++)
+        ITEM(items, i)->recorded = true;
 }
 
 static cJSON *report_line(const struct attempt *a, const char **event) {
@@ -289,6 +341,15 @@ static void on_job_lane(struct attempt *a, const struct work_class *class) {
     worker_submit(a->engine->worker, &a->work, class, engine_lane(a->run->id));
 }
 
+/* Its request is no more in flight: another one may leave. */
+static void give_place(struct attempt *a) {
+    if (!a->holds)
+        return;
+    a->holds = false;
+    a->run->sending--;
+    governor_done(a->run->feed->governor);
+}
+
 /* Gives the attempt's share of limits back, frees it, and lets the job go on. */
 static void attempt_end(struct attempt *a) {
     struct run *run = a->run;
@@ -300,7 +361,7 @@ static void attempt_end(struct attempt *a) {
         }
     }
     run->attempt_count--;
-    governor_done(feed->governor);
+    give_place(a);
     feed->in_flight_bytes -= a->room_bytes;
     feed->in_flight_price = dec_sub(feed->in_flight_price, a->price);
     run->in_flight_price = dec_sub(run->in_flight_price, a->price);
@@ -308,6 +369,7 @@ static void attempt_end(struct attempt *a) {
         close(a->body_fd);
     request_release(&a->request);
     fields_release(&a->fields);
+    buf_release(&a->bookmark);
     free(a->url);
     cJSON_Delete(a->members);
     free(a->keys);
@@ -342,28 +404,33 @@ static void add_failure(struct attempt *a, const char *reason) {
         cJSON_AddStringToObject(a->members, "request_id", a->request_id);
 }
 
-static const char *secret_text(void *context, const char *name) {
-    struct secrets *s = context;
-    if (s->count == sizeof s->texts / sizeof *s->texts)
-        return NULL;
-    struct buf *text = &s->texts[s->count];
-    buf_init(text, 65536);
-    if (sources_secret(s->dir, name, text, &s->err)) {
-        buf_release(text);
-        return NULL;
-    }
-    s->count++;
-    return buf_text(text);
-}
-
 static void fetched(void *context, const struct fetch_answer *answer);
+
+/* The access token, where the source wants one. RC_AGAIN: it was dropped since the page was offered. */
+static enum rc take_token(struct attempt *a, struct template_scope *scope) {
+    const struct feed *feed = a->run->feed;
+    if (a->run->source->auth.type != AUTH_OAUTH2)
+        return RC_OK;
+    if (feed->source->auth.type != AUTH_OAUTH2)
+        return err_set(&a->err, RC_PERM, "the source's auth has changed since the job began");
+    if (!feed->token.text.length)
+        return err_set(&a->err, RC_AGAIN, "the access token was dropped");
+    scope->access_token = buf_text(&feed->token.text);
+    a->token_serial = feed->token.serial;
+    return RC_OK;
+}
 
 static enum rc send_request(struct attempt *a) {
     struct run *run = a->run;
     const struct source *source = run->source;
     struct secrets secrets = {.dir = a->engine->options.credentials_dir};
-    struct template_scope scope = {.job = run->criteria->json, .secret = secret_text, .secret_context = &secrets};
+    struct template_scope scope = {.job = run->criteria->json, .secret = secrets_text, .secret_context = &secrets, .start_value = run->start};
+    struct fetch_way way;
     enum rc rc = request_base(source, &a->page, run->criteria->json, &a->url, &a->err);
+    if (!rc)
+        rc = secrets_way(&secrets, source, &way, &a->err);
+    if (!rc)
+        rc = take_token(a, &scope);
     if (!rc)
         rc = request_make(source, 0, a->kind, &a->page, &scope, &a->request, &a->err);
     if (!rc) {
@@ -378,15 +445,13 @@ static enum rc send_request(struct attempt *a) {
                                   .max_redirects = source->metered ? 0 : 3,
                                   .allow_http = source->allow_http,
                                   .wanted = a->wanted,
+                                  .way = way,
                                   .body_fd = a->body_fd,
                                   .once = a->kind == REQUEST_PAID};
         rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
     } else if (secrets.err.text[0])
         a->err = secrets.err;
-    for (size_t i = 0; i < secrets.count; i++) {
-        explicit_bzero(secrets.texts[i].data, secrets.texts[i].length);
-        buf_release(&secrets.texts[i]);
-    }
+    secrets_wipe(&secrets);
     return rc;
 }
 
@@ -405,6 +470,10 @@ static void try_again(struct attempt *a, int64_t until_us, const char *reason, b
 static void not_begun(struct attempt *a, enum rc rc) {
     struct run *run = a->run;
     unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
+    if (rc == RC_AGAIN && a->page.batch) {
+        not_sent(a, "token");
+        return;
+    }
     if ((rc == RC_TEMP || rc == RC_NOSPACE || rc == RC_AGAIN) && retries < run->source->max_retries) {
         try_again(a, clock_wall_us() + run_backoff_us(run, retries + 1, 0), "request", true);
         return;
@@ -438,6 +507,42 @@ static void request_done(struct work *work) {
         not_begun(a, rc);
 }
 
+static void want(struct attempt *a, const char *header) {
+    size_t i = 0;
+    while (a->wanted[i] && strcasecmp(a->wanted[i], header) != 0)
+        i++;
+    if (i < FIELDS_MAX)
+        a->wanted[i] = header;
+}
+
+/* The header fields that paging, limits and back-off look at. */
+static void want_all(struct attempt *a) {
+    const struct source *source = a->run->source;
+    for (const char *const *name = source->wanted; *name; name++)
+        want(a, *name);
+    for (const char *const *name = ratelimit_headers; *name; name++)
+        want(a, *name);
+    if (source->remaining_header)
+        want(a, source->remaining_header);
+    if (source->reset_header)
+        want(a, source->reset_header);
+    for (unsigned i = 0; i < source->backoff_count; i++)
+        if (source->backoffs[i].header)
+            want(a, source->backoffs[i].header);
+}
+
+/* What the source says of its own limit holds for all its jobs. */
+static void heed_limit(struct attempt *a) {
+    const struct source *source = a->run->source;
+    struct ratelimit limit;
+    int64_t now = clock_wall_us();
+    if (ratelimit_read(&a->fields, source->remaining_header, source->reset_header, now, &limit))
+        governor_allow(a->run->feed->governor, limit.remaining, now, now + limit.wait_us);
+    for (unsigned i = 0; a->status >= 300 && !a->retry_after_s && i < source->backoff_count; i++)
+        if (source->backoffs[i].header)
+            a->retry_after_s = ratelimit_wait_s(&a->fields, source->backoffs[i].header, now);
+}
+
 static void fetched(void *context, const struct fetch_answer *answer) {
     struct attempt *a = context;
     a->fetch = NULL;
@@ -453,6 +558,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     str_copy(a->request_id, sizeof a->request_id, answer->request_id);
     for (unsigned i = 0; i < answer->fields->count; i++)
         fields_add(&a->fields, answer->fields->list[i].name, answer->fields->list[i].value, strlen(answer->fields->list[i].value));
+    heed_limit(a);
     a->stage = STAGE_CHECK;
     if (a->kind == REQUEST_PREVIEW || a->page.batch == 0) {
         struct answer body = {.sent = a->sent,
@@ -473,6 +579,10 @@ static void fetched(void *context, const struct fetch_answer *answer) {
         return;
     }
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
+    if (a->kind == REQUEST_FREE) { /* what is paid is kept before more is bought */
+        give_place(a);
+        feed_pump(a->run->feed);
+    }
 }
 
 static void check_done(struct work *work) {
@@ -587,6 +697,19 @@ static void page_in_doubt(struct attempt *a) {
     report(a, "charge_unknown", true);
 }
 
+/* A 401 to an access token: the page is asked for once more with a new one. Nothing was charged. */
+static bool renew_token(struct attempt *a) {
+    bool *renewed = a->page.batch ? &due_of(a)->renewed : &a->run->preview_renewed;
+    bool first = a->status == 401 && a->token_serial && !*renewed;
+    if (a->status == 401 && a->token_serial)
+        token_drop(a->run->feed, a->token_serial);
+    if (a->status)
+        *renewed = first;
+    if (first)
+        try_again(a, clock_wall_us(), "token", false);
+    return first;
+}
+
 static void attempt_decide(struct attempt *a) {
     struct run *run = a->run;
     const struct verdict *v = &a->verdict;
@@ -598,6 +721,8 @@ static void attempt_decide(struct attempt *a) {
             preview_good(a);
         return;
     }
+    if (renew_token(a))
+        return;
     if (v->charge == CHARGE_IN_DOUBT && v->action != ACTION_RETRY) {
         page_in_doubt(a);
         return;
@@ -679,6 +804,7 @@ static void record_done(struct work *work) {
             run->duplicates += !fresh;
         }
         run->keyless += a->keyless;
+        replay_bookmark(&run->bookmark, (struct slice){buf_text(&a->bookmark), a->bookmark.length});
         run->unkeyed += run->source->key_count ? 0 : a->verdict.facts.records;
         run_page_in(run, &a->page, &a->verdict.facts, a->advance);
         if (run->row.automatic)
@@ -703,11 +829,13 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
     a->engine = run->engine;
     a->kind = kind;
     a->body_fd = -1;
-    for (size_t i = 0; run->source->wanted[i]; i++)
-        a->wanted[i] = run->source->wanted[i];
+    buf_init(&a->bookmark, BOOKMARK_BYTES);
+    want_all(a);
     a->next = run->attempts;
     run->attempts = a;
     run->attempt_count++;
+    run->sending++;
+    a->holds = true;
     feed_sent(run->feed);
     return a;
 }

@@ -32,6 +32,16 @@ struct run;
 struct attempt;
 struct intake;
 
+/* The access token of a source that wants one (OAuth 2.0): in memory alone, for all jobs of the source. */
+struct token {
+    struct buf text; /* empty: none */
+    uint64_t serial; /* of the token; a request remembers which it had. 0: there was none yet */
+    int64_t renew_mono_ms;
+    unsigned failures;   /* of asking for it, in a row */
+    struct fetch *fetch; /* one is on the way */
+    struct request request;
+};
+
 /* One source: its limits, shared by all its jobs, and the jobs that are running. */
 struct feed {
     struct feed *next;
@@ -42,6 +52,7 @@ struct feed {
     uint64_t round;             /* of offering */
     struct dec in_flight_price; /* their highest price */
     uint64_t in_flight_bytes;   /* disk room that answers in flight may need */
+    struct token token;
     struct loop_timer timer;
 };
 
@@ -52,6 +63,7 @@ struct due_page {
     struct page page;
     enum due_state state;
     unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
+    bool renewed;               /* a 401 came, and it is asked for again with a new access token */
     int64_t not_before_us;
 };
 
@@ -72,6 +84,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct due_page *due;
     struct attempt *attempts; /* in flight, at any stage */
     unsigned attempt_count;
+    unsigned sending;      /* of them those that take a place among the requests in flight */
     uint64_t synced;       /* its journal is known to be on the disk up to here */
     uint64_t refused;      /* round of the feed in which it had nothing to send */
     bool busy;             /* a lane or a move has it: nothing else is begun */
@@ -87,8 +100,11 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct dec price; /* highest price of one record */
     bool price_known;
     struct dec in_flight_price;
-    struct page ask; /* what is asked before anything is bought: batch 0 */
+    struct page ask;     /* what is asked before anything is bought: batch 0 */
+    char *start;         /* where an incremental source begins, JSON text; NULL: it is none */
+    struct buf bookmark; /* the greatest value that came, JSON text; empty: none */
     unsigned preview_retries;
+    bool preview_renewed; /* as in due_page */
     int64_t preview_due_us;
     struct loop_timer timer;
 };
@@ -103,6 +119,8 @@ struct shift {
     struct run *run; /* or NULL */
     char id[JOBID_SIZE];
     struct move move;
+    struct job_row row; /* of a completion: the run's own changes meanwhile */
+    char *bookmark;
     cJSON *members;
     char *why;
     enum rc rc;
@@ -220,13 +238,24 @@ struct dec run_page_price(const struct run *run, uint64_t limit);
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s);
 void run_previewed(struct run *run); /* total and price are known */
 
-/* attempt.c */
+/* token.c */
 struct secrets { /* that one request uses; wiped after it is made */
     const char *dir;
-    struct buf texts[8];
+    struct buf texts[16], proxy_username, proxy_password;
+    char files[3][4096];
     size_t count;
-    struct err err;
+    struct err err; /* of the last secret that could not be read */
 };
+const char *secrets_text(void *context, const char *name); /* for template_scope; context: struct secrets */
+/* The source's tls and proxy; way borrows from secrets and source. RC_PERM: a secret or the credentials directory is missing. */
+enum rc secrets_way(struct secrets *secrets, const struct source *source, struct fetch_way *way, struct err *err);
+void secrets_wipe(struct secrets *secrets);
+/* A request can leave as far as tokens go. If not, one is on the way as soon as a job wants to send (feed_pump follows), or the feed is paused. */
+bool token_ready(struct feed *feed);
+void token_drop(struct feed *feed, uint64_t serial); /* it was refused; another that came meanwhile stays */
+void token_reset(struct feed *feed);                 /* forget it, and what is on the way */
+
+/* attempt.c */
 void attempt_page(struct run *run, struct due_page *due);
 void attempt_preview(struct run *run);
 void attempt_cancel_free(struct run *run);
@@ -239,9 +268,9 @@ struct replay_page {
     uint64_t offset, limit, records, advance, total; /* advance: from its offset to where the next page begins */
     char *token, *next, *fault;                      /* NULL: none */
     enum page_more more;
-    struct answered *answered;                       /* answered, not captured: to be adopted */
-    struct dec price;                                /* highest, of its last paid request */
-    bool paid, open;                                 /* open: requested, nothing heard of it since */
+    struct answered *answered; /* answered, not captured: to be adopted */
+    struct dec price;          /* highest, of its last paid request */
+    bool paid, open;           /* open: requested, nothing heard of it since */
     bool unknown, captured, closed, loaded;
     bool given_up; /* closed, and nothing is known of its answer */
     bool adopted;  /* captured by this run */
@@ -269,6 +298,9 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     struct keyset *keys;
     char *text; /* of the job, as accepted */
     size_t text_length;
+    char *start;         /* as in struct run */
+    struct buf bookmark; /* likewise */
+    const char *reason;  /* of rc, when it is not damage */
 };
 /* First half: read the journal and the job's file. Second half, with the source known: adopt what was answered, journal what is lost as CHARGE_UNKNOWN, collect
  * the keys of what is captured. */
@@ -283,10 +315,14 @@ struct captured {
     bool paid;
     const char *raw, *sha256;
     uint64_t bytes, advance;
+    const struct buf *bookmark; /* the greatest value of an incremental source's records */
     struct dec cost;
     int64_t answered_us;
 };
 cJSON *replay_captured_members(const struct captured *captured);
+/* Keep the greater of two values of an incremental source. */
+void replay_bookmark(struct buf *bookmark, struct slice value);
+#define BOOKMARK_BYTES 1024u
 
 /* keys.c: the keys of a page's records, 16 bytes each; keyless counts records without one. RC_TEMP: out of memory. */
 enum rc page_keys(const struct source *source, struct slice records, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless);
@@ -295,6 +331,8 @@ enum rc page_keys(const struct source *source, struct slice records, unsigned ch
 /* members, and why, are taken. run may be NULL. */
 void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
                  int64_t until_us, shift_then *then);
+/* The completion of a job, which moves its bookmark on to a value (copied). */
+void shift_complete(struct engine *engine, struct run *run, cJSON *members, const char *bookmark, shift_then *then);
 
 /* loaders.c */
 void loaders_start(struct engine *engine);

@@ -24,6 +24,10 @@ static void feed_configure(struct feed *feed) {
         log_error("source %s: out of memory for its limits", feed->source->name);
 }
 
+static bool paused_for_access(const char *reason) {
+    return strcmp(reason, "unauthorized") == 0 || strcmp(reason, "token") == 0;
+}
+
 struct feed *feed_get(struct engine *engine, const struct source *source) {
     for (struct feed *f = engine->feeds; f; f = f->next)
         if (strcmp(f->source->name, source->name) == 0)
@@ -41,7 +45,7 @@ struct feed *feed_get(struct engine *engine, const struct source *source) {
         governor_load(feed->governor, blob, length);
     free(blob);
     const char *reason = "";
-    if (governor_paused_until_us(feed->governor, &reason) && strcmp(reason, "unauthorized") == 0)
+    if (governor_paused_until_us(feed->governor, &reason) && paused_for_access(reason))
         governor_resume(feed->governor); /* a start is a try with the credentials of today */
     feed->next = engine->feeds;
     engine->feeds = feed;
@@ -106,7 +110,7 @@ static bool offer_one(struct feed *feed) {
 
 void feed_pump(struct feed *feed) {
     int64_t wait = 0;
-    while (!feed->engine->stopping && (wait = governor_wait_us(feed->governor, clock_wall_us())) == 0 && offer_one(feed)) {
+    while (!feed->engine->stopping && (wait = governor_wait_us(feed->governor, clock_wall_us())) == 0 && token_ready(feed) && offer_one(feed)) {
     }
     if (wait > 0 && wait != INT64_MAX) {
         int64_t ms = (wait + 999) / 1000;
@@ -133,6 +137,7 @@ void feed_free(struct engine *engine) {
         struct feed *feed = engine->feeds;
         engine->feeds = feed->next;
         loop_timer_cancel(engine->loop, &feed->timer);
+        token_reset(feed);
         governor_free(feed->governor);
         free(feed);
     }
@@ -147,11 +152,12 @@ void feed_reload(struct engine *engine) {
     sources_reload(engine->sources, broken, NULL);
     for (struct feed *feed = engine->feeds; feed; feed = feed->next) {
         const struct source *source;
+        token_reset(feed);
         if (sources_get(engine->sources, feed->source->name, &source, NULL) == RC_OK)
             feed->source = source;
         feed_configure(feed);
         const char *reason = "";
-        if (governor_paused_until_us(feed->governor, &reason) && strcmp(reason, "unauthorized") == 0)
+        if (governor_paused_until_us(feed->governor, &reason) && paused_for_access(reason))
             governor_resume(feed->governor);
         feed_pump(feed);
     }

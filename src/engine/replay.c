@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "os/fsio.h"
+#include "source/incremental.h"
+#include "spool/bookmark.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +57,13 @@ static void forget_answer(struct replay_page *p) {
         fields_release(&p->answered->fields);
     free(p->answered);
     p->answered = NULL;
+}
+
+void replay_bookmark(struct buf *bookmark, struct slice value) {
+    if (!value.length || (bookmark->length && bookmark_compare(value, (struct slice){buf_text(bookmark), bookmark->length}) <= 0))
+        return;
+    buf_reset(bookmark);
+    buf_add(bookmark, value.data, value.length);
 }
 
 static void page_requested(struct replay_page *p, const cJSON *json) {
@@ -129,6 +138,9 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         return;
     }
     if (strcmp(line->event, "requested") == 0) {
+        const cJSON *start = cJSON_GetObjectItemCaseSensitive(json, "start");
+        if (!r->start && cJSON_IsString(start))
+            r->start = strdup(start->valuestring);
         page_requested(p, json);
         return;
     }
@@ -146,6 +158,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         p->next = copy_of(json, "next_token");
         free(p->fault);
         p->fault = copy_of(json, "next_fault");
+        replay_bookmark(&r->bookmark, slice_of(text_of(json, "bookmark")));
         const cJSON *more = cJSON_GetObjectItemCaseSensitive(json, "has_more");
         p->more = cJSON_IsTrue(more) ? MORE_YES : cJSON_IsFalse(more) ? MORE_NO : MORE_UNKNOWN;
         forget_answer(p);
@@ -277,14 +290,36 @@ cJSON *replay_captured_members(const struct captured *c) {
         cJSON_AddStringToObject(m, "next_token", c->facts->token);
     if (c->facts->fault[0])
         cJSON_AddStringToObject(m, "next_fault", c->facts->fault);
+    if (c->bookmark && c->bookmark->length)
+        cJSON_AddStringToObject(m, "bookmark", buf_text(c->bookmark));
     clock_format_rfc3339(c->answered_us, 6, at);
     cJSON_AddStringToObject(m, "captured_at", at);
     return m;
 }
 
+/* What recovery does with a good answer: `adopted`, published, `captured`. */
+static enum rc publish(struct replay *r, const struct replay_page *p, const struct captured *c, const char *raw, const char *from) {
+    const struct spool *spool = r->run->engine->spool;
+    cJSON *m = engine_members();
+    cJSON_AddNumberToObject(m, "batch", p->batch);
+    cJSON_AddStringToObject(m, "sha256", p->answered->sha256);
+    cJSON_AddStringToObject(m, "from", from);
+    enum rc rc = put(r, "adopted", m);
+    cJSON_Delete(m);
+    if (!rc)
+        rc = payload_publish(spool, p->answered->body, raw, p->answered->sha256, &r->err);
+    if (!rc)
+        rc = payload_sums_add(spool, raw, p->answered->sha256, &r->err);
+    if (!rc) {
+        m = replay_captured_members(c);
+        rc = put(r, "captured", m);
+        cJSON_Delete(m);
+    }
+    return rc;
+}
+
 static enum rc adopt(struct replay *r, struct replay_page *p) {
     struct run *run = r->run;
-    const struct spool *spool = run->engine->spool;
     char raw[PAYLOAD_PATH_SIZE];
     const char *data, *from;
     size_t length;
@@ -304,8 +339,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
         fsio_unmap(data, length);
         return rc;
     }
-    struct answer answer = {
-        .sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .url = url};
+    struct answer answer = {.sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .url = url};
     answer_judge(run->source, p->paid ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
     free(url);
     if (verdict.action != ACTION_SUCCESS || verdict.charge == CHARGE_IN_DOUBT) { /* the definition was changed meanwhile */
@@ -327,24 +361,14 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     c.advance = page_advance(run->source, p->limit, verdict.facts.records, keys, key_count);
     free(keys);
     c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
+    struct buf bookmark = BUF_INIT(BOOKMARK_BYTES);
+    if (!rc && run->source->incremental)
+        rc = incremental_max(run->source, verdict.records, &bookmark);
     fsio_unmap(data, length);
-    if (rc)
-        return rc;
-    cJSON *m = engine_members();
-    cJSON_AddNumberToObject(m, "batch", p->batch);
-    cJSON_AddStringToObject(m, "sha256", p->answered->sha256);
-    cJSON_AddStringToObject(m, "from", from);
-    rc = put(r, "adopted", m);
-    cJSON_Delete(m);
-    if (!rc)
-        rc = payload_publish(spool, p->answered->body, raw, p->answered->sha256, &r->err);
-    if (!rc)
-        rc = payload_sums_add(spool, raw, p->answered->sha256, &r->err);
-    if (!rc) {
-        m = replay_captured_members(&c);
-        rc = put(r, "captured", m);
-        cJSON_Delete(m);
-    }
+    c.bookmark = &bookmark;
+    replay_bookmark(&r->bookmark, (struct slice){buf_text(&bookmark), bookmark.length});
+    rc = rc ? rc : publish(r, p, &c, raw, from);
+    buf_release(&bookmark);
     if (!rc) {
         p->captured = p->adopted = true;
         p->open = false;
@@ -414,8 +438,33 @@ static enum rc mend_page(struct replay *r, struct replay_page *p) {
         payload_tmp_name(r->run->id, p->batch, p->attempts, tmp);
         fsio_unlink(r->run->engine->spool->payloads_tmp_fd, tmp, NULL);
     }
-    if (!rc && p->captured)
+    if (!rc && p->captured) {
+        payload_tmp_name(r->run->id, p->batch, p->attempts, tmp);
+        fsio_unlink(r->run->engine->spool->payloads_tmp_fd, tmp, NULL); /* left by a loss of power */
         rc = collect(r, p);
+    }
+    return rc;
+}
+
+/* An incremental job begins where the last one of its name ended, or where it began itself. */
+static enum rc find_start(struct replay *r) {
+    const struct source *source = r->run->source;
+    struct buf last = BUF_INIT(BOOKMARK_BYTES), start = BUF_INIT(BOOKMARK_BYTES);
+    char name[129];
+    if (!source->incremental || r->start)
+        return RC_OK;
+    bookmark_name(&r->row, name);
+    enum rc rc = bookmark_read(r->run->engine->spool, source->name, name, &last, &r->err);
+    if (!rc || rc == RC_GONE)
+        rc = incremental_start(source, buf_text(&last), &start, &r->err);
+    if (rc == RC_PERM)
+        r->reason = "incremental";
+    if (!rc) {
+        r->start = strdup(buf_text(&start));
+        rc = r->start ? RC_OK : err_set(&r->err, RC_TEMP, "out of memory");
+    }
+    buf_release(&last);
+    buf_release(&start);
     return rc;
 }
 
@@ -425,7 +474,7 @@ static void mend_run(struct work **items, size_t count) {
         keyset_free(r->keys);
         r->keyless = r->duplicates = r->unkeyed = 0;
         r->keys = keyset_new(r->run->engine->spool->payloads_tmp_fd);
-        r->rc = r->keys ? RC_OK : err_set(&r->err, RC_TEMP, "out of memory");
+        r->rc = r->keys ? find_start(r) : err_set(&r->err, RC_TEMP, "out of memory");
         for (size_t p = 0; !r->rc && p < r->page_count; p++)
             r->rc = mend_page(r, &r->pages[p]);
     }
@@ -442,6 +491,7 @@ struct replay *replay_read(struct run *run, void (*done)(struct replay *replay))
     r->run = run;
     r->done = done;
     r->total = JOB_UNKNOWN;
+    buf_init(&r->bookmark, BOOKMARK_BYTES);
     worker_submit(run->engine->worker, &r->work, &class, engine_lane(run->id));
     return r;
 }
@@ -462,5 +512,7 @@ void replay_free(struct replay *replay) {
     free(replay->pages);
     keyset_free(replay->keys);
     free(replay->text);
+    free(replay->start);
+    buf_release(&replay->bookmark);
     free(replay);
 }

@@ -14,6 +14,7 @@
 #define DISK_MARGIN_BYTES (1024u * 1024u)
 #define DISK_MARGIN_INODES 16u
 #define DISK_ROOM_WAIT_US 30000000
+#define KEEPING_MOST 4u /* for each request in flight so many answers may be on their way to the disk */
 
 static struct run **bucket(struct engine *engine, const char *job_id) {
     return &engine->runs[engine_bucket(job_id)];
@@ -26,6 +27,7 @@ static struct run *run_new(struct engine *engine, const char *job_id) {
     str_copy(run->id, sizeof run->id, job_id);
     run->phase = RUN_CLAIMING;
     run->total = JOB_UNKNOWN;
+    buf_init(&run->bookmark, BOOKMARK_BYTES);
     run->next_by_id = *at;
     *at = run;
     engine->run_count++;
@@ -62,6 +64,8 @@ static void run_free(struct run *run) {
     paginator_free(run->paginator);
     keyset_free(run->keys);
     criteria_free(run->criteria);
+    buf_release(&run->bookmark);
+    free(run->start);
     journal_close(run->journal);
     free(run);
     sched_kick(engine);
@@ -301,7 +305,7 @@ bool run_offer(struct run *run) {
         attempt_preview(run);
         return true;
     }
-    if (run->phase != RUN_PAGES || run->attempt_count >= run_width(run))
+    if (run->phase != RUN_PAGES || run->sending >= run_width(run) || run->attempt_count >= run_width(run) * KEEPING_MOST)
         return false;
     struct due_page *due = due_next(run, now);
     if (due)
@@ -363,6 +367,11 @@ static void finish(struct run *run) {
         why = engine_why(run->engine, run->id, run->end, run->end_reason, run->end_error, run->end == PLACE_DEFERRED ? run->end_until_us : 0);
     run->phase = RUN_ENDING;
     run->busy = true;
+    if (ran && run->end == PLACE_PROCESSED && run->bookmark.length) {
+        cJSON_AddStringToObject(m, "bookmark", buf_text(&run->bookmark));
+        shift_complete(run->engine, run, m, buf_text(&run->bookmark), ended);
+        return;
+    }
     shift_start(run->engine, run, run->id, PLACE_PROCESSING, run->end, events[run->end], m, why, run->end == PLACE_DEFERRED ? run->end_until_us : 0, ended);
 }
 
@@ -669,7 +678,7 @@ static bool replay_over(struct replay *r) {
     }
     if (r->rc) {
         run->row = r->row;
-        end_now(run, PLACE_HOLD, "damaged", r->err.text);
+        end_now(run, PLACE_HOLD, r->reason ? r->reason : "damaged", r->err.text);
         return true;
     }
     return false;
@@ -682,6 +691,10 @@ static void mended(struct replay *r) {
         return;
     run->keys = r->keys;
     r->keys = NULL;
+    free(run->start);
+    run->start = r->start;
+    r->start = NULL;
+    replay_bookmark(&run->bookmark, (struct slice){buf_text(&r->bookmark), r->bookmark.length});
     run->duplicates = r->duplicates;
     run->keyless = r->keyless;
     run->unkeyed = r->unkeyed;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "os/fsio.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,10 @@
 static void shift_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct shift *s = HEAP_ENTRY(items[i], struct shift, work);
-        s->rc = move_job(s->engine->spool, &s->move, &s->err);
+        /* What was published is gone from tmp/ for good before the job is done with. */
+        s->rc = s->run ? fsio_sync_dir(s->engine->spool->payloads_tmp_fd, ".", &s->err) : RC_OK;
+        if (!s->rc)
+            s->rc = move_job(s->engine->spool, &s->move, &s->err);
     }
 }
 
@@ -28,6 +32,7 @@ static void shift_again(struct loop_timer *timer) {
 static void shift_free(struct shift *s) {
     cJSON_Delete(s->members);
     free(s->why);
+    free(s->bookmark);
     free(s);
 }
 
@@ -52,8 +57,7 @@ static void shift_done(struct work *work) {
     engine_settle_stop(engine);
 }
 
-void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
-                 int64_t until_us, shift_then *then) {
+static struct shift *shift_new(struct engine *engine, struct run *run, const char *id, cJSON *members, char *why, shift_then *then) {
     struct shift *s = engine_alloc(sizeof *s);
     s->engine = engine;
     s->run = run;
@@ -61,7 +65,30 @@ void shift_start(struct engine *engine, struct run *run, const char *id, enum pl
     s->members = members;
     s->why = why;
     s->then = then;
-    s->move = (struct move){.job_id = s->id, .from = from, .to = to, .event = event, .by = "daemon", .members = members, .why = why, .until_us = until_us};
     engine->shifts++;
+    return s;
+}
+
+void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
+                 int64_t until_us, shift_then *then) {
+    struct shift *s = shift_new(engine, run, id, members, why, then);
+    s->move = (struct move){.job_id = s->id, .from = from, .to = to, .event = event, .by = "daemon", .members = members, .why = why, .until_us = until_us};
+    shift_submit(s);
+}
+
+void shift_complete(struct engine *engine, struct run *run, cJSON *members, const char *bookmark, shift_then *then) {
+    struct shift *s = shift_new(engine, run, run->id, members, NULL, then);
+    s->row = run->row;
+    s->bookmark = strdup(bookmark);
+    if (!s->bookmark)
+        abort();
+    s->move = (struct move){.job_id = s->id,
+                            .from = PLACE_PROCESSING,
+                            .to = PLACE_PROCESSED,
+                            .event = "completed",
+                            .by = "daemon",
+                            .members = members,
+                            .row = &s->row,
+                            .bookmark = s->bookmark};
     shift_submit(s);
 }

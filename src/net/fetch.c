@@ -27,12 +27,13 @@
 
 struct fetcher {
     struct loop *loop;
-    struct fetch_multi *multi;
+    struct fetch_multi *multis; /* one for each way */
     char *ca_file;
 };
 
 struct fetch {
     struct fetcher *fetcher;
+    struct fetch_multi *multi;
     fetch_done *done; /* NULL once it has been called */
     void *context;
     CURL *easy;
@@ -46,7 +47,7 @@ struct fetch {
     int64_t started_ms, timeout_ms, stall_ms;
     uint64_t max_body_bytes;
     unsigned redirects_left;
-    bool once, allow_http;
+    bool once, allow_http, proxied;
     int body_fd;
 
     bool sent;
@@ -172,6 +173,9 @@ static void release(struct fetch *fetch) {
     fetch_url_release(&fetch->url);
     fetch_url_release(&fetch->target);
     digest_free(fetch->digest);
+    if (fetch->kept.data != NULL) {
+        explicit_bzero(fetch->kept.data, fetch->kept.capacity); /* it may be an access token */
+    }
     buf_release(&fetch->kept);
     fields_release(&fetch->head.fields);
     free(fetch);
@@ -263,7 +267,7 @@ static void stall_due(struct loop_timer *timer) {
         nudge(fetch);
         look_later(fetch, now_ms);
     } else {
-        fetch_multi_remove(fetch->fetcher->multi, fetch->easy);
+        fetch_multi_remove(fetch->multi, fetch->easy);
         (void)break_off(fetch, "timeout", err_set(&fetch->err, RC_TEMP, "the answer stalled: no byte for %lld ms", (long long)fetch->stall_ms));
         finish(fetch, CURLE_OPERATION_TIMEDOUT);
     }
@@ -299,7 +303,7 @@ static bool set_where(struct fetch *fetch) {
         }
     }
     return curl_easy_setopt(easy, CURLOPT_URL, fetch->url.text) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROXY, fetch->url.loopback ? "" : NULL) == CURLE_OK &&
+           (fetch->proxied || curl_easy_setopt(easy, CURLOPT_PROXY, fetch->url.loopback ? "" : NULL) == CURLE_OK) &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers) == CURLE_OK && set_method(fetch);
 }
 
@@ -311,7 +315,8 @@ static bool set_safety(struct fetch *fetch) {
            curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-           (fetch->fetcher->ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, fetch->fetcher->ca_file) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK && /* none of the request's for a proxy's CONNECT */
            (!fetch->once || curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, ONCE_IDLE_MOST_S) == CURLE_OK) &&
            curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
 }
@@ -326,6 +331,21 @@ static bool set_transfer(struct fetch *fetch, int64_t connect_timeout_ms) {
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "batchspool") == CURLE_OK && curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
            (connect_timeout_ms <= 0 || curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms) == CURLE_OK);
+}
+
+static bool set_text(CURL *easy, CURLoption option, const char *text) {
+    return text == NULL || curl_easy_setopt(easy, option, text) == CURLE_OK;
+}
+
+static bool set_way(struct fetch *fetch, const struct fetch_way *way) {
+    CURL *easy = fetch->easy;
+    const char *ca_file = way->ca_file != NULL ? way->ca_file : fetch->fetcher->ca_file;
+    fetch->proxied = way->proxy != NULL;
+    return set_text(easy, CURLOPT_CAINFO, ca_file) && set_text(easy, CURLOPT_PROXY_CAINFO, ca_file) && set_text(easy, CURLOPT_SSLCERT, way->cert_file) &&
+           set_text(easy, CURLOPT_SSLKEY, way->key_file) && set_text(easy, CURLOPT_PROXY, way->proxy) &&
+           (!fetch->proxied || curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK) && /* else no_proxy of the environment counts */
+           set_text(easy, CURLOPT_PROXYUSERNAME, way->proxy_username) && set_text(easy, CURLOPT_PROXYPASSWORD, way->proxy_password) &&
+           curl_easy_setopt(easy, CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC) == CURLE_OK;
 }
 
 static bool append(struct curl_slist **list, const char *line) {
@@ -356,7 +376,7 @@ static enum rc send_request(struct fetch *fetch, struct err *err) {
     if (fault_point("request", fetch->url.shown) != 0) {
         return err_set(err, RC_TEMP, "%s: not sent (fault point)", fetch->url.shown);
     }
-    return fetch_multi_add(fetch->fetcher->multi, fetch->easy, err);
+    return fetch_multi_add(fetch->multi, fetch->easy, err);
 }
 
 /* ---- redirects ---- */
@@ -379,6 +399,8 @@ static enum rc follow(struct fetch *fetch) {
     if (!fetch->target_same_origin) {
         curl_slist_free_all(fetch->headers);
         fetch->headers = NULL;
+        (void)curl_easy_setopt(fetch->easy, CURLOPT_SSLCERT, NULL);
+        (void)curl_easy_setopt(fetch->easy, CURLOPT_SSLKEY, NULL);
         enum rc rc = make_headers(fetch, NULL, &fetch->err);
         if (rc != RC_OK) {
             return rc;
@@ -410,9 +432,8 @@ enum rc fetcher_new(struct loop *loop, const char *ca_file, struct fetcher **fet
         return err_set(err, RC_TEMP, "out of memory");
     }
     f->loop = loop;
-    f->multi = fetch_multi_new(loop, end_transfer);
     f->ca_file = ca_file == NULL ? NULL : strdup(ca_file);
-    if (f->multi == NULL || (ca_file != NULL && f->ca_file == NULL)) {
+    if (fetch_multi_of(&f->multis, loop, end_transfer, &(struct fetch_way){.ca_file = NULL}) == NULL || (ca_file != NULL && f->ca_file == NULL)) {
         fetcher_free(f);
         return err_set(err, RC_TEMP, "libcurl can not be started: out of memory");
     }
@@ -424,7 +445,7 @@ void fetcher_free(struct fetcher *fetcher) {
     if (fetcher == NULL) {
         return;
     }
-    fetch_multi_free(fetcher->multi);
+    fetch_multi_free(fetcher->multis);
     free(fetcher->ca_file);
     free(fetcher);
 }
@@ -438,6 +459,7 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
     }
     *fetch = (struct fetch){
         .fetcher = fetcher,
+        .multi = fetch_multi_of(&fetcher->multis, fetcher->loop, end_transfer, &request->way),
         .done = done,
         .context = context,
         .easy = curl_easy_init(),
@@ -455,11 +477,22 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
         .digest = digest_new(),
     };
     buf_init(&fetch->kept, (size_t)request->max_body_bytes);
-    if (fetch->easy == NULL || fetch->digest == NULL) {
+    if (fetch->easy == NULL || fetch->digest == NULL || fetch->multi == NULL) {
         release(fetch);
         return NULL;
     }
     return fetch;
+}
+
+static enum rc check_files(const struct fetch_way *way, struct err *err) {
+    const char *const files[] = {way->ca_file, way->cert_file, way->key_file};
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        if (files[i] != NULL && access(files[i], R_OK) != 0) {
+            (void)err_sys(err, "%s", files[i]);
+            return RC_PERM;
+        }
+    }
+    return RC_OK;
 }
 
 static enum rc prepare(struct fetch *fetch, const struct fetch_request *request, struct err *err) {
@@ -470,7 +503,10 @@ static enum rc prepare(struct fetch *fetch, const struct fetch_request *request,
     if (rc == RC_OK) {
         rc = make_headers(fetch, request->headers, err);
     }
-    if (rc == RC_OK && !(set_transfer(fetch, request->connect_timeout_ms) && set_safety(fetch) && set_where(fetch))) {
+    if (rc == RC_OK) {
+        rc = check_files(&request->way, err);
+    }
+    if (rc == RC_OK && !(set_transfer(fetch, request->connect_timeout_ms) && set_safety(fetch) && set_way(fetch, &request->way) && set_where(fetch))) {
         rc = err_set(err, RC_TEMP, "libcurl: out of memory");
     }
     return rc;
@@ -498,6 +534,6 @@ void fetch_cancel(struct fetch *fetch) {
     if (fetch->done == NULL) {
         return; /* its own done() is running */
     }
-    fetch_multi_remove(fetch->fetcher->multi, fetch->easy);
+    fetch_multi_remove(fetch->multi, fetch->easy);
     release(fetch);
 }

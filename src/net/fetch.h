@@ -15,6 +15,13 @@
 struct fetcher;
 struct fetch;
 
+struct fetch_way {                    /* by which way; NULL: as the fetcher and the environment say */
+    const char *ca_file;              /* trusted beside the system's directory of certificates, instead of the fetcher's */
+    const char *cert_file, *key_file; /* of the client, PEM; without key_file the key is in cert_file. Never shown to another origin */
+    const char *proxy;                /* URL of http, https or socks5h; for loopback hosts too. The environment's are then of no account */
+    const char *proxy_username, *proxy_password;
+};
+
 struct fetch_request { /* all borrowed until fetch_start returns, but for body: until the end */
     const char *method, *url;
     char *const *headers; /* "Name: value", NULL at the end; no line breaks in them */
@@ -24,12 +31,13 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
     int64_t connect_timeout_ms; /* 0: libcurl's own */
     int64_t stall_ms; /* once the answer has begun: so long without a byte ends as timeout. 0: 30 s. The server's thinking before that is bounded by timeout_ms
                          alone */
-    uint64_t max_body_bytes;  /* after content coding is undone; passing it ends the fetch as broken (too_large) */
-    unsigned max_redirects;   /* 0: a 3xx is an answer like any other, as it is when this many have been followed */
-    bool once;                /* a request that may be charged: it leaves at most once, whatever happens to the connection; no redirect is followed */
-    bool allow_http;          /* plain http to other than loopback hosts */
+    uint64_t max_body_bytes;   /* after content coding is undone; passing it ends the fetch as broken (too_large) */
+    unsigned max_redirects;    /* 0: a 3xx is an answer like any other, as it is when this many have been followed */
+    bool once;                 /* a request that may be charged: it leaves at most once, whatever happens to the connection; no redirect is followed */
+    bool allow_http;           /* plain http to other than loopback hosts */
     const char *const *wanted; /* header fields that are wanted of the answer, NULL at the end; until the end. Or NULL */
-    int body_fd;               /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
+    struct fetch_way way;
+    int body_fd; /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
 };
 
 struct fetch_answer { /* borrowed during the callback */
@@ -52,7 +60,8 @@ struct fetch_answer { /* borrowed during the callback */
 typedef void fetch_done(void *context, const struct fetch_answer *answer);
 
 /* Protocols are https, and http where allowed (loopback hosts are, and are never asked for by a proxy); no user name in a URL; netrc off; no proxy but the
- * environment's (https_proxy); TLS 1.2 or newer, always verified; ca_file (or NULL) adds a private CA to the system's directory of certificates.
+ * environment's (https_proxy) or the request's own; TLS 1.2 or newer, always verified; ca_file (or NULL) adds a private CA to the system's directory of
+ * certificates. Connections are shared only among requests that go the same way.
  *
  * Redirects stay within the scheme and never lead from elsewhere to loopback. Within the same origin (scheme, host, port) headers and body go along. To another
  * origin only GET and HEAD go, with none of the request's headers, for any of them may be a credential. 303 (and 301, 302 after POST) becomes a GET without
@@ -66,7 +75,8 @@ enum rc fetcher_new(struct loop *loop, const char *ca_file, struct fetcher **fet
 void fetcher_free(struct fetcher *fetcher); /* all fetches must have ended or been cancelled */
 
 /* done() comes later from the loop, once; never before this returns; in it new fetches may be started and others cancelled. The fetch is gone after done().
- * Passes the fault point "request", as does each redirect. RC_PERM: the URL or a header is not acceptable; RC_TEMP: out of memory, or the fault point. */
+ * Passes the fault point "request", as does each redirect. RC_PERM: the URL or a header is not acceptable, or a file of `way` is not readable; RC_TEMP: out of
+ * memory, or the fault point. */
 enum rc fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done *done, void *context, struct fetch **fetch, struct err *err);
 /* No callback after this. What was sent stays sent. */
 void fetch_cancel(struct fetch *fetch);

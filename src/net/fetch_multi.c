@@ -5,11 +5,14 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #define KEPT_CONNECTIONS 32L
 
 struct fetch_multi {
+    struct fetch_multi *next;
+    char way[DIGEST_HEX_SIZE];
     struct loop *loop;
     CURLM *handle;
     struct loop_timer timer;
@@ -97,7 +100,14 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *context, voi
     return 0;
 }
 
-struct fetch_multi *fetch_multi_new(struct loop *loop, fetch_multi_ended *ended) {
+static void free_one(struct fetch_multi *multi) {
+    (void)curl_multi_cleanup(multi->handle); /* closes the kept connections; watches end by set_socket */
+    loop_timer_cancel(multi->loop, &multi->timer);
+    free(multi);
+    curl_global_cleanup();
+}
+
+static struct fetch_multi *new_one(struct loop *loop, fetch_multi_ended *ended) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return NULL;
     }
@@ -114,20 +124,54 @@ struct fetch_multi *fetch_multi_new(struct loop *loop, fetch_multi_ended *ended)
         curl_multi_setopt(multi->handle, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
         curl_multi_setopt(multi->handle, CURLMOPT_TIMERDATA, multi) != CURLM_OK ||
         curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS) != CURLM_OK) {
-        fetch_multi_free(multi);
+        free_one(multi);
         return NULL;
     }
     return multi;
 }
 
-void fetch_multi_free(struct fetch_multi *multi) {
-    if (multi == NULL) {
-        return;
+/* A name for a way that does not tell its secrets. */
+static bool name_way(const struct fetch_way *way, char name[DIGEST_HEX_SIZE]) {
+    const char *const parts[] = {way->ca_file, way->cert_file, way->key_file, way->proxy, way->proxy_username, way->proxy_password};
+    struct digest *digest = digest_new();
+    if (digest == NULL) {
+        return false;
     }
-    (void)curl_multi_cleanup(multi->handle); /* closes the kept connections; watches end by set_socket */
-    loop_timer_cancel(multi->loop, &multi->timer);
-    free(multi);
-    curl_global_cleanup();
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        const char *part = parts[i] == NULL ? "" : parts[i];
+        digest_add(digest, parts[i] == NULL ? "-" : "+", 1);
+        digest_add(digest, part, strlen(part) + 1);
+    }
+    digest_hex(digest, name);
+    digest_free(digest);
+    return name[0] != '\0';
+}
+
+struct fetch_multi *fetch_multi_of(struct fetch_multi **list, struct loop *loop, fetch_multi_ended *ended, const struct fetch_way *way) {
+    char name[DIGEST_HEX_SIZE];
+    if (!name_way(way, name)) {
+        return NULL;
+    }
+    for (struct fetch_multi *multi = *list; multi != NULL; multi = multi->next) {
+        if (strcmp(multi->way, name) == 0) {
+            return multi;
+        }
+    }
+    struct fetch_multi *multi = new_one(loop, ended);
+    if (multi != NULL) {
+        memcpy(multi->way, name, sizeof(name));
+        multi->next = *list;
+        *list = multi;
+    }
+    return multi;
+}
+
+void fetch_multi_free(struct fetch_multi *list) {
+    while (list != NULL) {
+        struct fetch_multi *multi = list;
+        list = multi->next;
+        free_one(multi);
+    }
 }
 
 enum rc fetch_multi_add(struct fetch_multi *multi, CURL *easy, struct err *err) {

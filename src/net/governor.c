@@ -14,6 +14,8 @@
 #define REMEMBERED_MIN 1000u
 #define INTERVAL_MAX_MS (INT64_C(100) * 366 * 86400 * 1000)
 #define REASON_SIZE 48
+#define ALLOWED_MAX_US (INT64_C(3601) * 1000000) /* no such word holds longer: the clock was set back */
+#define SAME_SPAN_US 1500000                     /* whole seconds are told, and answers take their time */
 
 /* Saved form, little-endian: magic, paused until (8 bytes), reason (48), count remembered (4), count kept (4), the kept times (8 each). */
 #define SAVED_MAGIC UINT64_C(0x31766f6773627362) /* "bsbsgov1" */
@@ -27,6 +29,8 @@ struct governor {
     unsigned rate_count, max_in_flight, in_flight;
     int64_t paused_until_us;
     char reason[REASON_SIZE];
+    uint64_t allowed; /* by the source itself, before allowed_until_us (0: it said nothing) */
+    int64_t allowed_until_us;
 };
 
 /* index 0 is the oldest. */
@@ -114,6 +118,11 @@ int64_t governor_wait_us(struct governor *governor, int64_t now_us) {
         return INT64_MAX;
     }
     int64_t free_at_us = governor->paused_until_us;
+    if (governor->allowed_until_us <= now_us || governor->allowed_until_us - now_us > ALLOWED_MAX_US) {
+        governor->allowed_until_us = 0;
+    } else if (governor->allowed == 0) {
+        free_at_us = governor->allowed_until_us > free_at_us ? governor->allowed_until_us : free_at_us;
+    }
     for (unsigned i = 0; i < governor->rate_count; i++) {
         const struct governor_rate *rate = &governor->rates[i];
         if (governor->count < rate->limit) {
@@ -138,11 +147,25 @@ void governor_sent(struct governor *governor, int64_t now_us) {
     forget_future(governor, now_us);
     remember(governor, now_us);
     governor->in_flight++;
+    governor->allowed -= governor->allowed > 0;
 }
 
 void governor_done(struct governor *governor) {
     if (governor->in_flight > 0) {
         governor->in_flight--;
+    }
+}
+
+void governor_allow(struct governor *governor, uint64_t remaining, int64_t now_us, int64_t until_us) {
+    uint64_t others = governor->in_flight > 0 ? governor->in_flight - 1 : 0, allowed = remaining > others ? remaining - others : 0;
+    bool same = governor->allowed_until_us > now_us && until_us - governor->allowed_until_us < SAME_SPAN_US;
+    if (same && governor->allowed < allowed) {
+        allowed = governor->allowed;
+    }
+    governor->allowed = allowed;
+    governor->allowed_until_us = same && governor->allowed_until_us > until_us ? governor->allowed_until_us : until_us;
+    if (remaining == 0) {
+        governor_pause(governor, until_us, "ratelimit");
     }
 }
 

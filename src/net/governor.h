@@ -29,6 +29,9 @@ int64_t governor_wait_us(struct governor *governor, int64_t now_us);
 /* A request leaves: counts in every window from its sending, and in flight until governor_done. Call governor_wait_us first. */
 void governor_sent(struct governor *governor, int64_t now_us);
 void governor_done(struct governor *governor);
+/* The source says that until then it takes so many requests more; those in flight beside the one that was answered may not be counted in it yet. Of several
+ * words on one span of time the one that leaves least holds. None left: a pause, reason "ratelimit". */
+void governor_allow(struct governor *governor, uint64_t remaining, int64_t now_us, int64_t until_us);
 /* Nothing leaves before this time (Retry-After, 401); of several pauses the one that ends last holds. reason is kept (at most 47 bytes). */
 void governor_pause(struct governor *governor, int64_t until_us, const char *reason);
 void governor_resume(struct governor *governor);

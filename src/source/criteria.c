@@ -137,7 +137,7 @@ static void read_amounts(struct check *check, const cJSON *root, const struct so
     } else if (cJSON_GetObjectItemCaseSensitive(root, "batch_size") != NULL) {
         (void)check_fail(check, "batch_size", "the source %s has no page size", source->name);
     }
-    if (check->rc == RC_OK && c->take != JOB_UNKNOWN && source->metered && !row->trims) {
+    if (check->rc == RC_OK && c->take != JOB_UNKNOWN && source->metered && !paginator_trims(source)) {
         (void)check_fail(check, "take", "the paginator %s cannot ask for less than a page, and %s charges for each record", row->type, source->name);
     }
 }
@@ -145,7 +145,8 @@ static void read_amounts(struct check *check, const cJSON *root, const struct so
 static void read_choices(struct check *check, const cJSON *root, const struct source *source, struct criteria *c) {
     static const char *const processes[] = {"manual", "auto", NULL};
     static const char *const duplicates[] = {"reject", "reuse", "run", NULL}; /* as enum on_duplicate */
-    unsigned process = 0, duplicate = source->metered ? ON_DUPLICATE_REJECT : ON_DUPLICATE_RUN;
+    /* Of an incremental source each run of the same search gives what is new. */
+    unsigned process = 0, duplicate = source->metered && source->incremental == NULL ? ON_DUPLICATE_REJECT : ON_DUPLICATE_RUN;
 
     check_choice(check, root, "process", processes, &process);
     c->automatic = process == 1;

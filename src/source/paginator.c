@@ -4,9 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/paginator_chain.h"
+#include "source/paginator_cursor.h"
+#include "source/paginator_link.h"
 #include "source/paginator_offset.h"
+#include "source/paginator_page.h"
 
-const struct paginator_row *const paginator_rows[] = {&paginator_offset, NULL};
+const struct paginator_row *const paginator_rows[] = {&paginator_single_page,   &paginator_offset,      &paginator_page_number, &paginator_cursor,
+                                                      &paginator_header_cursor, &paginator_header_link, &paginator_json_link,   NULL};
 
 const struct paginator_row *paginator_row(const char *type) {
     for (const struct paginator_row *const *row = paginator_rows; *row != NULL; row++) {
@@ -19,8 +24,9 @@ const struct paginator_row *paginator_row(const char *type) {
 
 /* --- definition ---------------------------------------------------------------------------------------------------- */
 
-const char *const paginator_common[] = {"type",         "limit",         "max_limit",             "limit_param", "limit_body_path", "limit_header", "total_path",
-                                        "total_header", "has_more_path", "stop_after_empty_page", NULL};
+const char *const paginator_common[] = {
+    "type", "limit", "max_limit", "limit_param", "limit_body_path", "limit_header", "total_path", "total_header", "has_more_path", "stop_after_empty_page",
+    NULL};
 
 const cJSON *paginator_option(const struct source *source, const char *name) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(source->paginator, name);
@@ -40,15 +46,16 @@ bool paginator_stops_when_empty(const struct source *source, bool otherwise) {
     return stop != NULL ? cJSON_IsTrue(stop) : otherwise;
 }
 
-/* The definition's <name>_<place>, or NULL. */
-static const cJSON *place_of(const struct source *source, const char *name, const char *place) {
+/* The options' <name>_<place>, or NULL. */
+static const cJSON *place_of(const cJSON *options, const char *name, const char *place) {
     char option[48];
+    const cJSON *item = str_format(option, sizeof(option), "%s_%s", name, place) ? cJSON_GetObjectItemCaseSensitive(options, option) : NULL;
 
-    return str_format(option, sizeof(option), "%s_%s", name, place) ? paginator_option(source, option) : NULL;
+    return cJSON_IsNull(item) ? NULL : item;
 }
 
-static void check_header_name(struct check *check, const struct source *source, const char *option) {
-    const cJSON *header = check_string(check, source->paginator, option, 128);
+static void check_header_name(struct check *check, const cJSON *options, const char *option) {
+    const cJSON *header = check_string(check, options, option, 128);
 
     if (header != NULL && (header->valuestring[0] == '\0' || strpbrk(header->valuestring, " \t:\r\n") != NULL)) {
         (void)check_fail(check, option, "must be the name of a header");
@@ -56,18 +63,22 @@ static void check_header_name(struct check *check, const struct source *source, 
 }
 
 void paginator_check_place(struct check *check, const struct source *source, const char *name) {
+    paginator_check_place_in(check, source, source->paginator, name);
+}
+
+void paginator_check_place_in(struct check *check, const struct source *source, const cJSON *options, const char *name) {
     char param[48], path[48], header[48], *pointer = NULL;
     const cJSON *text;
 
     (void)str_format(param, sizeof(param), "%s_param", name);
     (void)str_format(path, sizeof(path), "%s_body_path", name);
     (void)str_format(header, sizeof(header), "%s_header", name);
-    text = check_string(check, source->paginator, param, 256);
+    text = check_string(check, options, param, 256);
     if (text != NULL && text->valuestring[0] == '\0') {
         (void)check_fail(check, param, "must not be empty");
     }
-    check_header_name(check, source, header);
-    check_pointer(check, source->paginator, path, &pointer);
+    check_header_name(check, options, header);
+    check_pointer(check, options, path, &pointer);
     if (pointer != NULL && pointer[0] == '\0') {
         (void)check_fail(check, path, "must name a member of the body");
     }
@@ -75,12 +86,17 @@ void paginator_check_place(struct check *check, const struct source *source, con
         (void)check_fail(check, path, "a GET has no body");
     }
     free(pointer);
-    if ((text != NULL) + (paginator_option(source, path) != NULL) + (paginator_option(source, header) != NULL) > 1) {
+    if ((text != NULL) + (place_of(options, name, "body_path") != NULL) + (place_of(options, name, "header") != NULL) > 1) {
         (void)check_fail(check, text != NULL ? param : header, "give one of %s, %s, %s", param, path, header);
     }
 }
 
-static void want(struct source *source, const char *header) {
+void paginator_want(struct check *check, struct source *source, const char *option, const char *otherwise) {
+    const char *named = option != NULL ? cJSON_GetStringValue(paginator_option(source, option)) : NULL, *header = named != NULL ? named : otherwise;
+
+    if (option != NULL) {
+        check_header_name(check, source->paginator, option);
+    }
     for (size_t i = 0; header != NULL && i + 1 < sizeof(source->wanted) / sizeof(source->wanted[0]); i++) {
         if (source->wanted[i] == NULL) {
             source->wanted[i] = header;
@@ -93,7 +109,7 @@ static void want(struct source *source, const char *header) {
 static void read_total(struct check *check, struct source *source, const struct paginator_row *row) {
     const cJSON *header = paginator_option(source, "total_header");
 
-    check_header_name(check, source, "total_header");
+    paginator_want(check, source, "total_header", NULL);
     if (paginator_option(source, "total_path") != NULL) {
         check_pointer(check, source->paginator, "total_path", &source->total_path);
     } else if (row->total_by_default && header == NULL && cJSON_GetObjectItemCaseSensitive(source->paginator, "total_path") == NULL && check->rc == RC_OK) {
@@ -102,7 +118,6 @@ static void read_total(struct check *check, struct source *source, const struct 
             (void)check_no_memory(check);
         }
     }
-    want(source, cJSON_GetStringValue(header));
 }
 
 void paginator_check(struct check *check, struct source *source) {
@@ -115,23 +130,22 @@ void paginator_check(struct check *check, struct source *source) {
     if (paginator_option(source, "stop_after_empty_page") != NULL) {
         check_flag(check, source->paginator, "stop_after_empty_page", &stop);
     }
-    if (source->limit == 0 && (place_of(source, "limit", "param") != NULL || place_of(source, "limit", "body_path") != NULL ||
-                               place_of(source, "limit", "header") != NULL || row->limit_param != NULL)) {
+    if (source->limit == 0 && (place_of(source->paginator, "limit", "param") != NULL || place_of(source->paginator, "limit", "body_path") != NULL ||
+                               place_of(source->paginator, "limit", "header") != NULL || row->limit_param != NULL)) {
         (void)check_fail(check, NULL, "needs limit, the records of a page");
     }
     if (check->rc == RC_OK) {
         row->check(check, source);
     }
-    want(source, cJSON_GetStringValue(paginator_option(source, "cursor_key")));
 }
 
-static bool sends_limit(const struct source *source) {
-    return paginator_row(source->paginator_type)->limit_param != NULL || place_of(source, "limit", "param") != NULL ||
-           place_of(source, "limit", "body_path") != NULL || place_of(source, "limit", "header") != NULL;
+bool paginator_sends_limit(const struct source *source) {
+    return paginator_row(source->paginator_type)->limit_param != NULL || place_of(source->paginator, "limit", "param") != NULL ||
+           place_of(source->paginator, "limit", "body_path") != NULL || place_of(source->paginator, "limit", "header") != NULL;
 }
 
 bool paginator_trims(const struct source *source) {
-    return paginator_row(source->paginator_type)->trims && sends_limit(source);
+    return paginator_row(source->paginator_type)->trims && paginator_sends_limit(source);
 }
 
 bool paginator_total_is_records(const struct source *source) {
@@ -281,7 +295,11 @@ static enum rc put_text(cJSON *object, const char *name, bool any_case, struct s
 }
 
 enum rc paginator_put(const struct source *source, const char *name, const char *param, struct slice json, struct placement *placement) {
-    const cJSON *path = place_of(source, name, "body_path"), *header = place_of(source, name, "header"), *own = place_of(source, name, "param");
+    return paginator_put_in(source->paginator, name, param, json, placement);
+}
+
+enum rc paginator_put_in(const cJSON *options, const char *name, const char *param, struct slice json, struct placement *placement) {
+    const cJSON *path = place_of(options, name, "body_path"), *header = place_of(options, name, "header"), *own = place_of(options, name, "param");
     char text[LIMIT_TOKEN_BYTES];
 
     if (path != NULL) {

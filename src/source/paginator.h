@@ -55,12 +55,12 @@ struct paginator { /* the plan of one job's run: the first member of each type's
 
 struct paginator_row {
     const char *type;
-    bool trims;            /* can ask for fewer than a full page, once the definition says where the limit goes */
-    bool by_position;      /* the next page begins where this one should have ended: a server that ignores the limit would send records again */
-    bool total_is_records; /* the source's total is a count of records: fit for coverage */
-    bool total_by_default; /* total_path is "/total" when neither it nor total_header is given */
-    const char *limit_param;                                  /* where the limit goes when the definition does not say; NULL: nowhere */
-    const char *const *options;                               /* members allowed in the definition beside the common ones; NULL at the end */
+    bool trims;                 /* can ask for fewer than a full page, once the definition says where the limit goes */
+    bool by_position;           /* the next page begins where this one should have ended: a server that ignores the limit would send records again */
+    bool total_is_records;      /* the source's total is a count of records: fit for coverage */
+    bool total_by_default;      /* total_path is "/total" when neither it nor total_header is given */
+    const char *limit_param;    /* where the limit goes when the definition does not say; NULL: nowhere */
+    const char *const *options; /* members allowed in the definition beside the common ones; NULL at the end */
     void (*check)(struct check *check, struct source *source); /* the definition, once: nothing can be wrong later. The common options are checked already */
     enum rc (*create)(const struct source *source, const struct paginator_start *start, struct paginator **paginator);
     void (*destroy)(struct paginator *paginator);
@@ -121,9 +121,16 @@ uint64_t paginator_number(const struct source *source, const char *name, uint64_
 bool paginator_stops_when_empty(const struct source *source, bool otherwise);
 /* Check the three ways to place a value: <name>_param, <name>_body_path, <name>_header; at most one of them. */
 void paginator_check_place(struct check *check, const struct source *source, const char *name);
+/* Have answers keep the header field that the option names (it is checked), or else `otherwise`; either may be NULL. */
+void paginator_want(struct check *check, struct source *source, const char *option, const char *otherwise);
+/* The definition, or the type, says where the limit goes; otherwise pages have limit 0. */
+bool paginator_sends_limit(const struct source *source);
 /* Put a value (JSON text: a string with its quotes, or a number, object, array as it came) at <name>_body_path as it is, or into <name>_header or
  * <name>_param (param when none is given; NULL: nowhere) as text. RC_PERM: there is no such place in the body. */
 enum rc paginator_put(const struct source *source, const char *name, const char *param, struct slice json, struct placement *placement);
+/* The same with the options of another part of the definition. */
+void paginator_check_place_in(struct check *check, const struct source *source, const cJSON *options, const char *name);
+enum rc paginator_put_in(const cJSON *options, const char *name, const char *param, struct slice json, struct placement *placement);
 enum rc paginator_put_number(const struct source *source, const char *name, const char *param, uint64_t value, struct placement *placement);
 
 #endif

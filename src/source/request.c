@@ -6,6 +6,8 @@
 #include <strings.h>
 
 #include "base/limits.h"
+#include "source/incremental.h"
+#include "source/auth.h"
 
 #define MOST_URL_BYTES 65536u
 #define MOST_HEADER_BYTES 65536u
@@ -242,9 +244,13 @@ enum rc request_make(const struct source *source, unsigned step, enum request_ki
     enum rc rc = fill_parts(source, step, kind, scope, &parts, err);
 
     *request = (struct request){.url = NULL};
+    if (rc == RC_OK && step + 1 == source->step_count && incremental_place(source, scope->start_value, &parts) != RC_OK) {
+        rc = err_set(err, RC_PERM, "incremental: the value to begin at has no place in the request");
+    }
     if (rc == RC_OK && step + 1 == source->step_count && page != NULL) {
         rc = paginator_place(source, page, &parts, err);
     }
+    rc = rc == RC_OK ? auth_apply(source, scope, parts.params, parts.headers, err) : rc;
     if (rc == RC_OK && !str_copy(request->method, sizeof(request->method), source->steps[step].http.method)) {
         rc = err_set(err, RC_PERM, "the method is too long");
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "source/incremental.h"
 #include "source/source_parts.h"
 
 const char *const source_common_members[] = {"mode",         "source",           "name",     "campaign_id", "criteria",   "priority",
@@ -51,6 +52,9 @@ static void check_file_name(struct check *check, const struct source *source) {
 static void read_top(struct check *check, struct source *source) {
     static const char *const names[] = {"name",
                                         "steps",
+                                        "auth",
+                                        "tls",
+                                        "proxy",
                                         "paginator",
                                         "data_selector",
                                         "primary_key",
@@ -64,6 +68,7 @@ static void read_top(struct check *check, struct source *source) {
                                         "max_response_bytes",
                                         "allow_http",
                                         "job_members",
+                                        "incremental",
                                         NULL};
     const cJSON *root = check->root;
 
@@ -80,7 +85,9 @@ static void read_top(struct check *check, struct source *source) {
     check_flag(check, root, "allow_http", &source->allow_http);
     source_steps(check, root, source);
     source_paging(check, root, source);
+    source_incremental(check, root, source);
     source_metering(check, root, source);
+    source_access(check, root, source);
     if (source->metered && source->limit == 0 && source->max_limit == 0) {
         (void)check_fail(check, "paginator", "a metered source needs limit or max_limit: the most records that one answer can charge");
     }
@@ -93,6 +100,7 @@ static void read_top(struct check *check, struct source *source) {
     if (check->rc == RC_OK) {
         source_check_references(check, source);
         source_find_hidden(check, source);
+        source_hide_key(check, source);
     }
 }
 
@@ -147,6 +155,7 @@ void source_free(struct source *source) {
     }
     free(source->total_path);
     free(source->has_more_path);
+    free(source->cursor_path);
     free(source->data_selector);
     free(source->count_path);
     free(source->cost_path);
@@ -170,7 +179,7 @@ enum rc source_each_reference(const struct source *source, template_seen *fn, vo
     for (size_t i = 0; i < count && rc == RC_OK; i++) {
         rc = values[i] != NULL ? template_each_value(values[i], fn, context) : RC_OK;
     }
-    return rc;
+    return rc == RC_OK ? source_each_access_reference(source, fn, context) : rc;
 }
 
 struct secrets {

@@ -31,6 +31,32 @@ struct source_step {
     struct source_http http;
 };
 
+/* Who asks, and by which way. Texts borrow from the definition; those of auth and proxy are templates of secrets alone, for a job must not say who asks. */
+
+enum source_auth_type { AUTH_NONE, AUTH_BEARER, AUTH_BASIC, AUTH_API_KEY, AUTH_OAUTH2 };
+struct source_auth {
+    enum source_auth_type type;
+    const char *token;               /* bearer */
+    const char *username, *password; /* basic */
+    const char *name, *api_key;      /* of a header or query parameter */
+    bool in_query;
+    /* OAuth 2.0 client credentials (RFC 6749 section 4.4) */
+    const char *access_token_url; /* as it is; https, or what allow_http and loopback allow */
+    const char *client_id, *client_secret;
+    const cJSON *access_token_request_data; /* object of templates, or NULL */
+    bool client_in_body;
+    unsigned default_token_expiration_s;
+};
+
+struct source_tls { /* paths, absolute or relative to the credentials directory, or NULL */
+    const char *ca_file, *cert_file, *key_file;
+};
+
+struct source_proxy {
+    const char *url;                 /* as it is: http, https or socks5h; NULL: the environment's */
+    const char *username, *password; /* or NULL */
+};
+
 struct source_child {
     char name[65];
     char *data_selector, *primary_key; /* Pointers; the selector is relative to the record, the key to the child */
@@ -73,6 +99,9 @@ struct source {
     char name[65];
     struct source_step steps[SOURCE_MAX_STEPS];
     unsigned step_count;
+    struct source_auth auth;
+    struct source_tls tls;
+    struct source_proxy proxy;
     /* paginator */
     char paginator_type[24];
     cJSON *paginator;          /* its whole object, for the paginator's row */
@@ -87,6 +116,8 @@ struct source {
     unsigned key_count; /* Pointers; 0: records have no key (counted); one "" for bare values */
     struct source_child children[SOURCE_MAX_CHILDREN];
     unsigned child_count;
+    const cJSON *incremental; /* the object, or NULL */
+    char *cursor_path;        /* its Pointer in a record */
     /* metering; metered false: answers are free */
     bool metered;
     cJSON *preview, *purchase;    /* {"params":..,"headers":..,"json":..} laid over the step, or NULL */
@@ -102,6 +133,7 @@ struct source {
     /* budget, concurrency, errors */
     struct source_rate rates[SOURCE_MAX_RATES];
     unsigned rate_count;
+    const char *remaining_header, *reset_header; /* of the source's own words on its limit, when it has names of its own; or NULL */
     unsigned default_concurrency, max_concurrency;
     unsigned max_retries;
     struct source_filter filters[SOURCE_MAX_FILTERS];

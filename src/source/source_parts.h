@@ -9,6 +9,8 @@
 /* The parts of a definition, each checked and taken in by one function; the source keeps borrowing from its definition. Internal to src/source. */
 
 void source_steps(struct check *check, const cJSON *definition, struct source *source);
+/* auth, tls, proxy; after the steps and metering, whose headers and params must not say the same once more. */
+void source_access(struct check *check, const cJSON *definition, struct source *source);
 /* Every template in the definition again, when the job's members are known: each must name something that exists. */
 void source_check_references(struct check *check, const struct source *source);
 /* hidden_params, once steps and metering are read. */
@@ -24,8 +26,11 @@ void source_check_overlay(struct check *check, const cJSON *object);
 /* A value that fits a declared member; wrong ones are told as member `name` of the current object. */
 void source_member_check(struct check *check, const struct source_member *member, const char *name, const cJSON *value);
 
-/* Calls fn for every template reference of the steps, preview and purchase, in document order. */
+/* Calls fn for every template reference of the steps, preview and purchase, auth and proxy, in this order. */
 enum rc source_each_reference(const struct source *source, template_seen *fn, void *context);
+enum rc source_each_access_reference(const struct source *source, template_seen *fn, void *context);
+/* A key in the query goes into hidden_params too. */
+void source_hide_key(struct check *check, struct source *source);
 
 /* Members of a job file that are not the source's own (DESIGN 4); NULL at the end. */
 extern const char *const source_common_members[];

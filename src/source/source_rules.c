@@ -124,8 +124,17 @@ static void read_policy(struct check *check, const cJSON *policy, struct source 
     check_leave(check, outer);
 }
 
+static const char *header_name(struct check *check, const cJSON *object, const char *member) {
+    const cJSON *name = check_string(check, object, member, 128);
+
+    if (name != NULL && (name->valuestring[0] == '\0' || strpbrk(name->valuestring, " \t:\r\n") != NULL)) {
+        (void)check_fail(check, member, "must be the name of a header");
+    }
+    return cJSON_GetStringValue(name);
+}
+
 static void read_budget(struct check *check, const cJSON *budget, struct source *source) {
-    static const char *const names[] = {"policies", NULL};
+    static const char *const names[] = {"policies", "ratelimit_remaining_header", "ratelimit_reset_header", NULL};
     const cJSON *policies, *policy;
     unsigned index = 0;
     size_t outer, inner;
@@ -133,6 +142,8 @@ static void read_budget(struct check *check, const cJSON *budget, struct source 
     if (!check_object(check, budget, names, NULL)) {
         return;
     }
+    source->remaining_header = header_name(check, budget, "ratelimit_remaining_header");
+    source->reset_header = header_name(check, budget, "ratelimit_reset_header");
     policies = check_array(check, budget, "policies", 0, SOURCE_MAX_RATES);
     outer = check_enter(check, "policies", 0);
     cJSON_ArrayForEach(policy, policies) {

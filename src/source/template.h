@@ -18,6 +18,8 @@ struct template_scope {
     /* The secret's text, or NULL when there is none; borrowed for the call. */
     const char *(*secret)(void *context, const char *name);
     void *secret_context;
+    const char *start_value; /* of an incremental job, as JSON text; "" or NULL: none */
+    const char *access_token; /* of a source that asks for one (auth.h); NULL: none yet */
 };
 
 /* Well-formed, and names only what exists in the language. RC_PERM with err. */

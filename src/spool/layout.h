@@ -48,6 +48,7 @@ struct spool {
     int raw_fd;                /* payloads/raw */
     int shelf_fd[SHELF_COUNT]; /* payloads/<shelf> */
     int results_fd;            /* results/ */
+    int bookmarks_fd;          /* bookmarks/ */
     char node[65];             /* the `node` of events; the host's name by default */
 };
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "os/fsio.h"
+#include "spool/bookmark.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -95,6 +96,8 @@ static enum rc move_locked(const struct spool *spool, struct journal *journal, c
     bool event_first = move->from == PLACE_PROCESSING;
     if (event_first)
         rc = tell(journal, move, mtime_us, err);
+    if (!rc && move->bookmark)
+        rc = bookmark_advance(spool, move->row, move->bookmark, err);
     if (!rc)
         rc = change_place(spool, move, err);
     if (!rc)

@@ -93,7 +93,7 @@ static enum rc month_dir(const struct spool *spool, const char *raw_path, char m
     return fsio_make_dirs(spool->raw_fd, month, 02750, err);
 }
 
-enum rc payload_publish(const struct spool *spool, const char *tmp, const char *raw_path, const char *sha256, struct err *err) {
+enum rc payload_publish_link(const struct spool *spool, const char *tmp, const char *raw_path, const char *sha256, struct err *err) {
     char month[16];
     enum rc rc = month_dir(spool, raw_path, month, err);
     if (rc)
@@ -102,15 +102,30 @@ enum rc payload_publish(const struct spool *spool, const char *tmp, const char *
         return err_sys(err, "payloads/tmp/%s: mode", tmp);
     rc = fsio_link(spool->payloads_tmp_fd, tmp, spool->raw_fd, raw_path, err);
     bool was_there = (rc == RC_PERM && errno == EEXIST) || rc == RC_GONE;
-    if (was_there)
-        rc = same_as_raw(spool, tmp, raw_path, sha256, err);
+    return was_there ? same_as_raw(spool, tmp, raw_path, sha256, err) : rc;
+}
+
+bool payload_same_month(const char *raw_path, const char *other) {
+    return strncmp(raw_path, other, 8) == 0;
+}
+
+enum rc payload_publish_sync(const struct spool *spool, const char *raw_path, struct err *err) {
+    char month[16];
+    enum rc rc = month_dir(spool, raw_path, month, err);
+    return rc ? rc : fsio_sync_dir(spool->raw_fd, month, err);
+}
+
+enum rc payload_publish_unlink(const struct spool *spool, const char *tmp, struct err *err) {
+    enum rc rc = fsio_unlink(spool->payloads_tmp_fd, tmp, err);
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
+enum rc payload_publish(const struct spool *spool, const char *tmp, const char *raw_path, const char *sha256, struct err *err) {
+    enum rc rc = payload_publish_link(spool, tmp, raw_path, sha256, err);
     if (!rc)
-        rc = fsio_sync_dir(spool->raw_fd, month, err);
-    if (!rc) {
-        rc = fsio_unlink(spool->payloads_tmp_fd, tmp, err);
-        if (rc == RC_GONE)
-            return RC_OK;
-    }
+        rc = payload_publish_sync(spool, raw_path, err);
+    if (!rc)
+        rc = payload_publish_unlink(spool, tmp, err);
     if (!rc)
         rc = fsio_sync_dir(spool->payloads_tmp_fd, ".", err);
     return rc;
@@ -135,18 +150,27 @@ enum shelf payload_marker_shelf(const struct spool *spool, const char *marker) {
     return SHELF_NONE;
 }
 
-enum rc payload_mark(const struct spool *spool, const char *job_id, uint32_t batch, const char *raw_path, enum shelf shelf, struct err *err) {
+enum rc payload_mark_put(const struct spool *spool, const char *job_id, uint32_t batch, const char *raw_path, enum shelf shelf, bool fresh, struct err *err) {
     char marker[PAYLOAD_PATH_SIZE], target[PAYLOAD_PATH_SIZE + sizeof RAW_PREFIX];
     payload_marker_name(job_id, batch, marker);
-    if (payload_marker_shelf(spool, marker) != SHELF_NONE)
+    if (!fresh && payload_marker_shelf(spool, marker) != SHELF_NONE)
         return RC_OK;
     str_format(target, sizeof target, RAW_PREFIX "%s", raw_path);
     enum rc rc = fsio_symlink(target, spool->shelf_fd[shelf], marker, err);
-    if (rc == RC_PERM && errno == EEXIST)
-        rc = RC_OK;
-    if (!rc)
-        rc = fsio_sync_dir(spool->shelf_fd[shelf], ".", err);
-    return rc;
+    return rc == RC_PERM && errno == EEXIST ? RC_OK : rc;
+}
+
+enum rc payload_mark_sync(const struct spool *spool, enum shelf shelf, struct err *err) {
+    return fsio_sync_dir(spool->shelf_fd[shelf], ".", err);
+}
+
+enum rc payload_mark(const struct spool *spool, const char *job_id, uint32_t batch, const char *raw_path, enum shelf shelf, struct err *err) {
+    char marker[PAYLOAD_PATH_SIZE];
+    payload_marker_name(job_id, batch, marker);
+    if (payload_marker_shelf(spool, marker) != SHELF_NONE)
+        return RC_OK;
+    enum rc rc = payload_mark_put(spool, job_id, batch, raw_path, shelf, true, err);
+    return rc ? rc : payload_mark_sync(spool, shelf, err);
 }
 
 enum rc payload_marker_move(const struct spool *spool, const char *marker, enum shelf from, enum shelf to, bool durable, struct err *err) {

@@ -21,11 +21,21 @@ void payload_tmp_name(const char *job_id, uint32_t batch, uint32_t attempt,
  * the raw file is there with the same inode or the same bytes (sha256) it is RC_OK; with other bytes RC_CORRUPT. RC_GONE: neither is there. The file's mode is
  * 0440 before it is linked. */
 enum rc payload_publish(const struct spool *spool, const char *tmp, const char *raw_path, const char *sha256, struct err *err);
+/* The same for several bodies that share their syncs: link each, then payload_publish_sync once a month that raw paths name, then unlink each. That the name in
+ * tmp/ is gone is durable with the next sync of payloads/tmp; what a loss of power leaves there has been published. */
+enum rc payload_publish_link(const struct spool *spool, const char *tmp, const char *raw_path, const char *sha256, struct err *err);
+enum rc payload_publish_sync(const struct spool *spool, const char *raw_path, struct err *err);
+enum rc payload_publish_unlink(const struct spool *spool, const char *tmp, struct err *err); /* RC_OK too when it is gone */
+/* Both are in the same month, whose directory one sync covers. */
+bool payload_same_month(const char *raw_path, const char *other);
 /* Move payloads/tmp/<tmp> to payloads/failed/<tmp>, fsync both: evidence of an answer that was not good. RC_GONE: there was none. */
 enum rc payload_keep_failed(const struct spool *spool, const char *tmp, struct err *err);
 
 /* Make the marker on a shelf (relative link to ../raw/...), fsync the shelf. An existing marker on any shelf: RC_OK, nothing done. */
 enum rc payload_mark(const struct spool *spool, const char *job_id, uint32_t batch, const char *raw_path, enum shelf shelf, struct err *err);
+/* The same without the sync, which is the caller's: payload_mark_sync. fresh: there cannot be one yet, so the other shelves are not looked at. */
+enum rc payload_mark_put(const struct spool *spool, const char *job_id, uint32_t batch, const char *raw_path, enum shelf shelf, bool fresh, struct err *err);
+enum rc payload_mark_sync(const struct spool *spool, enum shelf shelf, struct err *err);
 /* Where a marker is; SHELF_NONE. */
 enum shelf payload_marker_shelf(const struct spool *spool, const char *marker);
 /* rename between shelves; RC_GONE when it is not there (another took it). durable: fsync both. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "os/fsio.h"
+#include "spool/bookmark.h"
 #include "spool/journal.h"
 
 #include <errno.h>
@@ -92,6 +93,11 @@ static enum rc put_back(const struct spool *spool, struct journal *journal, cons
     char name[JOBID_SIZE + 5];
     file_name(row->id, name);
     enum rc rc = RC_OK;
+    if (row->place == PLACE_PROCESSED && sight->where == PLACE_PROCESSING) {
+        rc = bookmark_recover(spool, row, err);
+        if (rc)
+            return rc;
+    }
     if (row->place == PLACE_DEFERRED)
         rc = fsio_set_mtime(spool->place_fd[sight->where], name, row->until_mtime_us, err);
     if (!rc || rc == RC_PERM) /* another user's file: its time is the new one, as if it had been touched */
