@@ -368,3 +368,43 @@ mkdir -m 700 "$DIR/credentials"
 (umask 077 && printf '%s' "$TOKEN" >"$DIR/credentials/api_token")
 jq -n --arg spool "$SPOOL" '{spool: $spool, credentials: "../credentials", rescan_interval_s: 1}' >"$BATCHSPOOL_CONFIG"
 bs init >"$DIR/out" 2>&1 || { echo "Bail out! batchspool init: $(cat "$DIR/out")"; exit 1; }
+
+# --- the API that pages in every style -----------------------------------------------------------------------------------
+
+# paged_start OPTION...: in place of the metered API; stat_of, api_reset and api_stop speak to it. It forgets all when it ends.
+paged_start() {
+    rm -f "$DIR/port"
+    "$PROGRAMS/tools/pagedapi" --port-file "$DIR/port" "$@" >"$DIR/api.log" 2>&1 &
+    API_PID=$!
+    wait_for 5 test -s "$DIR/port" || { echo "Bail out! pagedapi does not start: $(cat "$DIR/api.log")"; exit 1; }
+    API_URL=$(sed -n 's/^listening on //p' "$DIR/api.log")
+}
+
+# paged_set JSON: from the settings of its start on
+paged_set() {
+    local answer
+    api_reset
+    answer=$(curl -s -d "$1" "$API_URL/_set")
+    [ "$answer" = '{"ok":true}' ] || result 1 "pagedapi takes $1" "$answer"
+}
+
+# asked NAME FILTER: of the requests of a source that came, an object each
+asked() {
+    curl -s "$API_URL/_log" | jq -rc "select(.url | test(\"[?&]tag=$1(&|\$)\")) | $2"
+}
+
+# source_paged NAME [JQ]: pages of 25 in the style that NAME begins with, up to a "-": page_number, offset, cursor, header_cursor, header_link, json_link, odata, single
+source_paged() {
+    local style=${1%%-*}
+    jq -n --arg name "$1" --arg style "$style" '
+        {name: $name, steps: [{http: {method: "GET", url: "", params: {tag: $name}}}], data_selector: "/data", primary_key: "/id",
+         paginator: ({type: $style, limit: 25, max_limit: 500, limit_param: "limit", total_path: "/total"} + {
+            page_number: {total_unit: "records"}, offset: {offset_param: "offset"}, cursor: {cursor_path: "/cursors/next"}, header_cursor: {cursor_key: "X-Next-Cursor"},
+            header_link: {}, json_link: {next_url_path: "/next"}, odata: {type: "json_link", limit_param: "$top", total_path: "/@odata.count", next_url_path: "/@odata.nextLink"}}[$style]),
+         error_handler: {max_retries: 3,
+            backoff_strategies: [{type: "wait_time_from_header", header: "Retry-After"}, {type: "exponential", factor: 0.05, jitter_range_in_seconds: 0.01, max_s: 1}]},
+         concurrency_level: {default_concurrency: 2, max_concurrency: 8}, timeout_s: 10, max_response_bytes: 8388608}
+        | if $style == "odata" then .data_selector = "/value" elif $style == "single" then .paginator = {type: "single_page"} else . end' |
+        jq "${2:-.}" >"$DIR/etc/sources/$1.json"
+    define_source "$1" "$API_URL/$style"
+}

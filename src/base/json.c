@@ -30,6 +30,8 @@ struct scan {
     bool count_members;
     struct slice *names; /* of all open objects, outermost first; kept when unique_names */
     size_t name_count, name_capacity;
+    struct json_outline *outline; /* NULL: not wanted */
+    bool watch_names;             /* for any of these */
 };
 
 static const char *fail(struct scan *s, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -90,9 +92,6 @@ static const char *skip_far(const struct scan *s, const char *at) {
     for (;;) {
         const char *from;
 
-        while (s->end - at >= 8 && json_load_word(at) == JSON_EACH_BYTE(' ')) {
-            at += 8;
-        }
         at = json_skip_blank(at, s->end);
         if (!s->rules->comments || at == s->end || *at != '/') {
             return at;
@@ -197,32 +196,10 @@ static const uint8_t class_of[256] = {
 
 _Static_assert(CLASS_CONTROL == 3 && CLASS_UTF8 == 4, "as the table writes them");
 
-/* To the first byte of a string that is not plain ASCII, or to the end. */
-static inline const char *skip_plain(const char *at, const char *end) {
-    while (end - at >= 8) {
-        uint64_t word = json_load_word(at);
-        /* The borrow of a subtraction can only raise a false alarm above a true one; bytes >= 0x80 stop by themselves. */
-        uint64_t found =
-            ((word - JSON_EACH_BYTE(0x20)) | ((word ^ JSON_EACH_BYTE('"')) - JSON_EACH_BYTE(1)) | ((word ^ JSON_EACH_BYTE('\\')) - JSON_EACH_BYTE(1)) | word) &
-            JSON_EACH_BYTE(0x80);
-
-        if (found != 0) {
-            return at + json_first_byte(found);
-        }
-        at += 8;
-    }
-    while (at < end && class_of[(unsigned char)*at] == CLASS_PLAIN) {
-        at++;
-    }
-    return at;
-}
-
-/* From the opening quote. */
-static inline const char *scan_string(struct scan *s, const char *at) {
-    const char *open = at++;
-
+/* On from `at` in a string that begins at `open`. */
+static const char *scan_string_on(struct scan *s, const char *open, const char *at) {
     while (at != NULL) {
-        at = skip_plain(at, s->end);
+        at = json_skip_plain(at, s->end);
         if (at == s->end) {
             return fail(s, open, "a string is not closed");
         }
@@ -240,6 +217,13 @@ static inline const char *scan_string(struct scan *s, const char *at) {
         }
     }
     return NULL;
+}
+
+/* From the opening quote. */
+static inline const char *scan_string(struct scan *s, const char *at) {
+    const char *stop = json_skip_plain(at + 1, s->end);
+
+    return stop < s->end && *stop == '"' ? stop + 1 : scan_string_on(s, at, stop);
 }
 
 static inline const char *skip_digits(const char *at, const char *end) {
@@ -289,9 +273,7 @@ static inline const char *scan_number(struct scan *s, const char *at) {
     return s->rules->safe_numbers ? check_number(s, start, at) : at;
 }
 
-static const char *scan_word(struct scan *s, const char *at, const char *word) {
-    size_t length = strlen(word);
-
+static inline const char *scan_word(struct scan *s, const char *at, const char *word, size_t length) {
     if ((size_t)(s->end - at) < length || memcmp(at, word, length) != 0) {
         return fail(s, at, "a word that is not true, false or null");
     }
@@ -344,6 +326,38 @@ static bool check_unique(struct scan *s) {
     return twice == NULL;
 }
 
+/* A member of the root begins. */
+static void outline_name(struct json_outline *outline, struct slice name) {
+    if (outline->count == JSON_OUTLINE_MOST) {
+        outline->complete = false;
+    } else {
+        outline->members[outline->count++].name = name;
+    }
+}
+
+/* The value of that member ends here. Its start is found again behind the name. */
+static void outline_value(struct scan *s, const char *end) {
+    struct json_member *m = &s->outline->members[s->outline->count - 1];
+    const char *from = skip(s, m->name.data + m->name.length + 1);
+
+    if (s->outline->complete) {
+        from = skip(s, from + 1);
+        m->value = (struct slice){.data = from, .length = (size_t)(end - from)};
+    }
+}
+
+/* What is kept of a name besides its form. */
+static bool watch_name(struct scan *s, struct slice name) {
+    if (s->outline != NULL && s->depth == 1) {
+        outline_name(s->outline, name);
+    }
+    if (s->count_members && s->members[s->depth - 1]++ == s->rules->max_members && s->rules->max_members > 0) {
+        (void)fail(s, name.data - 1, "more than %u members in one object", (unsigned)s->rules->max_members);
+        return false;
+    }
+    return !s->rules->unique_names || keep_name(s, name);
+}
+
 /* A name, its colon, and on to the value. */
 static inline const char *scan_name(struct scan *s, const char *at) {
     const char *open = at;
@@ -355,15 +369,8 @@ static inline const char *scan_name(struct scan *s, const char *at) {
     if (at == NULL) {
         return NULL;
     }
-    if (s->count_members) {
-        struct slice name = {.data = open + 1, .length = (size_t)(at - open) - 2};
-
-        if (s->members[s->depth - 1]++ == s->rules->max_members && s->rules->max_members > 0) {
-            return fail(s, open, "more than %u members in one object", (unsigned)s->rules->max_members);
-        }
-        if (s->rules->unique_names && !keep_name(s, name)) {
-            return NULL;
-        }
+    if (s->watch_names && !watch_name(s, (struct slice){.data = open + 1, .length = (size_t)(at - open) - 2})) {
+        return NULL;
     }
     at = skip(s, at);
     if (at == s->end || *at != ':') {
@@ -403,6 +410,9 @@ static inline const char *close_containers(struct scan *s, const char *at) {
     while (s->depth > 0) {
         bool object = in_object(s);
 
+        if (s->outline != NULL && s->depth == 1 && object) {
+            outline_value(s, at);
+        }
         at = skip(s, at);
         if (at < s->end && *at == ',') {
             at = skip(s, at + 1);
@@ -432,11 +442,11 @@ static inline const char *scan_value(struct scan *s, const char *at, bool *insid
     case '[':
         return open_container(s, at, inside);
     case 't':
-        return scan_word(s, at, "true");
+        return scan_word(s, at, "true", 4);
     case 'f':
-        return scan_word(s, at, "false");
+        return scan_word(s, at, "false", 5);
     case 'n':
-        return scan_word(s, at, "null");
+        return scan_word(s, at, "null", 4);
     case '-':
     case '0':
     case '1':
@@ -455,7 +465,7 @@ static inline const char *scan_value(struct scan *s, const char *at, bool *insid
 }
 
 static void scan_text(struct scan *s) {
-    const char *at = skip(s, s->text);
+    const char *root = skip(s, s->text), *at = root, *end;
 
     for (;;) {
         bool inside;
@@ -471,13 +481,17 @@ static void scan_text(struct scan *s) {
             break;
         }
     }
+    end = at;
     at = skip(s, at);
     if (at != s->end) {
         (void)fail_expected(s, at, "the end of the text");
+    } else if (s->outline != NULL) {
+        s->outline->root = (struct slice){.data = root, .length = (size_t)(end - root)};
     }
 }
 
-enum rc json_check(const char *text, size_t length, const struct json_rules *rules, struct err *err) {
+/* As json_outline; outline may be NULL. */
+static enum rc check(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, struct err *err) {
     struct scan s;
 
     s.text = length > 0 ? text : "";
@@ -490,6 +504,8 @@ enum rc json_check(const char *text, size_t length, const struct json_rules *rul
     s.count_members = rules->max_members > 0 || rules->unique_names;
     s.names = NULL;
     s.name_count = s.name_capacity = 0;
+    s.outline = outline;
+    s.watch_names = s.count_members || outline != NULL;
     memset(s.is_object, 0, sizeof(s.is_object));
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
         (void)fail(&s, s.text, "the text begins with a byte order mark: save it as UTF-8 without one");
@@ -498,4 +514,19 @@ enum rc json_check(const char *text, size_t length, const struct json_rules *rul
     }
     free(s.names);
     return s.rc;
+}
+
+enum rc json_check(const char *text, size_t length, const struct json_rules *rules, struct err *err) {
+    return check(text, length, rules, NULL, err);
+}
+
+enum rc json_outline(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, struct err *err) {
+    enum rc rc;
+
+    outline->root = (struct slice){.data = NULL, .length = 0};
+    outline->count = 0;
+    outline->complete = true;
+    rc = check(text, length, rules, outline, err);
+    outline->complete = outline->complete && rc == RC_OK && *outline->root.data == '{';
+    return rc;
 }

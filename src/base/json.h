@@ -51,6 +51,25 @@ bool json_find(struct slice document, const char *pointer, struct slice *value);
 /* True when pointer is a well-formed JSON Pointer ("" or "/..." with ~0 ~1 escapes only), at most LIMIT_POINTER_BYTES. */
 bool json_pointer_valid(const char *pointer);
 
+/* The members of a document's root, kept by the walk that checks it. Slices borrow from the text. */
+#define JSON_OUTLINE_MOST 32u
+struct json_member {
+    struct slice name, value; /* the name between its quotes (undecoded) */
+};
+struct json_outline {
+    struct slice root; /* the value without what is around it; empty when the text was not accepted */
+    bool complete;     /* the root is an object and all its members are here; else they are looked for in the text */
+    uint32_t count;
+    struct json_member members[JSON_OUTLINE_MOST];
+};
+
+/* As json_check, and fills *outline. */
+enum rc json_outline(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, struct err *err);
+
+/* As json_find on that document, without a walk through what stands before the member of the root. The text must be as it was (json_strip_comments
+ * may have been at it). */
+bool json_outline_find(const struct json_outline *outline, const char *pointer, struct slice *value);
+
 /* Walk an array or object, in document order. */
 struct json_iter {
     const char *at, *end;

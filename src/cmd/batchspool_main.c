@@ -27,7 +27,8 @@ static const struct cmd_row rows[] = {
     {"reindex", "", "Build the index and SHA256SUMS again from the spool", cmd_reindex},
     {"export", "[--format ndjson|csv] [--source NAME] [--campaign ID] [--job ID] [OPTION...]", "Print loaded records", cmd_export},
     {"stats", "", "Counts by status, records, bytes, cost, throughput", cmd_stats},
-    {"sources", "[--credentials DIR] [NAME | check [NAME...]]", "List, show or check source definitions", cmd_list_sources},
+    {"sources", "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | NAME] [OPTION...]",
+     "List, test, draft, show or check source definitions", cmd_sources_command},
     {"check", "[--credentials DIR]", "Check configuration, sources, secrets and spool before a start", cmd_check},
 };
 

@@ -117,6 +117,7 @@ int cmd_release(struct cmd *cmd, int argc, char **argv);
 int cmd_priority(struct cmd *cmd, int argc, char **argv);
 int cmd_verify(struct cmd *cmd, int argc, char **argv);
 int cmd_reindex(struct cmd *cmd, int argc, char **argv);
+int cmd_sources_command(struct cmd *cmd, int argc, char **argv);
 int cmd_list_sources(struct cmd *cmd, int argc, char **argv);
 int cmd_check(struct cmd *cmd, int argc, char **argv);
 

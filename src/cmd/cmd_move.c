@@ -178,7 +178,9 @@ static int check_decision(struct cmd *cmd, const struct cmd_job *job, const stru
     if (strcmp(decision->name, "accept_duplicates") == 0)
         return strcmp(row->reason, "duplicates") == 0 ? EXIT_DONE : cmd_fail(cmd, EXIT_DATA, "%s: it is not held for duplicates", job->id);
     if (strcmp(decision->name, "accept_coverage") == 0)
-        return strcmp(row->reason, "coverage") == 0 ? EXIT_DONE : cmd_fail(cmd, EXIT_DATA, "%s: it did not fail for its coverage", job->id);
+        return strcmp(row->reason, "coverage") == 0 || strcmp(row->reason, "depth_limit") == 0
+                   ? EXIT_DONE
+                   : cmd_fail(cmd, EXIT_DATA, "%s: it neither failed for its coverage nor is held for its depth_limit", job->id);
     if (!row->unknown_batches)
         return cmd_fail(cmd, EXIT_DATA, "%s: no charge of it is in doubt", job->id);
     if (decision->batch && (decision->batch > batches->count || batches->list[decision->batch - 1].state != BATCH_IN_DOUBT))

@@ -6,6 +6,7 @@
 #include "net/ratelimit.h"
 #include "os/fsio.h"
 #include "source/incremental.h"
+#include "source/split.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -617,6 +618,18 @@ static void page_good(struct attempt *a) {
     on_job_lane(a, &record_class);
 }
 
+/* What the source says of a part of the search. */
+static void part_good(struct attempt *a) {
+    cJSON_Delete(a->members);
+    a->members = engine_members();
+    cJSON_AddStringToObject(a->members, "part", a->page.token);
+    if (a->verdict.facts.total != JOB_UNKNOWN)
+        cJSON_AddNumberToObject(a->members, "part_total", (double)a->verdict.facts.total);
+    paginator_probed(a->run->paginator, &a->page, a->verdict.facts.total);
+    run_probed(a->run);
+    report(a, "previewed", false);
+}
+
 static void preview_good(struct attempt *a) {
     struct run *run = a->run;
     char cost[DEC_TEXT_SIZE];
@@ -717,6 +730,8 @@ static void attempt_decide(struct attempt *a) {
     if (good(a)) {
         if (a->page.batch)
             page_good(a);
+        else if (split_is_token(a->page.token))
+            part_good(a);
         else
             preview_good(a);
         return;

@@ -237,6 +237,7 @@ void run_page_in(struct run *run, const struct page *page, const struct page_fac
 struct dec run_page_price(const struct run *run, uint64_t limit);
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s);
 void run_previewed(struct run *run); /* total and price are known */
+void run_probed(struct run *run);    /* paginator_probed was told */
 
 /* token.c */
 struct secrets { /* that one request uses; wiped after it is made */
@@ -298,6 +299,11 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     struct keyset *keys;
     char *text; /* of the job, as accepted */
     size_t text_length;
+    struct asked {       /* parts of a search that the source was asked about, in that order */
+        char token[80];
+        uint64_t total;
+    } *asked;
+    size_t asked_count, asked_capacity;
     char *start;         /* as in struct run */
     struct buf bookmark; /* likewise */
     const char *reason;  /* of rc, when it is not damage */

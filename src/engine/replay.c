@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "os/fsio.h"
 #include "source/incremental.h"
+#include "source/split.h"
 #include "spool/bookmark.h"
 
 #include <stdlib.h>
@@ -119,6 +120,21 @@ static void released(struct replay *r, const cJSON *json) {
     }
 }
 
+static bool part_asked(struct replay *r, const cJSON *json) {
+    if (r->asked_count == r->asked_capacity) {
+        size_t capacity = r->asked_capacity ? r->asked_capacity * 2 : 64;
+        struct asked *asked = realloc(r->asked, capacity * sizeof *asked);
+        if (!asked)
+            return false;
+        r->asked = asked;
+        r->asked_capacity = capacity;
+    }
+    struct asked *a = &r->asked[r->asked_count++];
+    str_copy(a->token, sizeof a->token, text_of(json, "part"));
+    a->total = count_of(json, "part_total", JOB_UNKNOWN);
+    return true;
+}
+
 static void line_seen(void *context, const struct job_row *row, const struct journal_line *line) {
     struct replay *r = context;
     const cJSON *json = line->json;
@@ -129,6 +145,8 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         r->text_length = r->text ? strlen(r->text) : 0;
     } else if (strcmp(line->event, "released") == 0)
         released(r, json);
+    else if (strcmp(line->event, "previewed") == 0 && *text_of(json, "part") && !part_asked(r, json))
+        r->rc = RC_TEMP;
     uint64_t batch = count_of(json, "batch", 0);
     if (!batch || batch > LIMIT_BATCHES || strcmp(line->event, "released") == 0)
         return;
@@ -154,6 +172,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         p->advance = next >= offset ? next - offset : p->records;
         p->total = count_of(json, "total", JOB_UNKNOWN);
         r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
+        p->total = count_of(json, "part_total", p->total);
         free(p->next);
         p->next = copy_of(json, "next_token");
         free(p->fault);
@@ -276,8 +295,8 @@ cJSON *replay_captured_members(const struct captured *c) {
     cJSON_AddStringToObject(m, "sha256", c->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)c->bytes);
     cJSON_AddNumberToObject(m, "records", (double)c->facts->records);
-    if (c->facts->total != JOB_UNKNOWN)
-        cJSON_AddNumberToObject(m, "total", (double)c->facts->total);
+    if (c->facts->total != JOB_UNKNOWN) /* that of a part is not the job's */
+        cJSON_AddNumberToObject(m, split_is_token(c->page.token) ? "part_total" : "total", (double)c->facts->total);
     if (c->paid) {
         dec_format(c->cost, cost);
         cJSON_AddStringToObject(m, "cost", cost);
@@ -375,7 +394,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
         p->records = verdict.facts.records;
         p->advance = c.advance;
         p->total = verdict.facts.total;
-        r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
+        r->total = p->total == JOB_UNKNOWN || split_is_token(page.token) ? r->total : p->total;
         p->more = verdict.facts.more;
         p->next = verdict.facts.token[0] ? strdup(verdict.facts.token) : NULL;
         p->fault = verdict.facts.fault[0] ? strdup(verdict.facts.fault) : NULL;
@@ -510,6 +529,7 @@ void replay_free(struct replay *replay) {
         forget_answer(&replay->pages[i]);
     }
     free(replay->pages);
+    free(replay->asked);
     keyset_free(replay->keys);
     free(replay->text);
     free(replay->start);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/retry.h"
 #include "os/fsio.h"
+#include "source/split.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -503,7 +504,7 @@ void run_page_in(struct run *run, const struct page *page, const struct page_fac
     struct page_facts told = *facts;
     told.records = advance;
     run_due_remove(run, run_due(run, page, 0));
-    if (facts->total != JOB_UNKNOWN)
+    if (facts->total != JOB_UNKNOWN && !split_is_token(page->token))
         run->total = facts->total;
     run->records += facts->records;
     paginator_answer(run->paginator, page, &told);
@@ -550,6 +551,12 @@ static enum rc plan(struct run *run, struct err *err) {
     while (run->due)
         run_due_remove(run, run->due);
     run->records = 0;
+    page = (struct page){.batch = 0};
+    for (size_t i = 0; i < r->asked_count; i++) {
+        str_copy(page.token, sizeof page.token, r->asked[i].token);
+        paginator_probed(run->paginator, &page, r->asked[i].total);
+    }
+    paginator_probe(run->paginator, &page); /* when nothing is left to ask, it is planned now */
     for (size_t i = 0; i < r->page_count; i++) {
         page_from(&r->pages[i], &page);
         paginator_restore(run->paginator, &page);
@@ -595,6 +602,21 @@ static void first_page(struct run *run) {
     paginator_next(paginator, &run->ask);
     paginator_free(paginator);
     run->ask.batch = 0;
+    if (!run->source->metered && run->source->split)
+        run->ask.limit = 1; /* its records are asked for again */
+}
+
+void run_probed(struct run *run) {
+    run->preview_retries = 0;
+    run->preview_due_us = 0;
+    if (paginator_probe(run->paginator, &run->ask)) {
+        run->phase = RUN_PREVIEW;
+        return;
+    }
+    run->phase = RUN_PAGES;
+    const char *fault = run->source->split ? paginator_fault(run->paginator) : NULL;
+    if (fault && !run->accept_coverage) /* nothing is asked for that cannot be had whole */
+        run_end(run, PLACE_HOLD, "depth_limit", fault);
 }
 
 static void begin_pages(struct run *run) {
@@ -654,8 +676,11 @@ void run_previewed(struct run *run) {
     check_guards(run);
     if (strcmp(run->row.mode, "preview") == 0)
         write_preview(run);
-    else
+    else {
         begin_pages(run);
+        if (run->end == PLACE_NONE)
+            run_probed(run);
+    }
 }
 
 static void again_later(struct run *run, const struct err *err);
@@ -706,7 +731,10 @@ static void mended(struct replay *r) {
     bool preview_only = strcmp(run->row.mode, "preview") == 0;
     if (!preview_only)
         begin_pages(run); /* as far as is known: a job that has all its pages needs no preview */
-    bool more = preview_only || (run->end == PLACE_NONE && due_next(run, INT64_MAX));
+    bool ask = run->end == PLACE_NONE && run->source->split && run->total == JOB_UNKNOWN;
+    struct page part;
+    bool probe = run->end == PLACE_NONE && !preview_only && paginator_probe(run->paginator, &part);
+    bool more = preview_only || (run->end == PLACE_NONE && (ask || probe || due_next(run, INT64_MAX)));
     if (more && !preview_only) { /* what held it holds still */
         check_duplicates(run);
         if (!run->source->metered || !run->source->preview)
@@ -715,10 +743,12 @@ static void mended(struct replay *r) {
     }
     if (more && run->source->metered && !run->source->preview && preview_only)
         write_preview(run);
-    else if (more && (preview_only || (run->source->metered && run->source->preview))) {
+    else if (more && (preview_only || ask || (run->source->metered && run->source->preview))) {
         first_page(run);
         run->phase = RUN_PREVIEW;
     }
+    if (run->phase == RUN_REPLAY && more && !preview_only)
+        run_probed(run);
     if (run->phase == RUN_REPLAY)
         run->phase = RUN_PAGES;
     go(run);

@@ -92,7 +92,8 @@ static bool wants(const struct run *run) {
 static void hold_back(struct feed *feed, int64_t until_us, const char *reason, const char *text) {
     log_warn("source %s: no access token: %s", feed->source->name, text);
     feed_pause(feed, until_us, reason);
-    for (struct run *run = feed->runs; run && until_us - clock_wall_us() > SHORT_WAIT_US;) {
+    bool away = until_us - clock_wall_us() > SHORT_WAIT_US;
+    for (struct run *run = feed->runs; run && away;) {
         struct run *next = run->next_of_feed;
         if (wants(run) && !run->attempt_count) {
             run_end(run, PLACE_DEFERRED, reason, text);

@@ -15,7 +15,8 @@ struct fetch_multi;
 typedef void fetch_multi_ended(void *transfer, CURLcode code);
 
 /* That of the list whose transfers go this way, made when there is none; NULL when out of memory. Connections are kept for each way by themselves: a proxy's
- * tunnel, or a connection that a certificate opened, is for nobody else. libcurl compares files and proxies, but not what a proxy was shown. */
+ * tunnel, or a connection that a certificate opened, is for nobody else. libcurl compares files and proxies, but not every release of it compares what a
+ * proxy was shown. */
 struct fetch_multi *fetch_multi_of(struct fetch_multi **list, struct loop *loop, fetch_multi_ended *ended, const struct fetch_way *way);
 void fetch_multi_free(struct fetch_multi *list); /* all of it; no transfer may be left; closes the kept connections */
 /* RC_TEMP: libcurl can not take it now. */

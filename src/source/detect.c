@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "source/link.h"
 #include "source/template.h"
 
 #define MOST_URL 65536u
@@ -43,25 +44,6 @@ static const char *const cursors[] = {
     "token",  "next_cursor", "start_cursor", "marker", "next",           "$skiptoken",         "scroll_id",         "page",       NULL};
 
 /* --- URLs ---------------------------------------------------------------------------------------------------------- */
-
-bool detect_is_paging(const char *name) {
-    for (size_t i = 0; i <= LAST_SPELLING; i++) {
-        if (spellings[i].limit != NULL && strcmp(name, spellings[i].limit) == 0) {
-            return true;
-        }
-        for (const char *const *place = spellings[i].places; *place != NULL; place++) {
-            if (strcmp(name, *place) == 0) {
-                return true;
-            }
-        }
-    }
-    for (const char *const *cursor = cursors; *cursor != NULL; cursor++) {
-        if (strcmp(name, *cursor) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static char *decoded(const char *text, size_t length) {
     char *out = malloc(length + 1), *to = out;
@@ -244,6 +226,7 @@ void detect_free(struct detect *detect) {
 
 bool detect_is_secret(const char *name, bool header) {
     static const char *const parts[] = {"secret", "password", "passwd", "apikey", "signature", "session", "auth", NULL};
+    static const char *const pages[] = {"pagetoken", "nexttoken", "nextpagetoken", "continuationtoken", "skiptoken", NULL};
     char plain[64];
 
     detect_plain(name, plain);
@@ -255,7 +238,12 @@ bool detect_is_secret(const char *name, bool header) {
     if (header) {
         return strstr(plain, "key") != NULL || strstr(plain, "token") != NULL || strstr(plain, "cookie") != NULL;
     }
-    return !detect_is_paging(name) && (str_ends(plain, "key") || str_ends(plain, "token") || strcmp(plain, "sig") == 0);
+    for (const char *const *page = pages; *page != NULL; page++) {
+        if (strcmp(plain, *page) == 0) {
+            return false;
+        }
+    }
+    return str_ends(plain, "key") || str_ends(plain, "token") || strcmp(plain, "sig") == 0;
 }
 
 /* --- the plan ------------------------------------------------------------------------------------------------------ */
@@ -386,23 +374,11 @@ static void see(const struct detect *d, int status, struct slice body, struct se
     }
 }
 
-static bool has_next_link(const char *link) {
-    const char *at = strcasestr(link, "rel=");
-
-    for (; at != NULL; at = strcasestr(at + 4, "rel=")) {
-        const char *value = at + 4 + (at[4] == '"');
-
-        if (strncasecmp(value, "next", 4) == 0 && !isalnum((unsigned char)value[4])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void see_fields(struct detect *d, const struct fields *fields) {
     const char *link = fields != NULL ? fields_get(fields, "Link") : NULL;
+    struct slice target;
 
-    d->link_header = link != NULL && has_next_link(link);
+    d->link_header = link != NULL && link_find(link, "next", &target);
     for (const char *const *name = detect_headers + 1; fields != NULL && d->total_header == NULL && *name != NULL; name++) {
         const char *value = fields_get(fields, *name);
 
@@ -432,8 +408,9 @@ static enum rc first_answer(struct detect *d, int status, struct slice body, con
     begin(d, ASK_NOTHING);
     if (status < 200 || status > 299) {
         return err_set(err, RC_PERM,
-                       status == 401 || status == 403 ? "the answer has status %d: give what it wants to know with --header 'Name: value'"
-                                                      : "the answer has status %d",
+                       status >= 300 && status < 400    ? "the answer has status %d: give the URL that it leads to"
+                       : status == 401 || status == 403 ? "the answer has status %d: give what it wants to know with --header 'Name: value'"
+                                                        : "the answer has status %d",
                        status);
     }
     rc = detect_look_at(body, "", &d->look, err);

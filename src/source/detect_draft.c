@@ -93,8 +93,8 @@ static void put_secret(struct draft *w, const char *value) {
 
 /* Of a parameter that stays in the definition: those that pages are cut by do not. */
 static bool stays(const struct detect *d, const char *name) {
-    return !(d->limit_param != NULL && strcmp(name, d->limit_param) == 0) && !(d->place_param != NULL && strcmp(name, d->place_param) == 0) &&
-           !(d->kind != DETECT_SINGLE && detect_is_paging(name));
+    return d->kind == DETECT_SINGLE ||
+           ((d->limit_param == NULL || strcmp(name, d->limit_param) != 0) && (d->place_param == NULL || strcmp(name, d->place_param) != 0));
 }
 
 static bool is_first(const struct detect *d, unsigned at) {
@@ -203,7 +203,7 @@ static void comment_pages(struct draft *w) {
     if (d->refused_cursor) {
         put(w, "  // CHECK: the answer has a cursor, but none of the usual parameters takes it: \"cursor_param\" of a paginator \"cursor\" would name it.\n");
     }
-    if (d->limit_param != NULL && d->max_limit == 0) {
+    if (d->limit_param != NULL && d->max_limit == 0 && d->kind != DETECT_SINGLE) {
         put(w, "  // CHECK: \"max_limit\", the most records of a page, is not known: `batchspool sources test %s` asks.\n", d->setup.name);
     }
     if (total_path(d) == NULL && d->total_header == NULL && d->kind != DETECT_SINGLE) {
@@ -256,17 +256,17 @@ static void put_records(struct draft *w) {
     put(w, "  // Seen: %" PRIu64 " records %s%s.\n  \"data_selector\": ", d->look.count, shown[0] != '\0' ? "at " : "",
         shown[0] != '\0' ? shown : "that are the whole answer");
     put_json(w, d->look.records);
+    put(w, ",\n");
     if (d->look.bare) {
-        put(w, ",\n  // Seen: records are bare values: each is its own key.\n  \"primary_key\": \"\"");
+        put(w, "  // Seen: records are bare values: each is its own key.\n  \"primary_key\": \"\",\n");
     } else if (d->look.key[0] != '\0') {
-        put(w, d->look.sure_key ? ",\n  // Seen: in every record, and no two the same.\n  \"primary_key\": "
-                                : ",\n  // CHECK: in every record, and no two the same; but its name does not say that it is a key.\n  \"primary_key\": ");
+        put(w, d->look.sure_key ? "  // Seen: in every record, and no two the same.\n  \"primary_key\": "
+                                : "  // CHECK: in every record, and no two the same; but its name does not say that it is a key.\n  \"primary_key\": ");
         put_json(w, d->look.key);
+        put(w, ",\n");
     } else {
-        put(w, ",\n  // CHECK: no member tells records apart. Without a key they are only counted: \"primary_key\": \"/...\" or [\"/a\", \"/b\"].\n"
-               "  // \"primary_key\": \"/id\"");
+        put(w, "  // CHECK: no member tells records apart. Without a key they are only counted: \"primary_key\": \"/...\" or [\"/a\", \"/b\"].\n");
     }
-    put(w, d->look.bare || d->look.key[0] != '\0' ? ",\n" : "\n  ,\n");
 }
 
 static void put_rest(struct draft *w) {
@@ -283,7 +283,9 @@ static void put_rest(struct draft *w) {
         "  },\n"
         "  // CHECK: does it charge for answers? Then \"metering\" must say so before the first job: batchspool-source(5).\n"
         "  \"timeout_s\": 60%s\n}\n",
-        w->detect->setup.allow_http ? ",\n  // CHECK: what is sent and received can be read and changed on the way.\n  \"allow_http\": true" : "");
+        w->detect->setup.allow_http && str_starts(w->detect->setup.url, "http://")
+            ? ",\n  // CHECK: what is sent and received can be read and changed on the way.\n  \"allow_http\": true"
+            : "");
 }
 
 static unsigned secret_count(const struct detect *d) {
@@ -355,7 +357,7 @@ cJSON *detect_summary(const struct detect *detect) {
     add_number(&good, out, "total", total, header ? d->total_header_value : d->look.total_value);
     add_text(&good, out, "total_at", header ? d->total_header : total_path(d));
     add_text(&good, out, "paginator", kinds[d->kind]);
-    add_text(&good, out, "limit_param", d->limit_param);
+    add_text(&good, out, "limit_param", d->kind != DETECT_SINGLE ? d->limit_param : NULL);
     add_text(&good, out, d->kind == DETECT_CURSOR ? "cursor_param" : d->kind == DETECT_PAGE ? "page_param" : "offset_param", d->place_param);
     for (unsigned i = 0; good && i < secret_count(d); i++) {
         secret_name(d, i, name);

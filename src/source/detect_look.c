@@ -179,8 +179,7 @@ static bool is_key(struct slice records, const char *pointer, unsigned char (*su
         return false;
     }
     while (count < DETECT_MOST_RECORDS && json_iter_next(&iter, &name, &record)) {
-        if (!json_find(record, pointer, &value) || (json_type(value) != JSON_STRING && json_type(value) != JSON_NUMBER) ||
-            value.length <= 2 - (*value.data != '"')) {
+        if (!json_find(record, pointer, &value) || (json_type(value) != JSON_NUMBER && (json_type(value) != JSON_STRING || value.length <= 2))) {
             return false;
         }
         digest_of(value.data, value.length, sums[count++]);

@@ -68,7 +68,5 @@ struct detect {
 
 /* A parameter or header whose value must not be written down. */
 bool detect_is_secret(const char *name, bool header);
-/* A name that pages are cut by: of a limit, an offset, a page or a cursor. */
-bool detect_is_paging(const char *name);
 
 #endif

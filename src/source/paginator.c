@@ -171,13 +171,25 @@ enum rc paginator_new(const struct source *source, const struct paginator_start 
     if (rc != RC_OK) {
         return err_set(err, rc, "out of memory");
     }
-    (*paginator)->row = row;
+    if ((*paginator)->row == NULL) {
+        (*paginator)->row = row;
+    }
     return RC_OK;
 }
 
 void paginator_free(struct paginator *paginator) {
     if (paginator != NULL) {
         paginator->row->destroy(paginator);
+    }
+}
+
+bool paginator_probe(struct paginator *paginator, struct page *page) {
+    return paginator->row->probe != NULL && paginator->row->probe(paginator, page);
+}
+
+void paginator_probed(struct paginator *paginator, const struct page *page, uint64_t total) {
+    if (paginator->row->probed != NULL) {
+        paginator->row->probed(paginator, page, total);
     }
 }
 
@@ -235,7 +247,10 @@ static enum rc put_member(cJSON *at, const char *token, cJSON *value) {
     bool done;
 
     if (cJSON_IsArray(at)) {
-        done = str_to_u64(token, 0, INT32_MAX, &index) && cJSON_ReplaceItemInArray(at, (int)index, value);
+        cJSON_free(value->string); /* an element has no name */
+        value->string = NULL;
+        done = strcmp(token, "-") == 0 ? cJSON_AddItemToArray(at, value)
+                                       : str_to_u64(token, 0, INT32_MAX, &index) && cJSON_ReplaceItemInArray(at, (int)index, value);
     } else {
         done = cJSON_IsObject(at) && (cJSON_GetObjectItemCaseSensitive(at, token) != NULL ? cJSON_ReplaceItemInObjectCaseSensitive(at, token, value)
                                                                                           : cJSON_AddItemToObject(at, token, value));
@@ -246,8 +261,7 @@ static enum rc put_member(cJSON *at, const char *token, cJSON *value) {
     return done ? RC_OK : RC_PERM;
 }
 
-/* Set the value (taken) at a Pointer of the body. RC_PERM when it leads through something that is neither object nor array. */
-static enum rc put_in_body(cJSON **json, const char *pointer, cJSON *value) {
+enum rc paginator_put_value(cJSON **json, const char *pointer, cJSON *value) {
     char token[LIMIT_POINTER_BYTES + 1];
     cJSON *at;
 
@@ -305,7 +319,7 @@ enum rc paginator_put_in(const cJSON *options, const char *name, const char *par
     if (path != NULL) {
         cJSON *raw = str_format(text, sizeof(text), "%.*s", (int)json.length, json.data) ? cJSON_CreateRaw(text) : NULL;
 
-        return raw != NULL ? put_in_body(&placement->json, path->valuestring, raw) : RC_TEMP;
+        return raw != NULL ? paginator_put_value(&placement->json, path->valuestring, raw) : RC_TEMP;
     }
     if (header != NULL) {
         return put_text(placement->headers, header->valuestring, true, json);

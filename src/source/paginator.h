@@ -69,7 +69,9 @@ struct paginator_row {
     void (*doubt)(struct paginator *paginator, const struct page *page); /* or NULL */
     void (*answer)(struct paginator *paginator, const struct page *page, const struct page_facts *facts);
     bool (*ended)(const struct paginator *paginator);
-    const char *(*fault)(const struct paginator *paginator); /* or NULL: it has none */
+    const char *(*fault)(const struct paginator *paginator);      /* or NULL: it has none */
+    bool (*probe)(struct paginator *paginator, struct page *page); /* or NULL, like the next */
+    void (*probed)(struct paginator *paginator, const struct page *page, uint64_t total);
     enum rc (*place)(const struct source *source, const struct page *page, struct placement *placement);
     void (*read)(const struct source *source, const struct page_answer *answer, struct page_facts *facts); /* token and fault; or NULL */
 };
@@ -88,6 +90,10 @@ bool paginator_total_is_records(const struct source *source);
 enum rc paginator_new(const struct source *source, const struct paginator_start *start, struct paginator **paginator, struct err *err);
 void paginator_free(struct paginator *paginator);
 
+/* What must be asked before the first page: the total of a part of the search (page->token names it; batch 0). False: nothing (more). Its answer is told to
+ * paginator_probed, with UINT64_MAX for none, also when the journal is replayed, in the order of asking. */
+bool paginator_probe(struct paginator *paginator, struct page *page);
+void paginator_probed(struct paginator *paginator, const struct page *page, uint64_t total);
 /* The next page to ask for, with its batch number. RC_AGAIN: only after an answer of a page that is out (one page is asked alone until the server's own
  * page size and the total are known; the answers of the last pages may call for more). RC_GONE: all pages were handed out and answered, or
  * paginator_fault tells why no more can be. RC_PERM: there would be more than LIMIT_BATCHES. RC_TEMP: out of memory. A page shorter than asked although
@@ -128,7 +134,9 @@ bool paginator_sends_limit(const struct source *source);
 /* Put a value (JSON text: a string with its quotes, or a number, object, array as it came) at <name>_body_path as it is, or into <name>_header or
  * <name>_param (param when none is given; NULL: nowhere) as text. RC_PERM: there is no such place in the body. */
 enum rc paginator_put(const struct source *source, const char *name, const char *param, struct slice json, struct placement *placement);
-/* The same with the options of another part of the definition. */
+/* Set the value (taken) at a Pointer (not "") of a body; "-" is the end of an array. RC_PERM: it leads through something that is neither object nor array. */
+enum rc paginator_put_value(cJSON **json, const char *pointer, cJSON *value);
+/* paginator_check_place and paginator_put with the options of another part of the definition. */
 void paginator_check_place_in(struct check *check, const struct source *source, const cJSON *options, const char *name);
 enum rc paginator_put_in(const cJSON *options, const char *name, const char *param, struct slice json, struct placement *placement);
 enum rc paginator_put_number(const struct source *source, const char *name, const char *param, uint64_t value, struct placement *placement);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "source/paginator_split.h"
 
 /*
  * The plan is a function of the pages that were handed out and of what came for each, whatever the order in which it is told: positions of the
@@ -47,7 +48,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 /* --- definition ---------------------------------------------------------------------------------------------------- */
 
-static const char *const offset_options[] = {"offset", "offset_param", "offset_body_path", "offset_header", "maximum_offset", NULL};
+static const char *const offset_options[] = {"offset", "offset_param", "offset_body_path", "offset_header", "maximum_offset", "split", NULL};
 
 static void offset_check(struct check *check, struct source *source) {
     const cJSON *options = source->paginator;
@@ -65,7 +66,7 @@ static void offset_check(struct check *check, struct source *source) {
 
 /* --- pages --------------------------------------------------------------------------------------------------------- */
 
-static enum rc offset_create(const struct source *source, const struct paginator_start *start, struct paginator **paginator) {
+enum rc paginator_offset_create(const struct source *source, const struct paginator_start *start, struct paginator **paginator) {
     struct offset *o = calloc(1, sizeof(*o));
 
     if (o == NULL) {
@@ -81,6 +82,16 @@ static enum rc offset_create(const struct source *source, const struct paginator
     o->stop_at = UINT64_MAX;
     *paginator = &o->paginator;
     return RC_OK;
+}
+
+static enum rc offset_create(const struct source *source, const struct paginator_start *start, struct paginator **paginator) {
+    return source->split != NULL ? paginator_split_create(source, start, paginator) : paginator_offset_create(source, start, paginator);
+}
+
+void paginator_offset_number(struct paginator *paginator, uint32_t last_batch) {
+    struct offset *o = (struct offset *)paginator;
+
+    o->last_batch = last_batch > o->last_batch ? last_batch : o->last_batch;
 }
 
 static void offset_destroy(struct paginator *paginator) {

@@ -6,9 +6,12 @@
 
 /*
  * `offset`: pages by offset and limit. Options, as in dlt: limit (needed), offset (the first one, 0), limit_param ("limit"), offset_param ("offset"),
- * limit_body_path, offset_body_path (Pointers into the body, instead of a param), total_path, total_header (no default here: a total is believed only
- * where the definition says that it is one), maximum_offset, stop_after_empty_page (true), has_more_path; and max_limit, the most that a job may ask for.
+ * offset_body_path, offset_header, total_path ("/total"), maximum_offset, stop_after_empty_page (true), has_more_path; and split (source/split.h).
  */
 extern const struct paginator_row paginator_offset;
+
+/* For paginator_split: a plan without parts, and the number of the last page of all plans. */
+enum rc paginator_offset_create(const struct source *source, const struct paginator_start *start, struct paginator **paginator);
+void paginator_offset_number(struct paginator *paginator, uint32_t last_batch);
 
 #endif

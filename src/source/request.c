@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "source/incremental.h"
+#include "source/split.h"
 #include "source/auth.h"
 
 #define MOST_URL_BYTES 65536u
@@ -90,6 +91,50 @@ static enum rc fill_parts(const struct source *source, unsigned step, enum reque
     rc = rc == RC_OK ? lay_part(&parts->params, overlay, "params", scope, err) : rc;
     rc = rc == RC_OK ? lay_part(&parts->headers, overlay, "headers", scope, err) : rc;
     return rc == RC_OK ? lay_part(&parts->json, overlay, "json", scope, err) : rc;
+}
+
+/* --- a part of a search -------------------------------------------------------------------------------------------- */
+
+/* Add a value to the end of the array at pointer, which is made when it is missing. */
+static enum rc append(cJSON **json, const cJSON *member, const struct template_scope *scope, struct err *err) {
+    char pointer[LIMIT_POINTER_BYTES + 3];
+    cJSON *value;
+    enum rc rc = template_json(member, scope, &value, err);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    (void)str_format(pointer, sizeof(pointer), "%s/-", member->string);
+    rc = paginator_put_value(json, pointer, value);
+    return rc == RC_OK ? RC_OK : rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "split: the body has no array at \"%s\"", member->string);
+}
+
+static enum rc place_part(const struct source *source, const struct page *page, const struct template_scope *scope, struct placement *parts, struct err *err) {
+    struct template_scope inner = *scope;
+    struct split_part part;
+    const cJSON *member, *overlay = paginator_option(source, "split");
+    cJSON *range;
+    enum rc rc;
+
+    if (source->split == NULL || !split_is_token(page->token)) {
+        return RC_OK;
+    }
+    if (!split_parse(source->split, page->token, &part)) {
+        return err_set(err, RC_PERM, "the page belongs to a part of the search that the source does not have");
+    }
+    range = split_range(source->split, part);
+    if (range == NULL) {
+        return no_memory(err);
+    }
+    inner.range = range;
+    rc = lay_part(&parts->params, overlay, "params", &inner, err);
+    rc = rc == RC_OK ? lay_part(&parts->headers, overlay, "headers", &inner, err) : rc;
+    rc = rc == RC_OK ? lay_part(&parts->json, overlay, "json", &inner, err) : rc;
+    cJSON_ArrayForEach(member, source->split->append) {
+        rc = rc == RC_OK ? append(&parts->json, member, &inner, err) : rc;
+    }
+    cJSON_Delete(range);
+    return rc;
 }
 
 /* --- URL ----------------------------------------------------------------------------------------------------------- */
@@ -246,6 +291,9 @@ enum rc request_make(const struct source *source, unsigned step, enum request_ki
     *request = (struct request){.url = NULL};
     if (rc == RC_OK && step + 1 == source->step_count && incremental_place(source, scope->start_value, &parts) != RC_OK) {
         rc = err_set(err, RC_PERM, "incremental: the value to begin at has no place in the request");
+    }
+    if (rc == RC_OK && step + 1 == source->step_count && page != NULL) {
+        rc = place_part(source, page, scope, &parts, err);
     }
     if (rc == RC_OK && step + 1 == source->step_count && page != NULL) {
         rc = paginator_place(source, page, &parts, err);

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "source/incremental.h"
+#include "source/split.h"
 #include "source/source_parts.h"
 
 const char *const source_common_members[] = {"mode",         "source",           "name",     "campaign_id", "criteria",   "priority",
@@ -91,6 +92,7 @@ static void read_top(struct check *check, struct source *source) {
     if (source->metered && source->limit == 0 && source->max_limit == 0) {
         (void)check_fail(check, "paginator", "a metered source needs limit or max_limit: the most records that one answer can charge");
     }
+    split_check(check, source);
     source_limits(check, root, source);
     source_errors(check, root, source);
     source_members(check, root, source);
@@ -156,6 +158,7 @@ void source_free(struct source *source) {
     free(source->total_path);
     free(source->has_more_path);
     free(source->cursor_path);
+    free(source->split);
     free(source->data_selector);
     free(source->count_path);
     free(source->cost_path);

@@ -116,6 +116,7 @@ struct source {
     unsigned key_count; /* Pointers; 0: records have no key (counted); one "" for bare values */
     struct source_child children[SOURCE_MAX_CHILDREN];
     unsigned child_count;
+    struct split *split;      /* how a search that is too long is divided (source/split.h), or NULL; owned */
     const cJSON *incremental; /* the object, or NULL */
     char *cursor_path;        /* its Pointer in a record */
     /* metering; metered false: answers are free */

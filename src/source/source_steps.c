@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
+#include "source/split.h"
 
 /* Steps of a source: what is sent where (DESIGN 5). */
 
@@ -248,6 +249,7 @@ struct references {
     const struct source *source;
     const char *member; /* in which the template stands */
     unsigned step;      /* steps before it can be named */
+    bool range;         /* it belongs to a part of a split search */
 };
 
 static bool in_list(const char *const *list, const char *name) {
@@ -290,6 +292,10 @@ static enum rc reference_seen(void *context, enum template_kind kind, const char
         return RC_OK;
     case TEMPLATE_ITEM:
         return check_fail(refs->check, refs->member, "${item.%s}: the source has pages, no items", name);
+    case TEMPLATE_RANGE:
+        return refs->range && (strcmp(name, "from") == 0 || strcmp(name, "to") == 0)
+                   ? RC_OK
+                   : check_fail(refs->check, refs->member, "${range.%s}: only ${range.from} and ${range.to}, in the paginator's split", name);
     case TEMPLATE_STEP:
         for (unsigned i = 0; i < refs->step; i++) {
             if (strcmp(refs->source->steps[i].name, name) == 0) {
@@ -364,4 +370,13 @@ void source_check_references(struct check *check, const struct source *source) {
     references_in(&refs, overlays[0], source->preview);
     references_in(&refs, overlays[1], source->purchase);
     check_leave(check, mark);
+    if (source->split != NULL) {
+        mark = check_enter(check, "paginator", 0);
+        refs.range = true;
+        references_in(&refs, "split", source->split->params);
+        references_in(&refs, "split", source->split->headers);
+        references_in(&refs, "split", source->split->json);
+        references_in(&refs, "split", source->split->append);
+        check_leave(check, mark);
+    }
 }

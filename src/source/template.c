@@ -29,7 +29,7 @@ static enum rc read_reference(const char *text, struct reference *ref, struct er
     static const struct {
         const char *prefix;
         enum template_kind kind;
-    } kinds[] = {{"job.", TEMPLATE_JOB}, {"steps.", TEMPLATE_STEP}, {"item.", TEMPLATE_ITEM}, {"secret:", TEMPLATE_SECRET}};
+    } kinds[] = {{"job.", TEMPLATE_JOB}, {"steps.", TEMPLATE_STEP}, {"item.", TEMPLATE_ITEM}, {"range.", TEMPLATE_RANGE}, {"secret:", TEMPLATE_SECRET}};
     const char *close = strchr(text, '}'), *name = NULL, *name_end;
 
     if (close == NULL) {
@@ -161,6 +161,9 @@ static enum rc look_up(const struct reference *ref, const struct template_scope 
     case TEMPLATE_ITEM:
         *value = cJSON_GetObjectItemCaseSensitive(scope->item, ref->name);
         return *value != NULL ? RC_OK : err_set(err, RC_PERM, "there is no item.%s", ref->name);
+    case TEMPLATE_RANGE:
+        *value = cJSON_GetObjectItemCaseSensitive(scope->range, ref->name);
+        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "there is no range.%s", ref->name);
     case TEMPLATE_STEP:
         *value = at_pointer(cJSON_GetObjectItemCaseSensitive(scope->steps, ref->name), ref->pointer);
         return *value != NULL ? RC_OK : err_set(err, RC_PERM, "the output of step %s has nothing at \"%s\"", ref->name, ref->pointer);

@@ -8,12 +8,13 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item.NAME}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at
+/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item.NAME}", "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at
  * again: a job's text that holds "${secret:x}" stays that text. */
 
 struct template_scope {
     const cJSON *job;   /* object of the job's members */
     const cJSON *item;  /* object of the unit's members (foreach), or NULL */
+    const cJSON *range; /* {"from":..,"to":..} of a part of a split search (source/split.h), or NULL */
     const cJSON *steps; /* object: step name -> its answer, or NULL */
     /* The secret's text, or NULL when there is none; borrowed for the call. */
     const char *(*secret)(void *context, const char *name);
@@ -31,7 +32,7 @@ enum rc template_url(const char *text, const struct template_scope *scope, struc
 /* A JSON value with every string in it filled in; a string that is only one ${...} becomes the value itself. Caller frees. */
 enum rc template_json(const cJSON *value, const struct template_scope *scope, cJSON **out, struct err *err);
 
-enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_SECRET };
+enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_RANGE, TEMPLATE_SECRET };
 /* What a checked text refers to, in order: kind, and the name of the job's member, step, item's member or secret. fn returns RC_OK to go on. */
 typedef enum rc template_seen(void *context, enum template_kind kind, const char *name);
 enum rc template_each(const char *text, template_seen *fn, void *context);

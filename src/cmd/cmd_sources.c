@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_sources.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "cmd/cmd_jobs.h"
+#include "os/fsio.h"
+#include "source/cassette.h"
+#include "source/criteria.h"
+#include "source/request.h"
+#include "spool/drop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAWS 8 /* of an id until one is free */
+
+/* --- what the subcommands share ------------------------------------------------------------------------------------ */
+
+int sources_definition_load(struct cmd *cmd, const struct sources_options *options, const char *name, struct sources_definition *definition) {
+    struct err err = {0};
+    *definition = (struct sources_definition){.source = NULL};
+    if (!options->source_file) {
+        int code = cmd_sources(cmd);
+        if (code)
+            return code;
+        enum rc rc = sources_get(cmd->sources, name, &definition->source, &err);
+        return rc == RC_PERM ? cmd_fail(cmd, EXIT_CONFIG, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+    }
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    char file[LIMIT_NAME_BYTES + 8] = "";
+    errno = 0;
+    enum rc rc = cmd_read(options->source_file, &text, &err);
+    if (!rc && (!str_is_name(name) || !str_format(file, sizeof file, "%s.json", name)))
+        rc = err_set(&err, RC_PERM, "%s: is no name of a source", name);
+    if (!rc) {
+        errno = 0;
+        rc = source_parse(file, buf_text(&text), text.length, &definition->own, &err);
+        if (rc)
+            err_prefix(&err, rc, "%s, as", options->source_file);
+    }
+    buf_release(&text);
+    definition->source = definition->own;
+    return rc == RC_PERM && errno == 0 ? cmd_fail(cmd, EXIT_CONFIG, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+}
+
+void sources_definition_release(struct sources_definition *definition) {
+    source_free(definition->own);
+}
+
+/* One member or element, without what is inside it. */
+static void print_one(const cJSON *item, int depth) {
+    char label[80], shown[1200];
+    snprintf(label, sizeof label, "%*s%s", 2 * depth, "", item->string ? item->string : "-");
+    for (char *c = label; *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    cmd_shown(shown, sizeof shown, label, false);
+    if ((cJSON_IsObject(item) || cJSON_IsArray(item)) && item->child)
+        puts(shown);
+    else if (cJSON_IsNumber(item))
+        printf("%-20s %.15g\n", shown, item->valuedouble);
+    else {
+        char value[1200];
+        const char *text = cJSON_IsString(item)  ? item->valuestring
+                           : cJSON_IsTrue(item)  ? "yes"
+                           : cJSON_IsFalse(item) ? "no"
+                           : cJSON_IsNull(item)  ? "not known"
+                                                 : "none";
+        printf("%-20s %s\n", shown, cmd_shown(value, sizeof value, text, true));
+    }
+}
+
+#define MOST_DEPTH 6
+
+int sources_print(struct cmd *cmd, cJSON *result) {
+    if (cmd->json || !result)
+        return cmd_print_json(cmd, result);
+    const cJSON *at[MOST_DEPTH] = {result->child};
+    for (int depth = 0; depth >= 0;) {
+        const cJSON *item = at[depth];
+        if (!item) {
+            depth--;
+            continue;
+        }
+        print_one(item, depth);
+        at[depth] = item->next;
+        if ((cJSON_IsObject(item) || cJSON_IsArray(item)) && depth + 1 < MOST_DEPTH)
+            at[++depth] = item->child;
+    }
+    cJSON_Delete(result);
+    return EXIT_DONE;
+}
+
+int sources_write(struct cmd *cmd, const char *file, const char *text, size_t length) {
+    struct err err = {0};
+    int fd;
+    if (strcmp(file, "-") == 0)
+        return fwrite(text, 1, length, stdout) == length ? EXIT_DONE : cmd_fail(cmd, EXIT_IO, "standard output: %s", strerror(errno));
+    enum rc rc = fsio_create(AT_FDCWD, file, 0640, &fd, &err);
+    if (rc)
+        return errno == EEXIST ? cmd_fail(cmd, EXIT_CANTCREATE, "%s: is there already, and is not overwritten: --output FILE names another", file)
+               : errno == EACCES || errno == EPERM ? cmd_fail(cmd, EXIT_NOPERM, "%s", err.text)
+                                                   : cmd_fail(cmd, EXIT_CANTCREATE, "%s", err.text);
+    rc = fsio_write(fd, text, length, &err);
+    rc = rc ? rc : fsio_sync(fd, &err);
+    close(fd);
+    if (rc)
+        unlink(file);
+    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+}
+
+/* --- list ---------------------------------------------------------------------------------------------------------- */
+
+struct listing {
+    struct cmd *cmd;
+    cJSON *list, *secrets; /* secrets: of the source that is looked at */
+};
+
+static void see_secret(void *context, const char *name) {
+    struct listing *l = context;
+    const char *dir = l->cmd->config.credentials;
+    struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
+    struct err err = {0};
+    enum rc rc = sources_secret(dir, name, &secret, &err);
+    /* Where none can be looked for, the daemon may well have it. */
+    const bool looked = *dir && access(dir, R_OK | X_OK) == 0;
+    const char *state = !rc && secret.length ? "there" : !rc ? "empty" : rc == RC_GONE && looked ? "missing" : "unknown";
+    if (secret.data)
+        explicit_bzero(secret.data, secret.capacity);
+    buf_release(&secret);
+    cJSON_AddStringToObject(l->secrets, name, state);
+}
+
+static bool list_one(void *context, const char *name) {
+    struct listing *l = context;
+    const struct source *source = NULL;
+    struct err err = {0};
+    char price[DEC_TEXT_SIZE];
+    cJSON *json = cJSON_CreateObject();
+    const bool good = sources_get(l->cmd->sources, name, &source, &err) == RC_OK;
+    cJSON_AddStringToObject(json, "name", name);
+    cJSON_AddBoolToObject(json, "ok", good);
+    cJSON_AddItemToArray(l->list, json);
+    if (!good) {
+        cJSON_AddStringToObject(json, "error", err.text);
+        return true;
+    }
+    cJSON_AddStringToObject(json, "paginator", source->paginator_type);
+    cJSON_AddNumberToObject(json, "steps", source->step_count);
+    cJSON_AddBoolToObject(json, "metered", source->metered);
+    if (source->metered && source->has_cost_per_record) {
+        dec_format(source->cost_per_record, price);
+        cJSON_AddStringToObject(json, "cost_per_record", price);
+        cJSON_AddStringToObject(json, "currency", source->currency);
+    }
+    l->secrets = cJSON_AddObjectToObject(json, "secrets");
+    source_secrets(source, see_secret, l);
+    return true;
+}
+
+static const char *text_of(const cJSON *json, const char *name) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    return text ? text : "";
+}
+
+static void print_listed(struct cmd *cmd, const cJSON *json) {
+    char shown[200];
+    const bool good = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "ok"));
+    const bool metered = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "metered"));
+    const char *price = text_of(json, "cost_per_record");
+    const cJSON *secret;
+    printf("%-24s  %-13s  %s%s%s%s%s", cmd_shown(shown, sizeof shown, text_of(json, "name"), true), good ? text_of(json, "paginator") : "-",
+           !good     ? "does not check"
+           : metered ? "metered"
+                     : "free",
+           *price ? ", " : "", price, *price ? " " : "", text_of(json, "currency"));
+    cJSON_ArrayForEach(secret, cJSON_GetObjectItemCaseSensitive(json, "secrets"))
+        printf("%s %s: %s", secret->prev && secret->prev->next ? "," : "  secret", cmd_shown(shown, sizeof shown, secret->string, true), secret->valuestring);
+    putchar('\n');
+    if (!good)
+        cmd_say(cmd, "%s", text_of(json, "error"));
+}
+
+static int list(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
+    (void)argv;
+    (void)options;
+    struct listing l = {.cmd = cmd, .list = cJSON_CreateArray()};
+    struct err err = {0};
+    if (argc)
+        return cmd_usage(cmd);
+    enum rc rc = l.list ? sources_list(cmd->sources, list_one, &l, &err) : err_set(&err, RC_TEMP, "out of memory");
+    if (!rc && cmd->json)
+        return cmd_print_json(cmd, l.list);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, l.list) print_listed(cmd, item);
+    cJSON_Delete(l.list);
+    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+}
+
+/* --- test ---------------------------------------------------------------------------------------------------------- */
+
+/* "member=value", as `submit --set` reads it. */
+static enum rc set_member(cJSON *job, const char *setting, struct err *err) {
+    const char *equals = strchr(setting, '=');
+    char name[LIMIT_NAME_BYTES + 1];
+    if (!equals || equals == setting || !str_format(name, sizeof name, "%.*s", (int)(equals - setting), setting))
+        return err_set(err, RC_FATAL, "--set %s: must be member=value", setting);
+    struct err ignored = {0};
+    const bool is_json = json_check(equals + 1, strlen(equals + 1), &json_rules_config, &ignored) == RC_OK;
+    cJSON *value = is_json ? cJSON_Parse(equals + 1) : cJSON_CreateString(equals + 1);
+    cJSON_DeleteItemFromObjectCaseSensitive(job, name);
+    return value && cJSON_AddItemToObject(job, name, value) ? RC_OK : err_set(err, RC_TEMP, "out of memory");
+}
+
+/* The job of the file, or an empty one. */
+static enum rc read_job(const char *file, cJSON **job, struct err *err) {
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    *job = NULL;
+    errno = 0;
+    enum rc rc = file ? cmd_read(file, &text, err) : RC_OK;
+    if (!rc && file) {
+        errno = 0;
+        rc = json_check(buf_text(&text), text.length, &json_rules_config, err);
+        if (rc)
+            err_prefix(err, rc, "%s", file);
+    }
+    if (!rc) {
+        *job = file ? cJSON_ParseWithLength(buf_text(&text), text.length) : cJSON_CreateObject();
+        if (!cJSON_IsObject(*job))
+            rc = err_set(err, RC_PERM, "%s: is no JSON object", file ? file : "-");
+    }
+    buf_release(&text);
+    return rc;
+}
+
+static enum rc probe_job(const struct source *source, const char *file, const struct sources_options *options, struct buf *text, struct err *err) {
+    cJSON *job;
+    enum rc rc = read_job(file, &job, err);
+    const char *named = rc ? NULL : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(job, "source"));
+    if (named && strcmp(named, source->name) != 0)
+        rc = err_set(err, RC_PERM, "%s: is a job of the source %s", file, named);
+    for (size_t i = 0; !rc && i < options->set.count; i++)
+        rc = set_member(job, options->set.items[i], err);
+    if (!rc) {
+        cJSON_DeleteItemFromObjectCaseSensitive(job, "source");
+        cJSON_DeleteItemFromObjectCaseSensitive(job, "mode");
+        cJSON_AddStringToObject(job, "source", source->name);
+        cJSON_AddStringToObject(job, "mode", "probe");
+        rc = template_print(job, text);
+        rc = rc ? err_set(err, rc, "out of memory, or the job is too long") : RC_OK;
+    }
+    cJSON_Delete(job);
+    return rc;
+}
+
+/* The first page's request, as far as it can be made without secrets: that nothing is missing is seen here. */
+static enum rc first_request(const struct source *source, const struct criteria *criteria, struct buf *shown, struct err *err) {
+    const struct paginator_start start = {.take = UINT64_MAX, .total = UINT64_MAX, .page_size = criteria->batch_size};
+    const enum request_kind kind = !source->metered ? REQUEST_FREE : source->preview ? REQUEST_PREVIEW : REQUEST_PAID;
+    struct cassette_mask mask;
+    const struct template_scope scope = {.job = criteria->json, .secret = cassette_secret, .secret_context = &mask};
+    struct paginator *paginator;
+    struct page page;
+    struct request request;
+    enum rc rc = paginator_new(source, &start, &paginator, err);
+    if (rc)
+        return rc;
+    rc = paginator_next(paginator, &page);
+    paginator_free(paginator);
+    rc = rc ? err_set(err, rc, "there is no first page") : request_make(source, source->step_count - 1, kind, &page, &scope, &request, err);
+    if (rc)
+        return rc;
+    rc = cassette_request(&request, shown);
+    request_release(&request);
+    return rc;
+}
+
+static int drop_probe(struct cmd *cmd, const char *source, const struct buf *text, char id[JOBID_SIZE]) {
+    char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8], label[LIMIT_NAME_BYTES + 8];
+    struct err err = {0};
+    enum rc rc = RC_PERM;
+    str_format(label, sizeof label, "probe-%s", source);
+    jobid_slug(label, slug);
+    for (int draw = 0; draw < DRAWS; draw++) {
+        rc = jobid_new(clock_wall_us(), slug, id, &err);
+        if (rc)
+            break;
+        if (cmd_job_has_journal(cmd->spool, id))
+            continue;
+        str_format(name, sizeof name, "%s.json", id);
+        errno = 0;
+        rc = drop_submit(cmd->spool, name, buf_text(text), text->length, &err);
+        if (rc != RC_PERM || errno != EEXIST)
+            break;
+    }
+    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+}
+
+/* What the daemon wrote, with the job's id. */
+static int show_probe(struct cmd *cmd, const char *id) {
+    char path[JOBID_SIZE + 20];
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    struct err err = {0};
+    str_format(path, sizeof path, "%s/preview.json", id);
+    errno = 0;
+    enum rc rc = fsio_read_file(cmd->spool->results_fd, path, &text, &err);
+    cJSON *json = rc ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
+    buf_release(&text);
+    if (rc)
+        return cmd_fail_rc(cmd, rc, &err);
+    if (!cJSON_IsObject(json)) {
+        cJSON_Delete(json);
+        return cmd_fail(cmd, EXIT_DATA, "results/%s: is no JSON object", path);
+    }
+    const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(json, "warnings"), *warning;
+    const int code = cJSON_GetArraySize(warnings) ? EXIT_DATA : EXIT_DONE;
+    if (!cJSON_HasObjectItem(json, "job_id"))
+        cJSON_AddStringToObject(json, "job_id", id);
+    if (!cmd->json) {
+        cJSON_ArrayForEach(warning, warnings) cmd_say(cmd, "%s", cJSON_IsString(warning) ? warning->valuestring : "?");
+        cJSON_DeleteItemFromObjectCaseSensitive(json, "warnings");
+    }
+    const int printed = sources_print(cmd, json);
+    return printed ? printed : code;
+}
+
+static int ask_daemon(struct cmd *cmd, const char *source, const struct buf *job) {
+    char id[JOBID_SIZE];
+    int code = cmd_open(cmd);
+    if (!code && !spool_daemon_runs(cmd->spool))
+        code = cmd_fail(cmd, EXIT_NO_DAEMON, "no daemon runs on %s, and it is the daemon that asks the source: start batchspoold", cmd->spool->root);
+    if (!code)
+        code = drop_probe(cmd, source, job, id);
+    if (code)
+        return code;
+    struct cmd_follow follow;
+    cmd_follow_init(&follow, id);
+    code = cmd_follow_wait(cmd, &follow, 1, "preview.json");
+    return code ? code : show_probe(cmd, id);
+}
+
+static int test(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
+    if (argc < 1 || argc > 2)
+        return cmd_usage(cmd);
+    struct sources_definition definition;
+    int code = sources_definition_load(cmd, options, argv[0], &definition);
+    struct buf job = BUF_INIT(LIMIT_JOB_FILE_BYTES), request = BUF_INIT((size_t)16 * LIMIT_JOB_FILE_BYTES);
+    struct criteria *criteria = NULL;
+    struct err err = {0};
+    if (!code) {
+        errno = 0;
+        enum rc rc = probe_job(definition.source, argc == 2 ? argv[1] : NULL, options, &job, &err);
+        if (!rc) {
+            errno = 0;
+            rc = criteria_parse(argc == 2 ? argv[1] : "the job", buf_text(&job), job.length, definition.source, &criteria, &err);
+            rc = rc ? rc : first_request(definition.source, criteria, &request, &err);
+        }
+        code = rc == RC_FATAL            ? cmd_fail(cmd, EXIT_USAGE, "%s", err.text)
+               : rc == RC_PERM && !errno ? cmd_fail(cmd, EXIT_DATA, "%s", err.text)
+               : rc                      ? cmd_fail_rc(cmd, rc, &err)
+                                         : EXIT_DONE;
+    }
+    if (!code && !definition.own)
+        code = ask_daemon(cmd, definition.source->name, &job);
+    else if (!code) {
+        /* A draft is not the daemon's: what it would ask for is all that can be told. */
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "source", definition.source->name);
+        cJSON_AddItemToObject(json, "request", cJSON_Parse(buf_text(&request)));
+        code = sources_print(cmd, json);
+    }
+    criteria_free(criteria);
+    buf_release(&job);
+    buf_release(&request);
+    sources_definition_release(&definition);
+    return code;
+}
+
+/* --- the table ----------------------------------------------------------------------------------------------------- */
+
+static const struct subcommand {
+    const char *name;
+    int (*run)(struct cmd *cmd, const struct sources_options *options, int argc, char **argv);
+} subcommands[] = {
+    {"list", list}, {"test", test}, {"probe", test}, {"new", sources_new_draft}, {"record", sources_record}, {"replay", sources_replay}, {"try", sources_try},
+};
+
+int cmd_sources_command(struct cmd *cmd, int argc, char **argv) {
+    struct sources_options o = {.name = NULL};
+    const struct cmd_option options[] = {
+        {"set", CMD_LIST, &o.set, "MEMBER=VALUE", "test: set a member of the job"},
+        {"name", CMD_TEXT, &o.name, "NAME", "new: the name of the source"},
+        {"header", CMD_LIST, &o.headers, "NAME: VALUE", "new: a header to send; credentials are not written down"},
+        {"output", CMD_TEXT, &o.output, "FILE", "new, record: where to write, - for standard output"},
+        {"allow-http", CMD_FLAG, &o.allow_http, NULL, "new: also without TLS to other hosts"},
+        {"source-file", CMD_TEXT, &o.source_file, "FILE", "test, replay, try: a definition that is not installed"},
+        {"credentials", CMD_TEXT, &o.credentials, "DIR", "list, check: the directory of secrets that the daemon is given"},
+        {.name = NULL},
+    };
+    const int all = argc;
+    char **const arguments = argv;
+    int code;
+    if (!cmd_parse(cmd, &argc, &argv, options, &code))
+        return code;
+    if ((code = cmd_configure(cmd)) != EXIT_DONE)
+        return code;
+    if (o.credentials && !str_copy(cmd->config.credentials, sizeof cmd->config.credentials, o.credentials))
+        return cmd_fail(cmd, EXIT_USAGE, "--credentials: the path is too long");
+    if (!argc)
+        return (code = cmd_sources(cmd)) != EXIT_DONE ? code : list(cmd, &o, 0, argv);
+    for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++)
+        if (strcmp(argv[0], subcommands[i].name) == 0) {
+            if (subcommands[i].run == list && (code = cmd_sources(cmd)) != EXIT_DONE)
+                return code;
+            return subcommands[i].run(cmd, &o, argc - 1, argv + 1);
+        }
+    return cmd_list_sources(cmd, all, arguments); /* NAME, check */
+}

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_sources.h"
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "cmd/cmd_jobs.h"
+#include "os/fsio.h"
+#include "source/answer.h"
+#include "source/cassette.h"
+#include "source/criteria.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_TOLD 20 /* requests that are told one by one */
+
+/* --- record -------------------------------------------------------------------------------------------------------- */
+
+struct taped { /* one captured page, as the journal has it */
+    struct page page;
+    bool paid, captured;
+    int status;
+    char file[256];
+    cJSON *headers;
+};
+
+struct tape {
+    struct taped *pages; /* by batch, from 1 */
+    size_t count, capacity;
+    uint64_t total;
+    bool failed;
+};
+
+static struct taped *page_of(struct tape *tape, uint32_t batch) {
+    if (batch > LIMIT_BATCHES)
+        return NULL;
+    if (batch >= tape->capacity) {
+        size_t capacity = (size_t)batch * 2 + 16;
+        struct taped *pages = realloc(tape->pages, capacity * sizeof *pages);
+        tape->failed = tape->failed || !pages;
+        if (!pages)
+            return NULL;
+        memset(pages + tape->capacity, 0, (capacity - tape->capacity) * sizeof *pages);
+        tape->pages = pages;
+        tape->capacity = capacity;
+    }
+    tape->count = batch >= tape->count ? batch + 1 : tape->count;
+    return &tape->pages[batch];
+}
+
+static uint64_t number_of(const cJSON *json, const char *name, uint64_t otherwise) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? (uint64_t)item->valuedouble : otherwise;
+}
+
+static const char *text_of(const cJSON *json, const char *name) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    return text ? text : "";
+}
+
+static void see_line(void *context, const struct job_row *row, const struct journal_line *line) {
+    struct tape *tape = context;
+    (void)row;
+    if (strcmp(line->event, "previewed") == 0)
+        tape->total = number_of(line->json, "total", UINT64_MAX);
+    const uint32_t batch = job_line_batch(line);
+    struct taped *t = batch ? page_of(tape, batch) : NULL;
+    if (!t || t->captured) /* a captured page is final */
+        return;
+    if (strcmp(line->event, "requested") == 0) {
+        t->page = (struct page){.batch = batch, .offset = number_of(line->json, "offset", 0), .limit = number_of(line->json, "limit", 0)};
+        str_copy(t->page.token, sizeof t->page.token, text_of(line->json, "token"));
+        t->paid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(line->json, "paid"));
+    } else if (strcmp(line->event, "answered") == 0) {
+        cJSON_Delete(t->headers);
+        t->headers = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(line->json, "headers"), true);
+        t->status = (int)number_of(line->json, "status", 200);
+    } else if (strcmp(line->event, "captured") == 0)
+        t->captured = str_copy(t->file, sizeof t->file, text_of(line->json, "file"));
+}
+
+static void tape_release(struct tape *tape) {
+    for (size_t i = 0; i < tape->count; i++)
+        cJSON_Delete(tape->pages[i].headers);
+    free(tape->pages);
+}
+
+/* The request of a page with its secrets' templates in the place of the secrets. */
+static enum rc masked_request(const struct source *source, bool paid, const struct page *page, const cJSON *job, struct buf *out, struct err *err) {
+    struct cassette_mask mask;
+    const struct template_scope scope = {.job = job, .secret = cassette_secret, .secret_context = &mask};
+    struct request request;
+    enum rc rc = request_make(source, source->step_count - 1, paid ? REQUEST_PAID : REQUEST_FREE, page, &scope, &request, err);
+    if (rc)
+        return rc;
+    rc = cassette_request(&request, out);
+    request_release(&request);
+    return rc ? err_set(err, rc, "out of memory, or the request is too long") : RC_OK;
+}
+
+static enum rc tape_page(struct cmd *cmd, const struct source *source, const struct criteria *criteria, const struct taped *t, struct buf *out,
+                         struct err *err) {
+    struct buf request = BUF_INIT((size_t)16 * LIMIT_JOB_FILE_BYTES), body = BUF_INIT(CASSETTE_MOST_BYTES);
+    const char *file = str_starts(t->file, "payloads/raw/") ? t->file + strlen("payloads/raw/") : t->file;
+    enum rc rc = masked_request(source, t->paid, &t->page, criteria->json, &request, err);
+    if (!rc)
+        rc = fsio_read_file(cmd->spool->raw_fd, file, &body, err);
+    if (!rc) {
+        rc = cassette_write_page(out, t->page.batch, t->paid, buf_text(&request), t->status ? t->status : 200, t->headers,
+                                 (struct slice){buf_text(&body), body.length});
+        if (rc)
+            err_set(err, rc, "out of memory, or the cassette would be longer than %u bytes", CASSETTE_MOST_BYTES);
+    }
+    buf_release(&request);
+    buf_release(&body);
+    return rc;
+}
+
+static enum rc tape_job(struct cmd *cmd, const char *id, const struct source *source, struct criteria *criteria, struct buf *out, size_t *count,
+                        struct err *err) {
+    struct tape tape = {.total = UINT64_MAX};
+    struct job_row row;
+    enum rc rc = job_row_read(cmd->spool, id, &row, see_line, &tape, err);
+    if (!rc && tape.failed)
+        rc = err_set(err, RC_TEMP, "out of memory");
+    if (!rc)
+        rc = cassette_write_head(out, source->name, tape.total, criteria->json);
+    *count = 0;
+    for (size_t i = 0; !rc && i < tape.count; i++)
+        if (tape.pages[i].captured) {
+            rc = tape_page(cmd, source, criteria, &tape.pages[i], out, err);
+            ++*count;
+        }
+    tape_release(&tape);
+    return !rc && !*count ? err_set(err, RC_PERM, "%s: has captured nothing", id) : rc;
+}
+
+static int record_job(struct cmd *cmd, const struct sources_options *options, const char *id) {
+    struct sources_definition definition = {.own = NULL};
+    struct criteria *criteria = NULL;
+    struct buf out = BUF_INIT(CASSETTE_MOST_BYTES);
+    char *text = NULL, source[65], mode[16], file[JOBID_SIZE + 20];
+    size_t length, count = 0;
+    struct err err = {0};
+    errno = 0;
+    enum rc rc = job_text_read(cmd->spool, id, &text, &length, &err);
+    if (!rc)
+        rc = criteria_source(id, text, length, source, mode, &err);
+    int code = rc ? cmd_fail_rc(cmd, rc, &err) : sources_definition_load(cmd, options, source, &definition);
+    if (!code) {
+        errno = 0;
+        rc = criteria_parse(id, text, length, definition.source, &criteria, &err);
+        rc = rc ? rc : tape_job(cmd, id, definition.source, criteria, &out, &count, &err);
+        code = rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+    }
+    str_format(file, sizeof file, "%s.cassette", id);
+    if (!code)
+        code = sources_write(cmd, options->output ? options->output : file, buf_text(&out), out.length);
+    if (!code && !(options->output && strcmp(options->output, "-") == 0)) {
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "job_id", id);
+        cJSON_AddStringToObject(json, "source", source);
+        cJSON_AddStringToObject(json, "file", options->output ? options->output : file);
+        cJSON_AddNumberToObject(json, "pages", (double)count);
+        code = sources_print(cmd, json);
+    }
+    free(text);
+    criteria_free(criteria);
+    buf_release(&out);
+    sources_definition_release(&definition);
+    return code;
+}
+
+int sources_record(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
+    if (argc != 1)
+        return cmd_usage(cmd);
+    int code = cmd_open(cmd);
+    struct cmd_job job;
+    if (code || (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
+        return code;
+    code = *job.id ? record_job(cmd, options, job.id) : cmd_fail(cmd, EXIT_DATA, "%s: was not accepted yet", argv[0]);
+    free(job.file);
+    return code;
+}
+
+/* --- keys ---------------------------------------------------------------------------------------------------------- */
+
+struct keys {
+    unsigned char (*sums)[DIGEST_BYTES];
+    size_t count, capacity;
+    uint64_t records, missing;
+    cJSON *missing_at; /* Pointers of the first few, or NULL */
+    bool failed;
+};
+
+static void add_key(struct keys *k, const struct buf *key) {
+    if (k->count == k->capacity) {
+        size_t capacity = k->capacity * 2 + 1024;
+        void *sums = realloc(k->sums, capacity * sizeof *k->sums);
+        if (!sums) {
+            k->failed = true;
+            return;
+        }
+        k->sums = sums;
+        k->capacity = capacity;
+    }
+    digest_of(buf_text(key), key->length, k->sums[k->count++]);
+}
+
+static void see_records(struct keys *k, const struct source *source, struct slice records) {
+    struct buf key = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    struct json_iter iter;
+    struct slice name, record;
+    size_t index = 0;
+    if (!json_iter_init(&iter, records))
+        return;
+    for (; json_iter_next(&iter, &name, &record); index++) {
+        k->records++;
+        if (!source->key_count)
+            continue;
+        if (answer_record_key(source, record, &key)) {
+            add_key(k, &key);
+            continue;
+        }
+        k->missing++;
+        if (k->missing_at && cJSON_GetArraySize(k->missing_at) < 5) {
+            char pointer[LIMIT_POINTER_BYTES + 24];
+            str_format(pointer, sizeof pointer, "%s/%zu", source->data_selector, index);
+            cJSON_AddItemToArray(k->missing_at, cJSON_CreateString(pointer));
+        }
+    }
+    buf_release(&key);
+}
+
+static int compare_sums(const void *a, const void *b) {
+    return memcmp(a, b, DIGEST_BYTES);
+}
+
+/* Keys that differ; without a key all records count. */
+static uint64_t unique_of(struct keys *k, const struct source *source) {
+    uint64_t unique = 0;
+    if (!source->key_count)
+        return k->records;
+    if (k->count)
+        qsort(k->sums, k->count, sizeof *k->sums, compare_sums);
+    for (size_t i = 0; i < k->count; i++)
+        unique += i == 0 || memcmp(k->sums[i - 1], k->sums[i], DIGEST_BYTES) != 0;
+    return unique;
+}
+
+/* --- replay -------------------------------------------------------------------------------------------------------- */
+
+struct replaying {
+    const struct source *source;
+    struct criteria *criteria;
+    struct cassette *cassette;
+    struct paginator *paginator;
+    struct keys keys;
+    cJSON *differences;
+    uint64_t pages, different, total;
+    const char *fault;
+    bool ended;
+};
+
+static void differ(struct replaying *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void differ(struct replaying *r, const char *format, ...) {
+    char text[3000];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (r->different++ < MOST_TOLD)
+        cJSON_AddItemToArray(r->differences, cJSON_CreateString(text));
+}
+
+static void tell_missing(struct replaying *r, const struct page *page, const char *request) {
+    char differs[2400];
+    const struct cassette_page *nearest = cassette_nearest(r->cassette, request, differs, sizeof differs);
+    if (nearest)
+        differ(r, "page %" PRIu32 " is not recorded; the nearest is page %" PRIu32 ": %s", page->batch, nearest->batch, differs);
+    else
+        differ(r, "page %" PRIu32 " is not recorded: the cassette is empty", page->batch);
+}
+
+static void judge_page(struct replaying *r, const struct page *page, const struct cassette_page *from, struct page_facts *facts) {
+    char *url = NULL;
+    struct verdict verdict;
+    request_base(r->source, page, r->criteria->json, &url, NULL);
+    const struct answer answer = {
+        .sent = true, .complete = true, .status = from->status, .body = {from->body, from->body_length}, .fields = &from->fields, .url = url};
+    answer_judge(r->source, r->source->metered ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
+    free(url);
+    *facts = verdict.facts;
+    if (verdict.action != ACTION_SUCCESS) {
+        differ(r, "page %" PRIu32 " does not pass: %s%s%s", page->batch, verdict.reason, *verdict.error ? ": " : "", verdict.error);
+        facts->given_up = true;
+        facts->records = page->limit;
+        return;
+    }
+    if (verdict.facts.total != UINT64_MAX)
+        r->total = verdict.facts.total;
+    see_records(&r->keys, r->source, verdict.records);
+}
+
+static enum rc replay_page(struct replaying *r, const struct page *page, struct err *err) {
+    struct page_facts facts = {.given_up = true, .records = page->limit, .total = UINT64_MAX};
+    struct buf request = BUF_INIT((size_t)16 * LIMIT_JOB_FILE_BYTES);
+    enum rc rc = masked_request(r->source, r->source->metered, page, r->criteria->json, &request, err);
+    if (!rc) {
+        struct cassette_page *found = cassette_find(r->cassette, buf_text(&request));
+        r->pages++;
+        if (found) {
+            found->used = true;
+            judge_page(r, page, found, &facts);
+        } else
+            tell_missing(r, page, buf_text(&request));
+        paginator_answer(r->paginator, page, &facts);
+    }
+    buf_release(&request);
+    return rc;
+}
+
+/* Pages one after the other: what the plan is must not depend on how many are out at a time. */
+static enum rc replay_all(struct replaying *r, struct err *err) {
+    const struct paginator_start start = {.take = r->criteria->take, .total = r->cassette->total, .page_size = r->criteria->batch_size};
+    const uint64_t most = r->cassette->page_count * 2 + MOST_TOLD; /* a plan that has lost its way need not be followed to its end */
+    struct page page;
+    enum rc rc = paginator_new(r->source, &start, &r->paginator, err);
+    while (!rc && r->pages < most && (rc = paginator_next(r->paginator, &page)) == RC_OK)
+        rc = replay_page(r, &page, err);
+    if (rc && rc != RC_GONE && rc != RC_AGAIN)
+        return rc;
+    for (size_t i = 0; i < r->cassette->page_count; i++)
+        if (!r->cassette->pages[i].used)
+            differ(r, "recorded page %" PRIu32 " is not asked for any more", r->cassette->pages[i].batch);
+    r->ended = paginator_ended(r->paginator);
+    r->fault = paginator_fault(r->paginator);
+    if (r->fault)
+        differ(r, "%s", r->fault);
+    return r->keys.failed ? err_set(err, RC_TEMP, "out of memory") : RC_OK;
+}
+
+static void add_count(cJSON *json, const char *name, uint64_t value) {
+    if (value == UINT64_MAX)
+        cJSON_AddNullToObject(json, name);
+    else
+        cJSON_AddNumberToObject(json, name, (double)value);
+}
+
+static int end_replay(struct cmd *cmd, struct replaying *r) {
+    const uint64_t unique = unique_of(&r->keys, r->source), take = r->criteria->take, tolerance = r->source->coverage_tolerance;
+    const uint64_t total = paginator_total_is_records(r->source) ? r->total : UINT64_MAX, expected = total < take ? total : take;
+    const uint64_t apart = expected == UINT64_MAX ? 0 : unique < expected ? expected - unique : unique - expected;
+    const bool covered = total == UINT64_MAX ? r->ended && (!r->source->key_count || unique == r->keys.count) : apart <= tolerance;
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "source", r->source->name);
+    cJSON_AddBoolToObject(json, "ok", covered && !r->different);
+    add_count(json, "recorded_pages", r->cassette->page_count);
+    add_count(json, "pages", r->pages);
+    add_count(json, "records", r->keys.records);
+    add_count(json, "unique", unique);
+    add_count(json, "duplicates", r->source->key_count ? r->keys.count - unique : 0);
+    add_count(json, "without_key", r->keys.missing);
+    add_count(json, "total", r->total);
+    add_count(json, "expected", expected);
+    cJSON_AddBoolToObject(json, "ended", r->ended);
+    cJSON_AddBoolToObject(json, "covered", covered);
+    add_count(json, "different", r->different);
+    cJSON_AddItemToObject(json, "differences", r->differences);
+    r->differences = NULL;
+    const int printed = sources_print(cmd, json);
+    return printed ? printed : covered && !r->different ? EXIT_DONE : EXIT_DATA;
+}
+
+static enum rc read_cassette(const char *file, const struct source *source, struct replaying *r, struct err *err) {
+    struct buf text = BUF_INIT(CASSETTE_MOST_BYTES);
+    errno = 0;
+    enum rc rc = cmd_read(file, &text, err);
+    if (!rc) {
+        errno = 0;
+        rc = cassette_read(buf_text(&text), text.length, &r->cassette, err);
+        if (rc)
+            err_prefix(err, rc, "%s", file);
+    }
+    buf_release(&text);
+    if (rc)
+        return rc;
+    char *job = cJSON_PrintUnformatted(r->cassette->job);
+    struct buf named = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    /* The definition may have another name by now. */
+    cJSON *json = job ? cJSON_Parse(job) : NULL;
+    cJSON_free(job);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "source");
+    cJSON_AddStringToObject(json, "source", source->name);
+    rc = template_print(json, &named);
+    cJSON_Delete(json);
+    rc = rc ? err_set(err, rc, "out of memory") : criteria_parse(file, buf_text(&named), named.length, source, &r->criteria, err);
+    buf_release(&named);
+    return rc;
+}
+
+int sources_replay(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
+    if (argc != 2)
+        return cmd_usage(cmd);
+    struct sources_definition definition;
+    int code = sources_definition_load(cmd, options, argv[0], &definition);
+    struct replaying r = {.source = definition.source, .total = UINT64_MAX, .differences = cJSON_CreateArray()};
+    if (!code) {
+        struct err err = {0};
+        enum rc rc = read_cassette(argv[1], definition.source, &r, &err);
+        rc = rc ? rc : replay_all(&r, &err);
+        code = rc ? cmd_fail_rc(cmd, rc, &err) : end_replay(cmd, &r);
+    }
+    cJSON_Delete(r.differences);
+    paginator_free(r.paginator);
+    criteria_free(r.criteria);
+    cassette_free(r.cassette);
+    free(r.keys.sums);
+    sources_definition_release(&definition);
+    return code;
+}
+
+/* --- try ----------------------------------------------------------------------------------------------------------- */
+
+static cJSON *try_children(const struct source *source, struct slice records) {
+    cJSON *all = cJSON_CreateObject();
+    struct buf key = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    for (unsigned i = 0; i < source->child_count; i++) {
+        const struct source_child *child = &source->children[i];
+        uint64_t count = 0, missing = 0;
+        struct json_iter each, inner;
+        struct slice name, record, list, value;
+        if (json_iter_init(&each, records))
+            while (json_iter_next(&each, &name, &record))
+                if (json_find(record, child->data_selector, &list) && json_type(list) == JSON_ARRAY && json_iter_init(&inner, list))
+                    for (; json_iter_next(&inner, &name, &value); count++)
+                        missing += child->primary_key && !answer_child_key(child, value, &key);
+        cJSON *json = cJSON_AddObjectToObject(all, child->name);
+        add_count(json, "count", count);
+        add_count(json, "without_key", missing);
+    }
+    buf_release(&key);
+    return all;
+}
+
+static void try_first(cJSON *json, const struct source *source, struct slice records) {
+    struct buf key = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    struct json_iter iter;
+    struct slice name, record, value;
+    char shown[300];
+    if (!json_iter_init(&iter, records) || !json_iter_next(&iter, &name, &record))
+        return;
+    cJSON *first = cJSON_AddObjectToObject(json, "first_record");
+    add_count(first, "bytes", record.length);
+    cJSON *keys = cJSON_AddArrayToObject(first, "key");
+    for (unsigned i = 0; i < source->key_count; i++)
+        if (json_find(record, source->primary_key[i], &value)) {
+            str_printable(shown, sizeof shown, value.data, value.length);
+            cJSON_AddItemToArray(keys, cJSON_CreateString(shown));
+        }
+    buf_release(&key);
+}
+
+/* What the definition finds in one document. True: all of it is as it should be. */
+static bool try_document(const struct source *source, struct slice document, cJSON *json) {
+    const struct answer answer = {.sent = true, .complete = true, .status = 200, .body = document, .url = source->steps[source->step_count - 1].http.url};
+    struct keys keys = {.missing_at = cJSON_CreateArray()};
+    struct page_facts facts = {.total = UINT64_MAX};
+    struct slice records = {.data = NULL, .length = 0};
+    char text[DEC_TEXT_SIZE], shown[400];
+    struct dec cost;
+    uint64_t total;
+    bool has_cost, found = json_find(document, source->data_selector, &records) && json_type(records) == JSON_ARRAY;
+    if (!found) {
+        str_format(shown, sizeof shown, "there is no list at data_selector \"%.300s\"", source->data_selector);
+        cJSON_AddStringToObject(json, "error", shown);
+        cJSON_Delete(keys.missing_at);
+        return false;
+    }
+    see_records(&keys, source, records);
+    facts.records = keys.records;
+    answer_preview(source, &answer, &total, &cost, &has_cost);
+    paginator_read(source, &(struct page_answer){.document = document, .url = answer.url}, &facts);
+    const uint64_t unique = unique_of(&keys, source);
+    add_count(json, "records", keys.records);
+    add_count(json, "unique", unique);
+    add_count(json, "duplicates", source->key_count ? keys.count - unique : 0);
+    add_count(json, "without_key", keys.missing);
+    const bool good = !keys.missing && !keys.failed && (!source->key_count || unique == keys.count);
+    if (keys.missing)
+        cJSON_AddItemToObject(json, "without_key_at", keys.missing_at);
+    else
+        cJSON_Delete(keys.missing_at);
+    cJSON_AddItemToObject(json, "children", try_children(source, records));
+    add_count(json, "total", total);
+    dec_format(cost, text);
+    if (has_cost)
+        cJSON_AddStringToObject(json, "cost", text);
+    str_printable(shown, sizeof shown, *facts.fault ? facts.fault : facts.token, strlen(*facts.fault ? facts.fault : facts.token));
+    if (*shown)
+        cJSON_AddStringToObject(json, *facts.fault ? "next_page_fault" : "next_page", shown);
+    try_first(json, source, records);
+    free(keys.sums);
+    return good;
+}
+
+static bool try_file(const struct source *source, const char *file, cJSON *json) {
+    struct buf text = BUF_INIT(source->max_response_bytes);
+    struct err err = {0};
+    bool good = cmd_read(file, &text, &err) == RC_OK;
+    cJSON_AddStringToObject(json, "file", file);
+    if (good && json_check(buf_text(&text), text.length, &json_rules_payload, &err) != RC_OK) {
+        err_prefix(&err, RC_PERM, "is no JSON");
+        good = false;
+    }
+    if (!good)
+        cJSON_AddStringToObject(json, "error", err.text);
+    good = good && try_document(source, (struct slice){buf_text(&text), text.length}, json);
+    buf_release(&text);
+    return good;
+}
+
+int sources_try(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
+    if (argc < 2)
+        return cmd_usage(cmd);
+    struct sources_definition definition;
+    int code = sources_definition_load(cmd, options, argv[0], &definition);
+    bool good = true;
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 1; !code && i < argc; i++) {
+        cJSON *json = cJSON_CreateObject();
+        good = try_file(definition.source, argv[i], json) && good;
+        cJSON_AddItemToArray(list, json);
+    }
+    sources_definition_release(&definition);
+    if (code) {
+        cJSON_Delete(list);
+        return code;
+    }
+    code = sources_print(cmd, list);
+    return code ? code : good ? EXIT_DONE : EXIT_DATA;
+}
