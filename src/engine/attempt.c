@@ -530,6 +530,8 @@ static void want_all(struct attempt *a) {
     for (unsigned i = 0; i < source->backoff_count; i++)
         if (source->backoffs[i].header)
             want(a, source->backoffs[i].header);
+    for (const char *const *name = probe_headers; a->run->probe && *name; name++)
+        want(a, *name);
 }
 
 /* What the source says of its own limit holds for all its jobs. */
@@ -542,6 +544,12 @@ static void heed_limit(struct attempt *a) {
     for (unsigned i = 0; a->status >= 300 && !a->retry_after_s && i < source->backoff_count; i++)
         if (source->backoffs[i].header)
             a->retry_after_s = ratelimit_wait_s(&a->fields, source->backoffs[i].header, now);
+}
+
+/* A probe learns from every answer but from those that are worth another try. */
+static bool retried(const struct attempt *a) {
+    const struct verdict *v = &a->verdict;
+    return v->action == ACTION_RATE_LIMITED || (v->action == ACTION_RETRY && a->run->preview_retries < a->run->source->max_retries);
 }
 
 static void fetched(void *context, const struct fetch_answer *answer) {
@@ -575,6 +583,11 @@ static void fetched(void *context, const struct fetch_answer *answer) {
             bool has_cost = false;
             answer_preview(a->run->source, &body, &a->verdict.facts.total, &a->verdict.cost, &has_cost);
             a->verdict.has_cost = has_cost;
+        }
+        if (a->run->probe && !retried(a)) {
+            begin_taught(a->run, &a->page, &body, &a->verdict);
+            attempt_end(a);
+            return;
         }
         attempt_decide(a);
         return;
@@ -626,7 +639,7 @@ static void part_good(struct attempt *a) {
     if (a->verdict.facts.total != JOB_UNKNOWN)
         cJSON_AddNumberToObject(a->members, "part_total", (double)a->verdict.facts.total);
     paginator_probed(a->run->paginator, &a->page, a->verdict.facts.total);
-    run_probed(a->run);
+    begin_probed(a->run);
     report(a, "previewed", false);
 }
 
@@ -654,7 +667,7 @@ static void preview_good(struct attempt *a) {
     if (run->source->currency[0])
         cJSON_AddStringToObject(a->members, "currency", run->source->currency);
     run->preview_retries = 0;
-    run_previewed(run);
+    begin_previewed(run);
     report(a, "previewed", false);
 }
 
@@ -863,7 +876,7 @@ void attempt_page(struct run *run, struct due_page *due) {
     a->durable = a->kind == REQUEST_PAID;
     a->automatic = run->row.automatic;
     if (a->kind == REQUEST_PAID)
-        a->price = run_page_price(run, due->page.limit);
+        a->price = guard_page_price(run, due->page.limit);
     a->room_bytes = run->source->max_response_bytes;
     run->feed->in_flight_bytes += a->room_bytes;
     run->feed->in_flight_price = dec_add(run->feed->in_flight_price, a->price);

@@ -3,8 +3,8 @@
 #define ENGINE_ENGINE_INTERNAL_H
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
- * source's limits), run.c (one job), attempt.c (one page), replay.c (what a journal leaves to do), shift.c (moves), loaders.c. All of it belongs to the loop's
- * thread; what a lane may touch is said at each struct. */
+ * source's limits), run.c (one job), begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c
+ * (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -18,6 +18,7 @@
 #include "os/worker.h"
 #include "source/answer.h"
 #include "source/criteria.h"
+#include "source/probe.h"
 #include "spool/drop.h"
 #include "spool/move.h"
 #include "spool/payload.h"
@@ -101,6 +102,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     bool price_known;
     struct dec in_flight_price;
     struct page ask;     /* what is asked before anything is bought: batch 0 */
+    struct probe *probe; /* of mode probe, or NULL */
     char *start;         /* where an incremental source begins, JSON text; NULL: it is none */
     struct buf bookmark; /* the greatest value that came, JSON text; empty: none */
     unsigned preview_retries;
@@ -233,11 +235,33 @@ void run_end(struct run *run, enum place place, const char *reason, const char *
 struct due_page *run_due(struct run *run, const struct page *page, unsigned attempts);
 void run_due_remove(struct run *run, struct due_page *due);
 void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts, uint64_t advance);
-/* The highest that a page can cost. */
-struct dec run_page_price(const struct run *run, uint64_t limit);
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s);
-void run_previewed(struct run *run); /* total and price are known */
-void run_probed(struct run *run);    /* paginator_probed was told */
+struct due_page *run_due_add(struct run *run, const struct page *page, unsigned attempts, enum due_state state);
+/* The page to send now, or the one that waits least; asks the paginator when too few are waiting. NULL: none. */
+struct due_page *run_due_next(struct run *run, int64_t now_us);
+void run_end_now(struct run *run, enum place place, const char *reason, const char *error); /* run_end, and it leaves at once */
+void run_finish(struct run *run);
+void run_timer(struct loop_timer *timer);
+void run_wake_at(struct run *run, int64_t wall_us);
+bool run_lies_in(const struct run *run, enum place place); /* its file does: what a hand did while a lane had the job was not looked at */
+
+/* begin.c */
+void begin_run(struct run *run);       /* read the journal, and go on where it ends */
+void begin_previewed(struct run *run); /* total and price are known */
+void begin_probed(struct run *run);    /* paginator_probed was told */
+/* An answer for mode probe. */
+void begin_taught(struct run *run, const struct page *page, const struct answer *answer, const struct verdict *verdict);
+
+/* guard.c: what the job, the source and the disk allow. Those that forbid end the run (run_end) with the reason. */
+uint64_t guard_planned(const struct run *run); /* records that the job is to have, as far as is known; JOB_UNKNOWN */
+void guard_check(struct run *run);             /* max_records, max_cost against what is planned */
+bool guard_reached(const struct run *run);     /* max_records of a source that names no total */
+void guard_duplicates(struct run *run);
+void guard_limit(struct run *run, const struct page *page, uint64_t advance); /* a source that ignores the limit */
+void guard_trim(const struct run *run, struct page *page);
+struct dec guard_page_price(const struct run *run, uint64_t limit); /* the highest that a page can cost */
+bool guard_may_buy(struct run *run, uint64_t limit);
+bool guard_disk_room(struct run *run);
 
 /* token.c */
 struct secrets { /* that one request uses; wiped after it is made */
@@ -299,10 +323,10 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     struct keyset *keys;
     char *text; /* of the job, as accepted */
     size_t text_length;
-    struct asked {       /* parts of a search that the source was asked about, in that order */
+    struct asked { /* parts of a search that the source was asked about, in that order */
         char token[80];
         uint64_t total;
-    } *asked;
+    } * asked;
     size_t asked_count, asked_capacity;
     char *start;         /* as in struct run */
     struct buf bookmark; /* likewise */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_DEPTH 3u    /* levels of objects that are looked into */
+#define MOST_DEPTH 2u    /* objects inside the document that are looked into: Pointers of three tokens */
 #define MOST_NAME 200u   /* bytes of a member's name */
 #define MOST_KEYS 64u    /* members of a record that may be its key */
 #define MOST_TOKEN 4096u /* bytes of a cursor */

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_internal.h"
+
+#include "base/clock.h"
+#include "os/fsio.h"
+
+/* Whether a job may ask for its next page: its own guards, the caps of the source, the room on the disk. */
+
+#define DISK_MARGIN_BYTES (1024u * 1024u)
+#define DISK_MARGIN_INODES 16u
+#define DISK_ROOM_WAIT_US 30000000
+
+uint64_t guard_planned(const struct run *run) {
+    return run->total == JOB_UNKNOWN ? JOB_UNKNOWN : run->criteria->take < run->total ? run->criteria->take : run->total;
+}
+
+/* A source that never names its total: no page goes beyond max_records, and behind it only a person knows whether more was wanted. */
+bool guard_reached(const struct run *run) {
+    const struct criteria *c = run->criteria;
+    return guard_planned(run) == JOB_UNKNOWN && c->take > c->max_records && run->records >= c->max_records;
+}
+
+void guard_duplicates(struct run *run) {
+    char text[200];
+    if (!run->source->metered || run->duplicates <= run->source->coverage_tolerance || run->accept_duplicates)
+        return;
+    str_format(text, sizeof text, "%llu records were paid for and came before in this job; is the source's first offset right, or did its data shift?",
+               (unsigned long long)run->duplicates);
+    run_end(run, PLACE_HOLD, "duplicates", text);
+}
+
+void guard_check(struct run *run) {
+    const struct criteria *c = run->criteria;
+    char text[300], cost[DEC_TEXT_SIZE], most[DEC_TEXT_SIZE];
+    uint64_t plan = guard_planned(run);
+    if (plan == JOB_UNKNOWN || run->end != PLACE_NONE)
+        return;
+    if (plan > c->max_records) {
+        str_format(text, sizeof text, "the search gives %llu records, max_records is %llu", (unsigned long long)plan, (unsigned long long)c->max_records);
+        run_end(run, PLACE_HOLD, "max_records", text);
+        return;
+    }
+    if (!run->source->metered || !c->has_max_cost)
+        return;
+    dec_format(c->max_cost, most);
+    if (!run->price_known) {
+        str_format(text, sizeof text, "max_cost is %s, but neither the preview nor cost_per_record of the source tells a price", most);
+        run_end(run, PLACE_HOLD, "price_unknown", text);
+        return;
+    }
+    struct dec price = dec_times(run->price, plan);
+    if (dec_compare(price, c->max_cost) > 0) {
+        dec_format(price, cost);
+        str_format(text, sizeof text, "the search costs %s %s for %llu records, max_cost is %s", cost, run->source->currency, (unsigned long long)plan, most);
+        run_end(run, PLACE_HOLD, "max_cost", text);
+    }
+}
+
+/* A source that sends more than it is asked for may send all of it again for every page: it is not asked once more before somebody looked. Where nothing is
+ * paid and the total tells the end, it may. */
+void guard_limit(struct run *run, const struct page *page, uint64_t advance) {
+    char text[300];
+    uint64_t plan = guard_planned(run);
+    bool known = plan != JOB_UNKNOWN && paginator_total_is_records(run->source);
+    if (!paginator_row(run->source->paginator_type)->by_position || !page->limit || advance <= page->limit)
+        return;
+    if (known && (!run->source->metered || run->records >= plan))
+        return;
+    str_format(text, sizeof text,
+               "page %u was to have %llu records and has %llu different ones: the source ignores the limit, and perhaps where a page begins; mend its "
+               "paginator (single_page?), or release the job to ask for the next page",
+               page->batch, (unsigned long long)page->limit, (unsigned long long)advance);
+    run_end(run, PLACE_HOLD, "limit_ignored", text);
+}
+
+static int64_t next_day_us(int64_t now_us) {
+    int64_t day = 86400LL * 1000000;
+    return (now_us / day + 1) * day;
+}
+
+struct dec guard_page_price(const struct run *run, uint64_t limit) {
+    const struct source *s = run->source;
+    return dec_times(run->price, limit ? limit : s->max_limit ? s->max_limit : s->limit);
+}
+
+/* What is spent plus what is in flight at its highest price stays within both caps. */
+bool guard_may_buy(struct run *run, uint64_t limit) {
+    const struct source *s = run->source;
+    struct dec price = guard_page_price(run, limit), spent, in_doubt;
+    char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
+    int64_t now = clock_wall_us();
+    if ((run->criteria->has_max_cost || s->has_daily_cost_cap) && !run->price_known) {
+        str_format(text, sizeof text, "%s, but neither the preview nor cost_per_record of the source tells a price",
+                   run->criteria->has_max_cost ? "the job has a max_cost" : "the source has a daily_cost_cap");
+        run_end(run, PLACE_HOLD, "price_unknown", text);
+        return false;
+    }
+    if (run->criteria->has_max_cost) {
+        struct dec sum = dec_add(dec_add(run->row.cost, run->row.cost_in_doubt), dec_add(run->in_flight_price, price));
+        if (dec_compare(sum, run->criteria->max_cost) > 0) {
+            if (!run->attempt_count) {
+                dec_format(run->criteria->max_cost, cap);
+                dec_format(sum, is);
+                str_format(text, sizeof text, "with the next page the job would have cost %s %s, max_cost is %s", is, s->currency, cap);
+                run_end(run, PLACE_HOLD, "max_cost", text);
+            }
+            return false;
+        }
+    }
+    if (!s->has_daily_cost_cap)
+        return true;
+    clock_format_rfc3339(now, 0, day);
+    day[10] = '\0';
+    if (index_spent(run->engine->index, s->name, day, &spent, &in_doubt, NULL))
+        return false;
+    struct dec sum = dec_add(dec_add(spent, in_doubt), dec_add(run->feed->in_flight_price, price));
+    if (dec_compare(sum, dec_sub(s->daily_cost_cap, s->reserve)) <= 0)
+        return true;
+    if (!run->attempt_count && dec_compare(run->feed->in_flight_price, dec_zero()) == 0) {
+        dec_format(s->daily_cost_cap, cap);
+        dec_format(dec_add(spent, in_doubt), is);
+        str_format(text, sizeof text, "source %s: %s of the day's %s %s are spent or in doubt", s->name, is, cap, s->currency);
+        run_end(run, PLACE_DEFERRED, "daily_cost_cap", text);
+        run->end_until_us = next_day_us(now);
+    }
+    return false;
+}
+
+bool guard_disk_room(struct run *run) {
+    uint64_t bytes, inodes, wanted = run->source->max_response_bytes + DISK_MARGIN_BYTES;
+    char text[200];
+    for (const struct feed *f = run->engine->feeds; f; f = f->next)
+        wanted += f->in_flight_bytes;
+    if (fsio_room(run->engine->spool->payloads_fd, &bytes, &inodes, NULL) || (bytes >= wanted && inodes >= DISK_MARGIN_INODES))
+        return true;
+    if (!run->attempt_count) {
+        str_format(text, sizeof text, "%llu bytes are free, an answer may need %llu; nothing is asked before there is room", (unsigned long long)bytes,
+                   (unsigned long long)wanted);
+        run_end(run, PLACE_DEFERRED, "disk_room", text);
+        run->end_until_us = clock_wall_us() + DISK_ROOM_WAIT_US;
+    }
+    return false;
+}
+
+/* Of a paid search no more is asked for than it is said to have: the last page is priced, and can be charged, by what is left. */
+void guard_trim(const struct run *run, struct page *page) {
+    const struct source *s = run->source;
+    if (!s->metered || run->total == JOB_UNKNOWN || !paginator_trims(s) || !paginator_total_is_records(s))
+        return;
+    uint64_t first = paginator_number(s, "offset", 0), done = run->records;
+    if (paginator_row(s->paginator_type)->by_position) {
+        if (page->offset < first)
+            return;
+        done = page->offset - first;
+    }
+    if (done < run->total && run->total - done < page->limit)
+        page->limit = run->total - done;
+}
