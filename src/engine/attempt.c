@@ -139,6 +139,23 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
     return m;
 }
 
+/* A server may echo the query in its links, and with it a secret: the value is taken away, as it is from the token that is followed. */
+static char *without_secrets(const struct source *source, const char *value) {
+    char *text = engine_alloc(strlen(value) + 1);
+    memcpy(text, value, strlen(value) + 1);
+    for (unsigned i = 0; i < source->hidden_count; i++) {
+        size_t length = strlen(source->hidden_params[i]);
+        for (char *at = text; (at = strcasestr(at, source->hidden_params[i])) != NULL;) {
+            at += length;
+            if (at - length > text && strchr("?&", at[-(ptrdiff_t)length - 1]) && *at == '=') {
+                size_t value_length = strcspn(++at, "&#>");
+                memmove(at, at + value_length, strlen(at + value_length) + 1);
+            }
+        }
+    }
+    return text;
+}
+
 static cJSON *answered_line(const struct attempt *a, const char **event) {
     cJSON *m = page_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
     cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
@@ -148,8 +165,11 @@ static cJSON *answered_line(const struct attempt *a, const char **event) {
     cJSON_AddStringToObject(m, "body", a->tmp);
     for (const char *const *name = a->run->source->wanted; *name; name++) {
         const char *value = fields_get(&a->fields, *name);
-        if (value)
-            cJSON_AddStringToObject(headers, *name, value);
+        if (value) {
+            char *kept = without_secrets(a->run->source, value);
+            cJSON_AddStringToObject(headers, *name, kept);
+            free(kept);
+        }
     }
     if (a->request_id[0])
         cJSON_AddStringToObject(headers, "request_id", a->request_id);
@@ -540,7 +560,7 @@ static void heed_limit(struct attempt *a) {
     struct ratelimit limit;
     int64_t now = clock_wall_us();
     if (ratelimit_read(&a->fields, source->remaining_header, source->reset_header, now, &limit))
-        governor_allow(a->run->feed->governor, limit.remaining, now, now + limit.wait_us);
+        feed_allow(a->run->feed, limit.remaining, now, now + limit.wait_us);
     for (unsigned i = 0; a->status >= 300 && !a->retry_after_s && i < source->backoff_count; i++)
         if (source->backoffs[i].header)
             a->retry_after_s = ratelimit_wait_s(&a->fields, source->backoffs[i].header, now);
@@ -593,7 +613,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
         return;
     }
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
-    if (a->kind == REQUEST_FREE) { /* what is paid is kept before more is bought */
+    if (a->kind == REQUEST_FREE && a->status < 300) { /* what is paid is kept before more is bought, and what a refusal says holds for the next */
         give_place(a);
         feed_pump(a->run->feed);
     }

@@ -225,6 +225,21 @@ static bool replay_over(struct replay *r) {
     return false;
 }
 
+/* The total that the captured pages name. */
+static void totals(struct run *run, const struct replay *r) {
+    struct page page;
+    run->total = JOB_UNKNOWN;
+    run->total_batch = 0;
+    run->records = 0;
+    for (size_t i = 0; i < r->page_count; i++) {
+        page_from(&r->pages[i], &page);
+        if (!r->pages[i].captured)
+            continue;
+        run_total(run, &page, r->pages[i].total);
+        run->records += r->pages[i].records;
+    }
+}
+
 static void mended(struct replay *r) {
     struct run *run = r->run;
     engine_follow(run->engine, run->id, NULL);
@@ -241,7 +256,7 @@ static void mended(struct replay *r) {
     run->unkeyed = r->unkeyed;
     run->accept_duplicates = r->accept_duplicates;
     run->accept_coverage = r->accept_coverage;
-    run->total = r->total;
+    totals(run, r);
     run->price = run->source->cost_per_record;
     run->price_known = run->source->has_cost_per_record;
     if (strcmp(run->row.mode, "probe") == 0) {

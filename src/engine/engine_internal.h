@@ -96,7 +96,8 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     char end_reason[48];
     char end_error[600];
     int64_t end_until_us;
-    uint64_t total; /* named last; JOB_UNKNOWN */
+    uint64_t total;       /* named last; JOB_UNKNOWN */
+    uint32_t total_batch; /* by that page; 0: the preview */
     uint64_t records, duplicates, keyless, unkeyed;
     struct dec price; /* highest price of one record */
     bool price_known;
@@ -215,6 +216,7 @@ struct feed *feed_get(struct engine *engine, const struct source *source);
 bool feed_open(struct feed *feed); /* a request could leave now */
 void feed_pump(struct feed *feed);
 void feed_sent(struct feed *feed);
+void feed_allow(struct feed *feed, uint64_t remaining, int64_t now_us, int64_t until_us);
 void feed_pause(struct feed *feed, int64_t until_us, const char *reason);
 void feed_add(struct feed *feed, struct run *run);
 void feed_remove(struct feed *feed, struct run *run);
@@ -226,6 +228,8 @@ void run_claiming(struct engine *engine, const char *job_id); /* its file is on 
 void run_unclaimed(struct engine *engine, const char *job_id, bool failed); /* failed: not to be claimed again for a while */ /* it did not get there */
 void run_claimed(struct engine *engine, const char *job_id); /* its file is in processing/ and journalled */
 void run_leave(struct run *run);
+/* A page names the total: that of the highest page counts; 0 beside records is none, and that of a part is not the search's. */
+void run_total(struct run *run, const struct page *page, uint64_t total);
 /* Send one more request when one may go; true when it did. The feed's governor is open. */
 bool run_offer(struct run *run);
 /* Something changed: send, wait, or end. */
@@ -318,7 +322,6 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     struct replay_page *pages; /* by batch */
     size_t page_count, page_capacity;
     bool accept_duplicates, accept_coverage, edited;
-    uint64_t total; /* named last; JOB_UNKNOWN */
     uint64_t keyless, duplicates, unkeyed;
     struct keyset *keys;
     char *text; /* of the job, as accepted */

@@ -70,6 +70,12 @@ void feed_sent(struct feed *feed) {
     feed_save(feed);
 }
 
+void feed_allow(struct feed *feed, uint64_t remaining, int64_t now_us, int64_t until_us) {
+    governor_allow(feed->governor, remaining, now_us, until_us);
+    if (remaining == 0)
+        feed_save(feed);
+}
+
 void feed_pause(struct feed *feed, int64_t until_us, const char *reason) {
     char when[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(until_us, 0, when);

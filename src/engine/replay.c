@@ -171,7 +171,6 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         uint64_t next = count_of(json, "next", 0), offset = count_of(json, "offset", 0);
         p->advance = next >= offset ? next - offset : p->records;
         p->total = count_of(json, "total", JOB_UNKNOWN);
-        r->total = p->total == JOB_UNKNOWN ? r->total : p->total;
         p->total = count_of(json, "part_total", p->total);
         free(p->next);
         p->next = copy_of(json, "next_token");
@@ -394,7 +393,6 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
         p->records = verdict.facts.records;
         p->advance = c.advance;
         p->total = verdict.facts.total;
-        r->total = p->total == JOB_UNKNOWN || split_is_token(page.token) ? r->total : p->total;
         p->more = verdict.facts.more;
         p->next = verdict.facts.token[0] ? strdup(verdict.facts.token) : NULL;
         p->fault = verdict.facts.fault[0] ? strdup(verdict.facts.fault) : NULL;
@@ -509,7 +507,6 @@ struct replay *replay_read(struct run *run, void (*done)(struct replay *replay))
     struct replay *r = engine_alloc(sizeof *r);
     r->run = run;
     r->done = done;
-    r->total = JOB_UNKNOWN;
     buf_init(&r->bookmark, BOOKMARK_BYTES);
     worker_submit(run->engine->worker, &r->work, &class, engine_lane(run->id));
     return r;

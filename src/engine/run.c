@@ -349,12 +349,18 @@ void run_step(struct run *run) {
         conclude(run);
 }
 
+void run_total(struct run *run, const struct page *page, uint64_t total) {
+    if (total == JOB_UNKNOWN || (total == 0 && run->records) || page->batch < run->total_batch || split_is_token(page->token))
+        return;
+    run->total = total;
+    run->total_batch = page->batch;
+}
+
 void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts, uint64_t advance) {
     struct page_facts told = *facts;
     told.records = advance;
     run_due_remove(run, run_due(run, page, 0));
-    if (facts->total != JOB_UNKNOWN && !split_is_token(page->token))
-        run->total = facts->total;
+    run_total(run, page, facts->total);
     run->records += facts->records;
     paginator_answer(run->paginator, page, &told);
     guard_check(run);

@@ -446,20 +446,31 @@ static void see_cursor(struct detect *d, const struct seen *s) {
     }
 }
 
-static bool total_is_page(const struct detect *d, const struct seen *s, struct slice body) {
+/* The total that this answer names where the first one named its own; 0: none. */
+static uint64_t total_in(const struct detect *d, struct slice body, const struct fields *fields) {
+    const char *text = d->total_header != NULL && fields != NULL ? fields_get(fields, d->total_header) : NULL;
     struct slice value;
-    uint64_t total;
+    uint64_t total = 0;
 
-    return s->look.count != d->look.count && d->look.total_value == d->look.count && json_find(body, d->look.total, &value) &&
-           json_to_u64(value, true, &total) && total == s->look.count;
+    if (text != NULL) {
+        (void)str_to_u64(text, 0, UINT64_MAX, &total);
+    } else if (d->look.total[0] != '\0' && json_find(body, d->look.total, &value)) {
+        (void)json_to_u64(value, true, &total);
+    }
+    return total;
 }
 
-static void see_limit(struct detect *d, const struct seen *s, struct slice body) {
-    if (s->good && s->look.count == 2 && s->place == 0 && s->next_place == 1) {
+static void see_limit(struct detect *d, const struct seen *s, struct slice body, const struct fields *fields) {
+    const uint64_t before = d->total_header != NULL ? d->total_header_value : d->look.total_value, total = total_in(d, body, fields);
+    /* A total that follows is one of the page, or what was asked for was a smaller search. */
+    const bool follows = total == s->look.count, narrows = follows && before > d->look.count;
+
+    if (s->good && s->look.count == 2 && s->place == 0 && s->next_place == 1 && !narrows) {
         d->limit_param = limit_at(d, d->at);
-        d->total_checked = d->look.total[0] != '\0' && !total_is_page(d, s, body);
-        if (!d->total_checked) {
-            d->look.total[0] = '\0'; /* it counted the records of the page */
+        d->total_checked = d->look.total[0] != '\0' && !follows;
+        if (follows) {
+            d->look.total[0] = '\0';
+            d->total_header = NULL;
         }
     } else if (limit_at(d, ++d->at) != NULL) {
         return;
@@ -532,7 +543,7 @@ enum rc detect_answer(struct detect *detect, int status, struct slice body, cons
         see_cursor(detect, &seen);
         break;
     case ASK_LIMIT:
-        see_limit(detect, &seen, body);
+        see_limit(detect, &seen, body, fields);
         break;
     case ASK_ONE:
         see_one(detect, &seen);

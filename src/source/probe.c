@@ -43,7 +43,8 @@ struct look { /* at one answer */
 struct probe {
     const struct source *source;
     const cJSON *job;
-    struct page first;
+    struct page first; /* as the definition has it, or at 1 when 0 is refused */
+    uint64_t declared; /* where the definition begins */
     enum stage stage;
     unsigned requests;
     struct look begin, zero, one, two;
@@ -69,6 +70,10 @@ static bool is_type(const struct probe *p, const char *type) {
 
 static bool by_number(const struct probe *p) {
     return is_type(p, "page_number");
+}
+
+static bool is_numbered(const struct probe *p) {
+    return is_type(p, "offset") || by_number(p);
 }
 
 static uint64_t page_size(const struct probe *p) {
@@ -102,6 +107,7 @@ enum rc probe_new(const struct source *source, const cJSON *job, struct probe **
         return rc == RC_TEMP ? RC_TEMP : RC_PERM;
     }
     p->first.batch = 0;
+    p->declared = p->first.offset;
     *probe = p;
     return RC_OK;
 }
@@ -305,8 +311,7 @@ static bool learn_limit(struct probe *p, const struct look *look, const struct p
 }
 
 static enum stage after_limit(struct probe *p, const struct look *look, const struct page_facts *facts) {
-    const bool positions = is_type(p, "offset") || by_number(p);
-    const bool told = facts->total != NONE && paginator_total_is_records(p->source);
+    const bool told = (facts->total != NONE || p->total != NONE) && paginator_total_is_records(p->source);
 
     p->limit = look->limit;
     if (learn_limit(p, look, facts) && look->limit < PROBE_MOST_LIMIT) {
@@ -316,7 +321,7 @@ static enum stage after_limit(struct probe *p, const struct look *look, const st
         p->limit = next < PROBE_MOST_LIMIT ? next : PROBE_MOST_LIMIT;
         return ASK_LIMIT;
     }
-    if (look->good && p->rows && positions && p->maximum == NONE && !told && look->records > 0 && look->records < look->limit) {
+    if (look->good && p->rows && is_numbered(p) && p->maximum == NONE && !told && look->records > 0 && look->records < look->limit) {
         return ASK_BEHIND; /* the end of the search, or the most of a page */
     }
     return ASK_NOTHING;
@@ -328,12 +333,18 @@ static enum stage sizes(struct probe *p) {
 
 static enum stage after_first(struct probe *p) {
     if (!p->begin.good) {
-        return ASK_NOTHING;
+        /* A source that counts from 1 may refuse 0: then the rest can be learnt from there. */
+        const bool shift = p->begin.refused && is_numbered(p) && p->first.offset == 0 && !p->zero.asked;
+
+        p->zero = p->begin;
+        p->first.offset = shift ? 1 : p->declared;
+        return shift ? ASK_FIRST : ASK_NOTHING;
     }
-    if ((is_type(p, "offset") || by_number(p)) && (p->rows || p->first.offset != 0)) {
-        return ASK_ZERO;
+    if (p->first.offset != p->declared) {
+        p->one = p->begin;
+        return sizes(p);
     }
-    return sizes(p);
+    return is_numbered(p) && (p->rows || p->first.offset != 0) ? ASK_ZERO : sizes(p);
 }
 
 static bool same(const unsigned char a[DIGEST_BYTES], const unsigned char b[DIGEST_BYTES]) {
@@ -388,7 +399,7 @@ struct base {
 static struct base learn_base(const struct probe *p) {
     const struct look *zero = &p->zero, *one = &p->one, *two = &p->two;
 
-    if (!is_type(p, "offset") && !by_number(p)) {
+    if (!is_numbered(p)) {
         return (struct base){NONE, false, "pages of this kind have no numbers"};
     }
     if (zero->refused && (one->good || (!p->rows && p->first.offset == 1))) {
@@ -516,8 +527,8 @@ static void warn_of_pages(const struct probe *p, const struct base *base, bool *
     const struct source *s = p->source;
     uint64_t most = s->max_limit > s->limit ? s->max_limit : s->limit;
 
-    if (base->base != NONE && base->base != p->first.offset) {
-        warn(good, list, "the definition begins at %" PRIu64 ", the source at %" PRIu64 ": set \"%s\": %" PRIu64, p->first.offset, base->base,
+    if (base->base != NONE && base->base != p->declared) {
+        warn(good, list, "the definition begins at %" PRIu64 ", the source at %" PRIu64 ": set \"%s\": %" PRIu64, p->declared, base->base,
              by_number(p) ? "base_page" : "offset", base->base);
     }
     if (base->ignored) {

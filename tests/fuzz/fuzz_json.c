@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/json_reference.h"
 #include "base/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -83,6 +84,22 @@ static void require_readable(struct slice text) {
     buf_release(&out);
 }
 
+/* Checking, walking and finding give what going through byte by byte gives. */
+static void require_same(struct slice text) {
+    static const char *const pointers[] = {"", "/", "/a", "/a/0", "/0/a", "/a~1b/~0", "/results/0/Persons/1", "/x\"a", "/\\"};
+    struct json_outline outline;
+    struct slice expected, value;
+
+    require(json_outline(text.data, text.length, &json_rules_payload, &outline, NULL) == RC_OK);
+    require(reference_agrees(text, &outline, 0));
+    for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
+        bool is = reference_find(text, pointers[i], &expected);
+
+        require(json_find(text, pointers[i], &value) == is && (!is || (value.data == expected.data && value.length == expected.length)));
+        require(json_outline_find(&outline, pointers[i], &value) == is && (!is || (value.data == expected.data && value.length == expected.length)));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *copy = malloc(size > 0 ? size : 1); /* its own size, so that one byte too far is seen */
     struct slice text = {.data = copy, .length = size};
@@ -97,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     look_anywhere(text);
     if (json_check(copy, size, &json_rules_payload, &err) == RC_OK) {
         require_readable(text);
+        require_same(text);
         require_stable(json_canonical, text);
         require_stable(json_fold_lines, text);
     }

@@ -42,21 +42,23 @@ static void require_request(const struct request *r) {
     require(r->body == NULL || json_check(r->body, r->body_length, &json_rules_payload, NULL) == RC_OK);
 }
 
-static void judge(const struct source *source, struct slice body) {
+static void judge(const struct source *source, const struct answer *answer) {
     struct buf key = BUF_INIT(1024);
     struct slice name, record;
     struct json_iter iter;
 
     for (int status = 0; status < 600; status += 100 + (status == 400)) {
-        const struct answer answer = {.sent = true, .complete = true, .status = status, .body = body, .header_total = UINT64_MAX};
+        struct answer of_status = *answer;
 
+        of_status.status = status;
         for (int kind = REQUEST_FREE; kind <= REQUEST_PAID; kind++) {
             struct verdict v;
 
-            answer_judge(source, (enum request_kind)kind, &answer, &v);
+            answer_judge(source, (enum request_kind)kind, &of_status, &v);
             require(v.charge == CHARGE_NONE || kind == REQUEST_PAID);
             require(kind != REQUEST_PAID || status != 200 || v.charge != CHARGE_NONE);
             require((v.charge == CHARGE_SPENT) == (kind == REQUEST_PAID && v.action == ACTION_SUCCESS && status == 200));
+            require(v.facts.fault[0] == '\0' || v.facts.token[0] == '\0');
             if (v.records.length > 0 && json_iter_init(&iter, v.records)) {
                 while (json_iter_next(&iter, &name, &record)) {
                     (void)answer_record_key(source, record, &key);
@@ -67,11 +69,34 @@ static void judge(const struct source *source, struct slice body) {
     buf_release(&key);
 }
 
+/* Every page has this answer: whatever it says, the search comes to an end, a fault or a page after the other. */
+static void turn_pages(const struct source *source, const struct template_scope *scope, struct paginator *paginator, const struct answer *answer) {
+    struct page page;
+    struct request request;
+    struct err err;
+
+    for (int pages = 0; pages < 4 && paginator_next(paginator, &page) == RC_OK; pages++) {
+        struct verdict v;
+
+        if (request_make(source, source->step_count - 1, REQUEST_FREE, &page, scope, &request, &err) == RC_OK) {
+            require_request(&request);
+            request_release(&request);
+        }
+        answer_judge(source, REQUEST_FREE, answer, &v);
+        if (v.action != ACTION_SUCCESS) {
+            return;
+        }
+        paginator_answer(paginator, &page, &v.facts);
+        require(!paginator_ended(paginator) || paginator_fault(paginator) == NULL);
+    }
+}
+
 static void run(const struct source *source, struct slice text, struct slice body) {
     struct criteria *criteria;
     struct paginator *paginator;
     struct page page;
     struct request request;
+    struct fields fields = {.count = 0};
     struct err err;
 
     if (criteria_parse("job.json", text.data, text.length, source, &criteria, &err) != RC_OK) {
@@ -79,7 +104,15 @@ static void run(const struct source *source, struct slice text, struct slice bod
     }
     const struct paginator_start start = {.take = criteria->take, .total = UINT64_MAX, .page_size = criteria->batch_size};
     const struct template_scope scope = {.job = criteria->json, .secret = secret};
+    const struct answer answer = {.sent = true, .complete = true, .status = 200, .body = body, .fields = &fields, .url = "https://api.example.com/items"};
 
+    /* All that is wanted of its header is its body, from where a link may begin. */
+    for (const char *const *wanted = source->wanted; *wanted != NULL; wanted++) {
+        const char *link = body.length > 0 ? memchr(body.data, '<', body.length) : NULL, *from = link != NULL ? link : body.data;
+        size_t length = body.length - (link != NULL ? (size_t)(link - body.data) : 0);
+
+        require(fields_add(&fields, *wanted, length > 0 ? from : "", length < 10000 ? length : 10000));
+    }
     require(criteria_may_differ(criteria, criteria, &err) == RC_OK);
     require(paginator_new(source, &start, &paginator, &err) == RC_OK);
     require(paginator_next(paginator, &page) == RC_OK);
@@ -89,7 +122,11 @@ static void run(const struct source *source, struct slice text, struct slice bod
             request_release(&request);
         }
     }
-    judge(source, body);
+    judge(source, &answer);
+    paginator_free(paginator);
+    require(paginator_new(source, &start, &paginator, &err) == RC_OK);
+    turn_pages(source, &scope, paginator, &answer);
+    fields_release(&fields);
     paginator_free(paginator);
     criteria_free(criteria);
 }

@@ -24,6 +24,8 @@ struct bench {
     int calls; /* of done() */
     struct fetch_answer answer;
     char body[65536]; /* answer.body, cut */
+    char total[64];   /* answer.fields: its X-Total-Count */
+    unsigned field_count;
 };
 
 static inline void bench_open(struct bench *bench, const char *ca_file) {
@@ -43,6 +45,10 @@ static inline void bench_done(void *context, const struct fetch_answer *answer) 
     bench->answer = *answer;
     (void)snprintf(bench->body, sizeof(bench->body), "%s", answer->body == NULL ? "" : answer->body);
     bench->answer.body = bench->body;
+    const char *total = fields_get(answer->fields, "x-total-count");
+    (void)snprintf(bench->total, sizeof(bench->total), "%s", total == NULL ? "" : total);
+    bench->field_count = answer->fields->count;
+    bench->answer.fields = NULL; /* gone after this */
 }
 
 /* A plain GET with generous limits, to be changed. */

@@ -25,7 +25,7 @@
 #define PAGE "{\"total\":3,\"cost\":\"0.15\",\"results\":[{\"id\":1},{\"id\":2},{\"id\":3}]}"
 
 static struct verdict judge(const struct source *s, enum request_kind kind, int status, const char *body) {
-    const struct answer a = {.sent = true, .complete = true, .status = status, .body = slice_of(body), .header_total = UINT64_MAX};
+    const struct answer a = {.sent = true, .complete = true, .status = status, .body = slice_of(body)};
     struct verdict v;
 
     answer_judge(s, kind, &a, &v);
@@ -170,12 +170,8 @@ static void test_transport(void **state) {
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct answer a = {.sent = cases[i].sent,
-                                 .complete = cases[i].complete,
-                                 .status = cases[i].status,
-                                 .body = {NULL, 0},
-                                 .transport_error = "it\nbroke",
-                                 .header_total = UINT64_MAX};
+        const struct answer a = {
+            .sent = cases[i].sent, .complete = cases[i].complete, .status = cases[i].status, .body = {NULL, 0}, .transport_error = "it\nbroke"};
         struct verdict v;
 
         answer_judge(s, cases[i].kind, &a, &v);
@@ -226,31 +222,34 @@ static void test_long_error(void **state) {
 
 static void test_preview(void **state) {
     static const struct {
-        const char *body;
-        uint64_t header, total;
+        const char *body, *header;
+        uint64_t total;
         const char *cost;
-    } cases[] = {{"{\"count\":12,\"cost\":\"0.60\",\"total\":5}", UINT64_MAX, 12, "0.60"},
-                 {"{\"total\":\"5\"}", 9, 5, NULL},
-                 {"{\"results\":[]}", 9, 9, NULL},
-                 {"{\"cost\":0.1}", UINT64_MAX, UINT64_MAX, "0.10"},
-                 {"nothing", UINT64_MAX, UINT64_MAX, NULL},
-                 {"{\"count\":0}", UINT64_MAX, 0, NULL},
-                 {"{\"cost\":\"free\"}", UINT64_MAX, UINT64_MAX, NULL}};
+    } cases[] = {{"{\"count\":12,\"cost\":\"0.60\",\"total\":5}", NULL, 12, "0.60"},
+                 {"{\"total\":\"5\"}", "9", 5, NULL},
+                 {"{\"results\":[]}", "9", 9, NULL},
+                 {"{\"cost\":0.1}", NULL, UINT64_MAX, "0.10"},
+                 {"nothing", NULL, UINT64_MAX, NULL},
+                 {"{\"count\":0}", NULL, 0, NULL},
+                 {"{\"cost\":\"free\"}", NULL, UINT64_MAX, NULL}};
     struct source *s = source_of(PAID);
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct answer a = {.sent = true, .complete = true, .status = 200, .body = slice_of(cases[i].body), .header_total = cases[i].header};
+        struct fields fields = {.count = 0};
+        const struct answer a = {.sent = true, .complete = true, .status = 200, .body = slice_of(cases[i].body), .fields = &fields};
         uint64_t total;
         struct dec cost;
         bool has_cost;
         char text[DEC_TEXT_SIZE];
 
+        assert_true(cases[i].header == NULL || fields_add(&fields, "X-Total", cases[i].header, 1));
         answer_preview(s, &a, &total, &cost, &has_cost);
         assert_true(total == cases[i].total);
         assert_int_equal(has_cost, cases[i].cost != NULL);
         dec_format(cost, text);
         assert_string_equal(text, cases[i].cost != NULL ? cases[i].cost : "0.00");
+        fields_release(&fields);
     }
     assert_int_equal(judge(s, REQUEST_PREVIEW, 200, "{\"count\":5}").action, ACTION_SUCCESS);
     assert_int_equal(judge(s, REQUEST_PREVIEW, 200, "{\"error\":\"Unexpected Criterion\"}").action, ACTION_FAIL);

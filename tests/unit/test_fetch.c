@@ -207,10 +207,12 @@ static void test_normal(void **state) {
     request.headers = headers;
     request.body = "{\"q\":1}";
     request.body_length = 7;
-    request.total_header = "x-total-count";
+    static const char *const wanted[] = {"x-total-count", "link", NULL};
+    request.wanted = wanted;
     const struct fetch_answer *answer = bench_run(&bench, &request);
     bench_expect_whole(answer, 200, normal_body);
-    assert_string_equal(answer->total_header, "7132");
+    assert_string_equal(bench.total, "7132");
+    assert_int_equal(bench.field_count, 1);
     assert_string_equal(answer->content_type, "application/json");
     assert_string_equal(answer->request_id, "r-77");
     assert_int_equal(answer->retry_after_s, 0);

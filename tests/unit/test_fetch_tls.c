@@ -1,145 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/fetch.h"
 
-#include "fetch_bench.h"
-#include "play_server.h"
+#include "tls_bench.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
-/*
- * TLS is ended by `openssl s_server`. With -www it is a small HTTP/1.0 server of its own; with -quiet it copies plain bytes between each connection and its
- * standard input and output, where a thread here plays an HTTP/2 server (RFC 9113) frame by frame.
- */
-
-extern char **environ;
-
-static char folder[256], ca_file[300], key_file[300], cert_file[300];
-
-static pid_t spawn(const char *const *argv, int in_fd, int out_fd) {
-    pid_t pid = -1;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in_fd, 0);
-    posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    union {
-        const char *const *in;
-        char *const *out;
-    } arguments = {.in = argv};
-    int failed = posix_spawnp(&pid, argv[0], &actions, NULL, arguments.out, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    assert_int_equal(failed, 0);
-    return pid;
-}
-
-static void openssl(const char *const *argv) {
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), status = 0;
-    pid_t pid = spawn(argv, null_fd, null_fd);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-    close(null_fd);
-}
-
-#define MAKE_KEY "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"
-
-/* A private CA that signs a certificate for 127.0.0.1. */
-static int make_certificates(void **state) {
-    char ca_key[300];
-    (void)state;
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(folder, sizeof(folder), "%s/batchspool-test-XXXXXX", base != NULL ? base : "/tmp");
-    assert_non_null(mkdtemp(folder));
-    (void)snprintf(ca_file, sizeof(ca_file), "%s/ca.pem", folder);
-    (void)snprintf(ca_key, sizeof(ca_key), "%s/ca.key", folder);
-    (void)snprintf(key_file, sizeof(key_file), "%s/server.key", folder);
-    (void)snprintf(cert_file, sizeof(cert_file), "%s/server.pem", folder);
-    const char *const ca[] = {"openssl", "req", "-x509", MAKE_KEY, "-subj", "/CN=test CA", "-keyout", ca_key, "-out", ca_file, NULL};
-    const char *const server[] = {"openssl", "req",
-                                  "-x509",   MAKE_KEY,
-                                  "-CA",     ca_file,
-                                  "-CAkey",  ca_key,
-                                  "-subj",   "/CN=127.0.0.1",
-                                  "-addext", "subjectAltName=IP:127.0.0.1",
-                                  "-addext", "basicConstraints=critical,CA:FALSE",
-                                  "-keyout", key_file,
-                                  "-out",    cert_file,
-                                  NULL};
-    openssl(ca);
-    openssl(server);
-    return 0;
-}
-
-static int remove_certificates(void **state) {
-    char ca_key[300];
-    (void)state;
-    (void)snprintf(ca_key, sizeof(ca_key), "%s/ca.key", folder);
-    (void)unlink(ca_key);
-    (void)unlink(ca_file);
-    (void)unlink(key_file);
-    (void)unlink(cert_file);
-    (void)rmdir(folder);
-    return 0;
-}
-
-/* ---- openssl s_server ---- */
-
-struct tls_server {
-    pid_t pid;
-    uint16_t port;
-    int in_fd, out_fd; /* of the server's standard input and output */
-};
-
-/* Wait until it listens: a connection without TLS, which it drops. */
-static void wait_for_port(uint16_t port) {
-    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int64_t end_ms = clock_mono_ms() + BENCH_GIVE_UP_MS;
-    bool listens = false;
-    while (!listens && clock_mono_ms() < end_ms) {
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        listens = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-        close(fd);
-        if (!listens) {
-            (void)poll(NULL, 0, 2);
-        }
-    }
-    assert_true(listens);
-}
-
-static void tls_start(struct tls_server *server, const char *const *options) {
-    /* By way of timeout(1), so that a test that fails or crashes leaves no server behind. */
-    const char *argv[24] = {"timeout", "-k", "1", "60", "openssl", "s_server", "-key", key_file, "-cert", cert_file, "-accept"};
-    size_t count = 11;
-    char accept[32];
-    int in_pipe[2], out_pipe[2];
-    close(play_listen(&server->port));
-    (void)snprintf(accept, sizeof(accept), "127.0.0.1:%u", server->port);
-    argv[count++] = accept;
-    while (*options != NULL) {
-        argv[count++] = *options++;
-    }
-    assert_int_equal(pipe2(in_pipe, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(out_pipe, O_CLOEXEC), 0);
-    server->pid = spawn(argv, in_pipe[0], out_pipe[1]);
-    close(in_pipe[0]);
-    close(out_pipe[1]);
-    server->in_fd = in_pipe[1];
-    server->out_fd = out_pipe[0];
-    wait_for_port(server->port);
-}
-
-static void tls_stop(struct tls_server *server) {
-    kill(server->pid, SIGTERM); /* timeout(1) passes it on */
-    (void)waitpid(server->pid, NULL, 0);
-}
-
-static void tls_close(struct tls_server *server) {
-    close(server->in_fd);
-    close(server->out_fd);
-}
+/* TLS and HTTP/2. Behind `openssl s_server -quiet` a thread here plays an HTTP/2 server (RFC 9113) frame by frame. */
 
 static void test_verification(void **state) {
     (void)state;
@@ -384,5 +248,5 @@ int main(void) {
         cmocka_unit_test(test_http2_once),
         cmocka_unit_test(test_http2_early_answers),
     };
-    return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
+    return cmocka_run_group_tests(tests, tls_make_certificates, tls_remove_certificates);
 }

@@ -106,6 +106,15 @@ static void assert_covers(const struct seen *seen, uint64_t base, uint64_t until
     free(given);
 }
 
+/* What is read of an answer with this document, and this X-Total unless it is NULL. */
+static void read_page(const struct source *s, const char *document, const char *total, struct page_facts *facts) {
+    struct fields fields = {.count = 0};
+
+    assert_true(total == NULL || fields_add(&fields, "x-total", total, strlen(total)));
+    paginator_read(s, &(struct page_answer){.document = slice_of(document), .fields = &fields, .url = "https://api.example.com/items"}, facts);
+    fields_release(&fields);
+}
+
 static struct source *offset_source(unsigned base) {
     char patch[256];
 
@@ -392,11 +401,15 @@ static void test_has_more(void **state) {
     struct page page;
 
     (void)state;
-    paginator_read(s, slice_of("{\"more\":true}"), UINT64_MAX, &facts);
+    read_page(s, "{\"more\":true}", NULL, &facts);
     assert_int_equal(facts.total, UINT64_MAX);
+    assert_int_equal(facts.more, MORE_YES);
     assert_int_equal(paginator_next(p, &page), RC_OK);
     paginator_answer(p, &page, &facts);
-    paginator_read(s, slice_of("{\"more\":false}"), UINT64_MAX, &facts);
+    read_page(s, "{\"more\":\"no\"}", NULL, &facts);
+    assert_int_equal(facts.more, MORE_UNKNOWN);
+    read_page(s, "{\"more\":false}", NULL, &facts);
+    assert_int_equal(facts.more, MORE_NO);
     assert_int_equal(paginator_next(p, &page), RC_OK);
     paginator_answer(p, &page, &facts);
     assert_int_equal(paginator_next(p, &page), RC_GONE);
@@ -431,25 +444,30 @@ static void test_bounds(void **state) {
 }
 
 static void test_read(void **state) {
-    struct source *s = offset_source(0);
+    struct source *s = source_of("{\"paginator\":{\"type\":\"offset\",\"limit\":100,\"total_path\":\"/total\",\"total_header\":\"X-Total\"}}");
     static const struct {
-        const char *document;
-        uint64_t header, records, total;
-    } reads[] = {{"{\"total\":12}", NONE, 5, 12},
-                 {"{\"total\":\"12\"}", 7, 5, 12},
-                 {"{\"total\":-1}", 7, 5, 7},
-                 {"{\"total\":1.5}", NONE, 5, NONE},
-                 {"{\"total\":0}", NONE, 5, NONE},
-                 {"{\"total\":0}", NONE, 0, 0},
-                 {"[]", 7, 5, 7},
-                 {"{\"total\":null}", NONE, 0, NONE}};
+        const char *document, *header;
+        uint64_t records, total;
+    } reads[] = {{"{\"total\":12}", NULL, 5, 12},
+                 {"{\"total\":\"12\"}", "7", 5, 12},
+                 {"{\"total\":-1}", "7", 5, 7},
+                 {"{\"total\":1.5}", NULL, 5, NONE},
+                 {"{\"total\":0}", NULL, 5, NONE},
+                 {"{\"total\":0}", NULL, 0, 0},
+                 {"[]", "7", 5, 7},
+                 {"[]", "7, 8", 5, NONE},
+                 {"{\"total\":null}", NULL, 0, NONE}};
 
     (void)state;
+    assert_string_equal(s->wanted[0], "X-Total");
+    assert_null(s->wanted[1]);
     for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
-        struct page_facts facts = {.records = reads[i].records};
+        struct page_facts facts = {.records = reads[i].records, .token = "old", .fault = "old"};
 
-        paginator_read(s, slice_of(reads[i].document), reads[i].header, &facts);
+        read_page(s, reads[i].document, reads[i].header, &facts);
         assert_true(facts.total == reads[i].total);
+        assert_string_equal(facts.token, "");
+        assert_string_equal(facts.fault, "");
     }
     source_free(s);
 }
@@ -481,7 +499,7 @@ static void test_rows(void **state) {
     for (const struct paginator_row *const *row = paginator_rows; *row != NULL; row++) {
         assert_ptr_equal(paginator_row((*row)->type), *row);
         assert_true((*row)->options != NULL && (*row)->check != NULL && (*row)->create != NULL && (*row)->destroy != NULL && (*row)->next != NULL);
-        assert_true((*row)->restore != NULL && (*row)->answer != NULL && (*row)->ended != NULL && (*row)->place != NULL && (*row)->read != NULL);
+        assert_true((*row)->restore != NULL && (*row)->answer != NULL && (*row)->ended != NULL && (*row)->place != NULL);
     }
 }
 
