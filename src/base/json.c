@@ -338,10 +338,10 @@ static void outline_name(struct json_outline *outline, struct slice name) {
 /* The value of that member ends here. Its start is found again behind the name. */
 static void outline_value(struct scan *s, const char *end) {
     struct json_member *m = &s->outline->members[s->outline->count - 1];
-    const char *from = skip(s, m->name.data + m->name.length + 1);
 
     if (s->outline->complete) {
-        from = skip(s, from + 1);
+        const char *from = skip(s, skip(s, m->name.data + m->name.length + 1) + 1);
+
         m->value = (struct slice){.data = from, .length = (size_t)(end - from)};
     }
 }

@@ -118,6 +118,34 @@ int json_compare_names(struct slice a, struct slice b) {
     return x - y;
 }
 
+/* Both are decoded on the way. */
+static bool name_decodes_to(struct slice name, struct slice token) {
+    struct json_bytes bytes;
+
+    json_bytes_init(&bytes, name);
+    for (size_t i = 0; i < token.length; i++) {
+        int c = (unsigned char)token.data[i];
+
+        if (c == '~' && i + 1 < token.length) {
+            c = token.data[++i] == '0' ? '~' : '/';
+        }
+        if (json_bytes_next(&bytes) != c) {
+            return false;
+        }
+    }
+    return json_bytes_next(&bytes) < 0;
+}
+
+bool json_name_is(struct slice name, const struct json_token *token) {
+    struct slice text = token->text;
+
+    /* Escapes make a name longer than what it means. */
+    if (token->plain && name.length <= text.length) {
+        return name.length == text.length && memcmp(name.data, text.data, text.length) == 0;
+    }
+    return name_decodes_to(name, text);
+}
+
 enum json_type json_type(struct slice value) {
     const char *at, *end;
 

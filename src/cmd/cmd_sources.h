@@ -2,6 +2,8 @@
 #ifndef CMD_CMD_SOURCES_H
 #define CMD_CMD_SOURCES_H
 
+#include "base/digest.h"
+#include "base/str.h"
 #include "cmd/cmd.h"
 #include "source/source.h"
 
@@ -27,6 +29,22 @@ int sources_print(struct cmd *cmd, cJSON *result);
 
 /* Write text to --output (NULL: to fallback), "-" for standard output; a file that is there is not touched (73). */
 int sources_write(struct cmd *cmd, const char *file, const char *text, size_t length);
+
+/* A number, or null for UINT64_MAX. */
+void sources_add_count(cJSON *json, const char *name, uint64_t value);
+
+/* The primary keys of records. {0} is none; the caller frees sums. */
+struct sources_keys {
+    unsigned char (*sums)[DIGEST_BYTES];
+    size_t count, capacity;
+    uint64_t records, missing;
+    cJSON *missing_at; /* Pointers of the first few, or NULL */
+    bool failed;
+};
+/* Take in the records of a list. */
+void sources_keys_add(struct sources_keys *k, const struct source *source, struct slice records);
+/* How many differ; without a primary_key all records count. Sorts. */
+uint64_t sources_keys_unique(struct sources_keys *k, const struct source *source);
 
 /* argc, argv: the arguments behind the subcommand. */
 int sources_new_draft(struct cmd *cmd, const struct sources_options *options, int argc, char **argv);

@@ -32,6 +32,7 @@ struct tape {
     struct taped *pages; /* by batch, from 1 */
     size_t count, capacity;
     uint64_t total;
+    cJSON *parts; /* of a split search: their totals, in the order of asking */
     bool failed;
 };
 
@@ -62,11 +63,23 @@ static const char *text_of(const cJSON *json, const char *name) {
     return text ? text : "";
 }
 
+static void see_preview(struct tape *tape, const cJSON *json) {
+    const char *part = text_of(json, "part");
+    if (!*part) {
+        tape->total = number_of(json, "total", UINT64_MAX);
+        return;
+    }
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "part", part);
+    sources_add_count(item, "total", number_of(json, "part_total", UINT64_MAX));
+    tape->failed = !cJSON_AddItemToArray(tape->parts, item) || tape->failed;
+}
+
 static void see_line(void *context, const struct job_row *row, const struct journal_line *line) {
     struct tape *tape = context;
     (void)row;
     if (strcmp(line->event, "previewed") == 0)
-        tape->total = number_of(line->json, "total", UINT64_MAX);
+        see_preview(tape, line->json);
     const uint32_t batch = job_line_batch(line);
     struct taped *t = batch ? page_of(tape, batch) : NULL;
     if (!t || t->captured) /* a captured page is final */
@@ -87,6 +100,7 @@ static void tape_release(struct tape *tape) {
     for (size_t i = 0; i < tape->count; i++)
         cJSON_Delete(tape->pages[i].headers);
     free(tape->pages);
+    cJSON_Delete(tape->parts);
 }
 
 /* The request of a page with its secrets' templates in the place of the secrets. */
@@ -122,13 +136,13 @@ static enum rc tape_page(struct cmd *cmd, const struct source *source, const str
 
 static enum rc tape_job(struct cmd *cmd, const char *id, const struct source *source, struct criteria *criteria, struct buf *out, size_t *count,
                         struct err *err) {
-    struct tape tape = {.total = UINT64_MAX};
+    struct tape tape = {.total = UINT64_MAX, .parts = cJSON_CreateArray()};
     struct job_row row;
     enum rc rc = job_row_read(cmd->spool, id, &row, see_line, &tape, err);
     if (!rc && tape.failed)
         rc = err_set(err, RC_TEMP, "out of memory");
     if (!rc)
-        rc = cassette_write_head(out, source->name, tape.total, criteria->json);
+        rc = cassette_write_head(out, source->name, tape.total, tape.parts, criteria->json);
     *count = 0;
     for (size_t i = 0; !rc && i < tape.count; i++)
         if (tape.pages[i].captured) {
@@ -187,71 +201,6 @@ int sources_record(struct cmd *cmd, const struct sources_options *options, int a
     return code;
 }
 
-/* --- keys ---------------------------------------------------------------------------------------------------------- */
-
-struct keys {
-    unsigned char (*sums)[DIGEST_BYTES];
-    size_t count, capacity;
-    uint64_t records, missing;
-    cJSON *missing_at; /* Pointers of the first few, or NULL */
-    bool failed;
-};
-
-static void add_key(struct keys *k, const struct buf *key) {
-    if (k->count == k->capacity) {
-        size_t capacity = k->capacity * 2 + 1024;
-        void *sums = realloc(k->sums, capacity * sizeof *k->sums);
-        if (!sums) {
-            k->failed = true;
-            return;
-        }
-        k->sums = sums;
-        k->capacity = capacity;
-    }
-    digest_of(buf_text(key), key->length, k->sums[k->count++]);
-}
-
-static void see_records(struct keys *k, const struct source *source, struct slice records) {
-    struct buf key = BUF_INIT(LIMIT_JOB_FILE_BYTES);
-    struct json_iter iter;
-    struct slice name, record;
-    size_t index = 0;
-    if (!json_iter_init(&iter, records))
-        return;
-    for (; json_iter_next(&iter, &name, &record); index++) {
-        k->records++;
-        if (!source->key_count)
-            continue;
-        if (answer_record_key(source, record, &key)) {
-            add_key(k, &key);
-            continue;
-        }
-        k->missing++;
-        if (k->missing_at && cJSON_GetArraySize(k->missing_at) < 5) {
-            char pointer[LIMIT_POINTER_BYTES + 24];
-            str_format(pointer, sizeof pointer, "%s/%zu", source->data_selector, index);
-            cJSON_AddItemToArray(k->missing_at, cJSON_CreateString(pointer));
-        }
-    }
-    buf_release(&key);
-}
-
-static int compare_sums(const void *a, const void *b) {
-    return memcmp(a, b, DIGEST_BYTES);
-}
-
-/* Keys that differ; without a key all records count. */
-static uint64_t unique_of(struct keys *k, const struct source *source) {
-    uint64_t unique = 0;
-    if (!source->key_count)
-        return k->records;
-    if (k->count)
-        qsort(k->sums, k->count, sizeof *k->sums, compare_sums);
-    for (size_t i = 0; i < k->count; i++)
-        unique += i == 0 || memcmp(k->sums[i - 1], k->sums[i], DIGEST_BYTES) != 0;
-    return unique;
-}
-
 /* --- replay -------------------------------------------------------------------------------------------------------- */
 
 struct replaying {
@@ -259,9 +208,10 @@ struct replaying {
     struct criteria *criteria;
     struct cassette *cassette;
     struct paginator *paginator;
-    struct keys keys;
+    struct sources_keys keys;
     cJSON *differences;
     uint64_t pages, different, total;
+    uint64_t planned; /* the total that pages are trimmed to */
     const char *fault;
     bool ended;
 };
@@ -303,8 +253,8 @@ static void judge_page(struct replaying *r, const struct page *page, const struc
         return;
     }
     if (verdict.facts.total != UINT64_MAX)
-        r->total = verdict.facts.total;
-    see_records(&r->keys, r->source, verdict.records);
+        r->total = r->planned = verdict.facts.total;
+    sources_keys_add(&r->keys, r->source, verdict.records);
 }
 
 static enum rc replay_page(struct replaying *r, const struct page *page, struct err *err) {
@@ -325,14 +275,48 @@ static enum rc replay_page(struct replaying *r, const struct page *page, struct 
     return rc;
 }
 
+/* The totals of a split search's parts, as they were named then. */
+static void replay_parts(struct replaying *r) {
+    struct page page;
+    int at = 0;
+    while (paginator_probe(r->paginator, &page)) {
+        const cJSON *part = cJSON_GetArrayItem(r->cassette->parts, at++);
+        const bool known = part && strcmp(text_of(part, "part"), page.token) == 0;
+        if (!known)
+            differ(r, "the total of the part %s is not recorded", page.token);
+        paginator_probed(r->paginator, &page, known ? number_of(part, "total", UINT64_MAX) : UINT64_MAX);
+    }
+}
+
+/* As the daemon does it: of a paid search no more is asked for than it is said to have. */
+static void trim(const struct replaying *r, struct page *page) {
+    const struct source *s = r->source;
+    const uint64_t first = paginator_number(s, "offset", 0);
+    if (!s->metered || r->planned == UINT64_MAX || !paginator_trims(s) || !paginator_total_is_records(s))
+        return;
+    const bool by_position = paginator_row(s->paginator_type)->by_position;
+    if (by_position && page->offset < first)
+        return;
+    const uint64_t done = by_position ? page->offset - first : r->keys.records;
+    if (done < r->planned && r->planned - done < page->limit)
+        page->limit = r->planned - done;
+}
+
 /* Pages one after the other: what the plan is must not depend on how many are out at a time. */
 static enum rc replay_all(struct replaying *r, struct err *err) {
-    const struct paginator_start start = {.take = r->criteria->take, .total = r->cassette->total, .page_size = r->criteria->batch_size};
+    r->planned = r->cassette->total;
+    const struct paginator_start start = {
+        .take = r->criteria->take, .total = paginator_total_is_records(r->source) ? r->planned : UINT64_MAX, .page_size = r->criteria->batch_size};
     const uint64_t most = r->cassette->page_count * 2 + MOST_TOLD; /* a plan that has lost its way need not be followed to its end */
     struct page page;
     enum rc rc = paginator_new(r->source, &start, &r->paginator, err);
-    while (!rc && r->pages < most && (rc = paginator_next(r->paginator, &page)) == RC_OK)
+    if (rc)
+        return rc;
+    replay_parts(r);
+    while (!rc && r->pages < most && (rc = paginator_next(r->paginator, &page)) == RC_OK) {
+        trim(r, &page);
         rc = replay_page(r, &page, err);
+    }
     if (rc && rc != RC_GONE && rc != RC_AGAIN)
         return rc;
     for (size_t i = 0; i < r->cassette->page_count; i++)
@@ -345,32 +329,25 @@ static enum rc replay_all(struct replaying *r, struct err *err) {
     return r->keys.failed ? err_set(err, RC_TEMP, "out of memory") : RC_OK;
 }
 
-static void add_count(cJSON *json, const char *name, uint64_t value) {
-    if (value == UINT64_MAX)
-        cJSON_AddNullToObject(json, name);
-    else
-        cJSON_AddNumberToObject(json, name, (double)value);
-}
-
 static int end_replay(struct cmd *cmd, struct replaying *r) {
-    const uint64_t unique = unique_of(&r->keys, r->source), take = r->criteria->take, tolerance = r->source->coverage_tolerance;
+    const uint64_t unique = sources_keys_unique(&r->keys, r->source), take = r->criteria->take, tolerance = r->source->coverage_tolerance;
     const uint64_t total = paginator_total_is_records(r->source) ? r->total : UINT64_MAX, expected = total < take ? total : take;
     const uint64_t apart = expected == UINT64_MAX ? 0 : unique < expected ? expected - unique : unique - expected;
     const bool covered = total == UINT64_MAX ? r->ended && (!r->source->key_count || unique == r->keys.count) : apart <= tolerance;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "source", r->source->name);
     cJSON_AddBoolToObject(json, "ok", covered && !r->different);
-    add_count(json, "recorded_pages", r->cassette->page_count);
-    add_count(json, "pages", r->pages);
-    add_count(json, "records", r->keys.records);
-    add_count(json, "unique", unique);
-    add_count(json, "duplicates", r->source->key_count ? r->keys.count - unique : 0);
-    add_count(json, "without_key", r->keys.missing);
-    add_count(json, "total", r->total);
-    add_count(json, "expected", expected);
+    sources_add_count(json, "recorded_pages", r->cassette->page_count);
+    sources_add_count(json, "pages", r->pages);
+    sources_add_count(json, "records", r->keys.records);
+    sources_add_count(json, "unique", unique);
+    sources_add_count(json, "duplicates", r->source->key_count ? r->keys.count - unique : 0);
+    sources_add_count(json, "without_key", r->keys.missing);
+    sources_add_count(json, "total", r->total);
+    sources_add_count(json, "expected", expected);
     cJSON_AddBoolToObject(json, "ended", r->ended);
     cJSON_AddBoolToObject(json, "covered", covered);
-    add_count(json, "different", r->different);
+    sources_add_count(json, "different", r->different);
     cJSON_AddItemToObject(json, "differences", r->differences);
     r->differences = NULL;
     const int printed = sources_print(cmd, json);
@@ -423,125 +400,4 @@ int sources_replay(struct cmd *cmd, const struct sources_options *options, int a
     free(r.keys.sums);
     sources_definition_release(&definition);
     return code;
-}
-
-/* --- try ----------------------------------------------------------------------------------------------------------- */
-
-static cJSON *try_children(const struct source *source, struct slice records) {
-    cJSON *all = cJSON_CreateObject();
-    struct buf key = BUF_INIT(LIMIT_JOB_FILE_BYTES);
-    for (unsigned i = 0; i < source->child_count; i++) {
-        const struct source_child *child = &source->children[i];
-        uint64_t count = 0, missing = 0;
-        struct json_iter each, inner;
-        struct slice name, record, list, value;
-        if (json_iter_init(&each, records))
-            while (json_iter_next(&each, &name, &record))
-                if (json_find(record, child->data_selector, &list) && json_type(list) == JSON_ARRAY && json_iter_init(&inner, list))
-                    for (; json_iter_next(&inner, &name, &value); count++)
-                        missing += child->primary_key && !answer_child_key(child, value, &key);
-        cJSON *json = cJSON_AddObjectToObject(all, child->name);
-        add_count(json, "count", count);
-        add_count(json, "without_key", missing);
-    }
-    buf_release(&key);
-    return all;
-}
-
-static void try_first(cJSON *json, const struct source *source, struct slice records) {
-    struct buf key = BUF_INIT(LIMIT_JOB_FILE_BYTES);
-    struct json_iter iter;
-    struct slice name, record, value;
-    char shown[300];
-    if (!json_iter_init(&iter, records) || !json_iter_next(&iter, &name, &record))
-        return;
-    cJSON *first = cJSON_AddObjectToObject(json, "first_record");
-    add_count(first, "bytes", record.length);
-    cJSON *keys = cJSON_AddArrayToObject(first, "key");
-    for (unsigned i = 0; i < source->key_count; i++)
-        if (json_find(record, source->primary_key[i], &value)) {
-            str_printable(shown, sizeof shown, value.data, value.length);
-            cJSON_AddItemToArray(keys, cJSON_CreateString(shown));
-        }
-    buf_release(&key);
-}
-
-/* What the definition finds in one document. True: all of it is as it should be. */
-static bool try_document(const struct source *source, struct slice document, cJSON *json) {
-    const struct answer answer = {.sent = true, .complete = true, .status = 200, .body = document, .url = source->steps[source->step_count - 1].http.url};
-    struct keys keys = {.missing_at = cJSON_CreateArray()};
-    struct page_facts facts = {.total = UINT64_MAX};
-    struct slice records = {.data = NULL, .length = 0};
-    char text[DEC_TEXT_SIZE], shown[400];
-    struct dec cost;
-    uint64_t total;
-    bool has_cost, found = json_find(document, source->data_selector, &records) && json_type(records) == JSON_ARRAY;
-    if (!found) {
-        str_format(shown, sizeof shown, "there is no list at data_selector \"%.300s\"", source->data_selector);
-        cJSON_AddStringToObject(json, "error", shown);
-        cJSON_Delete(keys.missing_at);
-        return false;
-    }
-    see_records(&keys, source, records);
-    facts.records = keys.records;
-    answer_preview(source, &answer, &total, &cost, &has_cost);
-    paginator_read(source, &(struct page_answer){.document = document, .url = answer.url}, &facts);
-    const uint64_t unique = unique_of(&keys, source);
-    add_count(json, "records", keys.records);
-    add_count(json, "unique", unique);
-    add_count(json, "duplicates", source->key_count ? keys.count - unique : 0);
-    add_count(json, "without_key", keys.missing);
-    const bool good = !keys.missing && !keys.failed && (!source->key_count || unique == keys.count);
-    if (keys.missing)
-        cJSON_AddItemToObject(json, "without_key_at", keys.missing_at);
-    else
-        cJSON_Delete(keys.missing_at);
-    cJSON_AddItemToObject(json, "children", try_children(source, records));
-    add_count(json, "total", total);
-    dec_format(cost, text);
-    if (has_cost)
-        cJSON_AddStringToObject(json, "cost", text);
-    str_printable(shown, sizeof shown, *facts.fault ? facts.fault : facts.token, strlen(*facts.fault ? facts.fault : facts.token));
-    if (*shown)
-        cJSON_AddStringToObject(json, *facts.fault ? "next_page_fault" : "next_page", shown);
-    try_first(json, source, records);
-    free(keys.sums);
-    return good;
-}
-
-static bool try_file(const struct source *source, const char *file, cJSON *json) {
-    struct buf text = BUF_INIT(source->max_response_bytes);
-    struct err err = {0};
-    bool good = cmd_read(file, &text, &err) == RC_OK;
-    cJSON_AddStringToObject(json, "file", file);
-    if (good && json_check(buf_text(&text), text.length, &json_rules_payload, &err) != RC_OK) {
-        err_prefix(&err, RC_PERM, "is no JSON");
-        good = false;
-    }
-    if (!good)
-        cJSON_AddStringToObject(json, "error", err.text);
-    good = good && try_document(source, (struct slice){buf_text(&text), text.length}, json);
-    buf_release(&text);
-    return good;
-}
-
-int sources_try(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
-    if (argc < 2)
-        return cmd_usage(cmd);
-    struct sources_definition definition;
-    int code = sources_definition_load(cmd, options, argv[0], &definition);
-    bool good = true;
-    cJSON *list = cJSON_CreateArray();
-    for (int i = 1; !code && i < argc; i++) {
-        cJSON *json = cJSON_CreateObject();
-        good = try_file(definition.source, argv[i], json) && good;
-        cJSON_AddItemToArray(list, json);
-    }
-    sources_definition_release(&definition);
-    if (code) {
-        cJSON_Delete(list);
-        return code;
-    }
-    code = sources_print(cmd, list);
-    return code ? code : good ? EXIT_DONE : EXIT_DATA;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/engine_internal.h"
+#include "engine/attempt_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/ratelimit.h"
 #include "os/fsio.h"
+#include "source/auth.h"
 #include "source/incremental.h"
 #include "source/split.h"
 
@@ -14,333 +15,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-/*
- * One attempt at one page, in the order of DESIGN 6: `requested` durable -> body streamed to payloads/tmp while it is hashed -> checked -> file and directory
- * fsynced, `answered` durable -> published -> `captured` durable -> marker -> index. Each step can be repeated; what the disk refuses after the money is spent
- * is tried until it succeeds.
- */
-
-enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_REPORT };
-
-struct attempt { /* a lane has it while work is out */
-    struct work work;
-    struct attempt *next;
-    struct run *run;
-    struct engine *engine;
-    enum request_kind kind;
-    struct page page;
-    unsigned number;
-    struct dec price;
-    uint64_t room_bytes;
-    enum stage stage;
-    enum rc rc;
-    struct err err;
-    bool durable;
-    bool recorded;  /* its recording was begun before: something of it may be there */
-    bool holds;     /* a place among the requests in flight */
-    bool automatic; /* as the job was accepted; its row changes while a lane has this */
-    int body_fd;
-    char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
-    struct fetch *fetch;
-    struct request request; /* its body is sent from here */
-    uint64_t token_serial;  /* of the access token that it went with; 0: none */
-    bool sent, complete;
-    int status;
-    char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
-    int64_t retry_after_s, answered_us;
-    uint64_t synced;                    /* size of the journal after its last line */
-    uint64_t bytes, advance;            /* advance: from this page's offset to where the next one begins */
-    const char *wanted[FIELDS_MAX + 1]; /* header fields */
-    struct fields fields;               /* those that came */
-    char *url;                          /* that the page is asked from, without secrets */
-    struct verdict verdict;             /* its slices are gone once the check is over */
-    struct dec cost;
-    unsigned char (*keys)[KEYSET_KEY_BYTES];
-    size_t key_count;
-    uint64_t keyless;
-    struct buf bookmark; /* the greatest value of an incremental source's records */
-    /* STAGE_REPORT */
-    const char *event;
-    cJSON *members;
-    bool keep_body;
-    struct loop_timer timer;
-};
-
 #define KEYS_WAIT_US 30000000
-#define ITEM(items, i) HEAP_ENTRY((items)[i], struct attempt, work)
 
 static void attempt_decide(struct attempt *a);
-
-/* --- lane: journal lines of a group, one write and one sync a journal ------------------------------------------------ */
-
-typedef cJSON *line_of(const struct attempt *a, const char **event);
-
-static void journal_group(struct work **items, size_t count, enum stage stage, line_of *line) {
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *first = ITEM(items, i);
-        if (first->rc || first->stage != stage)
-            continue;
-        struct journal *journal = first->run->journal;
-        bool durable = false;
-        enum rc rc = journal_lock(journal, &first->err);
-        for (size_t j = i; !rc && j < count; j++) {
-            struct attempt *a = ITEM(items, j);
-            if (a->run != first->run || a->rc || a->stage != stage)
-                continue;
-            const char *event = NULL;
-            cJSON *members = line(a, &event);
-            rc = journal_add(journal, event, NULL, members, &first->err);
-            cJSON_Delete(members);
-            durable = durable || a->durable;
-        }
-        if (!rc)
-            rc = journal_commit(journal, durable, &first->err);
-        uint64_t size = rc ? 0 : journal_size(journal);
-        journal_unlock(journal);
-        for (size_t j = i; j < count; j++) {
-            struct attempt *a = ITEM(items, j);
-            if (a->run != first->run || a->rc || a->stage != stage)
-                continue;
-            a->rc = rc;
-            if (a != first)
-                a->err = first->err;
-            if (!rc) {
-                a->synced = size;
-                a->stage++;
-            }
-        }
-    }
-}
-
-static cJSON *page_members(const struct attempt *a) {
-    cJSON *m = engine_members();
-    cJSON_AddNumberToObject(m, "batch", a->page.batch);
-    if (a->run->source->steps[0].name[0])
-        cJSON_AddStringToObject(m, "step", a->run->source->steps[0].name);
-    cJSON_AddNumberToObject(m, "attempt", a->number);
-    return m;
-}
-
-static cJSON *requested_line(const struct attempt *a, const char **event) {
-    char price[DEC_TEXT_SIZE];
-    cJSON *m = page_members(a);
-    cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
-    cJSON_AddNumberToObject(m, "offset", (double)a->page.offset);
-    cJSON_AddNumberToObject(m, "limit", (double)a->page.limit);
-    if (a->page.token[0])
-        cJSON_AddStringToObject(m, "token", a->page.token);
-    if (a->run->start)
-        cJSON_AddStringToObject(m, "start", a->run->start);
-    if (a->kind == REQUEST_PAID) {
-        dec_format(a->price, price);
-        cJSON_AddStringToObject(m, "max_cost", price);
-    }
-    *event = "requested";
-    return m;
-}
-
-/* A server may echo the query in its links, and with it a secret: the value is taken away, as it is from the token that is followed. */
-static char *without_secrets(const struct source *source, const char *value) {
-    char *text = engine_alloc(strlen(value) + 1);
-    memcpy(text, value, strlen(value) + 1);
-    for (unsigned i = 0; i < source->hidden_count; i++) {
-        size_t length = strlen(source->hidden_params[i]);
-        for (char *at = text; (at = strcasestr(at, source->hidden_params[i])) != NULL;) {
-            at += length;
-            if (at - length > text && strchr("?&", at[-(ptrdiff_t)length - 1]) && *at == '=') {
-                size_t value_length = strcspn(++at, "&#>");
-                memmove(at, at + value_length, strlen(at + value_length) + 1);
-            }
-        }
-    }
-    return text;
-}
-
-static cJSON *answered_line(const struct attempt *a, const char **event) {
-    cJSON *m = page_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
-    cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
-    cJSON_AddNumberToObject(m, "status", a->status);
-    cJSON_AddStringToObject(m, "sha256", a->sha256);
-    cJSON_AddNumberToObject(m, "bytes", (double)a->bytes);
-    cJSON_AddStringToObject(m, "body", a->tmp);
-    for (const char *const *name = a->run->source->wanted; *name; name++) {
-        const char *value = fields_get(&a->fields, *name);
-        if (value) {
-            char *kept = without_secrets(a->run->source, value);
-            cJSON_AddStringToObject(headers, *name, kept);
-            free(kept);
-        }
-    }
-    if (a->request_id[0])
-        cJSON_AddStringToObject(headers, "request_id", a->request_id);
-    *event = "answered";
-    return m;
-}
-
-static cJSON *captured_line(const struct attempt *a, const char **event) {
-    struct captured c = {.page = a->page,
-                         .facts = &a->verdict.facts,
-                         .attempt = a->number,
-                         .paid = a->kind == REQUEST_PAID,
-                         .raw = a->raw,
-                         .sha256 = a->sha256,
-                         .bytes = a->bytes,
-                         .advance = a->advance,
-                         .bookmark = &a->bookmark,
-                         .cost = a->cost,
-                         .answered_us = a->answered_us};
-    *event = "captured";
-    return replay_captured_members(&c);
-}
-
-/* --- lane: the four kinds of work ---------------------------------------------------------------------------------- */
-
-static void request_run(struct work **items, size_t count) {
-    journal_group(items, count, STAGE_REQUEST, requested_line);
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        int dir = a->engine->spool->payloads_tmp_fd;
-        if (a->rc)
-            continue;
-        a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
-        if (a->rc == RC_PERM && errno == EEXIST && fsio_unlink(dir, a->tmp, &a->err) == RC_OK)
-            a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
-    }
-}
-
-static void judge(struct attempt *a) {
-    const char *data = "";
-    size_t length = 0;
-    enum rc rc = fsio_map(a->body_fd, &data, &length, &a->err);
-    if (rc)
-        str_copy(a->reason, sizeof a->reason, "disk");
-    struct answer answer = {.sent = a->sent,
-                            .complete = a->complete && !rc,
-                            .status = a->status,
-                            .body = {data, length},
-                            .transport_error = a->error[0] ? a->error : NULL,
-                            .retry_after_s = a->retry_after_s,
-                            .fields = &a->fields,
-                            .url = a->url};
-    answer_judge(a->run->source, a->kind, &answer, &a->verdict);
-    if (a->reason[0])
-        str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
-    if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {
-        a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
-        a->advance = page_advance(a->run->source, a->page.limit, a->verdict.facts.records, a->keys, a->key_count);
-        if (!a->rc && a->run->source->incremental)
-            a->rc = incremental_max(a->run->source, a->verdict.records, &a->bookmark);
-    }
-    fsio_unmap(data, length);
-}
-
-static bool good(const struct attempt *a) {
-    return a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT;
-}
-
-static void check_run(struct work **items, size_t count) {
-    bool any = false;
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        judge(a);
-        if (!a->rc && good(a))
-            a->rc = fsio_sync(a->body_fd, &a->err);
-        any = any || (!a->rc && good(a));
-    }
-    struct err err = {0};
-    enum rc rc = any ? fsio_sync_dir(ITEM(items, 0)->engine->spool->payloads_tmp_fd, ".", &err) : RC_OK;
-    for (size_t i = 0; rc && i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        if (!a->rc && good(a)) {
-            a->rc = rc;
-            a->err = err;
-        }
-    }
-}
-
-/* Links, one sync a month, then the names in tmp/ go. */
-static void publish_group(const struct spool *spool, struct work **items, size_t count) {
-    const struct attempt *synced = NULL;
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        if (!a->rc && a->stage == STAGE_PUBLISH)
-            a->rc = payload_publish_link(spool, a->tmp, a->raw, a->sha256, &a->err);
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        if (a->rc || a->stage != STAGE_PUBLISH)
-            continue;
-        if (!synced || !payload_same_month(synced->raw, a->raw))
-            a->rc = payload_publish_sync(spool, a->raw, &a->err);
-        synced = a->rc ? NULL : a;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        if (a->rc || a->stage != STAGE_PUBLISH)
-            continue;
-        a->rc = payload_publish_unlink(spool, a->tmp, &a->err);
-        if (!a->rc)
-            a->rc = payload_sums_add(spool, a->raw, a->sha256, &a->err);
-        if (!a->rc)
-            a->stage = STAGE_CAPTURED;
-    }
-}
-
-static enum shelf shelf_of(const struct attempt *a) {
-    return a->automatic ? SHELF_READY : SHELF_PENDING;
-}
-
-static void mark_group(const struct spool *spool, struct work **items, size_t count) {
-    enum rc rc[SHELF_COUNT];
-    bool any[SHELF_COUNT] = {false};
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        if (a->rc || a->stage != STAGE_MARK)
-            continue;
-        a->rc = payload_mark_put(spool, a->run->id, a->page.batch, a->raw, shelf_of(a), !a->recorded, &a->err);
-        any[shelf_of(a)] = true;
-    }
-    for (enum shelf shelf = SHELF_NONE; shelf < SHELF_COUNT; shelf++)
-        rc[shelf] = any[shelf] ? payload_mark_sync(spool, shelf, NULL) : RC_OK;
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        if (!a->rc && a->stage == STAGE_MARK && rc[shelf_of(a)])
-            a->rc = err_set(&a->err, rc[shelf_of(a)], "payloads/%s: its sync failed", shelf_name(shelf_of(a)));
-    }
-}
-
-static void record_run(struct work **items, size_t count) {
-    const struct spool *spool = ITEM(items, 0)->engine->spool;
-    for (size_t i = 0; i < count; i++)
-        ITEM(items, i)->rc = RC_OK;
-    journal_group(items, count, STAGE_ANSWERED, answered_line);
-    publish_group(spool, items, count);
-    journal_group(items, count, STAGE_CAPTURED, captured_line);
-    mark_group(spool, items, count);
-    for (size_t i = 0; i < count; i++)
-        ITEM(items, i)->recorded = true;
-}
-
-static cJSON *report_line(const struct attempt *a, const char **event) {
-    *event = a->event;
-    return cJSON_Duplicate(a->members, true);
-}
-
-static void report_run(struct work **items, size_t count) {
-    const struct spool *spool = ITEM(items, 0)->engine->spool;
-    for (size_t i = 0; i < count; i++) {
-        struct attempt *a = ITEM(items, i);
-        a->rc = RC_OK;
-        if (!a->tmp[0])
-            continue;
-        enum rc rc = a->keep_body ? payload_keep_failed(spool, a->tmp, &a->err) : fsio_unlink(spool->payloads_tmp_fd, a->tmp, &a->err);
-        if (rc == RC_OK && a->keep_body && !cJSON_HasObjectItem(a->members, "body"))
-            cJSON_AddStringToObject(a->members, "body", a->tmp);
-        if (rc != RC_GONE && a->keep_body)
-            a->rc = rc;
-    }
-    journal_group(items, count, STAGE_REPORT, report_line);
-}
 
 static void follow(struct attempt *a) {
     a->run->synced = a->synced > a->run->synced ? a->synced : a->run->synced;
@@ -353,10 +30,10 @@ static void request_done(struct work *work);
 static void check_done(struct work *work);
 static void record_done(struct work *work);
 static void report_done(struct work *work);
-static const struct work_class request_class = {.name = "request", .run = request_run, .done = request_done, .max = 64};
-static const struct work_class check_class = {.name = "check", .run = check_run, .done = check_done, .max = 4};
-static const struct work_class record_class = {.name = "record", .run = record_run, .done = record_done, .max = 64};
-static const struct work_class report_class = {.name = "report", .run = report_run, .done = report_done, .max = 64};
+static const struct work_class request_class = {.name = "request", .run = attempt_lane_request, .done = request_done, .max = 64};
+static const struct work_class check_class = {.name = "check", .run = attempt_lane_check, .done = check_done, .max = 4};
+static const struct work_class record_class = {.name = "record", .run = attempt_lane_record, .done = record_done, .max = 64};
+static const struct work_class report_class = {.name = "report", .run = attempt_lane_report, .done = report_done, .max = 64};
 
 static void on_job_lane(struct attempt *a, const struct work_class *class) {
     worker_submit(a->engine->worker, &a->work, class, engine_lane(a->run->id));
@@ -415,7 +92,7 @@ static void report(struct attempt *a, const char *event, bool keep_body) {
 static void add_failure(struct attempt *a, const char *reason) {
     const char *error = a->verdict.error[0] ? a->verdict.error : a->error[0] ? a->error : a->err.text;
     cJSON_Delete(a->members);
-    a->members = a->page.batch ? page_members(a) : engine_members();
+    a->members = a->page.batch ? attempt_lane_members(a) : engine_members();
     if (a->status)
         cJSON_AddNumberToObject(a->members, "status", a->status);
     cJSON_AddStringToObject(a->members, "reason", reason);
@@ -426,55 +103,6 @@ static void add_failure(struct attempt *a, const char *reason) {
 }
 
 static void fetched(void *context, const struct fetch_answer *answer);
-
-/* The access token, where the source wants one. RC_AGAIN: it was dropped since the page was offered. */
-static enum rc take_token(struct attempt *a, struct template_scope *scope) {
-    const struct feed *feed = a->run->feed;
-    if (a->run->source->auth.type != AUTH_OAUTH2)
-        return RC_OK;
-    if (feed->source->auth.type != AUTH_OAUTH2)
-        return err_set(&a->err, RC_PERM, "the source's auth has changed since the job began");
-    if (!feed->token.text.length)
-        return err_set(&a->err, RC_AGAIN, "the access token was dropped");
-    scope->access_token = buf_text(&feed->token.text);
-    a->token_serial = feed->token.serial;
-    return RC_OK;
-}
-
-static enum rc send_request(struct attempt *a) {
-    struct run *run = a->run;
-    const struct source *source = run->source;
-    struct secrets secrets = {.dir = a->engine->options.credentials_dir};
-    struct template_scope scope = {.job = run->criteria->json, .secret = secrets_text, .secret_context = &secrets, .start_value = run->start};
-    struct fetch_way way;
-    enum rc rc = request_base(source, &a->page, run->criteria->json, &a->url, &a->err);
-    if (!rc)
-        rc = secrets_way(&secrets, source, &way, &a->err);
-    if (!rc)
-        rc = take_token(a, &scope);
-    if (!rc)
-        rc = request_make(source, 0, a->kind, &a->page, &scope, &a->request, &a->err);
-    if (!rc) {
-        struct fetch_request f = {.method = a->request.method,
-                                  .url = a->request.url,
-                                  .headers = a->request.headers,
-                                  .body = a->request.body,
-                                  .body_length = a->request.body_length,
-                                  .timeout_ms = (int64_t)source->timeout_s * 1000,
-                                  .connect_timeout_ms = 30000,
-                                  .max_body_bytes = source->max_response_bytes,
-                                  .max_redirects = source->metered ? 0 : 3,
-                                  .allow_http = source->allow_http,
-                                  .wanted = a->wanted,
-                                  .way = way,
-                                  .body_fd = a->body_fd,
-                                  .once = a->kind == REQUEST_PAID};
-        rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
-    } else if (secrets.err.text[0])
-        a->err = secrets.err;
-    secrets_wipe(&secrets);
-    return rc;
-}
 
 /* Nothing left: the page is as it was. */
 static void not_sent(struct attempt *a, const char *reason) {
@@ -523,47 +151,9 @@ static void request_done(struct work *work) {
         return;
     }
     a->stage = STAGE_FETCH;
-    enum rc rc = send_request(a);
+    enum rc rc = attempt_send(a, fetched);
     if (rc)
         not_begun(a, rc);
-}
-
-static void want(struct attempt *a, const char *header) {
-    size_t i = 0;
-    while (a->wanted[i] && strcasecmp(a->wanted[i], header) != 0)
-        i++;
-    if (i < FIELDS_MAX)
-        a->wanted[i] = header;
-}
-
-/* The header fields that paging, limits and back-off look at. */
-static void want_all(struct attempt *a) {
-    const struct source *source = a->run->source;
-    for (const char *const *name = source->wanted; *name; name++)
-        want(a, *name);
-    for (const char *const *name = ratelimit_headers; *name; name++)
-        want(a, *name);
-    if (source->remaining_header)
-        want(a, source->remaining_header);
-    if (source->reset_header)
-        want(a, source->reset_header);
-    for (unsigned i = 0; i < source->backoff_count; i++)
-        if (source->backoffs[i].header)
-            want(a, source->backoffs[i].header);
-    for (const char *const *name = probe_headers; a->run->probe && *name; name++)
-        want(a, *name);
-}
-
-/* What the source says of its own limit holds for all its jobs. */
-static void heed_limit(struct attempt *a) {
-    const struct source *source = a->run->source;
-    struct ratelimit limit;
-    int64_t now = clock_wall_us();
-    if (ratelimit_read(&a->fields, source->remaining_header, source->reset_header, now, &limit))
-        feed_allow(a->run->feed, limit.remaining, now, now + limit.wait_us);
-    for (unsigned i = 0; a->status >= 300 && !a->retry_after_s && i < source->backoff_count; i++)
-        if (source->backoffs[i].header)
-            a->retry_after_s = ratelimit_wait_s(&a->fields, source->backoffs[i].header, now);
 }
 
 /* A probe learns from every answer but from those that are worth another try. */
@@ -587,7 +177,9 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     str_copy(a->request_id, sizeof a->request_id, answer->request_id);
     for (unsigned i = 0; i < answer->fields->count; i++)
         fields_add(&a->fields, answer->fields->list[i].name, answer->fields->list[i].value, strlen(answer->fields->list[i].value));
-    heed_limit(a);
+    for (unsigned i = 0; i < a->fields.count; i++)
+        auth_hide(a->run->source, a->fields.list[i].value); /* they are journalled */
+    attempt_send_heed(a);
     a->stage = STAGE_CHECK;
     if (a->kind == REQUEST_PREVIEW || a->page.batch == 0) {
         struct answer body = {.sent = a->sent,
@@ -599,7 +191,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
                               .fields = &a->fields,
                               .url = a->url};
         answer_judge(a->run->source, a->kind, &body, &a->verdict);
-        if (good(a)) {
+        if (attempt_lane_good(a)) {
             bool has_cost = false;
             answer_preview(a->run->source, &body, &a->verdict.facts.total, &a->verdict.cost, &has_cost);
             a->verdict.has_cost = has_cost;
@@ -621,7 +213,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
 
 static void check_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
-    if (a->rc && good(a)) { /* the disk refused a body that had come */
+    if (a->rc && attempt_lane_good(a)) { /* the disk refused a body that had come */
         a->verdict.charge = a->kind == REQUEST_PAID ? CHARGE_IN_DOUBT : CHARGE_NONE;
         a->verdict.action = a->run->source->retry_unknown || a->kind != REQUEST_PAID ? ACTION_RETRY : ACTION_FAIL;
         str_copy(a->verdict.reason, sizeof a->verdict.reason, "disk");
@@ -760,7 +352,8 @@ static void attempt_decide(struct attempt *a) {
     struct run *run = a->run;
     const struct verdict *v = &a->verdict;
     unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
-    if (good(a)) {
+    auth_hide(run->source, a->verdict.error);
+    if (attempt_lane_good(a)) {
         if (a->page.batch)
             page_good(a);
         else if (split_is_token(a->page.token))
@@ -797,7 +390,7 @@ static void attempt_decide(struct attempt *a) {
         return;
     case ACTION_IGNORE:
         if (a->page.batch) {
-            struct page_facts none = {.total = JOB_UNKNOWN};
+            struct page_facts none = {.total = JOB_UNKNOWN, .count = JOB_UNKNOWN};
             add_failure(a, "ignored");
             run_page_in(run, &a->page, &none, 0);
             report(a, "failed", true);
@@ -878,7 +471,7 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
     a->kind = kind;
     a->body_fd = -1;
     buf_init(&a->bookmark, BOOKMARK_BYTES);
-    want_all(a);
+    attempt_send_want(a);
     a->next = run->attempts;
     run->attempts = a;
     run->attempt_count++;
@@ -910,7 +503,7 @@ void attempt_preview(struct run *run) {
     a->page = run->ask;
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;
-    enum rc rc = send_request(a);
+    enum rc rc = attempt_send(a, fetched);
     if (rc)
         not_begun(a, rc);
 }

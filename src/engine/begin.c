@@ -21,8 +21,9 @@ static void page_from(const struct replay_page *from, struct page *page) {
 static enum rc plan(struct run *run, struct err *err) {
     const struct replay *r = run->replay;
     uint64_t most = run->criteria->max_records, take = run->criteria->take;
-    struct paginator_start start = {.take = run->total == JOB_UNKNOWN && most < take ? most : take,
-                                    .total = run->total,
+    bool guarded = run->total == JOB_UNKNOWN && most < take && (!run->source->metered || paginator_trims(run->source));
+    struct paginator_start start = {.take = guarded ? most : take,
+                                    .total = paginator_total_is_records(run->source) ? run->total : JOB_UNKNOWN,
                                     .page_size = run->criteria->batch_size < most ? run->criteria->batch_size : most};
     struct page page;
     paginator_free(run->paginator);
@@ -235,7 +236,7 @@ static void totals(struct run *run, const struct replay *r) {
         page_from(&r->pages[i], &page);
         if (!r->pages[i].captured)
             continue;
-        run_total(run, &page, r->pages[i].total);
+        run_total(run, &page, r->pages[i].count);
         run->records += r->pages[i].records;
     }
 }

@@ -28,6 +28,7 @@
 #define SHORT_WAIT_US 60000000 /* what waits longer lies in deferred/ (DESIGN 3) */
 #define UNAUTHORIZED_WAIT_US (15 * 60 * 1000000LL)
 #define DISK_RETRY_MS 1000
+#define OWNER_MS 60000
 
 struct run;
 struct attempt;
@@ -158,6 +159,11 @@ struct engine {
     /* intake.c */
     struct heap intakes;
     struct intakes *intake;
+    struct owner { /* of the file that was dropped last */
+        uid_t uid;
+        char name[65];
+        int64_t asked_ms;
+    } owner;
     size_t intake_bytes;
     struct intake *accepting;
     unsigned accepting_count;
@@ -294,8 +300,9 @@ void attempt_cancel_free(struct run *run);
 struct replay_page {
     uint32_t batch;
     unsigned attempts;
-    uint64_t offset, limit, records, advance, total; /* advance: from its offset to where the next page begins */
-    char *token, *next, *fault;                      /* NULL: none */
+    uint64_t offset, limit, records, advance; /* advance: from its offset to where the next page begins */
+    uint64_t total, count;                    /* as in struct page_facts */
+    char *token, *next, *fault;               /* NULL: none */
     enum page_more more;
     struct answered *answered; /* answered, not captured: to be adopted */
     struct dec price;          /* highest, of its last paid request */

@@ -61,7 +61,7 @@ void guard_check(struct run *run) {
 void guard_limit(struct run *run, const struct page *page, uint64_t advance) {
     char text[300];
     uint64_t plan = guard_planned(run);
-    bool known = plan != JOB_UNKNOWN && paginator_total_is_records(run->source);
+    bool known = plan != JOB_UNKNOWN;
     if (!paginator_row(run->source->paginator_type)->by_position || !page->limit || advance <= page->limit)
         return;
     if (known && (!run->source->metered || run->records >= plan))

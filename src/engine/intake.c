@@ -83,15 +83,26 @@ bool intake_busy(const struct engine *engine) {
     return engine->accepting_count || engine->intakes.count || !engine->scanned;
 }
 
-static void created_by(const struct intake *in, const struct criteria *criteria, char *out, size_t size) {
+/* The user data base is asked once a minute at most for the same owner: the answer takes longer than all else that is done for a drop but its syncs. */
+static const char *owner_name(struct engine *engine, uid_t uid) {
+    struct owner *owner = &engine->owner;
     struct passwd entry, *found = NULL;
     char room[1024];
+    if (owner->name[0] && owner->uid == uid && clock_mono_ms() - owner->asked_ms < OWNER_MS)
+        return owner->name;
+    *owner = (struct owner){.uid = uid, .asked_ms = clock_mono_ms()};
+    if (getpwuid_r(uid, &entry, room, sizeof room, &found) == 0 && found)
+        str_copy(owner->name, sizeof owner->name, found->pw_name);
+    if (!owner->name[0])
+        str_format(owner->name, sizeof owner->name, "uid %u", (unsigned)uid);
+    return owner->name;
+}
+
+static void created_by(const struct intake *in, const struct criteria *criteria, char *out, size_t size) {
     if (criteria->created_by[0] && in->st.st_uid == geteuid())
         str_copy(out, size, criteria->created_by);
-    else if (getpwuid_r(in->st.st_uid, &entry, room, sizeof room, &found) == 0 && found)
-        str_copy(out, size, found->pw_name);
     else
-        str_format(out, size, "uid %u", (unsigned)in->st.st_uid);
+        str_copy(out, size, owner_name(in->engine, in->st.st_uid));
 }
 
 static const char *shown_name(const struct intake *in, char *room, size_t size) {

@@ -48,7 +48,7 @@ static struct replay_page *page_of(struct replay *r, uint32_t batch) {
     }
     memmove(&r->pages[at + 1], &r->pages[at], (r->page_count - at) * sizeof *r->pages);
     r->page_count++;
-    r->pages[at] = (struct replay_page){.batch = batch, .total = JOB_UNKNOWN};
+    r->pages[at] = (struct replay_page){.batch = batch, .total = JOB_UNKNOWN, .count = JOB_UNKNOWN};
     return &r->pages[at];
 }
 
@@ -170,8 +170,8 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         p->records = count_of(json, "records", 0);
         uint64_t next = count_of(json, "next", 0), offset = count_of(json, "offset", 0);
         p->advance = next >= offset ? next - offset : p->records;
-        p->total = count_of(json, "total", JOB_UNKNOWN);
-        p->total = count_of(json, "part_total", p->total);
+        p->count = count_of(json, "total", JOB_UNKNOWN);
+        p->total = count_of(json, "part_total", p->count);
         free(p->next);
         p->next = copy_of(json, "next_token");
         free(p->fault);
@@ -294,8 +294,11 @@ cJSON *replay_captured_members(const struct captured *c) {
     cJSON_AddStringToObject(m, "sha256", c->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)c->bytes);
     cJSON_AddNumberToObject(m, "records", (double)c->facts->records);
-    if (c->facts->total != JOB_UNKNOWN) /* that of a part is not the job's */
-        cJSON_AddNumberToObject(m, split_is_token(c->page.token) ? "part_total" : "total", (double)c->facts->total);
+    /* That of a part, or of pages, is not the job's. */
+    if (c->facts->count != JOB_UNKNOWN && !split_is_token(c->page.token))
+        cJSON_AddNumberToObject(m, "total", (double)c->facts->count);
+    if (c->facts->total != JOB_UNKNOWN && (c->facts->total != c->facts->count || split_is_token(c->page.token)))
+        cJSON_AddNumberToObject(m, "part_total", (double)c->facts->total);
     if (c->paid) {
         dec_format(c->cost, cost);
         cJSON_AddStringToObject(m, "cost", cost);
@@ -393,6 +396,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
         p->records = verdict.facts.records;
         p->advance = c.advance;
         p->total = verdict.facts.total;
+        p->count = verdict.facts.count;
         p->more = verdict.facts.more;
         p->next = verdict.facts.token[0] ? strdup(verdict.facts.token) : NULL;
         p->fault = verdict.facts.fault[0] ? strdup(verdict.facts.fault) : NULL;

@@ -243,7 +243,7 @@ static bool covered(const struct run *run) {
     uint64_t unique = run->source->key_count ? keyset_count(run->keys) : run->unkeyed;
     if (run->accept_coverage)
         return true;
-    if (expected == JOB_UNKNOWN || !paginator_total_is_records(run->source))
+    if (expected == JOB_UNKNOWN)
         return paginator_ended(run->paginator) && run->duplicates + run->keyless <= tolerance;
     if (unique > expected && expected == run->criteria->take && !paginator_trims(run->source))
         return true; /* its last page could not be asked for in part */
@@ -360,7 +360,7 @@ void run_page_in(struct run *run, const struct page *page, const struct page_fac
     struct page_facts told = *facts;
     told.records = advance;
     run_due_remove(run, run_due(run, page, 0));
-    run_total(run, page, facts->total);
+    run_total(run, page, facts->count);
     run->records += facts->records;
     paginator_answer(run->paginator, page, &told);
     guard_check(run);

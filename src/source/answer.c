@@ -167,11 +167,15 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
     }
     v->facts.records = json_count(v->records);
     paginator_read(j->source, &(struct page_answer){.document = j->answer->body, .fields = j->answer->fields, .url = j->answer->url}, &v->facts);
-    if (v->facts.total == UINT64_MAX) {
-        v->facts.total = count_at(j->answer->body, j->source->count_path);
-        if (v->facts.total == 0 && v->facts.records > 0) {
-            v->facts.total = UINT64_MAX;
+    v->facts.count = count_at(j->answer->body, j->source->count_path);
+    if (v->facts.count == 0 && v->facts.records > 0) {
+        v->facts.count = UINT64_MAX;
+    }
+    if (paginator_total_is_records(j->source)) {
+        if (v->facts.total == UINT64_MAX) {
+            v->facts.total = v->facts.count;
         }
+        v->facts.count = v->facts.total;
     }
     v->has_cost = amount_at(j->answer->body, j->source->cost_path, &v->cost);
     return NULL;
@@ -270,6 +274,7 @@ void answer_judge(const struct source *source, enum request_kind kind, const str
 
     memset(verdict, 0, sizeof(*verdict));
     verdict->facts.total = UINT64_MAX;
+    verdict->facts.count = UINT64_MAX;
     verdict->cost = dec_zero();
     if (kind == REQUEST_PAID && answer->sent && (answer->status < 400 || answer->status > 499)) {
         judge_charged(&j);
@@ -288,7 +293,7 @@ void answer_preview(const struct source *source, const struct answer *answer, ui
         return;
     }
     *total = count_at(answer->body, source->count_path);
-    if (*total == UINT64_MAX) {
+    if (*total == UINT64_MAX && paginator_total_is_records(source)) {
         paginator_read(source, &(struct page_answer){.document = answer->body, .fields = answer->fields, .url = answer->url}, &facts);
         *total = facts.total;
     }

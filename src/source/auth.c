@@ -135,6 +135,21 @@ enum rc auth_apply(const struct source *source, const struct template_scope *sco
     return RC_OK;
 }
 
+void auth_hide(const struct source *source, char *text) {
+    for (unsigned i = 0; i < source->hidden_count; i++) {
+        const char *name = source->hidden_params[i];
+        size_t length = strlen(name);
+
+        for (char *at = text; (at = strcasestr(at, name)) != NULL; at++) {
+            if (at > text && strchr("?&;", at[-1]) != NULL && at[length] == '=') {
+                char *value = at + length + 1, *end = value + strcspn(value, "&#<>\" \t");
+
+                memmove(value, end, strlen(end) + 1);
+            }
+        }
+    }
+}
+
 /* --- asking for a token ---------------------------------------------------------------------------------------------- */
 
 /* The client's id and secret, and both form-urlencoded: RFC 6749 section 2.3.1 wants them so before base64. */
@@ -251,7 +266,6 @@ enum rc auth_token_request(const struct source *source, const struct template_sc
 void auth_wipe(struct request *request) {
     for (char **header = request->headers; header != NULL && *header != NULL; header++) {
         explicit_bzero(*header, strlen(*header));
-        **header = ' '; /* not empty: request_release frees it all the same */
     }
     if (request->url != NULL) {
         explicit_bzero(request->url, strlen(request->url));

@@ -12,6 +12,9 @@
  * missing or empty, has control characters, a user name has a colon, or the request says the same header or parameter already. */
 enum rc auth_apply(const struct source *source, const struct template_scope *scope, cJSON *params, cJSON *headers, struct err *err);
 
+/* What a server says may repeat the URL that it was asked by: take the values of source->hidden_params out of text, which is to be kept or shown. */
+void auth_hide(const struct source *source, char *text);
+
 /* The request for an access token, of a source whose auth.type is AUTH_OAUTH2. Caller: auth_wipe. RC_PERM as above. */
 enum rc auth_token_request(const struct source *source, const struct template_scope *scope, struct request *request, struct err *err);
 /* request_release, with everything in it overwritten first. */

@@ -121,10 +121,15 @@ static enum rc add_json(const cJSON *json, struct buf *out) {
     return json != NULL ? template_print(json, out) : buf_add_text(out, "{}");
 }
 
-enum rc cassette_write_head(struct buf *out, const char *source, uint64_t total, const cJSON *job) {
+enum rc cassette_write_head(struct buf *out, const char *source, uint64_t total, const cJSON *parts, const cJSON *job) {
     enum rc rc = buf_printf(out, "{\"cassette\":1,\"source\":\"%s\",", source);
 
     rc = rc == RC_OK && total != UINT64_MAX ? buf_printf(out, "\"total\":%" PRIu64 ",", total) : rc;
+    if (rc == RC_OK && cJSON_GetArraySize(parts) > 0) {
+        rc = buf_add_text(out, "\"parts\":");
+        rc = rc == RC_OK ? template_print(parts, out) : rc;
+        rc = rc == RC_OK ? buf_add_char(out, ',') : rc;
+    }
     rc = rc == RC_OK ? buf_add_text(out, "\"job\":") : rc;
     rc = rc == RC_OK ? add_json(job, out) : rc;
     return rc == RC_OK ? buf_add_text(out, "}\n") : rc;
@@ -146,19 +151,14 @@ enum rc cassette_write_page(struct buf *out, uint32_t batch, bool paid, const ch
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */
 
-static cJSON *object_at(struct slice line, const char *pointer) {
+/* An object, or a list. */
+static cJSON *object_at(struct slice line, const char *pointer, bool list) {
     struct slice value;
-    cJSON *json;
 
-    if (!json_find(line, pointer, &value)) {
+    if (!json_find(line, pointer, &value) || json_type(value) != (list ? JSON_ARRAY : JSON_OBJECT)) {
         return NULL;
     }
-    json = cJSON_ParseWithLength(value.data, value.length);
-    if (cJSON_IsObject(json)) {
-        return json;
-    }
-    cJSON_Delete(json);
-    return NULL;
+    return cJSON_ParseWithLength(value.data, value.length);
 }
 
 static bool number_at(struct slice line, const char *pointer, uint64_t most, uint64_t *out) {
@@ -178,7 +178,8 @@ static enum rc read_head(struct slice line, struct cassette *c, struct err *err)
     }
     named = json_find(line, "/source", &value) && json_decode_string(value, &name) == RC_OK && str_copy(c->source, sizeof(c->source), buf_text(&name));
     buf_release(&name);
-    c->job = object_at(line, "/job");
+    c->job = object_at(line, "/job", false);
+    c->parts = object_at(line, "/parts", true);
     c->total = UINT64_MAX;
     (void)number_at(line, "/total", UINT64_MAX - 1, &c->total);
     return named && c->job != NULL ? RC_OK : err_set(err, RC_PERM, "has no source or no job");
@@ -201,7 +202,7 @@ static enum rc read_body(struct slice line, struct cassette_page *page, struct e
 }
 
 static enum rc read_fields(struct slice line, struct cassette_page *page, struct err *err) {
-    cJSON *headers = object_at(line, "/headers");
+    cJSON *headers = object_at(line, "/headers", false);
     const cJSON *header;
     bool good = true;
 
@@ -291,6 +292,7 @@ void cassette_free(struct cassette *cassette) {
     }
     free(cassette->pages);
     cJSON_Delete(cassette->job);
+    cJSON_Delete(cassette->parts);
     free(cassette);
 }
 

@@ -12,7 +12,8 @@
 /*
  * A cassette: the pages of one captured job, to run a definition on without a network (`sources record`, `sources replay`). Pure: texts in, texts out. NDJSON:
  *
- *   {"cassette":1,"source":NAME,"total":N,"job":{...}}               total: that a preview named; absent without one
+ *   {"cassette":1,"source":NAME,"total":N,"parts":[{"part":TOKEN,"total":N}],"job":{...}}
+ *                                                  total: that a preview named; parts: the same of each part of a split search; absent without
  *   {"batch":N,"paid":B,"request":{"method","url","headers":[],"body"},"status":N,"headers":{...},"body":TEXT}      a line a page, or "base64" for "body"
  *
  * Requests are as request_make builds them with "${secret:NAME}" in the place of each secret; headers of answers are those that paging reads; bodies are
@@ -29,8 +30,9 @@ const char *cassette_secret(void *context, const char *name);
 /* The request as canonical JSON, appended to out: what is compared. */
 enum rc cassette_request(const struct request *request, struct buf *out);
 
-/* Append the first line, and a page's line. RC_PERM: out is full; RC_TEMP. request: of cassette_request. headers: an object of texts, or NULL. */
-enum rc cassette_write_head(struct buf *out, const char *source, uint64_t total, const cJSON *job);
+/* Append the first line, and a page's line. RC_PERM: out is full; RC_TEMP. request: of cassette_request. headers: an object of texts, or NULL; parts: a list,
+ * or NULL. */
+enum rc cassette_write_head(struct buf *out, const char *source, uint64_t total, const cJSON *parts, const cJSON *job);
 enum rc cassette_write_page(struct buf *out, uint32_t batch, bool paid, const char *request, int status, const cJSON *headers, struct slice body);
 
 struct cassette_page {
@@ -45,6 +47,7 @@ struct cassette_page {
 struct cassette {
     char source[65];
     uint64_t total; /* UINT64_MAX: no preview named one */
+    cJSON *parts;   /* or NULL */
     cJSON *job;
     struct cassette_page *pages;
     size_t page_count;

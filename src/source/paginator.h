@@ -23,7 +23,8 @@ enum page_more { MORE_UNKNOWN, MORE_YES, MORE_NO };
 
 struct page_facts {                /* of a captured page; all of it is in its journal line */
     uint64_t records;              /* elements at data_selector */
-    uint64_t total;                /* UINT64_MAX: not named */
+    uint64_t total;                /* as the paginator counts; UINT64_MAX: not named */
+    uint64_t count;                /* records of the search (or of its part), by count_path or the same total; UINT64_MAX: not named */
     enum page_more more;           /* by has_more_path */
     bool given_up;                 /* nothing is known of its answer: a person closed it */
     char token[LIMIT_TOKEN_BYTES]; /* next cursor or URL, "": none */
@@ -69,7 +70,7 @@ struct paginator_row {
     void (*doubt)(struct paginator *paginator, const struct page *page); /* or NULL */
     void (*answer)(struct paginator *paginator, const struct page *page, const struct page_facts *facts);
     bool (*ended)(const struct paginator *paginator);
-    const char *(*fault)(const struct paginator *paginator);      /* or NULL: it has none */
+    const char *(*fault)(const struct paginator *paginator);       /* or NULL: it has none */
     bool (*probe)(struct paginator *paginator, struct page *page); /* or NULL, like the next */
     void (*probed)(struct paginator *paginator, const struct page *page, uint64_t total);
     enum rc (*place)(const struct source *source, const struct page *page, struct placement *placement);

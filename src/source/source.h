@@ -104,14 +104,14 @@ struct source {
     struct source_proxy proxy;
     /* paginator */
     char paginator_type[24];
-    cJSON *paginator;          /* its whole object, for the paginator's row */
-    uint64_t limit, max_limit; /* page size by default (0: none), and the most (0: none) */
-    char *total_path;          /* Pointer, or NULL */
-    char *has_more_path;       /* Pointer, or NULL */
-    const char *wanted[4];     /* header fields of answers that paging reads; NULL at the end */
+    cJSON *paginator;                             /* its whole object, for the paginator's row */
+    uint64_t limit, max_limit;                    /* page size by default (0: none), and the most (0: none) */
+    char *total_path;                             /* Pointer, or NULL */
+    char *has_more_path;                          /* Pointer, or NULL */
+    const char *wanted[4];                        /* header fields of answers that paging reads; NULL at the end */
     const char *hidden_params[SOURCE_MAX_HIDDEN]; /* query parameters of the last step whose values hold secrets: never kept of a link */
     unsigned hidden_count;
-    char *data_selector;       /* Pointer to the array of records; "" the whole */
+    char *data_selector; /* Pointer to the array of records; "" the whole */
     char *primary_key[SOURCE_MAX_KEYS];
     unsigned key_count; /* Pointers; 0: records have no key (counted); one "" for bare values */
     struct source_child children[SOURCE_MAX_CHILDREN];

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef ENGINE_ATTEMPT_INTERNAL_H
+#define ENGINE_ATTEMPT_INTERNAL_H
+
+#include "engine/engine_internal.h"
+
+/*
+ * One attempt at one page, in the order of DESIGN 6: `requested` durable -> body streamed to payloads/tmp while it is hashed -> checked -> file and directory
+ * fsynced, `answered` durable -> published -> `captured` durable -> marker -> index. Each step can be repeated; what the disk refuses after the money is spent
+ * is tried until it succeeds.
+ */
+
+/* What attempt.c (the loop's part), attempt_lane.c (the lanes' part) and attempt_send.c (the request) share. */
+
+enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_REPORT };
+
+struct attempt { /* a lane has it while work is out */
+    struct work work;
+    struct attempt *next;
+    struct run *run;
+    struct engine *engine;
+    enum request_kind kind;
+    struct page page;
+    unsigned number;
+    struct dec price;
+    uint64_t room_bytes;
+    enum stage stage;
+    enum rc rc;
+    struct err err;
+    bool durable;
+    bool recorded;  /* its recording was begun before: something of it may be there */
+    bool holds;     /* a place among the requests in flight */
+    bool automatic; /* as the job was accepted; its row changes while a lane has this */
+    int body_fd;
+    char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
+    struct fetch *fetch;
+    struct request request; /* its body is sent from here */
+    uint64_t token_serial;  /* of the access token that it went with; 0: none */
+    bool sent, complete;
+    int status;
+    char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
+    int64_t retry_after_s, answered_us;
+    uint64_t synced;                    /* size of the journal after its last line */
+    uint64_t bytes, advance;            /* advance: from this page's offset to where the next one begins */
+    const char *wanted[FIELDS_MAX + 1]; /* header fields */
+    struct fields fields;               /* those that came */
+    char *url;                          /* that the page is asked from, without secrets */
+    struct verdict verdict;             /* its slices are gone once the check is over */
+    struct dec cost;
+    unsigned char (*keys)[KEYSET_KEY_BYTES];
+    size_t key_count;
+    uint64_t keyless;
+    struct buf bookmark; /* the greatest value of an incremental source's records */
+    /* STAGE_REPORT */
+    const char *event;
+    cJSON *members;
+    bool keep_body;
+    struct loop_timer timer;
+};
+
+/* attempt_lane.c: the four kinds of work (struct work_class.run), and what they say of a page. */
+void attempt_lane_request(struct work **items, size_t count);
+void attempt_lane_check(struct work **items, size_t count);
+void attempt_lane_record(struct work **items, size_t count);
+void attempt_lane_report(struct work **items, size_t count);
+cJSON *attempt_lane_members(const struct attempt *a); /* batch, step, attempt of its events */
+bool attempt_lane_good(const struct attempt *a);
+
+/* attempt_send.c */
+enum rc attempt_send(struct attempt *a, fetch_done *fetched);
+void attempt_send_want(struct attempt *a); /* the header fields that paging, limits and back-off look at */
+void attempt_send_heed(struct attempt *a); /* what the source says of its own limit holds for all its jobs */
+
+#endif

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/attempt_internal.h"
+
+#include "os/fsio.h"
+#include "source/incremental.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ITEM(items, i) HEAP_ENTRY((items)[i], struct attempt, work)
+
+/* --- lane: journal lines of a group, one write and one sync a journal ------------------------------------------------ */
+
+typedef cJSON *line_of(const struct attempt *a, const char **event);
+
+static void journal_group(struct work **items, size_t count, enum stage stage, line_of *line) {
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *first = ITEM(items, i);
+        if (first->rc || first->stage != stage)
+            continue;
+        struct journal *journal = first->run->journal;
+        bool durable = false;
+        enum rc rc = journal_lock(journal, &first->err);
+        for (size_t j = i; !rc && j < count; j++) {
+            struct attempt *a = ITEM(items, j);
+            if (a->run != first->run || a->rc || a->stage != stage)
+                continue;
+            const char *event = NULL;
+            cJSON *members = line(a, &event);
+            rc = journal_add(journal, event, NULL, members, &first->err);
+            cJSON_Delete(members);
+            durable = durable || a->durable;
+        }
+        if (!rc)
+            rc = journal_commit(journal, durable, &first->err);
+        uint64_t size = rc ? 0 : journal_size(journal);
+        journal_unlock(journal);
+        for (size_t j = i; j < count; j++) {
+            struct attempt *a = ITEM(items, j);
+            if (a->run != first->run || a->rc || a->stage != stage)
+                continue;
+            a->rc = rc;
+            if (a != first)
+                a->err = first->err;
+            if (!rc) {
+                a->synced = size;
+                a->stage++;
+            }
+        }
+    }
+}
+
+cJSON *attempt_lane_members(const struct attempt *a) {
+    cJSON *m = engine_members();
+    cJSON_AddNumberToObject(m, "batch", a->page.batch);
+    if (a->run->source->steps[0].name[0])
+        cJSON_AddStringToObject(m, "step", a->run->source->steps[0].name);
+    cJSON_AddNumberToObject(m, "attempt", a->number);
+    return m;
+}
+
+static cJSON *requested_line(const struct attempt *a, const char **event) {
+    char price[DEC_TEXT_SIZE];
+    cJSON *m = attempt_lane_members(a);
+    cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
+    cJSON_AddNumberToObject(m, "offset", (double)a->page.offset);
+    cJSON_AddNumberToObject(m, "limit", (double)a->page.limit);
+    if (a->page.token[0])
+        cJSON_AddStringToObject(m, "token", a->page.token);
+    if (a->run->start)
+        cJSON_AddStringToObject(m, "start", a->run->start);
+    if (a->kind == REQUEST_PAID) {
+        dec_format(a->price, price);
+        cJSON_AddStringToObject(m, "max_cost", price);
+    }
+    *event = "requested";
+    return m;
+}
+
+static cJSON *answered_line(const struct attempt *a, const char **event) {
+    cJSON *m = attempt_lane_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
+    cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
+    cJSON_AddNumberToObject(m, "status", a->status);
+    cJSON_AddStringToObject(m, "sha256", a->sha256);
+    cJSON_AddNumberToObject(m, "bytes", (double)a->bytes);
+    cJSON_AddStringToObject(m, "body", a->tmp);
+    for (const char *const *name = a->run->source->wanted; *name; name++) {
+        const char *value = fields_get(&a->fields, *name);
+        if (value)
+            cJSON_AddStringToObject(headers, *name, value);
+    }
+    if (a->request_id[0])
+        cJSON_AddStringToObject(headers, "request_id", a->request_id);
+    *event = "answered";
+    return m;
+}
+
+static cJSON *captured_line(const struct attempt *a, const char **event) {
+    struct captured c = {.page = a->page,
+                         .facts = &a->verdict.facts,
+                         .attempt = a->number,
+                         .paid = a->kind == REQUEST_PAID,
+                         .raw = a->raw,
+                         .sha256 = a->sha256,
+                         .bytes = a->bytes,
+                         .advance = a->advance,
+                         .bookmark = &a->bookmark,
+                         .cost = a->cost,
+                         .answered_us = a->answered_us};
+    *event = "captured";
+    return replay_captured_members(&c);
+}
+
+/* --- lane: the four kinds of work ---------------------------------------------------------------------------------- */
+
+void attempt_lane_request(struct work **items, size_t count) {
+    journal_group(items, count, STAGE_REQUEST, requested_line);
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        int dir = a->engine->spool->payloads_tmp_fd;
+        if (a->rc)
+            continue;
+        a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
+        if (a->rc == RC_PERM && errno == EEXIST && fsio_unlink(dir, a->tmp, &a->err) == RC_OK)
+            a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
+    }
+}
+
+static void judge(struct attempt *a) {
+    const char *data = "";
+    size_t length = 0;
+    enum rc rc = fsio_map(a->body_fd, &data, &length, &a->err);
+    if (rc)
+        str_copy(a->reason, sizeof a->reason, "disk");
+    struct answer answer = {.sent = a->sent,
+                            .complete = a->complete && !rc,
+                            .status = a->status,
+                            .body = {data, length},
+                            .transport_error = a->error[0] ? a->error : NULL,
+                            .retry_after_s = a->retry_after_s,
+                            .fields = &a->fields,
+                            .url = a->url};
+    answer_judge(a->run->source, a->kind, &answer, &a->verdict);
+    if (a->reason[0])
+        str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
+    if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {
+        a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
+        a->advance = page_advance(a->run->source, a->page.limit, a->verdict.facts.records, a->keys, a->key_count);
+        if (!a->rc && a->run->source->incremental)
+            a->rc = incremental_max(a->run->source, a->verdict.records, &a->bookmark);
+    }
+    fsio_unmap(data, length);
+}
+
+bool attempt_lane_good(const struct attempt *a) {
+    return a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT;
+}
+
+void attempt_lane_check(struct work **items, size_t count) {
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        judge(a);
+        if (!a->rc && attempt_lane_good(a))
+            a->rc = fsio_sync(a->body_fd, &a->err);
+        any = any || (!a->rc && attempt_lane_good(a));
+    }
+    struct err err = {0};
+    enum rc rc = any ? fsio_sync_dir(ITEM(items, 0)->engine->spool->payloads_tmp_fd, ".", &err) : RC_OK;
+    for (size_t i = 0; rc && i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && attempt_lane_good(a)) {
+            a->rc = rc;
+            a->err = err;
+        }
+    }
+}
+
+/* Links, one sync a month, then the names in tmp/ go. */
+static void publish_group(const struct spool *spool, struct work **items, size_t count) {
+    const struct attempt *synced = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && a->stage == STAGE_PUBLISH)
+            a->rc = payload_publish_link(spool, a->tmp, a->raw, a->sha256, &a->err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (a->rc || a->stage != STAGE_PUBLISH)
+            continue;
+        if (!synced || !payload_same_month(synced->raw, a->raw))
+            a->rc = payload_publish_sync(spool, a->raw, &a->err);
+        synced = a->rc ? NULL : a;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (a->rc || a->stage != STAGE_PUBLISH)
+            continue;
+        a->rc = payload_publish_unlink(spool, a->tmp, &a->err);
+        if (!a->rc)
+            a->rc = payload_sums_add(spool, a->raw, a->sha256, &a->err);
+        if (!a->rc)
+            a->stage = STAGE_CAPTURED;
+    }
+}
+
+static enum shelf shelf_of(const struct attempt *a) {
+    return a->automatic ? SHELF_READY : SHELF_PENDING;
+}
+
+static void mark_group(const struct spool *spool, struct work **items, size_t count) {
+    enum rc rc[SHELF_COUNT];
+    bool any[SHELF_COUNT] = {false};
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (a->rc || a->stage != STAGE_MARK)
+            continue;
+        a->rc = payload_mark_put(spool, a->run->id, a->page.batch, a->raw, shelf_of(a), !a->recorded, &a->err);
+        any[shelf_of(a)] = true;
+    }
+    for (enum shelf shelf = SHELF_NONE; shelf < SHELF_COUNT; shelf++)
+        rc[shelf] = any[shelf] ? payload_mark_sync(spool, shelf, NULL) : RC_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && a->stage == STAGE_MARK && rc[shelf_of(a)])
+            a->rc = err_set(&a->err, rc[shelf_of(a)], "payloads/%s: its sync failed", shelf_name(shelf_of(a)));
+    }
+}
+
+void attempt_lane_record(struct work **items, size_t count) {
+    const struct spool *spool = ITEM(items, 0)->engine->spool;
+    for (size_t i = 0; i < count; i++)
+        ITEM(items, i)->rc = RC_OK;
+    journal_group(items, count, STAGE_ANSWERED, answered_line);
+    publish_group(spool, items, count);
+    journal_group(items, count, STAGE_CAPTURED, captured_line);
+    mark_group(spool, items, count);
+    for (size_t i = 0; i < count; i++)
+        ITEM(items, i)->recorded = true;
+}
+
+static cJSON *report_line(const struct attempt *a, const char **event) {
+    *event = a->event;
+    return cJSON_Duplicate(a->members, true);
+}
+
+void attempt_lane_report(struct work **items, size_t count) {
+    const struct spool *spool = ITEM(items, 0)->engine->spool;
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        a->rc = RC_OK;
+        if (!a->tmp[0])
+            continue;
+        enum rc rc = a->keep_body ? payload_keep_failed(spool, a->tmp, &a->err) : fsio_unlink(spool->payloads_tmp_fd, a->tmp, &a->err);
+        if (rc == RC_OK && a->keep_body && !cJSON_HasObjectItem(a->members, "body"))
+            cJSON_AddStringToObject(a->members, "body", a->tmp);
+        if (rc != RC_GONE && a->keep_body)
+            a->rc = rc;
+    }
+    journal_group(items, count, STAGE_REPORT, report_line);
+}
