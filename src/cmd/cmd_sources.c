@@ -172,15 +172,17 @@ static void print_listed(struct cmd *cmd, const cJSON *json) {
     char shown[200];
     const bool good = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "ok"));
     const bool metered = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "metered"));
-    const char *price = text_of(json, "cost_per_record");
+    const char *price = text_of(json, "cost_per_record"), *separator = "  secret";
     const cJSON *secret;
     printf("%-24s  %-13s  %s%s%s%s%s", cmd_shown(shown, sizeof shown, text_of(json, "name"), true), good ? text_of(json, "paginator") : "-",
            !good     ? "does not check"
            : metered ? "metered"
                      : "free",
            *price ? ", " : "", price, *price ? " " : "", text_of(json, "currency"));
-    cJSON_ArrayForEach(secret, cJSON_GetObjectItemCaseSensitive(json, "secrets"))
-        printf("%s %s: %s", secret->prev && secret->prev->next ? "," : "  secret", cmd_shown(shown, sizeof shown, secret->string, true), secret->valuestring);
+    cJSON_ArrayForEach(secret, cJSON_GetObjectItemCaseSensitive(json, "secrets")) {
+        printf("%s %s: %s", separator, cmd_shown(shown, sizeof shown, secret->string, true), secret->valuestring);
+        separator = ",";
+    }
     putchar('\n');
     if (!good)
         cmd_say(cmd, "%s", text_of(json, "error"));
@@ -197,7 +199,9 @@ static int list(struct cmd *cmd, const struct sources_options *options, int argc
     if (!rc && cmd->json)
         return cmd_print_json(cmd, l.list);
     const cJSON *item;
-    cJSON_ArrayForEach(item, l.list) print_listed(cmd, item);
+    cJSON_ArrayForEach(item, l.list) {
+        print_listed(cmd, item);
+    }
     cJSON_Delete(l.list);
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
@@ -322,7 +326,9 @@ static int show_probe(struct cmd *cmd, const char *id) {
     if (!cJSON_HasObjectItem(json, "job_id"))
         cJSON_AddStringToObject(json, "job_id", id);
     if (!cmd->json) {
-        cJSON_ArrayForEach(warning, warnings) cmd_say(cmd, "%s", cJSON_IsString(warning) ? warning->valuestring : "?");
+        cJSON_ArrayForEach(warning, warnings) {
+            cmd_say(cmd, "%s", cJSON_IsString(warning) ? warning->valuestring : "?");
+        }
         cJSON_DeleteItemFromObjectCaseSensitive(json, "warnings");
     }
     const int printed = sources_print(cmd, json);

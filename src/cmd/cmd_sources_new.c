@@ -154,9 +154,10 @@ static void print_steps(FILE *out, const struct cmd *cmd, const char *file, cons
     char shown[MOST_PATH];
     int step = 1;
     fprintf(out, "\nNext:\n  %d. look at every CHECK in %s\n", step++, cmd_shown(shown, sizeof shown, file, true));
-    cJSON_ArrayForEach(secret, cJSON_GetObjectItemCaseSensitive(json, "secrets"))
+    cJSON_ArrayForEach(secret, cJSON_GetObjectItemCaseSensitive(json, "secrets")) {
         fprintf(out, "  %d. write the credential, nothing else, into the file %s/%s, readable by the daemon's user alone\n", step++,
                 cmd_shown(shown, sizeof shown, dir, true), secret->valuestring);
+    }
     fprintf(out, "  %d. batchspool sources check %s\n", step++, name);
     fprintf(out, "  %d. batchspool sources test %s\n", step++, name);
     fprintf(out, "  %d. a first job: {\"source\": \"%s\"}\n", step, name);

@@ -156,10 +156,11 @@ static bool try_document(const struct source *source, struct slice document, cJS
     return good;
 }
 
-static bool try_file(const struct source *source, const char *file, cJSON *json) {
+static int try_file(const struct source *source, const char *file, cJSON *json) {
     struct buf text = BUF_INIT(source->max_response_bytes);
     struct err err = {0};
-    bool good = cmd_read(file, &text, &err) == RC_OK;
+    const enum rc rc = cmd_read(file, &text, &err);
+    bool good = rc == RC_OK;
     cJSON_AddStringToObject(json, "file", file);
     if (good && json_check(buf_text(&text), text.length, &json_rules_payload, &err) != RC_OK) {
         err_prefix(&err, RC_PERM, "is no JSON");
@@ -169,7 +170,7 @@ static bool try_file(const struct source *source, const char *file, cJSON *json)
         cJSON_AddStringToObject(json, "error", err.text);
     good = good && try_document(source, (struct slice){buf_text(&text), text.length}, json);
     buf_release(&text);
-    return good;
+    return good ? EXIT_DONE : rc == RC_GONE ? EXIT_NOINPUT : EXIT_DATA;
 }
 
 int sources_try(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
@@ -177,11 +178,12 @@ int sources_try(struct cmd *cmd, const struct sources_options *options, int argc
         return cmd_usage(cmd);
     struct sources_definition definition;
     int code = sources_definition_load(cmd, options, argv[0], &definition);
-    bool good = true;
+    int worst = EXIT_DONE;
     cJSON *list = cJSON_CreateArray();
     for (int i = 1; !code && i < argc; i++) {
         cJSON *json = cJSON_CreateObject();
-        good = try_file(definition.source, argv[i], json) && good;
+        const int one = try_file(definition.source, argv[i], json);
+        worst = one > worst ? one : worst;
         cJSON_AddItemToArray(list, json);
     }
     sources_definition_release(&definition);
@@ -190,5 +192,5 @@ int sources_try(struct cmd *cmd, const struct sources_options *options, int argc
         return code;
     }
     code = sources_print(cmd, list);
-    return code ? code : good ? EXIT_DONE : EXIT_DATA;
+    return code ? code : worst;
 }

@@ -213,9 +213,12 @@ bool intake_busy(const struct engine *engine); /* files are being taken in, or t
 void intake_free(struct engine *engine);
 
 /* sched.c */
-void sched_kick(struct engine *engine);     /* dispatch at the end of this turn */
-void sched_deferred(struct engine *engine); /* the earliest `until` may have changed */
-void sched_reload(struct engine *engine);   /* credentials may be new: jobs whose source refused them are tried now */
+/* Nothing waits, and a job of this source could run at once. */
+bool sched_idle(struct engine *engine, const char *source);
+void sched_claimed(struct engine *engine, const char *job_id, enum rc rc); /* how its move to processing/ went */
+void sched_kick(struct engine *engine);                                    /* dispatch at the end of this turn */
+void sched_deferred(struct engine *engine);                                /* the earliest `until` may have changed */
+void sched_reload(struct engine *engine);                                  /* credentials may be new: jobs whose source refused them are tried now */
 
 /* feed.c */
 struct feed *feed_get(struct engine *engine, const struct source *source);

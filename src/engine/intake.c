@@ -38,6 +38,8 @@ struct intake {
     char source[65], hash[DIGEST_HEX_SIZE];
     char reason[48], duplicate_of[JOBID_SIZE];
     bool refused;
+    bool claim; /* accepted and claimed in one */
+    enum rc claim_rc;
     bool again;       /* an edited text of an accepted job */
     bool same_search; /* of which it asks the same, or which has asked already: no new duplicate */
     cJSON *members;
@@ -222,8 +224,13 @@ static void accept_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++)
         drops[i] = HEAP_ENTRY(items[i], struct intake, work)->drop;
     drop_accept(engine->spool, drops, count);
-    for (size_t i = 0; i < count; i++)
-        HEAP_ENTRY(items[i], struct intake, work)->drop = drops[i];
+    for (size_t i = 0; i < count; i++) {
+        struct intake *in = HEAP_ENTRY(items[i], struct intake, work);
+        const struct move move = {.job_id = in->id, .from = PLACE_PENDING, .to = PLACE_PROCESSING, .event = "claimed", .by = "daemon"};
+        in->drop = drops[i];
+        if (in->claim) /* under another id, when this one was taken, it is claimed in its turn */
+            in->claim_rc = in->drop.rc || strcmp(in->id, in->drop.job_id) != 0 ? RC_GONE : move_job(engine->spool, &move, NULL);
+    }
 }
 
 static void intake_pump(struct engine *engine);
@@ -272,7 +279,11 @@ static void accept_done(struct work *work) {
         engine_follow(engine, in->drop.job_id, NULL);
         if (in->drop.to == PLACE_PENDING && !engine->stopping)
             accepted(in);
+        if (in->claim)
+            sched_claimed(engine, in->id, in->claim_rc);
     } else {
+        if (in->claim)
+            run_unclaimed(engine, in->id, false);
         if (in->drop.rc != RC_GONE)
             log_warn("%s: %s; it stays in jobs/pending/ and is tried again", in->name, in->drop.err.text);
         scan_soon(engine);
@@ -285,6 +296,13 @@ static void accept_done(struct work *work) {
 static const struct work_class accept_class = {.name = "accept", .run = accept_run, .done = accept_done, .max = ACCEPTING_MOST};
 
 static void edited_refused(struct intake *in, enum place to, const char *event, const char *reason, const char *error);
+
+/* A job that has nothing to wait for is claimed by the same work that accepts it. */
+static bool alone(const struct intake *in) {
+    const struct engine *engine = in->engine;
+    return in->criteria && !in->refused && !in->again && in->drop.fresh_id && !in->duplicate_of[0] && in->criteria->not_before_us <= clock_wall_us() &&
+           !engine->accepting_count && !engine->intakes.count && engine->scanned;
+}
 
 static void intake_pump(struct engine *engine) {
     while (!engine->stopping && engine->accepting_count < ACCEPTING_MOST && heap_top(&engine->intakes)) {
@@ -308,6 +326,9 @@ static void intake_pump(struct engine *engine) {
         in->drop.members = in->members;
         in->drop.why = in->why;
         str_copy(in->id, sizeof in->id, in->drop.job_id);
+        in->claim = alone(in) && sched_idle(engine, in->source);
+        if (in->claim)
+            run_claiming(engine, in->id);
         in->next_accepting = engine->accepting;
         engine->accepting = in;
         engine->accepting_count++;

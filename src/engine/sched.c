@@ -66,12 +66,16 @@ static void shifted(struct engine *engine, struct shift *shift) {
     sched_kick(engine);
 }
 
-static void claimed(struct engine *engine, struct shift *shift) {
-    if (shift->rc == RC_OK)
-        run_claimed(engine, shift->id);
+void sched_claimed(struct engine *engine, const char *job_id, enum rc rc) {
+    if (rc == RC_OK)
+        run_claimed(engine, job_id);
     else
-        run_unclaimed(engine, shift->id, true);
+        run_unclaimed(engine, job_id, true);
     sched_kick(engine);
+}
+
+static void claimed(struct engine *engine, struct shift *shift) {
+    sched_claimed(engine, shift->id, shift->rc);
 }
 
 static void not_yet(struct engine *engine, struct shift *shift) {
@@ -105,6 +109,16 @@ static void claim(struct engine *engine, const char *id) {
     shift_start(engine, NULL, id, PLACE_PENDING, PLACE_PROCESSING, "claimed", NULL, NULL, 0, claimed);
 }
 
+static bool slot_free(const struct engine *engine) {
+    return !engine->stopping && engine->run_count < engine->options.max_active &&
+           slots_used(engine) + engine->claiming_count < engine->options.max_concurrent_jobs;
+}
+
+bool sched_idle(struct engine *engine, const char *source) {
+    char waiting[65];
+    return slot_free(engine) && index_next_source(engine->index, "", waiting, NULL) == RC_GONE && source_open(engine, source);
+}
+
 static void sched_due(struct loop_timer *timer) {
     struct engine *engine = HEAP_ENTRY(timer, struct engine, sched_timer);
     if (intake_busy(engine) && clock_mono_ms() < engine->sched_by_ms) { /* who comes in the same breath is ordered by priority */
@@ -112,8 +126,7 @@ static void sched_due(struct loop_timer *timer) {
         return;
     }
     engine->sched_by_ms = 0;
-    while (!engine->stopping && engine->run_count < engine->options.max_active &&
-           slots_used(engine) + engine->claiming_count < engine->options.max_concurrent_jobs) {
+    while (slot_free(engine)) {
         struct candidate best = {.found = false};
         char after[65] = "", source[65];
         while (index_next_source(engine->index, after, source, NULL) == RC_OK) {

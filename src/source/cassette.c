@@ -239,9 +239,12 @@ static enum rc read_line(struct slice line, struct cassette *c, size_t number, s
     if (rc != RC_OK || number == 1) {
         return rc == RC_OK ? read_head(line, c, err) : rc;
     }
+    if (c->page_count == LIMIT_BATCHES) {
+        return err_set(err, RC_PERM, "is one page too many");
+    }
     page = realloc(c->pages, (c->page_count + 1) * sizeof(*c->pages));
-    if (page == NULL || c->page_count == LIMIT_BATCHES) {
-        return err_set(err, RC_TEMP, "out of memory, or too many pages");
+    if (page == NULL) {
+        return err_set(err, RC_TEMP, "out of memory");
     }
     c->pages = page;
     page += c->page_count++;
