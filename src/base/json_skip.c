@@ -238,7 +238,9 @@ static const char *skip_container(const char *at, const char *end) {
         if (c == '"') {
             at = json_skip_string(at, end);
         } else if (c == '\n') { /* indented text is mostly blanks */
-            at = json_skip_blank(at, end);
+            while (end - at >= 8 && json_load_word(at) == JSON_EACH_BYTE(' ')) {
+                at += 8;
+            }
         } else if (kind_of[c] == OPEN) {
             depth++;
         } else if (kind_of[c] == CLOSE && --depth == 0) {

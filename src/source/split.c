@@ -30,7 +30,8 @@ static void read_bound(struct check *check, const cJSON *split, const char *name
         *out = (int64_t)item->valuedouble;
         return;
     }
-    (void)check_fail(check, name, dates ? "must be a date such as \"2020-01-01\", as the other end is" : "must be an integer, or a date such as \"2020-01-01\"");
+    (void)check_fail(check, name,
+                     dates ? "must be a date such as \"2020-01-01\", as the other end is" : "must be an integer, or a date such as \"2020-01-01\"");
 }
 
 static void read_append(struct check *check, const cJSON *append) {

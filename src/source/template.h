@@ -8,8 +8,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item.NAME}", "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at
- * again: a job's text that holds "${secret:x}" stays that text. */
+/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item.NAME}", "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was
+ * inserted is never looked at again: a job's text that holds "${secret:x}" stays that text. */
 
 struct template_scope {
     const cJSON *job;   /* object of the job's members */
@@ -19,7 +19,7 @@ struct template_scope {
     /* The secret's text, or NULL when there is none; borrowed for the call. */
     const char *(*secret)(void *context, const char *name);
     void *secret_context;
-    const char *start_value; /* of an incremental job, as JSON text; "" or NULL: none */
+    const char *start_value;  /* of an incremental job, as JSON text; "" or NULL: none */
     const char *access_token; /* of a source that asks for one (auth.h); NULL: none yet */
 };
 

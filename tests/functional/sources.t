@@ -119,13 +119,32 @@ is 0 "$(stat_of '.charged // .charges // 0')" 'nothing is bought'
 
 # --- cassettes and saved answers
 set_api '{"base": 0, "cap": 500, "prices": 100}'
-jq -n '{source: "offset", take: 250}' >"$DIR/job.json"
-ID=$(bs submit --wait "$DIR/job.json")
+jq -n '{source: "offset", take: 250}' >"$DIR/first.json"
+ID=$(bs submit --wait "$DIR/first.json")
+first=$ID
 exits 0 'record' bs sources record "$ID" --output "$DIR/c1"
 is 3 "$(grep -c '"batch"' "$DIR/c1")" 'a line a page'
 is 0 "$(jq -r '.body // empty' "$DIR/c1" | jq -s 'map(.data | length) | add - 250')" 'bodies are as they came'
 exits 0 'replay' bs sources replay offset "$DIR/c1" --json
 same "$OUT" '.ok and .pages == 3 and .records == 250 and .unique == 250 and .covered' 'gives what the job gave'
+for style in page_number cursor header_link json_link odata; do
+    echo "{\"source\": \"$style\"}" >"$DIR/job.json"
+    ID=$(bs submit --wait "$DIR/job.json")
+    bs sources record "$ID" --output "$DIR/$style.cassette" >"$DIR/out" 2>&1
+    exits 0 "a cassette of $style" bs sources replay "$style" "$DIR/$style.cassette" --json
+    same "$OUT" '.ok and .pages == 10 and .unique == 1000' 'gives what the job gave'
+done
+job "$DIR/bought.json" 900
+ID=$(bs submit --wait "$DIR/bought.json")
+exits 0 'a cassette of what was bought' bs sources record "$ID" --output "$DIR/bought"
+is '' "$(grep -F "$TOKEN" "$DIR/bought")" 'has no secret'
+is 3 "$(grep -cF 'Bearer ${secret:api_token}' "$DIR/bought")" 'but their names'
+before=$(stat_of .)
+exits 0 'replay' bs sources replay properties "$DIR/bought" --json
+same "$OUT" '.ok and .pages == 3 and .unique == 900 and .expected == 900' 'gives what was bought'
+is "$before" "$(stat_of .)" 'and asks nobody'
+exits 0 'try' bs sources try properties "$SPOOL/payloads/raw/$(event 'select(.event == "captured") | .file')"
+like 'property owners' "$OUT" 'tells children'
 sed 's|"primary_key": "/id"|"primary_key": "/price"|' "$DIR/etc/sources/offset.json" >"$DIR/edited.json"
 exits 65 'replay of an edited definition' bs sources replay offset "$DIR/c1" --source-file "$DIR/edited.json" --json
 same "$OUT" '.covered == false and .duplicates > 0' 'counts keys'
@@ -134,13 +153,16 @@ exits 65 'other pages' bs sources replay offset "$DIR/c1" --source-file "$DIR/ed
 like 'page 1 is not recorded; the nearest is page [0-9]: url: .*limit=50' "$OUT" 'are told with the nearest'
 like 'not asked for any more' "$OUT" 'and what is left over'
 exits 65 'a broken cassette' bs sources replay offset "$DIR/job.json"
-exits 73 'a cassette is not overwritten' bs sources record "$ID" --output "$DIR/c1"
-exits 0 'try' bs sources try offset "$SPOOL"/payloads/raw/*/*.json --json
+exits 73 'a cassette is not overwritten' bs sources record "$first" --output "$DIR/c1"
+exits 0 'try' bs sources try offset "$SPOOL"/payloads/raw/*/first_*.json --json
 same "$OUT" 'length == 3 and (map(.records) | add) == 250 and .[0].first_record.key == ["\"r000001\""] and .[0].total == 1000' 'tells what is in each'
 echo '{"data": [{"id": 1}, {"n": 1}, {"id": 1}]}' >"$DIR/odd.json"
 echo '{"data": [' >"$DIR/cut.json"
 exits 65 'try of odd answers' bs sources try offset "$DIR/odd.json" "$DIR/cut.json" --json
 same "$OUT" '.[0].without_key_at == ["/data/1"] and .[0].duplicates == 1 and (.[1].error | contains("no JSON"))' 'says where'
+exits 66 'try of no file' bs sources try offset "$DIR/nosuch"
+exits 66 'replay of no cassette' bs sources replay offset "$DIR/nosuch"
+exits 66 'record of no job' bs sources record nosuch
 daemon_stop
 
 # --- the HOWTO

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The same without SSE2. */
 #define JSON_PORTABLE 1
-#include "base/json_walk.c"
+#include "base/json_skip.c"
 
 #include "fuzz_json.c"

@@ -200,6 +200,32 @@ static void test_a_key_in_the_query_is_hidden(void **state) {
     source_free(s);
 }
 
+static void test_what_is_kept_does_not_show_it(void **state) {
+    static const struct {
+        const char *text, *kept;
+    } cases[] = {
+        {"<https://h/items?a=1&key=s%26x&b=2>; rel=\"next\"", "<https://h/items?a=1&key=&b=2>; rel=\"next\""},
+        {"<https://h/?KEY=s>; rel=next, </x?key=s#f>; rel=last", "<https://h/?KEY=>; rel=next, </x?key=#f>; rel=last"},
+        {"GET /items?key=s,t;u failed", "GET /items?key= failed"},
+        {"/items?token=t&key=s", "/items?token=&key="},
+        {"/items?monkey=a&keys=b&key", "/items?monkey=a&keys=b&key"},
+        {"key=a", "key=a"},
+        {"", ""},
+    };
+    struct source *s = source_of("{\"auth\":{\"type\":\"api_key\",\"name\":\"key\",\"api_key\":\"${secret:k}\",\"location\":\"query\"}," STEP(
+        "\"params\":{\"token\":\"${secret:t}\"}") "}");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[200];
+
+        (void)snprintf(text, sizeof(text), "%s", cases[i].text);
+        auth_hide(s, text);
+        assert_string_equal(text, cases[i].kept);
+    }
+    source_free(s);
+}
+
 static void test_what_cannot_be_sent(void **state) {
     static const struct {
         const char *auth, *secrets, *says;
@@ -371,6 +397,7 @@ int main(void) {
         cmocka_unit_test(test_secrets_are_found),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_a_key_in_the_query_is_hidden),
+        cmocka_unit_test(test_what_is_kept_does_not_show_it),
         cmocka_unit_test(test_what_cannot_be_sent),
         cmocka_unit_test(test_token_request),
         cmocka_unit_test(test_granted),

@@ -75,7 +75,7 @@ static void test_bodies(void **state) {
         struct err err = {0};
         cJSON *headers = cJSON_Parse("{\"x-total\":\"12\"}");
 
-        assert_int_equal(cassette_write_head(&out, "items", i, NULL), RC_OK);
+        assert_int_equal(cassette_write_head(&out, "items", i, NULL, NULL), RC_OK);
         assert_int_equal(cassette_write_page(&out, 7, true, "{\"method\":\"GET\"}", 206, headers, (struct slice){cases[i].bytes, cases[i].length}), RC_OK);
         assert_non_null(strstr(buf_text(&out), cases[i].member));
         if (cassette_read(buf_text(&out), out.length, &c, &err) != RC_OK) {
@@ -101,7 +101,7 @@ static struct cassette *three_pages(const struct source *s) {
     struct cassette *c;
     struct err err = {0};
 
-    assert_int_equal(cassette_write_head(&out, "items", UINT64_MAX, NULL), RC_OK);
+    assert_int_equal(cassette_write_head(&out, "items", UINT64_MAX, NULL, NULL), RC_OK);
     for (uint32_t i = 0; i < 3; i++) {
         char *request = request_of(s, 100 * i);
 
