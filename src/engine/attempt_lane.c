@@ -145,7 +145,7 @@ static void judge(struct attempt *a) {
     if (a->reason[0])
         str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
     if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {
-        a->rc = page_keys(a->run->source, a->verdict.records, &a->keys, &a->key_count, &a->keyless);
+        a->rc = page_keys(a->run->source, a->verdict.records, a->verdict.facts.records, &a->keys, &a->key_count, &a->keyless);
         a->advance = page_advance(a->run->source, a->page.limit, a->verdict.facts.records, a->keys, a->key_count);
         if (!a->rc && a->run->source->incremental)
             a->rc = incremental_max(a->run->source, a->verdict.records, &a->bookmark);

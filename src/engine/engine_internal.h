@@ -367,8 +367,8 @@ cJSON *replay_captured_members(const struct captured *captured);
 void replay_bookmark(struct buf *bookmark, struct slice value);
 #define BOOKMARK_BYTES 1024u
 
-/* keys.c: the keys of a page's records, 16 bytes each; keyless counts records without one. RC_TEMP: out of memory. */
-enum rc page_keys(const struct source *source, struct slice records, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless);
+/* keys.c: the keys of a page's records, of which there are `most`, 16 bytes each; keyless counts records without one. RC_TEMP: out of memory. */
+enum rc page_keys(const struct source *source, struct slice records, uint64_t most, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless);
 
 /* shift.c */
 /* members, and why, are taken. run may be NULL. */

@@ -142,17 +142,6 @@ bool guard_disk_room(struct run *run) {
     return false;
 }
 
-/* Of a paid search no more is asked for than it is said to have: the last page is priced, and can be charged, by what is left. */
 void guard_trim(const struct run *run, struct page *page) {
-    const struct source *s = run->source;
-    if (!s->metered || run->total == JOB_UNKNOWN || !paginator_trims(s) || !paginator_total_is_records(s))
-        return;
-    uint64_t first = paginator_number(s, "offset", 0), done = run->records;
-    if (paginator_row(s->paginator_type)->by_position) {
-        if (page->offset < first)
-            return;
-        done = page->offset - first;
-    }
-    if (done < run->total && run->total - done < page->limit)
-        page->limit = run->total - done;
+    paginator_trim(run->source, run->total, run->records, page);
 }

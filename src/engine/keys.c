@@ -8,15 +8,18 @@
 
 #define KEY_BYTES_MOST (64u * 1024u)
 
-enum rc page_keys(const struct source *source, struct slice records, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless) {
-    size_t most = json_count(records);
+enum rc page_keys(const struct source *source, struct slice records, uint64_t most, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count,
+                  uint64_t *keyless) {
     *count = 0;
     *keyless = 0;
     *keys = NULL;
     if (!source->key_count || !most)
         return RC_OK;
-    *keys = malloc(most * sizeof **keys);
+    *keys = malloc((size_t)most * sizeof **keys);
     if (!*keys)
+        return RC_TEMP;
+    struct digest *digest = digest_new();
+    if (!digest)
         return RC_TEMP;
     struct buf key = BUF_INIT(KEY_BYTES_MOST);
     struct json_iter iter;
@@ -28,10 +31,12 @@ enum rc page_keys(const struct source *source, struct slice records, unsigned ch
             ++*keyless;
             continue;
         }
-        digest_of(buf_text(&key), key.length, sum);
+        digest_add(digest, buf_text(&key), key.length);
+        digest_next(digest, sum);
         memcpy((*keys)[(*count)++], sum, KEYSET_KEY_BYTES);
     }
     buf_release(&key);
+    digest_free(digest);
     return RC_OK;
 }
 

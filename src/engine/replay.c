@@ -378,7 +378,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     unsigned char(*keys)[KEYSET_KEY_BYTES];
     size_t key_count;
     uint64_t keyless;
-    rc = page_keys(run->source, verdict.records, &keys, &key_count, &keyless);
+    rc = page_keys(run->source, verdict.records, verdict.facts.records, &keys, &key_count, &keyless);
     c.advance = page_advance(run->source, p->limit, verdict.facts.records, keys, key_count);
     free(keys);
     c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
@@ -436,7 +436,7 @@ static enum rc collect(struct replay *r, struct replay_page *p) {
     size_t count = 0;
     uint64_t keyless = 0;
     if (json_check(data, length, &json_rules_payload, NULL) == RC_OK && json_find((struct slice){data, length}, r->run->source->data_selector, &records))
-        rc = page_keys(r->run->source, records, &keys, &count, &keyless);
+        rc = page_keys(r->run->source, records, json_count(records), &keys, &count, &keyless);
     fsio_unmap(data, length);
     r->keyless += keyless;
     for (size_t i = 0; !rc && i < count; i++) {

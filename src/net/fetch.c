@@ -19,14 +19,25 @@
 #include <unistd.h>
 
 #define RECEIVE_BYTES (128L * 1024)
+#define ROOM_BYTES (256u * 1024u - 64u)
+#define SPARE_MOST 8u
 #define STALL_MS 30000
 #define STALL_LOOKS 4 /* a stall is seen within a quarter of its length */
 #define LOOK_MOST_MS 250
 #define ONCE_IDLE_MOST_S 3L        /* whole seconds, rounded down: up to 3.999 */
 #define REDIRECT_BODY_BYTES 65536u /* of a 3xx that is followed, read so that its connection can be kept */
 
+/* What came of a body and is not written yet: large writes cost the kernel far less than libcurl's 16 KiB at a time. */
+struct room {
+    struct room *next;
+    size_t used;
+    char bytes[ROOM_BYTES];
+};
+
 struct fetcher {
     struct loop *loop;
+    struct room *spare; /* of fetches that have ended */
+    unsigned spare_count;
     struct fetch_multi *multis; /* one for each way */
     char *ca_file;
 };
@@ -54,6 +65,7 @@ struct fetch {
     struct fetch_head head;
     struct digest *digest;
     struct buf kept;
+    struct room *room; /* what is not written yet, or NULL */
     uint64_t body_bytes, dropped_bytes;
     struct loop_timer stall;
     curl_off_t received_bytes;
@@ -130,15 +142,66 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     return size * count;
 }
 
+static enum rc write_body(struct fetch *fetch, const char *bytes, size_t length) {
+    enum rc rc = fsio_write(fetch->body_fd, bytes, length, &fetch->err);
+    fetch->disk_errno = rc == RC_OK ? 0 : errno;
+    return rc;
+}
+
+/* Without memory for it the body is written as it comes. */
+static struct room *take_room(struct fetcher *fetcher) {
+    struct room *room = fetcher->spare;
+    if (room != NULL) {
+        fetcher->spare = room->next;
+        fetcher->spare_count--;
+    } else {
+        room = malloc(sizeof(*room));
+    }
+    if (room != NULL) {
+        room->used = 0;
+    }
+    return room;
+}
+
+static void give_room(struct fetcher *fetcher, struct room *room) {
+    if (room == NULL || fetcher->spare_count == SPARE_MOST) {
+        free(room);
+        return;
+    }
+    room->next = fetcher->spare;
+    fetcher->spare = room;
+    fetcher->spare_count++;
+}
+
+static enum rc flush_room(struct fetch *fetch) {
+    struct room *room = fetch->room;
+    if (room == NULL || room->used == 0) {
+        return RC_OK;
+    }
+    size_t used = room->used;
+    room->used = 0;
+    return write_body(fetch, room->bytes, used);
+}
+
+/* What may have been charged is written at once, so that it outlives us. */
 static enum rc store_body(struct fetch *fetch, const char *bytes, size_t length) {
+    if (fetch->body_fd >= 0 && !fetch->once && fetch->room == NULL && length < ROOM_BYTES) {
+        fetch->room = take_room(fetch->fetcher);
+    }
+    if (fetch->room != NULL && length < ROOM_BYTES) {
+        enum rc rc = fetch->room->used + length > ROOM_BYTES ? flush_room(fetch) : RC_OK;
+        if (rc == RC_OK) {
+            memcpy(fetch->room->bytes + fetch->room->used, bytes, length);
+            fetch->room->used += length;
+        }
+        return rc;
+    }
     if (fetch->body_fd < 0) {
         enum rc rc = buf_add(&fetch->kept, bytes, length);
         fetch->disk_errno = rc == RC_OK ? 0 : ENOMEM;
         return rc == RC_OK ? RC_OK : err_set(&fetch->err, rc, "out of memory");
     }
-    enum rc rc = fsio_write(fetch->body_fd, bytes, length, &fetch->err);
-    fetch->disk_errno = rc == RC_OK ? 0 : errno;
-    return rc;
+    return write_body(fetch, bytes, length);
 }
 
 static enum rc take_bytes(struct fetch *fetch, const char *bytes, size_t length) {
@@ -177,6 +240,7 @@ static void release(struct fetch *fetch) {
         explicit_bzero(fetch->kept.data, fetch->kept.capacity); /* it may be an access token */
     }
     buf_release(&fetch->kept);
+    give_room(fetch->fetcher, fetch->room);
     fields_release(&fetch->head.fields);
     free(fetch);
 }
@@ -220,6 +284,10 @@ static int64_t retry_after_s(const struct fetch *fetch) {
 
 /* Tells the caller and forgets the fetch. The easy handle is out of the multi handle. */
 static void finish(struct fetch *fetch, CURLcode code) {
+    enum rc rc = flush_room(fetch);
+    if (rc != RC_OK && fetch->reason == NULL) {
+        (void)break_off(fetch, "disk", rc);
+    }
     struct fetch_answer answer = {.sent = fetch->sent, .status = fetch->head.status, .disk_errno = fetch->disk_errno, .body_bytes = fetch->body_bytes};
     if (code == CURLE_OK && fetch->reason == NULL && fetch->head.status == 0) {
         (void)break_off(fetch, "protocol", err_set(&fetch->err, RC_PERM, "the answer has no final status"));
@@ -446,6 +514,11 @@ void fetcher_free(struct fetcher *fetcher) {
         return;
     }
     fetch_multi_free(fetcher->multis);
+    while (fetcher->spare != NULL) {
+        struct room *room = fetcher->spare;
+        fetcher->spare = room->next;
+        free(room);
+    }
     free(fetcher->ca_file);
     free(fetcher);
 }

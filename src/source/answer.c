@@ -14,18 +14,19 @@ struct judged {
     const struct answer *answer;
     struct verdict *verdict;
     bool scanned, json;
+    struct json_outline outline;
 };
 
 static bool is_json(struct judged *j) {
     if (!j->scanned) {
         j->scanned = true;
-        j->json = j->answer->body.length > 0 && json_check(j->answer->body.data, j->answer->body.length, &json_rules_payload, NULL) == RC_OK;
+        j->json = j->answer->body.length > 0 && json_outline(j->answer->body.data, j->answer->body.length, &json_rules_payload, &j->outline, NULL) == RC_OK;
     }
     return j->json;
 }
 
 static bool find(struct judged *j, const char *pointer, struct slice *value) {
-    return is_json(j) && json_find(j->answer->body, pointer, value);
+    return is_json(j) && json_outline_find(&j->outline, pointer, value);
 }
 
 /* --- the provider's words ------------------------------------------------------------------------------------------ */
@@ -124,12 +125,12 @@ static void decide_status(struct judged *j, enum charge charge, enum source_acti
 }
 
 /* The amount at pointer, as text or number. */
-static bool amount_at(struct slice document, const char *pointer, struct dec *out) {
+static bool amount_at(const struct json_outline *document, const char *pointer, struct dec *out) {
     struct buf text = BUF_INIT(DEC_TEXT_SIZE);
     struct slice value;
     bool found = false;
 
-    if (pointer == NULL || !json_find(document, pointer, &value)) {
+    if (pointer == NULL || !json_outline_find(document, pointer, &value)) {
         return false;
     }
     if (json_type(value) == JSON_STRING) {
@@ -141,11 +142,11 @@ static bool amount_at(struct slice document, const char *pointer, struct dec *ou
     return found && dec_compare(*out, dec_zero()) >= 0;
 }
 
-static uint64_t count_at(struct slice document, const char *pointer) {
+static uint64_t count_at(const struct json_outline *document, const char *pointer) {
     struct slice value;
     uint64_t count;
 
-    return pointer != NULL && json_find(document, pointer, &value) && json_to_u64(value, true, &count) ? count : UINT64_MAX;
+    return pointer != NULL && json_outline_find(document, pointer, &value) && json_to_u64(value, true, &count) ? count : UINT64_MAX;
 }
 
 /* What is wrong with the body of a good status; NULL: nothing, and the verdict's page is filled in. */
@@ -161,13 +162,14 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
     if (kind == REQUEST_PREVIEW) {
         return NULL; /* counts and cost; records may be missing */
     }
-    if (!json_find(j->answer->body, j->source->data_selector, &v->records) || json_type(v->records) != JSON_ARRAY) {
+    if (!json_outline_find(&j->outline, j->source->data_selector, &v->records) || json_type(v->records) != JSON_ARRAY) {
         v->records = (struct slice){.data = NULL, .length = 0};
         return "no_records";
     }
     v->facts.records = json_count(v->records);
-    paginator_read(j->source, &(struct page_answer){.document = j->answer->body, .fields = j->answer->fields, .url = j->answer->url}, &v->facts);
-    v->facts.count = count_at(j->answer->body, j->source->count_path);
+    paginator_read(j->source, &(struct page_answer){.document = j->answer->body, .outline = &j->outline, .fields = j->answer->fields, .url = j->answer->url},
+                   &v->facts);
+    v->facts.count = count_at(&j->outline, j->source->count_path);
     if (v->facts.count == 0 && v->facts.records > 0) {
         v->facts.count = UINT64_MAX;
     }
@@ -177,7 +179,7 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
         }
         v->facts.count = v->facts.total;
     }
-    v->has_cost = amount_at(j->answer->body, j->source->cost_path, &v->cost);
+    v->has_cost = amount_at(&j->outline, j->source->cost_path, &v->cost);
     return NULL;
 }
 
@@ -285,19 +287,20 @@ void answer_judge(const struct source *source, enum request_kind kind, const str
 
 void answer_preview(const struct source *source, const struct answer *answer, uint64_t *total, struct dec *cost, bool *has_cost) {
     struct page_facts facts = {.records = 0};
+    struct json_outline outline;
 
     *total = UINT64_MAX;
     *cost = dec_zero();
     *has_cost = false;
-    if (answer->body.length == 0 || json_check(answer->body.data, answer->body.length, &json_rules_payload, NULL) != RC_OK) {
+    if (answer->body.length == 0 || json_outline(answer->body.data, answer->body.length, &json_rules_payload, &outline, NULL) != RC_OK) {
         return;
     }
-    *total = count_at(answer->body, source->count_path);
+    *total = count_at(&outline, source->count_path);
     if (*total == UINT64_MAX && paginator_total_is_records(source)) {
-        paginator_read(source, &(struct page_answer){.document = answer->body, .fields = answer->fields, .url = answer->url}, &facts);
+        paginator_read(source, &(struct page_answer){.document = answer->body, .outline = &outline, .fields = answer->fields, .url = answer->url}, &facts);
         *total = facts.total;
     }
-    *has_cost = amount_at(answer->body, source->cost_path, cost);
+    *has_cost = amount_at(&outline, source->cost_path, cost);
     if (!*has_cost) {
         *cost = dec_zero();
     }
@@ -305,27 +308,39 @@ void answer_preview(const struct source *source, const struct answer *answer, ui
 
 /* --- keys ---------------------------------------------------------------------------------------------------------- */
 
+static bool add_part(char letter, struct slice text, struct buf *out) {
+    char length[24];
+    int digits = (int)sizeof(length);
+    size_t left = text.length;
+
+    length[--digits] = ':';
+    do {
+        length[--digits] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    return buf_add_char(out, letter) == RC_OK && buf_add(out, length + digits, sizeof(length) - (size_t)digits) == RC_OK &&
+           buf_add(out, text.data, text.length) == RC_OK;
+}
+
 /* "s5:P1234": type, length and bytes, so that no two lists of values look alike. */
 static bool add_key(struct slice value, struct buf *out) {
     struct buf part = BUF_INIT(out->max);
     enum json_type type = json_type(value);
-    char letter = 0;
-    enum rc rc = RC_PERM;
+    bool added = false;
 
-    if (type == JSON_STRING) {
-        letter = 's';
-        rc = json_decode_string(value, &part);
-    } else if (type == JSON_NUMBER) {
-        letter = 'n';
-        rc = json_canonical(value, &part);
-    } else if (type == JSON_TRUE || type == JSON_FALSE) {
-        letter = 'b';
-        rc = buf_add_char(&part, type == JSON_TRUE ? '1' : '0');
+    if (type == JSON_TRUE || type == JSON_FALSE) {
+        return add_part('b', slice_of(type == JSON_TRUE ? "1" : "0"), out);
     }
-    rc = rc == RC_OK ? buf_printf(out, "%c%zu:", letter, part.length) : rc;
-    rc = rc == RC_OK ? buf_add(out, buf_text(&part), part.length) : rc;
+    if (type == JSON_STRING && memchr(value.data, '\\', value.length) == NULL) {
+        return add_part('s', (struct slice){.data = value.data + 1, .length = value.length - 2}, out);
+    }
+    if (type == JSON_STRING && json_decode_string(value, &part) == RC_OK) {
+        added = add_part('s', (struct slice){.data = buf_text(&part), .length = part.length}, out);
+    } else if (type == JSON_NUMBER && json_canonical(value, &part) == RC_OK) {
+        added = add_part('n', (struct slice){.data = buf_text(&part), .length = part.length}, out);
+    }
     buf_release(&part);
-    return rc == RC_OK;
+    return added;
 }
 
 static bool key_at(struct slice document, const char *const *pointers, unsigned count, struct buf *out) {

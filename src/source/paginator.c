@@ -54,14 +54,6 @@ static const cJSON *place_of(const cJSON *options, const char *name, const char 
     return cJSON_IsNull(item) ? NULL : item;
 }
 
-static void check_header_name(struct check *check, const cJSON *options, const char *option) {
-    const cJSON *header = check_string(check, options, option, 128);
-
-    if (header != NULL && (header->valuestring[0] == '\0' || strpbrk(header->valuestring, " \t:\r\n") != NULL)) {
-        (void)check_fail(check, option, "must be the name of a header");
-    }
-}
-
 void paginator_check_place(struct check *check, const struct source *source, const char *name) {
     paginator_check_place_in(check, source, source->paginator, name);
 }
@@ -77,7 +69,7 @@ void paginator_check_place_in(struct check *check, const struct source *source, 
     if (text != NULL && text->valuestring[0] == '\0') {
         (void)check_fail(check, param, "must not be empty");
     }
-    check_header_name(check, options, header);
+    (void)check_header(check, options, header, true);
     check_pointer(check, options, path, &pointer);
     if (pointer != NULL && pointer[0] == '\0') {
         (void)check_fail(check, path, "must name a member of the body");
@@ -95,7 +87,7 @@ void paginator_want(struct check *check, struct source *source, const char *opti
     const char *named = option != NULL ? cJSON_GetStringValue(paginator_option(source, option)) : NULL, *header = named != NULL ? named : otherwise;
 
     if (option != NULL) {
-        check_header_name(check, source->paginator, option);
+        (void)check_header(check, source->paginator, option, false);
     }
     for (size_t i = 0; header != NULL && i + 1 < sizeof(source->wanted) / sizeof(source->wanted[0]); i++) {
         if (source->wanted[i] == NULL) {
@@ -152,6 +144,23 @@ bool paginator_total_is_records(const struct source *source) {
     const char *unit = cJSON_GetStringValue(paginator_option(source, "total_unit"));
 
     return unit != NULL ? strcmp(unit, "records") == 0 : paginator_row(source->paginator_type)->total_is_records;
+}
+
+void paginator_trim(const struct source *source, uint64_t total, uint64_t records, struct page *page) {
+    uint64_t first = paginator_number(source, "offset", 0);
+
+    if (!source->metered || total == UINT64_MAX || !paginator_trims(source) || !paginator_total_is_records(source)) {
+        return;
+    }
+    if (paginator_row(source->paginator_type)->by_position) {
+        if (page->offset < first) {
+            return;
+        }
+        records = page->offset - first;
+    }
+    if (records < total && total - records < page->limit) {
+        page->limit = total - records;
+    }
 }
 
 /* --- plan ---------------------------------------------------------------------------------------------------------- */
@@ -345,22 +354,26 @@ enum rc paginator_place(const struct source *source, const struct page *page, st
 
 /* --- answer -------------------------------------------------------------------------------------------------------- */
 
+bool paginator_find(const struct page_answer *answer, const char *pointer, struct slice *value) {
+    return answer->outline != NULL ? json_outline_find(answer->outline, pointer, value) : json_find(answer->document, pointer, value);
+}
+
 static uint64_t total_of(const struct source *source, const struct page_answer *answer) {
     const char *name = cJSON_GetStringValue(paginator_option(source, "total_header"));
     const char *text = name != NULL && answer->fields != NULL ? fields_get(answer->fields, name) : NULL;
     struct slice value;
     uint64_t total;
 
-    if (source->total_path != NULL && json_find(answer->document, source->total_path, &value) && json_to_u64(value, true, &total)) {
+    if (source->total_path != NULL && paginator_find(answer, source->total_path, &value) && json_to_u64(value, true, &total)) {
         return total;
     }
     return text != NULL && str_to_u64(text, 0, UINT64_MAX - 1, &total) ? total : UINT64_MAX;
 }
 
-static enum page_more more_of(const struct source *source, struct slice document) {
+static enum page_more more_of(const struct source *source, const struct page_answer *answer) {
     struct slice value;
 
-    if (source->has_more_path == NULL || !json_find(document, source->has_more_path, &value)) {
+    if (source->has_more_path == NULL || !paginator_find(answer, source->has_more_path, &value)) {
         return MORE_UNKNOWN;
     }
     return json_type(value) == JSON_TRUE ? MORE_YES : json_type(value) == JSON_FALSE ? MORE_NO : MORE_UNKNOWN;
@@ -375,7 +388,7 @@ void paginator_read(const struct source *source, const struct page_answer *answe
     if (facts->total == 0 && facts->records > 0) {
         facts->total = UINT64_MAX;
     }
-    facts->more = more_of(source, answer->document);
+    facts->more = more_of(source, answer);
     if (row->read != NULL && facts->more != MORE_NO) {
         row->read(source, answer, facts);
     }

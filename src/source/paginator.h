@@ -33,8 +33,9 @@ struct page_facts {                /* of a captured page; all of it is in its jo
 
 struct page_answer { /* that paginator_read looks at; borrowed */
     struct slice document;
-    const struct fields *fields; /* those that source->wanted names */
-    const char *url;             /* that the page was asked from, without its query's secrets: base of relative links */
+    const struct json_outline *outline; /* of the document, or NULL */
+    const struct fields *fields;        /* those that source->wanted names */
+    const char *url;                    /* that the page was asked from, without its query's secrets: base of relative links */
 };
 
 struct paginator_start {
@@ -86,6 +87,9 @@ void paginator_check(struct check *check, struct source *source);
 /* With this definition `take` can be exact; the total counts records. */
 bool paginator_trims(const struct source *source);
 bool paginator_total_is_records(const struct source *source);
+/* Of a paid search no more is asked for than it is said to have (total; UINT64_MAX: not known): the last page is priced, and can be charged, by what is left.
+ * records: how many came so far. */
+void paginator_trim(const struct source *source, uint64_t total, uint64_t records, struct page *page);
 
 /* RC_TEMP: out of memory; RC_PERM: the start does not fit the type (err). */
 enum rc paginator_new(const struct source *source, const struct paginator_start *start, struct paginator **paginator, struct err *err);
@@ -124,6 +128,8 @@ void paginator_read(const struct source *source, const struct page_answer *answe
 
 const cJSON *paginator_option(const struct source *source, const char *name); /* NULL: not given, or null */
 uint64_t paginator_number(const struct source *source, const char *name, uint64_t otherwise);
+/* The value at a Pointer of the answer. */
+bool paginator_find(const struct page_answer *answer, const char *pointer, struct slice *value);
 /* stop_after_empty_page, by the type's default. */
 bool paginator_stops_when_empty(const struct source *source, bool otherwise);
 /* Check the three ways to place a value: <name>_param, <name>_body_path, <name>_header; at most one of them. */

@@ -88,7 +88,7 @@ static void cursor_read(const struct source *source, const struct page_answer *a
     const char *path = cJSON_GetStringValue(paginator_option(source, "cursor_path"));
     struct slice value;
 
-    if (!json_find(answer->document, path != NULL ? path : "/cursors/next", &value) || is_nothing(value)) {
+    if (!paginator_find(answer, path != NULL ? path : "/cursors/next", &value) || is_nothing(value)) {
         return;
     }
     keep(facts, value);

@@ -141,7 +141,7 @@ static void json_read(const struct source *source, const struct page_answer *ans
     struct slice value;
     enum rc rc;
 
-    if (!json_find(answer->document, path != NULL ? path : "/next", &value) || json_type(value) == JSON_NULL || json_type(value) == JSON_FALSE) {
+    if (!paginator_find(answer, path != NULL ? path : "/next", &value) || json_type(value) == JSON_NULL || json_type(value) == JSON_FALSE) {
         return;
     }
     if (json_type(value) != JSON_STRING) {
