@@ -4,11 +4,32 @@ FUZZ_S ?= 20
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE -Isrc
 FUZZ = $(BUILD)-fuzz
 
-# One seed: definition, job and answer with a NUL between them, as fuzz_source wants them; the others take it apart as text.
+# A definition of each paginator, in the form that fuzz_source wants: definition, job and answer with a NUL between them. The answer is the header, too, from its first < on.
+FUZZ_SOURCE = {"name":"x","steps":[{"http":{"url":"https://h.example/items"}}],"paginator":{"type":%s},"data_selector":"/results","primary_key":"/id"}\0{"source":"x"}\0%s
+FUZZ_ANSWER = {"results":[{"id":1},{"id":2}],"total":5,"more":true,"next":
+define FUZZ_SEEDS
+seed() { printf '$(FUZZ_SOURCE)' "$$2" '$(FUZZ_ANSWER)'"$$3}" >$(FUZZ)/seed/source-$$1; }; \
+seed single_page '"single_page"' 0; \
+seed offset '"offset","limit":2,"has_more_path":"/more"' 0; \
+seed page_number '"page_number","limit":2,"base_page":1,"total_header":"X-Total"' '"<5"'; \
+seed cursor '"cursor","cursor_path":"/next","cursor_param":"after"' '{"id":2}'; \
+seed header_cursor '"header_cursor","cursor_key":"X-Next","cursor_param":"after"' '"<b"'; \
+seed header_link '"header_link"' '"</items?page=2>;rel=next;x="'; \
+seed json_link '"json_link","next_url_path":"/next"' '"/items?page=2"'; \
+seed split '"offset","limit":2,"total_path":"/total","maximum_offset":4,"split":{"minimum":0,"maximum":100,"params":{"a":"$${range.from}","b":"$${range.to}"}}' 0; \
+printf '%s\0{"source":"propertyradar","criteria":[{"name":"State","value":["CA"]}]}\0{"results":[{"RadarID":"P1"}],"totalResultCount":1,"totalCost":"0.05"}' \
+  "$$(cat etc/sources/propertyradar.json)" >$(FUZZ)/seed/source; \
+printf '</x?key=1>; rel="prev next"' >$(FUZZ)/seed/link; \
+printf '2{"access_token":"abc","token_type":"Bearer","expires_in":60}' >$(FUZZ)/seed/token; \
+printf 'https://h.example/items?limit=2&offset=0\0000{"total":5,"data":[{"id":1},{"id":2}],"next":"/items?limit=2&offset=2"}\0000{"data":[{"id":3}]}' >$(FUZZ)/seed/detect; \
+printf '%s\n' '{"cassette":1,"source":"x","total":2,"parts":[{"part":"a","total":2}],"job":{"source":"x"}}' \
+  '{"batch":1,"paid":true,"request":{"method":"GET","url":"https://h.example/"},"status":200,"headers":{"x-total":"2"},"body":"[1]"}' \
+  '{"batch":2,"request":{},"status":200,"base64":"/w=="}' >$(FUZZ)/seed/cassette
+endef
+
 fuzz: deps-check-all ## run each fuzz target for FUZZ_S seconds (20)
 	@$(MAKE) --no-print-directory -s CC=clang SAN=fuzzer-no-link,address,undefined BUILD=$(FUZZ) $(FUZZ)/libbatchspool.a
-	@mkdir -p $(FUZZ)/seed && printf '%s\0{"source":"propertyradar","criteria":[{"name":"State","value":["CA"]}]}\0{"results":[{"RadarID":"P1"}],"totalResultCount":1,"totalCost":"0.05"}' \
-	  "$$(cat etc/sources/propertyradar.json)" >$(FUZZ)/seed/source
+	@mkdir -p $(FUZZ)/seed; $(FUZZ_SEEDS)
 	@set -e; for t in tests/fuzz/fuzz_*.c; do \
 	  bin=$(FUZZ)/$$(basename $$t .c); mkdir -p $$bin.corpus; \
 	  clang $(FUZZ_FLAGS) -o $$bin $$t $(FUZZ)/libbatchspool.a $(LIBS); \

@@ -30,8 +30,16 @@ struct scan {
     bool count_members;
     struct slice *names; /* of all open objects, outermost first; kept when unique_names */
     size_t name_count, name_capacity;
-    struct json_outline *outline; /* NULL: not wanted */
-    bool watch_names;             /* for any of these */
+    struct json_outline *outline;       /* NULL: not wanted */
+    bool watch_names;                   /* for any of these */
+    const struct json_tap *tap;         /* NULL: not wanted */
+    struct slice tap_array, tap_member; /* their names, undecoded; of tap_array data NULL: the root */
+    uint32_t tap_depth;                 /* inside the array that is tapped; 0: not there */
+    bool tap_next;                      /* the member whose value comes next is that array */
+    bool value_next;                    /* ... is the element's member */
+    bool odd_name;                      /* the element has a name with an escape: who knows what it is */
+    const char *element, *value;
+    struct slice found;
 };
 
 static const char *fail(struct scan *s, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -346,10 +354,20 @@ static void outline_value(struct scan *s, const char *end) {
     }
 }
 
+static bool same_name(struct slice a, struct slice b) {
+    return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
+}
+
 /* What is kept of a name besides its form. */
 static bool watch_name(struct scan *s, struct slice name) {
     if (s->outline != NULL && s->depth == 1) {
         outline_name(s->outline, name);
+    }
+    if (s->tap != NULL && s->depth == 1) {
+        s->tap_next = s->tap_array.data != NULL && same_name(name, s->tap_array);
+    } else if (s->tap_depth > 0 && s->depth == s->tap_depth + 1) {
+        s->value_next = same_name(name, s->tap_member);
+        s->odd_name = s->odd_name || memchr(name.data, '\\', name.length) != NULL;
     }
     if (s->count_members && s->members[s->depth - 1]++ == s->rules->max_members && s->rules->max_members > 0) {
         (void)fail(s, name.data - 1, "more than %u members in one object", (unsigned)s->rules->max_members);
@@ -383,6 +401,31 @@ static inline bool in_object(const struct scan *s) {
     return (s->is_object[(s->depth - 1) / 64] >> ((s->depth - 1) % 64) & 1u) != 0;
 }
 
+/* An array at the root or in it is opened. */
+static void tap_begin(struct scan *s, const char *open) {
+    if (s->depth == 0 ? s->tap_array.data != NULL : !s->tap_next || s->tap_array.data == NULL) {
+        return;
+    }
+    s->tap_next = false;
+    s->tap_depth = s->depth + 1;
+    s->found.data = NULL;
+    s->tap->begin(s->tap->context, open);
+}
+
+/* A value ended: an element, or a member of one. */
+static void tap_value(struct scan *s, const char *end) {
+    if (s->depth == s->tap_depth + 1 && s->value_next) {
+        s->value_next = false;
+        s->found = (struct slice){.data = s->value, .length = (size_t)(end - s->value)};
+    } else if (s->depth == s->tap_depth) {
+        struct slice none = {.data = NULL, .length = 0};
+
+        s->tap->element(s->tap->context, (struct slice){.data = s->element, .length = (size_t)(end - s->element)}, s->odd_name ? none : s->found);
+        s->odd_name = false;
+        s->found.data = NULL;
+    }
+}
+
 /* From the bracket to the first value inside, or behind an empty container; *inside tells which. */
 static inline const char *open_container(struct scan *s, const char *at, bool *inside) {
     bool object = *at == '{';
@@ -390,6 +433,9 @@ static inline const char *open_container(struct scan *s, const char *at, bool *i
 
     if (s->depth == s->max_depth) {
         return fail(s, at, "nested more than %u deep", (unsigned)s->max_depth);
+    }
+    if (s->tap != NULL && !object && s->depth < 2) {
+        tap_begin(s, at);
     }
     at = skip(s, at + 1);
     if (at < s->end && *at == (object ? '}' : ']')) {
@@ -402,6 +448,10 @@ static inline const char *open_container(struct scan *s, const char *at, bool *i
     }
     s->depth++;
     *inside = true;
+    if (s->tap_depth > 0 && s->depth == s->tap_depth + 1) {
+        s->odd_name = false;
+        s->found.data = NULL;
+    }
     return object ? scan_name(s, at) : at;
 }
 
@@ -412,6 +462,9 @@ static inline const char *close_containers(struct scan *s, const char *at) {
 
         if (s->outline != NULL && s->depth == 1 && object) {
             outline_value(s, at);
+        }
+        if (s->tap_depth > 0 && s->depth <= s->tap_depth + 1) {
+            tap_value(s, at);
         }
         at = skip(s, at);
         if (at < s->end && *at == ',') {
@@ -425,6 +478,9 @@ static inline const char *close_containers(struct scan *s, const char *at) {
             return NULL;
         }
         s->depth--;
+        if (s->depth < s->tap_depth) {
+            s->tap_depth = 0;
+        }
         at++;
     }
     return at;
@@ -470,6 +526,9 @@ static void scan_text(struct scan *s) {
     for (;;) {
         bool inside;
 
+        if (s->tap_depth > 0 && s->depth <= s->tap_depth + 1) {
+            *(s->depth == s->tap_depth ? &s->element : &s->value) = at;
+        }
         at = scan_value(s, at, &inside);
         if (at != NULL && !inside) {
             at = close_containers(s, at);
@@ -490,8 +549,31 @@ static void scan_text(struct scan *s) {
     }
 }
 
-/* As json_outline; outline may be NULL. */
-static enum rc check(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, struct err *err) {
+/* A name that stands in a Pointer of one token without escapes, and in the text as it is. */
+static bool plain_token(const char *pointer, struct slice *name) {
+    if (pointer[0] != '/' || strpbrk(pointer + 1, "/~\"\\") != NULL) {
+        return false;
+    }
+    *name = (struct slice){.data = pointer + 1, .length = strlen(pointer + 1)};
+    return true;
+}
+
+static void set_tap(struct scan *s, const struct json_tap *tap) {
+    s->tap = NULL;
+    s->tap_depth = 0;
+    s->tap_next = s->value_next = s->odd_name = false;
+    s->tap_array = s->tap_member = s->found = (struct slice){.data = NULL, .length = 0};
+    if (tap != NULL && (tap->array[0] == '\0' || plain_token(tap->array, &s->tap_array))) {
+        s->tap = tap;
+        if (tap->member == NULL || !plain_token(tap->member, &s->tap_member)) {
+            s->tap_member = (struct slice){.data = "\"", .length = 1}; /* no name is that */
+        }
+    }
+}
+
+/* As json_outline_tap; outline and tap may be NULL. */
+static enum rc check(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, const struct json_tap *tap,
+                     struct err *err) {
     struct scan s;
 
     s.text = length > 0 ? text : "";
@@ -506,6 +588,7 @@ static enum rc check(const char *text, size_t length, const struct json_rules *r
     s.name_count = s.name_capacity = 0;
     s.outline = outline;
     s.watch_names = s.count_members || outline != NULL;
+    set_tap(&s, tap);
     memset(s.is_object, 0, sizeof(s.is_object));
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
         (void)fail(&s, s.text, "the text begins with a byte order mark: save it as UTF-8 without one");
@@ -517,16 +600,21 @@ static enum rc check(const char *text, size_t length, const struct json_rules *r
 }
 
 enum rc json_check(const char *text, size_t length, const struct json_rules *rules, struct err *err) {
-    return check(text, length, rules, NULL, err);
+    return check(text, length, rules, NULL, NULL, err);
 }
 
 enum rc json_outline(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, struct err *err) {
+    return json_outline_tap(text, length, rules, outline, NULL, err);
+}
+
+enum rc json_outline_tap(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, const struct json_tap *tap,
+                         struct err *err) {
     enum rc rc;
 
     outline->root = (struct slice){.data = NULL, .length = 0};
     outline->count = 0;
     outline->complete = true;
-    rc = check(text, length, rules, outline, err);
+    rc = check(text, length, rules, outline, tap, err);
     outline->complete = outline->complete && rc == RC_OK && *outline->root.data == '{';
     return rc;
 }

@@ -66,6 +66,22 @@ struct json_outline {
 /* As json_check, and fills *outline. */
 enum rc json_outline(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, struct err *err);
 
+/* What a caller wants to see of the elements of one array while the text is checked, so that it need not walk them again. All of it is to be believed only
+ * when the check ends well. */
+struct json_tap {
+    const char *array;  /* Pointer: "" the root, or "/name", a member of the root; of longer ones nothing is told */
+    const char *member; /* Pointer "/name": a member of each element; or NULL */
+    void (*begin)(void *context,
+                  const char *open); /* at its bracket. Such an array begins: of duplicate names the last counts, so what was told before is void */
+    /* Its next element; value: its member, data NULL when it is not there or must be looked for by json_find. Both borrow from the text. */
+    void (*element)(void *context, struct slice element, struct slice value);
+    void *context;
+};
+
+/* As json_outline, and tells tap of the elements. Whether it was told: begin was called. */
+enum rc json_outline_tap(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, const struct json_tap *tap,
+                         struct err *err);
+
 /* As json_find on that document, without a walk through what stands before the member of the root. The text must be as it was (json_strip_comments
  * may have been at it). */
 bool json_outline_find(const struct json_outline *outline, const char *pointer, struct slice *value);

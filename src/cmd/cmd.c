@@ -182,6 +182,13 @@ int cmd_sources(struct cmd *cmd) {
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
+int cmd_credentials(struct cmd *cmd, const char *dir) {
+    int code = cmd_configure(cmd);
+    if (!code && dir && !str_copy(cmd->config.credentials, sizeof cmd->config.credentials, dir))
+        code = cmd_fail(cmd, EXIT_USAGE, "--credentials: the path is too long");
+    return code;
+}
+
 struct index *cmd_index(struct cmd *cmd) {
     if (!cmd->index_looked && cmd->spool) {
         struct err err = {0};

@@ -80,6 +80,8 @@ int cmd_usage(const struct cmd *cmd); /* prints the synopsis; returns 64 */
 int cmd_configure(struct cmd *cmd);
 int cmd_open(struct cmd *cmd); /* configuration and spool */
 int cmd_sources(struct cmd *cmd);
+/* The configuration, and dir (NULL: none given) as its directory of secrets, as the daemon takes it. */
+int cmd_credentials(struct cmd *cmd, const char *dir);
 
 /* The index for reading, or NULL when there is none that can be used: then the journals are read. */
 struct index *cmd_index(struct cmd *cmd);
@@ -118,7 +120,6 @@ int cmd_priority(struct cmd *cmd, int argc, char **argv);
 int cmd_verify(struct cmd *cmd, int argc, char **argv);
 int cmd_reindex(struct cmd *cmd, int argc, char **argv);
 int cmd_sources_command(struct cmd *cmd, int argc, char **argv);
-int cmd_list_sources(struct cmd *cmd, int argc, char **argv);
 int cmd_check(struct cmd *cmd, int argc, char **argv);
 
 #endif

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/cmd.h"
+#include "cmd/cmd_sources.h"
 
 #include "base/limits.h"
-#include "base/str.h"
 #include "os/fsio.h"
-#include "source/source.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define INODES_LEAST 1000 /* a job and its pages need a few dozen */
@@ -22,27 +21,47 @@ struct report {
     const char *source; /* whose secrets are looked at */
 };
 
-static void tell(struct report *r, bool good, const char *what, const char *format, ...) __attribute__((format(printf, 4, 5)));
+enum finding { FOUND_GOOD, FOUND_WARNING, FOUND_PROBLEM };
 
-static void tell(struct report *r, bool good, const char *what, const char *format, ...) {
+static void find(struct report *r, enum finding finding, const char *what, const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+static void tell(struct report *r, bool good, const char *what, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void warn(struct report *r, const char *what, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void find(struct report *r, enum finding finding, const char *what, const char *format, va_list args) {
+    static const char *const names[] = {"ok", "warning", "problem"};
     char text[1500], shown[1500], shown_what[200];
-    va_list args;
-    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     cmd_shown(shown, sizeof shown, text, false);
     cmd_shown(shown_what, sizeof shown_what, what, false);
-    r->problems += !good;
+    r->problems += finding == FOUND_PROBLEM;
     if (!r->list) {
-        printf("%-7s  %s: %s\n", good ? "ok" : "problem", shown_what, shown);
+        printf("%-7s  %s: %s\n", names[finding], shown_what, shown);
         return;
     }
     cJSON *item = cJSON_CreateObject();
-    cJSON_AddBoolToObject(item, "ok", good);
+    cJSON_AddBoolToObject(item, "ok", finding != FOUND_PROBLEM);
+    if (finding == FOUND_WARNING)
+        cJSON_AddBoolToObject(item, "warning", true);
     cJSON_AddStringToObject(item, "what", shown_what);
     cJSON_AddStringToObject(item, "detail", shown);
     cJSON_AddItemToArray(r->list, item);
 }
+
+static void tell(struct report *r, bool good, const char *what, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    find(r, good ? FOUND_GOOD : FOUND_PROBLEM, what, format, args);
+    va_end(args);
+}
+
+static void warn(struct report *r, const char *what, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    find(r, FOUND_WARNING, what, format, args);
+    va_end(args);
+}
+
+static const char no_directory[] = "not looked for: no directory of secrets is known here (--credentials DIR)";
 
 static void check_secret(void *context, const char *name) {
     struct report *r = context;
@@ -52,7 +71,7 @@ static void check_secret(void *context, const char *name) {
     str_format(what, sizeof what, "secret %s of source %s", name, r->source);
     enum rc rc = sources_secret(r->cmd->config.credentials, name, &secret, &err);
     if (rc == RC_GONE && !*r->cmd->config.credentials) /* the daemon may well be given it */
-        tell(r, true, what, "not looked for: no directory of secrets is known here (--credentials DIR)");
+        tell(r, true, what, "%s", no_directory);
     else if (!rc && !secret.length)
         tell(r, false, what, "is empty");
     else
@@ -60,6 +79,27 @@ static void check_secret(void *context, const char *name) {
     if (secret.data)
         explicit_bzero(secret.data, secret.capacity);
     buf_release(&secret);
+}
+
+/* A relative path is one below the directory of secrets. */
+static void check_file(struct report *r, const char *member, const char *file, bool secret) {
+    const char *dir = file && *file != '/' ? r->cmd->config.credentials : NULL;
+    char what[160], path[sizeof r->cmd->config.credentials + 1100];
+    struct stat st;
+    if (!file)
+        return;
+    str_format(what, sizeof what, "%s of source %s", member, r->source);
+    str_format(path, sizeof path, "%s%s%s", dir ? dir : "", dir ? "/" : "", file);
+    if (dir && !*dir)
+        tell(r, true, what, "%s", no_directory);
+    else if (stat(path, &st) || access(path, R_OK))
+        tell(r, false, what, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        tell(r, false, what, "%s: is no file", path);
+    else if (secret && st.st_mode & 077)
+        warn(r, what, "%s: others can read it: chmod 600", path);
+    else
+        tell(r, true, what, "%s: is there", path);
 }
 
 static bool check_source(void *context, const char *name) {
@@ -76,6 +116,9 @@ static bool check_source(void *context, const char *name) {
     tell(r, true, what, "%s, %u steps, %s", source->paginator_type, source->step_count, source->metered ? "metered" : "free");
     r->source = name;
     source_secrets(source, check_secret, r);
+    check_file(r, "tls.ca_file", source->tls.ca_file, false);
+    check_file(r, "tls.cert_file", source->tls.cert_file, false);
+    check_file(r, "tls.key_file", source->tls.key_file, true);
     return true;
 }
 
@@ -149,13 +192,6 @@ static int end_report(struct report *r) {
     return code;
 }
 
-/* As the daemon takes it. */
-static int set_credentials(struct cmd *cmd, const char *dir) {
-    if (dir && !str_copy(cmd->config.credentials, sizeof cmd->config.credentials, dir))
-        return cmd_fail(cmd, EXIT_USAGE, "--credentials: the path is too long");
-    return EXIT_DONE;
-}
-
 int cmd_check(struct cmd *cmd, int argc, char **argv) {
     const char *credentials = NULL;
     const struct cmd_option options[] = {{"credentials", CMD_TEXT, &credentials, "DIR", "the directory of secrets that the daemon is given"}, {.name = NULL}};
@@ -164,7 +200,7 @@ int cmd_check(struct cmd *cmd, int argc, char **argv) {
         return code;
     if (argc)
         return cmd_usage(cmd);
-    if ((code = cmd_sources(cmd)) != EXIT_DONE || (code = set_credentials(cmd, credentials)) != EXIT_DONE)
+    if ((code = cmd_credentials(cmd, credentials)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;
     struct report r = {.cmd = cmd, .list = cmd->json ? cJSON_CreateArray() : NULL};
     tell(&r, true, "configuration", "%s", *cmd->config.file ? cmd->config.file : "no file: the defaults");
@@ -173,95 +209,15 @@ int cmd_check(struct cmd *cmd, int argc, char **argv) {
     return end_report(&r);
 }
 
-static cJSON *source_json(const char *name, const struct source *source, const char *error) {
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "name", name);
-    cJSON_AddBoolToObject(json, "ok", source != NULL);
-    if (!source) {
-        cJSON_AddStringToObject(json, "error", error);
-        return json;
-    }
-    cJSON_AddStringToObject(json, "paginator", source->paginator_type);
-    cJSON_AddNumberToObject(json, "steps", source->step_count);
-    cJSON_AddBoolToObject(json, "metered", source->metered);
-    if (source->metered && source->has_cost_per_record) {
-        char price[DEC_TEXT_SIZE];
-        dec_format(source->cost_per_record, price);
-        cJSON_AddStringToObject(json, "cost_per_record", price);
-        cJSON_AddStringToObject(json, "currency", source->currency);
-    }
-    return json;
-}
-
-static bool list_source(void *context, const char *name) {
-    struct report *r = context;
-    const struct source *source = NULL;
-    struct err err = {0};
-    if (sources_get(r->cmd->sources, name, &source, &err) != RC_OK)
-        source = NULL;
-    if (r->list) {
-        cJSON_AddItemToArray(r->list, source_json(name, source, err.text));
-        return true;
-    }
-    char shown[200], price[DEC_TEXT_SIZE] = "";
-    if (source && source->has_cost_per_record)
-        dec_format(source->cost_per_record, price);
-    printf("%-24s  %-13s  %s%s%s%s%s\n", cmd_shown(shown, sizeof shown, name, true), source ? source->paginator_type : "-",
-           !source           ? "does not check"
-           : source->metered ? "metered"
-                             : "free",
-           *price ? ", " : "", price, *price ? " " : "", *price && source ? source->currency : "");
-    if (!source)
-        cmd_say(r->cmd, "%s", err.text);
-    return true;
-}
-
-static int list_sources(struct cmd *cmd) {
-    struct report r = {.cmd = cmd, .list = cmd->json ? cJSON_CreateArray() : NULL};
-    struct err err = {0};
-    enum rc rc = sources_list(cmd->sources, list_source, &r, &err);
-    if (rc) {
-        cJSON_Delete(r.list);
-        return cmd_fail_rc(cmd, rc, &err);
-    }
-    return r.list ? cmd_print_json(cmd, r.list) : EXIT_DONE;
-}
-
-static int show_source(struct cmd *cmd, const char *name) {
-    const struct source *source;
-    struct err err = {0};
-    enum rc rc = sources_get(cmd->sources, name, &source, &err);
-    if (rc)
-        return rc == RC_PERM ? cmd_fail(cmd, EXIT_CONFIG, "%s", err.text) : cmd_fail_rc(cmd, rc, &err);
-    /* Secrets stand in a definition by name only. */
-    char *text = cmd->json ? cJSON_PrintUnformatted(source->definition) : cJSON_Print(source->definition);
-    if (!text)
-        return cmd_fail(cmd, EXIT_IO, "out of memory");
-    puts(text);
-    cJSON_free(text);
-    return EXIT_DONE;
-}
-
-static int check_named(struct cmd *cmd, int argc, char **argv) {
+int sources_check(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
+    (void)options;
+    int code = cmd_sources(cmd);
+    if (code)
+        return code;
     struct report r = {.cmd = cmd, .list = cmd->json ? cJSON_CreateArray() : NULL};
     for (int i = 0; i < argc; i++)
         check_source(&r, argv[i]);
     if (!argc)
         check_sources(&r);
     return end_report(&r);
-}
-
-int cmd_list_sources(struct cmd *cmd, int argc, char **argv) {
-    const char *credentials = NULL;
-    const struct cmd_option options[] = {{"credentials", CMD_TEXT, &credentials, "DIR", "check: the directory of secrets that the daemon is given"},
-                                         {.name = NULL}};
-    int code;
-    if (!cmd_parse(cmd, &argc, &argv, options, &code))
-        return code;
-    const bool check = argc > 0 && strcmp(argv[0], "check") == 0;
-    if (argc > 1 && !check)
-        return cmd_usage(cmd);
-    if ((code = cmd_sources(cmd)) != EXIT_DONE || (code = set_credentials(cmd, credentials)) != EXIT_DONE)
-        return code;
-    return check ? check_named(cmd, argc - 1, argv + 1) : argc ? show_source(cmd, argv[0]) : list_sources(cmd);
 }

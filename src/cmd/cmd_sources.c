@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_sources.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "cmd/cmd_jobs.h"
+#include "cmd/cmd_drop.h"
 #include "os/fsio.h"
 #include "source/cassette.h"
 #include "source/criteria.h"
-#include "source/request.h"
-#include "spool/drop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define DRAWS 8 /* of an id until one is free */
 
 /* --- what the subcommands share ------------------------------------------------------------------------------------ */
 
@@ -51,6 +46,11 @@ int sources_definition_load(struct cmd *cmd, const struct sources_options *optio
 
 void sources_definition_release(struct sources_definition *definition) {
     source_free(definition->own);
+}
+
+const char *sources_text(const cJSON *json, const char *name) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    return text ? text : "";
 }
 
 /* One member or element, without what is inside it. */
@@ -163,38 +163,37 @@ static bool list_one(void *context, const char *name) {
     return true;
 }
 
-static const char *text_of(const cJSON *json, const char *name) {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-    return text ? text : "";
-}
-
 static void print_listed(struct cmd *cmd, const cJSON *json) {
     char shown[200];
     const bool good = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "ok"));
     const bool metered = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "metered"));
-    const char *price = text_of(json, "cost_per_record"), *separator = "  secret";
+    const char *price = sources_text(json, "cost_per_record"), *separator = "  secret";
     const cJSON *secret;
-    printf("%-24s  %-13s  %s%s%s%s%s", cmd_shown(shown, sizeof shown, text_of(json, "name"), true), good ? text_of(json, "paginator") : "-",
+    printf("%-24s  %-13s  %s%s%s%s%s", cmd_shown(shown, sizeof shown, sources_text(json, "name"), true), good ? sources_text(json, "paginator") : "-",
            !good     ? "does not check"
            : metered ? "metered"
                      : "free",
-           *price ? ", " : "", price, *price ? " " : "", text_of(json, "currency"));
+           *price ? ", " : "", price, *price ? " " : "", sources_text(json, "currency"));
     cJSON_ArrayForEach(secret, cJSON_GetObjectItemCaseSensitive(json, "secrets")) {
         printf("%s %s: %s", separator, cmd_shown(shown, sizeof shown, secret->string, true), secret->valuestring);
         separator = ",";
     }
     putchar('\n');
     if (!good)
-        cmd_say(cmd, "%s", text_of(json, "error"));
+        cmd_say(cmd, "%s", sources_text(json, "error"));
 }
 
 static int list(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
     (void)argv;
     (void)options;
-    struct listing l = {.cmd = cmd, .list = cJSON_CreateArray()};
+    struct listing l = {.cmd = cmd};
     struct err err = {0};
     if (argc)
         return cmd_usage(cmd);
+    int code = cmd_sources(cmd);
+    if (code)
+        return code;
+    l.list = cJSON_CreateArray();
     enum rc rc = l.list ? sources_list(cmd->sources, list_one, &l, &err) : err_set(&err, RC_TEMP, "out of memory");
     if (!rc && cmd->json)
         return cmd_print_json(cmd, l.list);
@@ -207,19 +206,6 @@ static int list(struct cmd *cmd, const struct sources_options *options, int argc
 }
 
 /* --- test ---------------------------------------------------------------------------------------------------------- */
-
-/* "member=value", as `submit --set` reads it. */
-static enum rc set_member(cJSON *job, const char *setting, struct err *err) {
-    const char *equals = strchr(setting, '=');
-    char name[LIMIT_NAME_BYTES + 1];
-    if (!equals || equals == setting || !str_format(name, sizeof name, "%.*s", (int)(equals - setting), setting))
-        return err_set(err, RC_FATAL, "--set %s: must be member=value", setting);
-    struct err ignored = {0};
-    const bool is_json = json_check(equals + 1, strlen(equals + 1), &json_rules_config, &ignored) == RC_OK;
-    cJSON *value = is_json ? cJSON_Parse(equals + 1) : cJSON_CreateString(equals + 1);
-    cJSON_DeleteItemFromObjectCaseSensitive(job, name);
-    return value && cJSON_AddItemToObject(job, name, value) ? RC_OK : err_set(err, RC_TEMP, "out of memory");
-}
 
 /* The job of the file, or an empty one. */
 static enum rc read_job(const char *file, cJSON **job, struct err *err) {
@@ -249,7 +235,7 @@ static enum rc probe_job(const struct source *source, const char *file, const st
     if (named && strcmp(named, source->name) != 0)
         rc = err_set(err, RC_PERM, "%s: is a job of the source %s", file, named);
     for (size_t i = 0; !rc && i < options->set.count; i++)
-        rc = set_member(job, options->set.items[i], err);
+        rc = cmd_drop_set(job, options->set.items[i], err);
     if (!rc) {
         cJSON_DeleteItemFromObjectCaseSensitive(job, "source");
         cJSON_DeleteItemFromObjectCaseSensitive(job, "mode");
@@ -266,65 +252,27 @@ static enum rc probe_job(const struct source *source, const char *file, const st
 static enum rc first_request(const struct source *source, const struct criteria *criteria, struct buf *shown, struct err *err) {
     const struct paginator_start start = {.take = UINT64_MAX, .total = UINT64_MAX, .page_size = criteria->batch_size};
     const enum request_kind kind = !source->metered ? REQUEST_FREE : source->preview ? REQUEST_PREVIEW : REQUEST_PAID;
-    struct cassette_mask mask;
-    const struct template_scope scope = {.job = criteria->json, .secret = cassette_secret, .secret_context = &mask};
     struct paginator *paginator;
     struct page page;
-    struct request request;
     enum rc rc = paginator_new(source, &start, &paginator, err);
     if (rc)
         return rc;
     rc = paginator_next(paginator, &page);
     paginator_free(paginator);
-    rc = rc ? err_set(err, rc, "there is no first page") : request_make(source, source->step_count - 1, kind, &page, &scope, &request, err);
-    if (rc)
-        return rc;
-    rc = cassette_request(&request, shown);
-    request_release(&request);
-    return rc;
+    return rc ? err_set(err, rc, "there is no first page") : sources_request(source, kind, &page, criteria->json, shown, err);
 }
 
-static int drop_probe(struct cmd *cmd, const char *source, const struct buf *text, char id[JOBID_SIZE]) {
-    char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8], label[LIMIT_NAME_BYTES + 8];
-    struct err err = {0};
-    enum rc rc = RC_PERM;
+static int ask_daemon(struct cmd *cmd, const char *source, const struct buf *job) {
+    char label[LIMIT_NAME_BYTES + 8];
+    cJSON *json = NULL;
+    int code = cmd_open(cmd);
     str_format(label, sizeof label, "probe-%s", source);
-    jobid_slug(label, slug);
-    for (int draw = 0; draw < DRAWS; draw++) {
-        rc = jobid_new(clock_wall_us(), slug, id, &err);
-        if (rc)
-            break;
-        if (cmd_job_has_journal(cmd->spool, id))
-            continue;
-        str_format(name, sizeof name, "%s.json", id);
-        errno = 0;
-        rc = drop_submit(cmd->spool, name, buf_text(text), text->length, &err);
-        if (rc != RC_PERM || errno != EEXIST)
-            break;
-    }
-    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
-}
-
-/* What the daemon wrote, with the job's id. */
-static int show_probe(struct cmd *cmd, const char *id) {
-    char path[JOBID_SIZE + 20];
-    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
-    struct err err = {0};
-    str_format(path, sizeof path, "%s/preview.json", id);
-    errno = 0;
-    enum rc rc = fsio_read_file(cmd->spool->results_fd, path, &text, &err);
-    cJSON *json = rc ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
-    buf_release(&text);
-    if (rc)
-        return cmd_fail_rc(cmd, rc, &err);
-    if (!cJSON_IsObject(json)) {
-        cJSON_Delete(json);
-        return cmd_fail(cmd, EXIT_DATA, "results/%s: is no JSON object", path);
-    }
+    if (!code)
+        code = cmd_drop_ask(cmd, label, job, &json);
+    if (code)
+        return code;
     const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(json, "warnings"), *warning;
-    const int code = cJSON_GetArraySize(warnings) ? EXIT_DATA : EXIT_DONE;
-    if (!cJSON_HasObjectItem(json, "job_id"))
-        cJSON_AddStringToObject(json, "job_id", id);
+    code = cJSON_GetArraySize(warnings) ? EXIT_DATA : EXIT_DONE;
     if (!cmd->json) {
         cJSON_ArrayForEach(warning, warnings) {
             cmd_say(cmd, "%s", cJSON_IsString(warning) ? warning->valuestring : "?");
@@ -335,27 +283,12 @@ static int show_probe(struct cmd *cmd, const char *id) {
     return printed ? printed : code;
 }
 
-static int ask_daemon(struct cmd *cmd, const char *source, const struct buf *job) {
-    char id[JOBID_SIZE];
-    int code = cmd_open(cmd);
-    if (!code && !spool_daemon_runs(cmd->spool))
-        code = cmd_fail(cmd, EXIT_NO_DAEMON, "no daemon runs on %s, and it is the daemon that asks the source: start batchspoold", cmd->spool->root);
-    if (!code)
-        code = drop_probe(cmd, source, job, id);
-    if (code)
-        return code;
-    struct cmd_follow follow;
-    cmd_follow_init(&follow, id);
-    code = cmd_follow_wait(cmd, &follow, 1, "preview.json");
-    return code ? code : show_probe(cmd, id);
-}
-
 static int test(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
     if (argc < 1 || argc > 2)
         return cmd_usage(cmd);
     struct sources_definition definition;
     int code = sources_definition_load(cmd, options, argv[0], &definition);
-    struct buf job = BUF_INIT(LIMIT_JOB_FILE_BYTES), request = BUF_INIT((size_t)16 * LIMIT_JOB_FILE_BYTES);
+    struct buf job = BUF_INIT(LIMIT_JOB_FILE_BYTES), request = BUF_INIT(CASSETTE_REQUEST_BYTES);
     struct criteria *criteria = NULL;
     struct err err = {0};
     if (!code) {
@@ -387,13 +320,37 @@ static int test(struct cmd *cmd, const struct sources_options *options, int argc
     return code;
 }
 
+/* --- NAME ---------------------------------------------------------------------------------------------------------- */
+
+static int show(struct cmd *cmd, const struct sources_options *options, const char *name) {
+    struct sources_definition definition;
+    int code = sources_definition_load(cmd, options, name, &definition);
+    if (!code) {
+        /* Secrets stand in a definition by name only. */
+        char *text = cmd->json ? cJSON_PrintUnformatted(definition.source->definition) : cJSON_Print(definition.source->definition);
+        code = text ? EXIT_DONE : cmd_fail(cmd, EXIT_IO, "out of memory");
+        if (text)
+            puts(text);
+        cJSON_free(text);
+    }
+    sources_definition_release(&definition);
+    return code;
+}
+
 /* --- the table ----------------------------------------------------------------------------------------------------- */
 
 static const struct subcommand {
     const char *name;
     int (*run)(struct cmd *cmd, const struct sources_options *options, int argc, char **argv);
 } subcommands[] = {
-    {"list", list}, {"test", test}, {"probe", test}, {"new", sources_new_draft}, {"record", sources_record}, {"replay", sources_replay}, {"try", sources_try},
+    {"list", list},
+    {"check", sources_check},
+    {"test", test},
+    {"probe", test},
+    {"new", sources_new_draft},
+    {"record", sources_record},
+    {"replay", sources_replay},
+    {"try", sources_try},
 };
 
 int cmd_sources_command(struct cmd *cmd, int argc, char **argv) {
@@ -408,22 +365,15 @@ int cmd_sources_command(struct cmd *cmd, int argc, char **argv) {
         {"credentials", CMD_TEXT, &o.credentials, "DIR", "list, check: the directory of secrets that the daemon is given"},
         {.name = NULL},
     };
-    const int all = argc;
-    char **const arguments = argv;
     int code;
     if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
-    if ((code = cmd_configure(cmd)) != EXIT_DONE)
+    if ((code = cmd_credentials(cmd, o.credentials)) != EXIT_DONE)
         return code;
-    if (o.credentials && !str_copy(cmd->config.credentials, sizeof cmd->config.credentials, o.credentials))
-        return cmd_fail(cmd, EXIT_USAGE, "--credentials: the path is too long");
     if (!argc)
-        return (code = cmd_sources(cmd)) != EXIT_DONE ? code : list(cmd, &o, 0, argv);
+        return list(cmd, &o, 0, argv);
     for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++)
-        if (strcmp(argv[0], subcommands[i].name) == 0) {
-            if (subcommands[i].run == list && (code = cmd_sources(cmd)) != EXIT_DONE)
-                return code;
+        if (strcmp(argv[0], subcommands[i].name) == 0)
             return subcommands[i].run(cmd, &o, argc - 1, argv + 1);
-        }
-    return cmd_list_sources(cmd, all, arguments); /* NAME, check */
+    return argc == 1 ? show(cmd, &o, argv[0]) : cmd_usage(cmd);
 }

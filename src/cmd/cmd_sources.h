@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "source/request.h"
 #include "source/source.h"
 
 /* What the subcommands of `batchspool sources` share. */
@@ -30,8 +31,13 @@ int sources_print(struct cmd *cmd, cJSON *result);
 /* Write text to --output (NULL: to fallback), "-" for standard output; a file that is there is not touched (73). */
 int sources_write(struct cmd *cmd, const char *file, const char *text, size_t length);
 
+/* A member's text, borrowed; "" when there is none. */
+const char *sources_text(const cJSON *json, const char *name);
 /* A number, or null for UINT64_MAX. */
 void sources_add_count(cJSON *json, const char *name, uint64_t value);
+
+/* The request of a page with its secrets' templates in the place of the secrets, in the cassette's form. */
+enum rc sources_request(const struct source *source, enum request_kind kind, const struct page *page, const cJSON *job, struct buf *out, struct err *err);
 
 /* The primary keys of records. {0} is none; the caller frees sums. */
 struct sources_keys {
@@ -47,6 +53,7 @@ void sources_keys_add(struct sources_keys *k, const struct source *source, struc
 uint64_t sources_keys_unique(struct sources_keys *k, const struct source *source);
 
 /* argc, argv: the arguments behind the subcommand. */
+int sources_check(struct cmd *cmd, const struct sources_options *options, int argc, char **argv);
 int sources_new_draft(struct cmd *cmd, const struct sources_options *options, int argc, char **argv);
 int sources_record(struct cmd *cmd, const struct sources_options *options, int argc, char **argv);
 int sources_replay(struct cmd *cmd, const struct sources_options *options, int argc, char **argv);

@@ -58,13 +58,8 @@ static uint64_t number_of(const cJSON *json, const char *name, uint64_t otherwis
     return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? (uint64_t)item->valuedouble : otherwise;
 }
 
-static const char *text_of(const cJSON *json, const char *name) {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-    return text ? text : "";
-}
-
 static void see_preview(struct tape *tape, const cJSON *json) {
-    const char *part = text_of(json, "part");
+    const char *part = sources_text(json, "part");
     if (!*part) {
         tape->total = number_of(json, "total", UINT64_MAX);
         return;
@@ -86,14 +81,14 @@ static void see_line(void *context, const struct job_row *row, const struct jour
         return;
     if (strcmp(line->event, "requested") == 0) {
         t->page = (struct page){.batch = batch, .offset = number_of(line->json, "offset", 0), .limit = number_of(line->json, "limit", 0)};
-        str_copy(t->page.token, sizeof t->page.token, text_of(line->json, "token"));
+        str_copy(t->page.token, sizeof t->page.token, sources_text(line->json, "token"));
         t->paid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(line->json, "paid"));
     } else if (strcmp(line->event, "answered") == 0) {
         cJSON_Delete(t->headers);
         t->headers = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(line->json, "headers"), true);
         t->status = (int)number_of(line->json, "status", 200);
     } else if (strcmp(line->event, "captured") == 0)
-        t->captured = str_copy(t->file, sizeof t->file, text_of(line->json, "file"));
+        t->captured = str_copy(t->file, sizeof t->file, sources_text(line->json, "file"));
 }
 
 static void tape_release(struct tape *tape) {
@@ -103,12 +98,11 @@ static void tape_release(struct tape *tape) {
     cJSON_Delete(tape->parts);
 }
 
-/* The request of a page with its secrets' templates in the place of the secrets. */
-static enum rc masked_request(const struct source *source, bool paid, const struct page *page, const cJSON *job, struct buf *out, struct err *err) {
+enum rc sources_request(const struct source *source, enum request_kind kind, const struct page *page, const cJSON *job, struct buf *out, struct err *err) {
     struct cassette_mask mask;
     const struct template_scope scope = {.job = job, .secret = cassette_secret, .secret_context = &mask};
     struct request request;
-    enum rc rc = request_make(source, source->step_count - 1, paid ? REQUEST_PAID : REQUEST_FREE, page, &scope, &request, err);
+    enum rc rc = request_make(source, source->step_count - 1, kind, page, &scope, &request, err);
     if (rc)
         return rc;
     rc = cassette_request(&request, out);
@@ -116,11 +110,15 @@ static enum rc masked_request(const struct source *source, bool paid, const stru
     return rc ? err_set(err, rc, "out of memory, or the request is too long") : RC_OK;
 }
 
+static enum request_kind kind_of(bool paid) {
+    return paid ? REQUEST_PAID : REQUEST_FREE;
+}
+
 static enum rc tape_page(struct cmd *cmd, const struct source *source, const struct criteria *criteria, const struct taped *t, struct buf *out,
                          struct err *err) {
-    struct buf request = BUF_INIT((size_t)16 * LIMIT_JOB_FILE_BYTES), body = BUF_INIT(CASSETTE_MOST_BYTES);
+    struct buf request = BUF_INIT(CASSETTE_REQUEST_BYTES), body = BUF_INIT(CASSETTE_MOST_BYTES);
     const char *file = str_starts(t->file, "payloads/raw/") ? t->file + strlen("payloads/raw/") : t->file;
-    enum rc rc = masked_request(source, t->paid, &t->page, criteria->json, &request, err);
+    enum rc rc = sources_request(source, kind_of(t->paid), &t->page, criteria->json, &request, err);
     if (!rc)
         rc = fsio_read_file(cmd->spool->raw_fd, file, &body, err);
     if (!rc) {
@@ -243,7 +241,7 @@ static void judge_page(struct replaying *r, const struct page *page, const struc
     request_base(r->source, page, r->criteria->json, &url, NULL);
     const struct answer answer = {
         .sent = true, .complete = true, .status = from->status, .body = {from->body, from->body_length}, .fields = &from->fields, .url = url};
-    answer_judge(r->source, r->source->metered ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
+    answer_judge(r->source, kind_of(r->source->metered), &answer, &verdict);
     free(url);
     *facts = verdict.facts;
     if (verdict.action != ACTION_SUCCESS) {
@@ -259,8 +257,8 @@ static void judge_page(struct replaying *r, const struct page *page, const struc
 
 static enum rc replay_page(struct replaying *r, const struct page *page, struct err *err) {
     struct page_facts facts = {.given_up = true, .records = page->limit, .total = UINT64_MAX};
-    struct buf request = BUF_INIT((size_t)16 * LIMIT_JOB_FILE_BYTES);
-    enum rc rc = masked_request(r->source, r->source->metered, page, r->criteria->json, &request, err);
+    struct buf request = BUF_INIT(CASSETTE_REQUEST_BYTES);
+    enum rc rc = sources_request(r->source, kind_of(r->source->metered), page, r->criteria->json, &request, err);
     if (!rc) {
         struct cassette_page *found = cassette_find(r->cassette, buf_text(&request));
         r->pages++;
@@ -281,25 +279,11 @@ static void replay_parts(struct replaying *r) {
     int at = 0;
     while (paginator_probe(r->paginator, &page)) {
         const cJSON *part = cJSON_GetArrayItem(r->cassette->parts, at++);
-        const bool known = part && strcmp(text_of(part, "part"), page.token) == 0;
+        const bool known = part && strcmp(sources_text(part, "part"), page.token) == 0;
         if (!known)
             differ(r, "the total of the part %s is not recorded", page.token);
         paginator_probed(r->paginator, &page, known ? number_of(part, "total", UINT64_MAX) : UINT64_MAX);
     }
-}
-
-/* As the daemon does it: of a paid search no more is asked for than it is said to have. */
-static void trim(const struct replaying *r, struct page *page) {
-    const struct source *s = r->source;
-    const uint64_t first = paginator_number(s, "offset", 0);
-    if (!s->metered || r->planned == UINT64_MAX || !paginator_trims(s) || !paginator_total_is_records(s))
-        return;
-    const bool by_position = paginator_row(s->paginator_type)->by_position;
-    if (by_position && page->offset < first)
-        return;
-    const uint64_t done = by_position ? page->offset - first : r->keys.records;
-    if (done < r->planned && r->planned - done < page->limit)
-        page->limit = r->planned - done;
 }
 
 /* Pages one after the other: what the plan is must not depend on how many are out at a time. */
@@ -314,7 +298,7 @@ static enum rc replay_all(struct replaying *r, struct err *err) {
         return rc;
     replay_parts(r);
     while (!rc && r->pages < most && (rc = paginator_next(r->paginator, &page)) == RC_OK) {
-        trim(r, &page);
+        paginator_trim(r->source, r->planned, r->keys.records, &page);
         rc = replay_page(r, &page, err);
     }
     if (rc && rc != RC_GONE && rc != RC_AGAIN)

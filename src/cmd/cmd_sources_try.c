@@ -96,7 +96,6 @@ static cJSON *try_children(const struct source *source, struct slice records) {
 }
 
 static void try_first(cJSON *json, const struct source *source, struct slice records) {
-    struct buf key = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     struct json_iter iter;
     struct slice name, record, value;
     char shown[300];
@@ -110,7 +109,6 @@ static void try_first(cJSON *json, const struct source *source, struct slice rec
             str_printable(shown, sizeof shown, value.data, value.length);
             cJSON_AddItemToArray(keys, cJSON_CreateString(shown));
         }
-    buf_release(&key);
 }
 
 /* What the definition finds in one document. True: all of it is as it should be. */

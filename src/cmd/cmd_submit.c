@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/cmd_jobs.h"
+#include "cmd/cmd_drop.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "os/fsio.h"
 #include "source/criteria.h"
 #include "source/request.h"
-#include "spool/drop.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DRAWS 8 /* of an id until one is free */
 
 struct submission {
     const char *file; /* as given; "-" is standard input */
@@ -23,33 +18,13 @@ struct submission {
     char id[JOBID_SIZE]; /* once dropped */
 };
 
-/* "member=value": the value as JSON when it is some, else as text. */
-static enum rc set_member(cJSON *json, const char *setting, struct err *err) {
-    const char *equals = strchr(setting, '=');
-    if (!equals || equals == setting)
-        return err_set(err, RC_FATAL, "--set %s: must be member=value", setting);
-    const char *text = equals + 1;
-    struct err ignored = {0};
-    cJSON *value = json_check(text, strlen(text), &json_rules_config, &ignored) == RC_OK ? cJSON_Parse(text) : cJSON_CreateString(text);
-    char *name = strndup(setting, (size_t)(equals - setting));
-    if (!value || !name) {
-        cJSON_Delete(value);
-        free(name);
-        return err_set(err, RC_TEMP, "out of memory");
-    }
-    cJSON_DeleteItemFromObjectCaseSensitive(json, name);
-    cJSON_AddItemToObject(json, name, value);
-    free(name);
-    return RC_OK;
-}
-
 static enum rc apply_settings(struct submission *s, const struct cmd_list *settings, struct err *err) {
     if (!settings->count)
         return RC_OK;
     cJSON *json = cJSON_ParseWithLength(buf_text(&s->text), s->text.length);
     enum rc rc = cJSON_IsObject(json) ? RC_OK : err_set(err, RC_PERM, "%s: is no JSON object", s->file);
     for (size_t i = 0; !rc && i < settings->count; i++)
-        rc = set_member(json, settings->items[i], err);
+        rc = cmd_drop_set(json, settings->items[i], err);
     char *text = rc ? NULL : cJSON_Print(json);
     cJSON_Delete(json);
     if (rc)
@@ -123,25 +98,10 @@ static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list 
     return rc == RC_PERM ? cmd_fail(cmd, EXIT_DATA, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-static int drop_one(struct cmd *cmd, struct submission *s) {
+/* What the id's slug is made of. */
+static const char *label_of(const struct submission *s) {
     const char *slash = strrchr(s->file, '/');
-    char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8];
-    struct err err = {0};
-    enum rc rc = RC_PERM;
-    jobid_slug(strcmp(s->file, "-") == 0 ? s->source : slash ? slash + 1 : s->file, slug);
-    for (int draw = 0; draw < DRAWS; draw++) {
-        rc = jobid_new(clock_wall_us(), slug, s->id, &err);
-        if (rc)
-            break;
-        if (cmd_job_has_journal(cmd->spool, s->id))
-            continue;
-        str_format(name, sizeof name, "%s.json", s->id);
-        errno = 0;
-        rc = drop_submit(cmd->spool, name, buf_text(&s->text), s->text.length, &err);
-        if (rc != RC_PERM || errno != EEXIST)
-            break;
-    }
-    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+    return strcmp(s->file, "-") == 0 ? s->source : slash ? slash + 1 : s->file;
 }
 
 static int wait_for(struct cmd *cmd, const struct submission *list, size_t count) {
@@ -163,7 +123,7 @@ static int submit_all(struct cmd *cmd, struct submission *list, size_t count, co
         code = code ? code : one;
     }
     for (size_t i = 0; !code && i < count; i++) {
-        code = drop_one(cmd, &list[i]);
+        code = cmd_drop(cmd, label_of(&list[i]), &list[i].text, list[i].id);
         if (!code && !cmd->json)
             puts(list[i].id);
         else if (!code) {
@@ -218,18 +178,18 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     return with_submissions(cmd, argc, argv, &settings, wait);
 }
 
-static void print_preview(const char *id, const cJSON *json) {
-    static const char *const names[] = {"total", "planned", "cost", "currency"};
-    printf("%-10s %s\n", "job", id);
+static void print_preview(const cJSON *json) {
+    static const char *const names[] = {"job_id", "total", "planned", "cost", "currency"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, names[i]);
+        const char *label = i ? names[i] : "job";
         char shown[200];
         if (cJSON_IsString(value))
-            printf("%-10s %s\n", names[i], cmd_shown(shown, sizeof shown, value->valuestring, true));
+            printf("%-10s %s\n", label, cmd_shown(shown, sizeof shown, value->valuestring, true));
         else if (cJSON_IsNumber(value))
-            printf("%-10s %.15g\n", names[i], value->valuedouble);
+            printf("%-10s %.15g\n", label, value->valuedouble);
         else
-            printf("%-10s not known\n", names[i]);
+            printf("%-10s not known\n", label);
     }
     const cJSON *guard;
     cJSON_ArrayForEach(guard, cJSON_GetObjectItemCaseSensitive(json, "guards")) {
@@ -239,43 +199,17 @@ static void print_preview(const char *id, const cJSON *json) {
     }
 }
 
-static int show_preview(struct cmd *cmd, const char *id) {
-    char path[JOBID_SIZE + 20];
-    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
-    struct err err = {0};
-    str_format(path, sizeof path, "%s/preview.json", id);
-    enum rc rc = fsio_read_file(cmd->spool->results_fd, path, &text, &err);
-    cJSON *json = rc ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
-    buf_release(&text);
-    if (rc)
-        return cmd_fail_rc(cmd, rc, &err);
-    if (!cJSON_IsObject(json)) {
-        cJSON_Delete(json);
-        return cmd_fail(cmd, EXIT_DATA, "results/%s: is no JSON object", path);
-    }
-    if (cmd->json) {
-        if (!cJSON_HasObjectItem(json, "job_id"))
-            cJSON_AddStringToObject(json, "job_id", id);
-        return cmd_print_json(cmd, json);
-    }
-    print_preview(id, json);
-    cJSON_Delete(json);
-    return EXIT_DONE;
-}
-
 static int run_preview(struct cmd *cmd, struct submission *s) {
     const struct cmd_list settings = {.items = {"mode=preview"}, .count = 1};
+    cJSON *json = NULL;
     int code = prepare(cmd, s, &settings);
-    if (!code && !spool_daemon_runs(cmd->spool))
-        code = cmd_fail(cmd, EXIT_NO_DAEMON, "no daemon runs on %s, and it is the daemon that asks the source: start batchspoold", cmd->spool->root);
     if (!code)
-        code = drop_one(cmd, s);
-    if (code)
-        return code;
-    struct cmd_follow follow;
-    cmd_follow_init(&follow, s->id);
-    code = cmd_follow_wait(cmd, &follow, 1, "preview.json");
-    return code ? code : show_preview(cmd, s->id);
+        code = cmd_drop_ask(cmd, label_of(s), &s->text, &json);
+    if (code || cmd->json)
+        return code ? code : cmd_print_json(cmd, json);
+    print_preview(json);
+    cJSON_Delete(json);
+    return EXIT_DONE;
 }
 
 int cmd_preview(struct cmd *cmd, int argc, char **argv) {

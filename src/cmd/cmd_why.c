@@ -2,6 +2,7 @@
 #include "cmd/cmd_batches.h"
 
 #include "base/clock.h"
+#include "net/governor.h"
 #include "os/fsio.h"
 
 #include <inttypes.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define WHY_MAX 65536
+#define GOVERNOR_BYTES 65536 /* the most that is kept of one */
 
 static void tell_daemon(struct cmd *cmd, struct buf *out) {
     if (!spool_daemon_runs(cmd->spool))
@@ -18,6 +20,23 @@ static void tell_daemon(struct cmd *cmd, struct buf *out) {
 
 static bool before(const struct job_row *a, const struct job_row *b) {
     return a->priority != b->priority ? a->priority > b->priority : strcmp(a->id, b->id) < 0;
+}
+
+/* The daemon keeps in the index until when nothing is sent to a source, and why. */
+static void tell_pause(struct cmd *cmd, const char *source, struct buf *out) {
+    struct index *index = cmd_index(cmd);
+    struct governor *governor = governor_new();
+    char *blob = malloc(GOVERNOR_BYTES), when[CLOCK_RFC3339_SIZE], shown[200];
+    const char *reason = "";
+    size_t length = GOVERNOR_BYTES;
+    if (index && governor && blob && index_get_governor(index, source, blob, &length, NULL) == RC_OK && governor_load(governor, blob, length)) {
+        const int64_t until_us = governor_paused_until_us(governor, &reason);
+        clock_format_rfc3339(until_us, 0, when);
+        if (until_us > clock_wall_us())
+            buf_printf(out, "The source %s is paused until %s: %s.\n", source, when, cmd_shown(shown, sizeof shown, reason, true));
+    }
+    free(blob);
+    governor_free(governor);
 }
 
 /* How many jobs of its source run, and wait in front of it. */
@@ -79,8 +98,10 @@ static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct 
     case PLACE_PENDING:
         if (!job->id[0] || !cmd_job_has_journal(cmd->spool, job->id))
             buf_add_text(out, "It was dropped and waits to be accepted by the daemon.\n");
-        else
+        else {
+            tell_pause(cmd, row->source, out);
             tell_queue(cmd, row, out);
+        }
         tell_daemon(cmd, out);
         return;
     case PLACE_PROCESSING:

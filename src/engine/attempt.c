@@ -65,12 +65,13 @@ static void attempt_end(struct attempt *a) {
     run->in_flight_price = dec_sub(run->in_flight_price, a->price);
     if (a->body_fd >= 0)
         close(a->body_fd);
+    fetcher_give_back(a->engine->fetcher, a->held);
     request_release(&a->request);
     fields_release(&a->fields);
     buf_release(&a->bookmark);
     free(a->url);
     cJSON_Delete(a->members);
-    free(a->keys);
+    keys_release(&a->keys);
     free(a);
     run_step(run);
     feed_pump(feed);
@@ -169,6 +170,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     a->complete = answer->complete;
     a->status = answer->status;
     a->bytes = answer->body_bytes;
+    a->held = answer->held;
     a->answered_us = clock_wall_us();
     a->retry_after_s = answer->retry_after_s > 0 ? (answer->retry_after_s > LIMIT_RETRY_AFTER_S ? LIMIT_RETRY_AFTER_S : answer->retry_after_s) : 0;
     str_copy(a->reason, sizeof a->reason, answer->reason);
@@ -436,15 +438,15 @@ static void record_done(struct work *work) {
         return;
     follow(a);
     if (!a->rc) {
-        for (size_t i = 0; i < a->key_count; i++) {
+        for (size_t i = 0; i < a->keys.count; i++) {
             bool fresh = true;
-            if (keyset_add(run->keys, a->keys[i], &fresh, &a->err)) { /* the next claim collects all of them again from the payloads */
+            if (keyset_add(run->keys, a->keys.list[i], &fresh, &a->err)) { /* the next claim collects all of them again from the payloads */
                 run_end(run, PLACE_DEFERRED, "disk_room", a->err.text);
                 run->end_until_us = clock_wall_us() + KEYS_WAIT_US;
             }
             run->duplicates += !fresh;
         }
-        run->keyless += a->keyless;
+        run->keyless += a->keys.keyless;
         replay_bookmark(&run->bookmark, (struct slice){buf_text(&a->bookmark), a->bookmark.length});
         run->unkeyed += run->source->key_count ? 0 : a->verdict.facts.records;
         run_page_in(run, &a->page, &a->verdict.facts, a->advance);
@@ -471,6 +473,7 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
     a->kind = kind;
     a->body_fd = -1;
     buf_init(&a->bookmark, BOOKMARK_BYTES);
+    keys_init(&a->keys);
     attempt_send_want(a);
     a->next = run->attempts;
     run->attempts = a;

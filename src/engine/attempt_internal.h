@@ -34,8 +34,9 @@ struct attempt { /* a lane has it while work is out */
     int body_fd;
     char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
     struct fetch *fetch;
-    struct request request; /* its body is sent from here */
-    uint64_t token_serial;  /* of the access token that it went with; 0: none */
+    struct fetch_held *held; /* the body, not written yet; or NULL */
+    struct request request;  /* its body is sent from here */
+    uint64_t token_serial;   /* of the access token that it went with; 0: none */
     bool sent, complete;
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
@@ -47,9 +48,7 @@ struct attempt { /* a lane has it while work is out */
     char *url;                          /* that the page is asked from, without secrets */
     struct verdict verdict;             /* its slices are gone once the check is over */
     struct dec cost;
-    unsigned char (*keys)[KEYSET_KEY_BYTES];
-    size_t key_count;
-    uint64_t keyless;
+    struct keys keys;
     struct buf bookmark; /* the greatest value of an incremental source's records */
     /* STAGE_REPORT */
     const char *event;

@@ -127,10 +127,20 @@ void attempt_lane_request(struct work **items, size_t count) {
     }
 }
 
+/* The whole body for the checks. What is held in memory is written and hashed here. */
+static enum rc take_body(struct attempt *a, const char **data, size_t *length) {
+    if (!a->held)
+        return fsio_map(a->body_fd, data, length, &a->err);
+    *data = a->held->bytes;
+    *length = a->held->length;
+    digest_of_hex(*data, *length, a->sha256);
+    return fsio_write(a->body_fd, *data, *length, &a->err);
+}
+
 static void judge(struct attempt *a) {
     const char *data = "";
     size_t length = 0;
-    enum rc rc = fsio_map(a->body_fd, &data, &length, &a->err);
+    enum rc rc = take_body(a, &data, &length);
     if (rc)
         str_copy(a->reason, sizeof a->reason, "disk");
     struct answer answer = {.sent = a->sent,
@@ -140,17 +150,19 @@ static void judge(struct attempt *a) {
                             .transport_error = a->error[0] ? a->error : NULL,
                             .retry_after_s = a->retry_after_s,
                             .fields = &a->fields,
+                            .keys = &a->keys,
                             .url = a->url};
     answer_judge(a->run->source, a->kind, &answer, &a->verdict);
     if (a->reason[0])
         str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
     if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {
-        a->rc = page_keys(a->run->source, a->verdict.records, a->verdict.facts.records, &a->keys, &a->key_count, &a->keyless);
-        a->advance = page_advance(a->run->source, a->page.limit, a->verdict.facts.records, a->keys, a->key_count);
+        a->rc = a->keys.failed ? err_set(&a->err, RC_TEMP, "out of memory") : RC_OK;
+        a->advance = keys_advance(&a->keys, a->run->source, a->page.limit, a->verdict.facts.records);
         if (!a->rc && a->run->source->incremental)
             a->rc = incremental_max(a->run->source, a->verdict.records, &a->bookmark);
     }
-    fsio_unmap(data, length);
+    if (!a->held)
+        fsio_unmap(data, length);
 }
 
 bool attempt_lane_good(const struct attempt *a) {

@@ -48,7 +48,8 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
                                   .wanted = a->wanted,
                                   .way = way,
                                   .body_fd = a->body_fd,
-                                  .once = a->kind == REQUEST_PAID};
+                                  .once = a->kind == REQUEST_PAID,
+                                  .hold = a->kind == REQUEST_FREE};
         rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
     } else if (secrets.err.text[0])
         a->err = secrets.err;

@@ -367,9 +367,6 @@ cJSON *replay_captured_members(const struct captured *captured);
 void replay_bookmark(struct buf *bookmark, struct slice value);
 #define BOOKMARK_BYTES 1024u
 
-/* keys.c: the keys of a page's records, of which there are `most`, 16 bytes each; keyless counts records without one. RC_TEMP: out of memory. */
-enum rc page_keys(const struct source *source, struct slice records, uint64_t most, unsigned char (**keys)[KEYSET_KEY_BYTES], size_t *count, uint64_t *keyless);
-
 /* shift.c */
 /* members, and why, are taken. run may be NULL. */
 void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
@@ -381,9 +378,5 @@ void shift_complete(struct engine *engine, struct run *run, cJSON *members, cons
 void loaders_start(struct engine *engine);
 void loaders_kick(struct engine *engine); /* payloads/ready/ may have something */
 void loaders_free(struct engine *engine);
-
-/* How far a page brings the search: by the records that came; when more came than were asked for, by the different ones among them (a server that ignores the
- * limit, or adds repeats), but never by less than was asked for. */
-uint64_t page_advance(const struct source *source, uint64_t limit, uint64_t records, unsigned char (*keys)[KEYSET_KEY_BYTES], size_t count);
 
 #endif

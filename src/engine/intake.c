@@ -279,8 +279,11 @@ static void accept_done(struct work *work) {
         engine_follow(engine, in->drop.job_id, NULL);
         if (in->drop.to == PLACE_PENDING && !engine->stopping)
             accepted(in);
-        if (in->claim)
+        if (in->claim) {
+            if (in->claim_rc == RC_OK)
+                log_info("job %s: pending/ -> processing/ (claimed)", in->id);
             sched_claimed(engine, in->id, in->claim_rc);
+        }
     } else {
         if (in->claim)
             run_unclaimed(engine, in->id, false);

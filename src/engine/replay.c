@@ -360,10 +360,14 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
         fsio_unmap(data, length);
         return rc;
     }
-    struct answer answer = {.sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .url = url};
+    struct keys keys;
+    keys_init(&keys);
+    struct answer answer = {
+        .sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .keys = &keys, .url = url};
     answer_judge(run->source, p->paid ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
     free(url);
     if (verdict.action != ACTION_SUCCESS || verdict.charge == CHARGE_IN_DOUBT) { /* the definition was changed meanwhile */
+        keys_release(&keys);
         fsio_unmap(data, length);
         return p->paid ? lost(r, p, verdict.reason, "the answer that was journalled does not pass the checks of the source as it is now") : RC_OK;
     }
@@ -375,12 +379,9 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
                          .sha256 = p->answered->sha256,
                          .bytes = length,
                          .answered_us = p->answered->at_us};
-    unsigned char(*keys)[KEYSET_KEY_BYTES];
-    size_t key_count;
-    uint64_t keyless;
-    rc = page_keys(run->source, verdict.records, verdict.facts.records, &keys, &key_count, &keyless);
-    c.advance = page_advance(run->source, p->limit, verdict.facts.records, keys, key_count);
-    free(keys);
+    c.advance = keys_advance(&keys, run->source, p->limit, verdict.facts.records);
+    rc = keys.failed ? err_set(&r->err, RC_TEMP, "out of memory") : RC_OK;
+    keys_release(&keys);
     c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
     struct buf bookmark = BUF_INIT(BOOKMARK_BYTES);
     if (!rc && run->source->incremental)
@@ -432,19 +433,19 @@ static enum rc collect(struct replay *r, struct replay_page *p) {
     if (rc)
         return rc;
     struct slice records = {NULL, 0};
-    unsigned char(*keys)[KEYSET_KEY_BYTES] = NULL;
-    size_t count = 0;
-    uint64_t keyless = 0;
+    struct keys keys;
+    keys_init(&keys);
     if (json_check(data, length, &json_rules_payload, NULL) == RC_OK && json_find((struct slice){data, length}, r->run->source->data_selector, &records))
-        rc = page_keys(r->run->source, records, json_count(records), &keys, &count, &keyless);
+        keys_add_all(&keys, r->run->source, records);
     fsio_unmap(data, length);
-    r->keyless += keyless;
-    for (size_t i = 0; !rc && i < count; i++) {
+    rc = keys.failed ? err_set(&r->err, RC_TEMP, "out of memory") : RC_OK;
+    r->keyless += keys.keyless;
+    for (size_t i = 0; !rc && i < keys.count; i++) {
         bool fresh;
-        rc = keyset_add(r->keys, keys[i], &fresh, &r->err);
+        rc = keyset_add(r->keys, keys.list[i], &fresh, &r->err);
         r->duplicates += !fresh;
     }
-    free(keys);
+    keys_release(&keys);
     return rc;
 }
 

@@ -195,6 +195,12 @@ static void ended(struct engine *engine, struct shift *shift) {
     sched_deferred(engine);
 }
 
+/* `take` left records behind that the next job is to find. */
+static bool taken_in_part(const struct run *run) {
+    uint64_t take = run->criteria->take;
+    return take != JOB_UNKNOWN && (run->total == JOB_UNKNOWN ? run->records >= take : run->total > take);
+}
+
 void run_finish(struct run *run) {
     static const char *const events[PLACE_COUNT] = {
         [PLACE_PENDING] = "requeued", [PLACE_PROCESSED] = "completed", [PLACE_DEFERRED] = "deferred", [PLACE_HOLD] = "held", [PLACE_FAILED] = "failed",
@@ -217,7 +223,7 @@ void run_finish(struct run *run) {
         why = engine_why(run->engine, run->id, run->end, run->end_reason, run->end_error, run->end == PLACE_DEFERRED ? run->end_until_us : 0);
     run->phase = RUN_ENDING;
     run->busy = true;
-    if (ran && run->end == PLACE_PROCESSED && run->bookmark.length) {
+    if (ran && run->end == PLACE_PROCESSED && run->bookmark.length && !taken_in_part(run)) {
         cJSON_AddStringToObject(m, "bookmark", buf_text(&run->bookmark));
         shift_complete(run->engine, run, m, buf_text(&run->bookmark), ended);
         return;

@@ -19,25 +19,18 @@
 #include <unistd.h>
 
 #define RECEIVE_BYTES (128L * 1024)
-#define ROOM_BYTES (256u * 1024u - 64u)
 #define SPARE_MOST 8u
+#define HELD_MOST 48u
 #define STALL_MS 30000
 #define STALL_LOOKS 4 /* a stall is seen within a quarter of its length */
 #define LOOK_MOST_MS 250
 #define ONCE_IDLE_MOST_S 3L        /* whole seconds, rounded down: up to 3.999 */
 #define REDIRECT_BODY_BYTES 65536u /* of a 3xx that is followed, read so that its connection can be kept */
 
-/* What came of a body and is not written yet: large writes cost the kernel far less than libcurl's 16 KiB at a time. */
-struct room {
-    struct room *next;
-    size_t used;
-    char bytes[ROOM_BYTES];
-};
-
 struct fetcher {
     struct loop *loop;
-    struct room *spare; /* of fetches that have ended */
-    unsigned spare_count;
+    struct fetch_held *spare; /* to be used again */
+    unsigned spare_count, held_count;
     struct fetch_multi *multis; /* one for each way */
     char *ca_file;
 };
@@ -65,7 +58,9 @@ struct fetch {
     struct fetch_head head;
     struct digest *digest;
     struct buf kept;
-    struct room *room; /* what is not written yet, or NULL */
+    struct fetch_held
+        *held; /* what came and is neither written nor hashed yet: large writes cost the kernel far less than libcurl's 16 KiB at a time; or NULL */
+    bool hold, flushed;
     uint64_t body_bytes, dropped_bytes;
     struct loop_timer stall;
     curl_off_t received_bytes;
@@ -148,54 +143,62 @@ static enum rc write_body(struct fetch *fetch, const char *bytes, size_t length)
     return rc;
 }
 
-/* Without memory for it the body is written as it comes. */
-static struct room *take_room(struct fetcher *fetcher) {
-    struct room *room = fetcher->spare;
-    if (room != NULL) {
-        fetcher->spare = room->next;
+/* NULL, when there are many already or no memory: the body is written as it comes. */
+static struct fetch_held *take_held(struct fetcher *fetcher) {
+    struct fetch_held *held = fetcher->spare;
+    if (held != NULL) {
+        fetcher->spare = held->next;
         fetcher->spare_count--;
-    } else {
-        room = malloc(sizeof(*room));
+    } else if (fetcher->held_count < HELD_MOST) {
+        held = malloc(sizeof(*held));
     }
-    if (room != NULL) {
-        room->used = 0;
+    if (held != NULL) {
+        held->length = 0;
+        fetcher->held_count++;
     }
-    return room;
+    return held;
 }
 
-static void give_room(struct fetcher *fetcher, struct room *room) {
-    if (room == NULL || fetcher->spare_count == SPARE_MOST) {
-        free(room);
+void fetcher_give_back(struct fetcher *fetcher, struct fetch_held *held) {
+    if (held == NULL) {
         return;
     }
-    room->next = fetcher->spare;
-    fetcher->spare = room;
+    fetcher->held_count--;
+    if (fetcher->spare_count == SPARE_MOST) {
+        free(held);
+        return;
+    }
+    held->next = fetcher->spare;
+    fetcher->spare = held;
     fetcher->spare_count++;
 }
 
-static enum rc flush_room(struct fetch *fetch) {
-    struct room *room = fetch->room;
-    if (room == NULL || room->used == 0) {
+static enum rc flush_held(struct fetch *fetch) {
+    struct fetch_held *held = fetch->held;
+    if (held == NULL || held->length == 0) {
         return RC_OK;
     }
-    size_t used = room->used;
-    room->used = 0;
-    return write_body(fetch, room->bytes, used);
+    size_t length = held->length;
+    held->length = 0;
+    fetch->flushed = true;
+    digest_add(fetch->digest, held->bytes, length);
+    return write_body(fetch, held->bytes, length);
 }
 
 /* What may have been charged is written at once, so that it outlives us. */
 static enum rc store_body(struct fetch *fetch, const char *bytes, size_t length) {
-    if (fetch->body_fd >= 0 && !fetch->once && fetch->room == NULL && length < ROOM_BYTES) {
-        fetch->room = take_room(fetch->fetcher);
+    if (fetch->body_fd >= 0 && !fetch->once && fetch->held == NULL && fetch->body_bytes == 0) {
+        fetch->held = take_held(fetch->fetcher);
     }
-    if (fetch->room != NULL && length < ROOM_BYTES) {
-        enum rc rc = fetch->room->used + length > ROOM_BYTES ? flush_room(fetch) : RC_OK;
+    if (fetch->held != NULL && length <= FETCH_HELD_BYTES) {
+        enum rc rc = fetch->held->length + length > FETCH_HELD_BYTES ? flush_held(fetch) : RC_OK;
         if (rc == RC_OK) {
-            memcpy(fetch->room->bytes + fetch->room->used, bytes, length);
-            fetch->room->used += length;
+            memcpy(fetch->held->bytes + fetch->held->length, bytes, length);
+            fetch->held->length += length;
         }
         return rc;
     }
+    digest_add(fetch->digest, bytes, length);
     if (fetch->body_fd < 0) {
         enum rc rc = buf_add(&fetch->kept, bytes, length);
         fetch->disk_errno = rc == RC_OK ? 0 : ENOMEM;
@@ -218,7 +221,6 @@ static enum rc take_bytes(struct fetch *fetch, const char *bytes, size_t length)
     if (rc != RC_OK) {
         return break_off(fetch, "disk", rc);
     }
-    digest_add(fetch->digest, bytes, length);
     fetch->body_bytes += length;
     return RC_OK;
 }
@@ -240,7 +242,7 @@ static void release(struct fetch *fetch) {
         explicit_bzero(fetch->kept.data, fetch->kept.capacity); /* it may be an access token */
     }
     buf_release(&fetch->kept);
-    give_room(fetch->fetcher, fetch->room);
+    fetcher_give_back(fetch->fetcher, fetch->held);
     fields_release(&fetch->head.fields);
     free(fetch);
 }
@@ -284,7 +286,8 @@ static int64_t retry_after_s(const struct fetch *fetch) {
 
 /* Tells the caller and forgets the fetch. The easy handle is out of the multi handle. */
 static void finish(struct fetch *fetch, CURLcode code) {
-    enum rc rc = flush_room(fetch);
+    bool held = fetch->hold && fetch->held != NULL && !fetch->flushed;
+    enum rc rc = held ? RC_OK : flush_held(fetch);
     if (rc != RC_OK && fetch->reason == NULL) {
         (void)break_off(fetch, "disk", rc);
     }
@@ -300,7 +303,12 @@ static void finish(struct fetch *fetch, CURLcode code) {
         (void)str_copy(answer.reason, sizeof(answer.reason), reason_of(code, fetch->sent));
         (void)snprintf(answer.error, sizeof(answer.error), "%s", fetch->curl_error[0] != '\0' ? fetch->curl_error : curl_easy_strerror(code));
     }
-    digest_hex(fetch->digest, answer.sha256);
+    if (held) {
+        answer.held = fetch->held;
+        fetch->held = NULL;
+    } else {
+        digest_hex(fetch->digest, answer.sha256);
+    }
     answer.body = fetch->body_fd < 0 ? buf_text(&fetch->kept) : NULL;
     answer.retry_after_s = retry_after_s(fetch);
     answer.fields = &fetch->head.fields;
@@ -515,9 +523,9 @@ void fetcher_free(struct fetcher *fetcher) {
     }
     fetch_multi_free(fetcher->multis);
     while (fetcher->spare != NULL) {
-        struct room *room = fetcher->spare;
-        fetcher->spare = room->next;
-        free(room);
+        struct fetch_held *held = fetcher->spare;
+        fetcher->spare = held->next;
+        free(held);
     }
     free(fetcher->ca_file);
     free(fetcher);
@@ -545,6 +553,7 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
         .max_body_bytes = request->max_body_bytes,
         .redirects_left = request->once ? 0 : request->max_redirects,
         .once = request->once,
+        .hold = request->hold,
         .allow_http = request->allow_http,
         .body_fd = request->body_fd,
         .digest = digest_new(),

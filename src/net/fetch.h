@@ -38,6 +38,14 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
     const char *const *wanted; /* header fields that are wanted of the answer, NULL at the end; until the end. Or NULL */
     struct fetch_way way;
     int body_fd; /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
+    bool hold;   /* a small body is handed over as answer.held, neither written to body_fd nor hashed: for a thread that has the time. Not with once */
+};
+
+#define FETCH_HELD_BYTES (1024u * 1024u)
+struct fetch_held { /* a body in memory */
+    struct fetch_held *next;
+    size_t length;
+    char bytes[FETCH_HELD_BYTES];
 };
 
 struct fetch_answer { /* borrowed during the callback */
@@ -51,6 +59,7 @@ struct fetch_answer { /* borrowed during the callback */
     uint64_t body_bytes;
     char sha256[DIGEST_HEX_SIZE]; /* of the body bytes */
     const char *body;             /* when body_fd was -1 */
+    struct fetch_held *held;      /* the whole body, sha256 is ""; from now on the caller's: fetcher_give_back. NULL: it is in body_fd */
     int64_t retry_after_s;        /* of either form; a time that has passed is 1; 0: none, or not readable */
     const struct fields *fields;  /* of the wanted ones those that came */
     char content_type[128];
@@ -72,7 +81,8 @@ typedef void fetch_done(void *context, const struct fetch_answer *answer);
  * `once` only when idle for less than 4 s, less than servers commonly keep theirs. */
 /* RC_PERM: ca_file is not readable. */
 enum rc fetcher_new(struct loop *loop, const char *ca_file, struct fetcher **fetcher, struct err *err);
-void fetcher_free(struct fetcher *fetcher); /* all fetches must have ended or been cancelled */
+void fetcher_give_back(struct fetcher *fetcher, struct fetch_held *held); /* NULL is none */
+void fetcher_free(struct fetcher *fetcher);                               /* all fetches must have ended or been cancelled */
 
 /* done() comes later from the loop, once; never before this returns; in it new fetches may be started and others cancelled. The fetch is gone after done().
  * Passes the fault point "request", as does each redirect. RC_PERM: the URL or a header is not acceptable, or a file of `way` is not readable; RC_TEMP: out of

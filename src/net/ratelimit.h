@@ -9,7 +9,7 @@
 
 /*
  * What an answer's header fields say of the source's own limit: how many requests it will still take before when. Known are RateLimit-Remaining and
- * RateLimit-Reset (seconds), X-RateLimit-* and X-Rate-Limit-* (seconds, or seconds or milliseconds since 1970, or "6m0s"), the same with -Requests behind it,
+ * RateLimit-Reset (seconds), X-RateLimit-* and X-Rate-Limit-* (seconds, or seconds or milliseconds since 1970, or "6m0s"), X-RateLimit-*-Requests,
  * and RateLimit in both forms of draft-ietf-httpapi-ratelimit-headers ("limit=100, remaining=0, reset=30" and "\"default\";r=0;t=30", of several policies the
  * one with the least left).
  */

@@ -15,12 +15,44 @@ struct judged {
     struct verdict *verdict;
     bool scanned, json;
     struct json_outline outline;
+    const char *tapped; /* the bracket of the array whose elements were counted, and their keys taken, in that scan; NULL: none */
+    uint64_t elements;
 };
+
+static void array_begins(void *context, const char *open) {
+    struct judged *j = context;
+
+    j->tapped = open;
+    j->elements = 0;
+    if (j->answer->keys != NULL) {
+        keys_clear(j->answer->keys);
+    }
+}
+
+static void element_seen(void *context, struct slice element, struct slice value) {
+    struct judged *j = context;
+
+    j->elements++;
+    if (j->answer->keys != NULL) {
+        keys_add(j->answer->keys, j->source, element, value);
+    }
+}
+
+static bool scan(struct judged *j) {
+    const struct slice *body = &j->answer->body;
+    const struct json_tap tap = {.array = j->source->data_selector,
+                                 .member = j->source->key_count == 1 ? j->source->primary_key[0] : NULL,
+                                 .begin = array_begins,
+                                 .element = element_seen,
+                                 .context = j};
+
+    return body->length > 0 && json_outline_tap(body->data, body->length, &json_rules_payload, &j->outline, &tap, NULL) == RC_OK;
+}
 
 static bool is_json(struct judged *j) {
     if (!j->scanned) {
         j->scanned = true;
-        j->json = j->answer->body.length > 0 && json_outline(j->answer->body.data, j->answer->body.length, &json_rules_payload, &j->outline, NULL) == RC_OK;
+        j->json = scan(j);
     }
     return j->json;
 }
@@ -166,7 +198,15 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
         v->records = (struct slice){.data = NULL, .length = 0};
         return "no_records";
     }
-    v->facts.records = json_count(v->records);
+    if (j->tapped == v->records.data) {
+        v->facts.records = j->elements;
+    } else {
+        v->facts.records = json_count(v->records);
+        if (j->answer->keys != NULL) {
+            keys_clear(j->answer->keys);
+            keys_add_all(j->answer->keys, j->source, v->records);
+        }
+    }
     paginator_read(j->source, &(struct page_answer){.document = j->answer->body, .outline = &j->outline, .fields = j->answer->fields, .url = j->answer->url},
                    &v->facts);
     v->facts.count = count_at(&j->outline, j->source->count_path);
@@ -354,6 +394,11 @@ static bool key_at(struct slice document, const char *const *pointers, unsigned 
         }
     }
     return count > 0;
+}
+
+bool answer_key(struct slice value, struct buf *out) {
+    buf_reset(out);
+    return add_key(value, out);
 }
 
 bool answer_record_key(const struct source *source, struct slice record, struct buf *out) {

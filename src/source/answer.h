@@ -2,6 +2,7 @@
 #ifndef SOURCE_ANSWER_H
 #define SOURCE_ANSWER_H
 
+#include "source/keys.h"
 #include "source/request.h"
 
 /* What an answer means (DESIGN 5 Charges): first whether it was charged, then what to do. Pure. */
@@ -16,6 +17,7 @@ struct answer {
     const char *transport_error; /* text, or NULL */
     int64_t retry_after_s;       /* from Retry-After in either form, clamped to [1, LIMIT_RETRY_AFTER_S]; 0: none */
     const struct fields *fields; /* header fields that source->wanted names, or NULL */
+    struct keys *keys;           /* to be filled with those of a good page's records; or NULL */
     const char *url;             /* that it was asked from, secrets left out: base of relative links; or NULL */
 };
 
@@ -40,12 +42,15 @@ struct verdict {
  * it was not sent or has a status 4xx. IGNORE leaves facts.records 0: the page counts as an empty one. */
 void answer_judge(const struct source *source, enum request_kind kind, const struct answer *answer, struct verdict *verdict);
 
-/* Count and cost of a preview's 200. total: count_path, else what the paginator reads (total_path, total_header), else UINT64_MAX. */
+/* Count and cost of a preview's 200. total: count_path, else what the paginator reads (total_path, total_header) where that counts records, else
+ * UINT64_MAX. */
 void answer_preview(const struct source *source, const struct answer *answer, uint64_t *total, struct dec *cost, bool *has_cost);
 
 /* The primary key of one record as bytes that identify it: for each pointer the type's letter and the decoded string or the number's canonical text, joined so
  * that no two different keys look alike. False: missing, null, or an array/object. out is reset first. */
 bool answer_record_key(const struct source *source, struct slice record, struct buf *out);
+/* The same for a value that is a record's only key. */
+bool answer_key(struct slice value, struct buf *out);
 /* The same for a child of a record. */
 bool answer_child_key(const struct source_child *child, struct slice value, struct buf *out);
 

@@ -2,63 +2,40 @@
 #include "source/cassette.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/limits.h"
 
-#define MOST_REQUEST_BYTES (16 * (size_t)LIMIT_JOB_FILE_BYTES)
 #define MOST_SHOWN 300
 
 /* --- base64 (RFC 4648) ---------------------------------------------------------------------------------------------- */
 
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 static enum rc add_base64(struct slice bytes, struct buf *out) {
-    enum rc rc = RC_OK;
+    enum rc rc = bytes.length <= INT_MAX / 2 ? buf_reserve(out, (bytes.length + 2) / 3 * 4) : RC_PERM;
 
-    for (size_t i = 0; rc == RC_OK && i < bytes.length; i += 3) {
-        size_t here = bytes.length - i < 3 ? bytes.length - i : 3;
-        uint32_t word = 0;
-        char four[4];
-
-        for (size_t j = 0; j < 3; j++) {
-            word = word << 8 | (j < here ? (unsigned char)bytes.data[i + j] : 0);
-        }
-        for (size_t j = 0; j < 4; j++) {
-            four[j] = j <= here ? letters[word >> (18 - 6 * j) & 63] : '=';
-        }
-        rc = buf_add(out, four, sizeof(four));
+    if (rc == RC_OK) {
+        out->length += (size_t)EVP_EncodeBlock((unsigned char *)out->data + out->length, (const unsigned char *)bytes.data, (int)bytes.length);
     }
     return rc;
 }
 
+/* EVP_DecodeBlock passes over blanks, takes a = anywhere, and counts it as a byte. */
 static bool take_base64(struct slice text, struct buf *out) {
-    if (text.length % 4 != 0) {
+    size_t pads = 0, whole = text.length / 4 * 3;
+
+    while (pads < 2 && pads < text.length && text.data[text.length - 1 - pads] == '=') {
+        pads++;
+    }
+    if (text.length % 4 != 0 || text.length > INT_MAX || memchr(text.data, '=', text.length - pads) != NULL || buf_reserve(out, whole) != RC_OK ||
+        EVP_DecodeBlock((unsigned char *)out->data + out->length, (const unsigned char *)text.data, (int)text.length) != (int)whole) {
         return false;
     }
-    for (size_t i = 0; i < text.length; i += 4) {
-        const bool last = i + 4 == text.length;
-        size_t count = last && text.data[i + 3] == '=' ? (text.data[i + 2] == '=' ? 1 : 2) : 3;
-        uint32_t word = 0;
-        char three[3];
-
-        for (size_t j = 0; j < 4; j++) {
-            const char *letter = j <= count ? memchr(letters, text.data[i + j], 64) : letters;
-
-            if (letter == NULL) {
-                return false;
-            }
-            word = word << 6 | (uint32_t)(letter - letters);
-        }
-        three[0] = (char)(word >> 16);
-        three[1] = (char)(word >> 8);
-        three[2] = (char)word;
-        if (buf_add(out, three, count) != RC_OK) {
-            return false;
-        }
-    }
+    out->length += whole - pads;
+    out->data[out->length] = '\0';
     return true;
 }
 
@@ -89,7 +66,7 @@ static enum rc add_url(const char *url, struct buf *out) {
 }
 
 static cJSON *request_json(const struct request *request) {
-    struct buf url = BUF_INIT(MOST_REQUEST_BYTES);
+    struct buf url = BUF_INIT(CASSETTE_REQUEST_BYTES);
     cJSON *json = cJSON_CreateObject(), *headers = cJSON_AddArrayToObject(json, "headers");
     bool good = headers != NULL && add_url(request->url, &url) == RC_OK && cJSON_AddStringToObject(json, "method", request->method) != NULL &&
                 cJSON_AddStringToObject(json, "url", buf_text(&url)) != NULL;
@@ -176,7 +153,8 @@ static enum rc read_head(struct slice line, struct cassette *c, struct err *err)
     if (!number_at(line, "/cassette", 1, &version) || version != 1) {
         return err_set(err, RC_PERM, "is no cassette of version 1");
     }
-    named = json_find(line, "/source", &value) && json_decode_string(value, &name) == RC_OK && str_copy(c->source, sizeof(c->source), buf_text(&name));
+    named = json_find(line, "/source", &value) && json_decode_string(value, &name) == RC_OK && str_is_name(buf_text(&name)) &&
+            str_copy(c->source, sizeof(c->source), buf_text(&name));
     buf_release(&name);
     c->job = object_at(line, "/job", false);
     c->parts = object_at(line, "/parts", true);
@@ -214,7 +192,7 @@ static enum rc read_fields(struct slice line, struct cassette_page *page, struct
 }
 
 static enum rc read_page(struct slice line, struct cassette_page *page, struct err *err) {
-    struct buf request = BUF_INIT(MOST_REQUEST_BYTES);
+    struct buf request = BUF_INIT(CASSETTE_REQUEST_BYTES);
     struct slice value;
     uint64_t number, status;
     enum rc rc = RC_OK;

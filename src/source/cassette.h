@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fields.h"
+#include "base/limits.h"
 #include "source/request.h"
 
 /*
@@ -21,6 +22,7 @@
  */
 
 #define CASSETTE_MOST_BYTES (512u * 1024u * 1024u)
+#define CASSETTE_REQUEST_BYTES (16u * LIMIT_JOB_FILE_BYTES)
 
 /* For template_scope.secret: a secret's own template in its place. context: a struct cassette_mask. */
 struct cassette_mask {

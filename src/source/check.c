@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/limits.h"
 #include "base/str.h"
@@ -220,6 +221,30 @@ void check_name(struct check *check, const cJSON *object, const char *name, char
         return;
     }
     (void)str_copy(out, 65, item->valuestring);
+}
+
+void check_header_name(struct check *check, const char *member, const char *name, bool sent) {
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    /* Two of them would be a way to smuggle a request. */
+    static const char *const reserved[] = {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "TE", "Trailer", "Expect"};
+
+    if (name[0] == '\0' || strspn(name, token) != strlen(name)) {
+        (void)check_fail(check, member, "is no name of a header (RFC 9110)");
+    }
+    for (size_t i = 0; sent && i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        if (strcasecmp(name, reserved[i]) == 0) {
+            (void)check_fail(check, member, "is set by the transport and must not be given");
+        }
+    }
+}
+
+const char *check_header(struct check *check, const cJSON *object, const char *member, bool sent) {
+    const cJSON *name = check_string(check, object, member, 128);
+
+    if (name != NULL) {
+        check_header_name(check, member, name->valuestring, sent);
+    }
+    return cJSON_GetStringValue(name);
 }
 
 void check_pointer(struct check *check, const cJSON *object, const char *name, char **out) {

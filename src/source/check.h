@@ -43,7 +43,11 @@ bool check_object(struct check *check, const cJSON *object, const char *const *n
 const cJSON *check_array(struct check *check, const cJSON *object, const char *name, unsigned least, unsigned most);
 const cJSON *check_string(struct check *check, const cJSON *object, const char *name, size_t most_bytes);
 
-void check_name(struct check *check, const cJSON *object, const char *name, char out[65]);  /* str_is_name */
+void check_name(struct check *check, const cJSON *object, const char *name, char out[65]); /* str_is_name */
+/* name, which stands in `member` or is its name, is that of a header (RFC 9110); of one that is sent: not one that the transport sets itself. */
+void check_header_name(struct check *check, const char *member, const char *name, bool sent);
+/* The same of a member's text, which is borrowed. NULL when it is absent or no text. */
+const char *check_header(struct check *check, const cJSON *object, const char *member, bool sent);
 void check_pointer(struct check *check, const cJSON *object, const char *name, char **out); /* *out is owned by the caller */
 void check_u64(struct check *check, const cJSON *object, const char *name, uint64_t least, uint64_t most, uint64_t *out);
 void check_unsigned(struct check *check, const cJSON *object, const char *name, unsigned least, unsigned most, unsigned *out);

@@ -80,6 +80,24 @@ void source_metering(struct check *check, const cJSON *definition, struct source
 
 /* --- rates --------------------------------------------------------------------------------------------------------- */
 
+/* Read each element of a list with a function. */
+static void each_of(struct check *check, const cJSON *object, const char *name, unsigned least, unsigned most,
+                    void (*read)(struct check *, const cJSON *, struct source *), struct source *source) {
+    const cJSON *list = check_array(check, object, name, least, most), *item;
+    size_t outer = check_enter(check, name, 0), inner;
+    unsigned index = 0;
+
+    cJSON_ArrayForEach(item, list) {
+        if (check->rc != RC_OK) {
+            break;
+        }
+        inner = check_enter(check, NULL, index++);
+        read(check, item, source);
+        check_leave(check, inner);
+    }
+    check_leave(check, outer);
+}
+
 static void read_rate(struct check *check, const cJSON *rate, struct source *source) {
     static const char *const names[] = {"limit", "interval", NULL};
     struct source_rate *out = &source->rates[source->rate_count];
@@ -100,9 +118,7 @@ static void read_rate(struct check *check, const cJSON *rate, struct source *sou
 
 static void read_policy(struct check *check, const cJSON *policy, struct source *source) {
     static const char *const names[] = {"type", "rates", NULL}, *const types[] = {"moving_window", NULL};
-    const cJSON *rates, *rate;
-    unsigned type = 0, index = 0;
-    size_t outer, inner;
+    unsigned type = 0;
 
     if (!check_object(check, policy, names, NULL)) {
         return;
@@ -111,47 +127,21 @@ static void read_policy(struct check *check, const cJSON *policy, struct source 
         (void)check_fail(check, NULL, "needs a type");
     }
     check_choice(check, policy, "type", types, &type);
-    rates = check_array(check, policy, "rates", 1, SOURCE_MAX_RATES);
-    if (rates == NULL) {
+    if (cJSON_GetObjectItemCaseSensitive(policy, "rates") == NULL) {
         (void)check_fail(check, NULL, "needs rates");
     }
-    outer = check_enter(check, "rates", 0);
-    cJSON_ArrayForEach(rate, rates) {
-        inner = check_enter(check, NULL, index++);
-        read_rate(check, rate, source);
-        check_leave(check, inner);
-    }
-    check_leave(check, outer);
-}
-
-static const char *header_name(struct check *check, const cJSON *object, const char *member) {
-    const cJSON *name = check_string(check, object, member, 128);
-
-    if (name != NULL && (name->valuestring[0] == '\0' || strpbrk(name->valuestring, " \t:\r\n") != NULL)) {
-        (void)check_fail(check, member, "must be the name of a header");
-    }
-    return cJSON_GetStringValue(name);
+    each_of(check, policy, "rates", 1, SOURCE_MAX_RATES, read_rate, source);
 }
 
 static void read_budget(struct check *check, const cJSON *budget, struct source *source) {
     static const char *const names[] = {"policies", "ratelimit_remaining_header", "ratelimit_reset_header", NULL};
-    const cJSON *policies, *policy;
-    unsigned index = 0;
-    size_t outer, inner;
 
     if (!check_object(check, budget, names, NULL)) {
         return;
     }
-    source->remaining_header = header_name(check, budget, "ratelimit_remaining_header");
-    source->reset_header = header_name(check, budget, "ratelimit_reset_header");
-    policies = check_array(check, budget, "policies", 0, SOURCE_MAX_RATES);
-    outer = check_enter(check, "policies", 0);
-    cJSON_ArrayForEach(policy, policies) {
-        inner = check_enter(check, NULL, index++);
-        read_policy(check, policy, source);
-        check_leave(check, inner);
-    }
-    check_leave(check, outer);
+    source->remaining_header = check_header(check, budget, "ratelimit_remaining_header", false);
+    source->reset_header = check_header(check, budget, "ratelimit_reset_header", false);
+    each_of(check, budget, "policies", 0, SOURCE_MAX_RATES, read_policy, source);
 }
 
 void source_limits(struct check *check, const cJSON *definition, struct source *source) {
@@ -258,23 +248,6 @@ static void default_backoffs(struct check *check, struct source *source) {
     source->backoff_count = 2;
 }
 
-static void each_of(struct check *check, const cJSON *handler, const char *name, unsigned most, void (*read)(struct check *, const cJSON *, struct source *),
-                    struct source *source) {
-    const cJSON *list = check_array(check, handler, name, 0, most), *item;
-    size_t outer = check_enter(check, name, 0), inner;
-    unsigned index = 0;
-
-    cJSON_ArrayForEach(item, list) {
-        if (check->rc != RC_OK) {
-            break;
-        }
-        inner = check_enter(check, NULL, index++);
-        read(check, item, source);
-        check_leave(check, inner);
-    }
-    check_leave(check, outer);
-}
-
 void source_errors(struct check *check, const cJSON *definition, struct source *source) {
     static const char *const names[] = {"max_retries", "response_filters", "backoff_strategies", NULL};
     const cJSON *handler = cJSON_GetObjectItemCaseSensitive(definition, "error_handler");
@@ -285,8 +258,8 @@ void source_errors(struct check *check, const cJSON *definition, struct source *
         mark = check_enter(check, "error_handler", 0);
         if (check_object(check, handler, names, NULL)) {
             check_unsigned(check, handler, "max_retries", 0, 100, &source->max_retries);
-            each_of(check, handler, "response_filters", SOURCE_MAX_FILTERS, read_filter, source);
-            each_of(check, handler, "backoff_strategies", sizeof(source->backoffs) / sizeof(source->backoffs[0]), read_backoff, source);
+            each_of(check, handler, "response_filters", 0, SOURCE_MAX_FILTERS, read_filter, source);
+            each_of(check, handler, "backoff_strategies", 0, sizeof(source->backoffs) / sizeof(source->backoffs[0]), read_backoff, source);
         }
         check_leave(check, mark);
     }

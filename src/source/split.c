@@ -76,6 +76,9 @@ void split_check(struct check *check, struct source *source) {
     if (paginator_option(source, "maximum_offset") == NULL || !counts(source)) {
         (void)check_fail(check, "split", "needs maximum_offset, and total_path or total_header: it is for searches with more records than can be reached");
     }
+    if (source->metered && source->preview == NULL) {
+        (void)check_fail(check, "split", "of a metered source needs metering.preview: to ask how many records a part has would be charged");
+    }
     mark = check_enter(check, "split", 0);
     if (check_object(check, split, names, NULL)) {
         out->dates = cJSON_IsString(cJSON_GetObjectItemCaseSensitive(split, "minimum"));

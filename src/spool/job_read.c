@@ -131,6 +131,9 @@ static const struct {
     {"price_unknown", "take max_cost out of the file, or give the source a cost_per_record; then `batchspool release ID`, or move it to jobs/pending/"},
     {"duplicates", "`batchspool release --accept-duplicates ID` buys on, `batchspool cancel ID` ends it"},
     {"coverage", "`batchspool retry ID` tries again; `batchspool release --accept-coverage ID` completes it as it is; what was captured can be loaded"},
+    {"depth_limit", "mend `split` of the source, or narrow the search in a new job; `batchspool release --accept-coverage ID` takes what can be reached"},
+    {"limit_ignored", "mend the source's paginator, then `batchspool release ID`, which asks for the next page; `batchspool cancel ID` ends it"},
+    {"incremental", "mend or remove the bookmark, then `batchspool release ID`"},
     {"unauthorized", "renew the source's credentials, then send the daemon SIGHUP; it also goes on by itself at that time"},
 };
 

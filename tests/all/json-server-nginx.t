@@ -121,6 +121,7 @@ at deferred 'a wrong token: deferred'
 is 'deferred unauthorized' "$(events | tail -n 1)" 'a wrong token: reason unauthorized'
 drop second 0 '{source: "refused", batch_size: 50, take: 100}'
 is pending "$(place)" 'a wrong token: the next job of the source waits in its queue'
+like 'unauthorized' "$(bs why "$ID")" 'a wrong token: why says for what'
 printf '%s' "$TOKEN" >"$DIR/credentials/json_server_token"
 kill -HUP "$DAEMON_PID"
 at processed 'the right token and SIGHUP: it goes on'

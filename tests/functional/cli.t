@@ -60,6 +60,21 @@ exits 0 'retry' bs retry "$piped"
 exits 0 'check' bs check --json
 exits 0 'sources' bs sources --json
 is true "$(jq -s 'tostring | contains("properties") and contains("items")' <<<"$OUT")" 'lists both'
+source_free tls '.tls = {ca_file: "ca.pem", cert_file: "'"$DIR"'/client.pem", key_file: "client.key"}'
+mkdir "$DIR/credentials/ca.pem"
+(umask 077 && touch "$DIR/credentials/client.key")
+exits 78 'check: files of tls that cannot be used' bs check
+like 'problem +tls.ca_file of source tls: [^ ]*/credentials/ca.pem: is no file' "$OUT" 'tells a directory'
+like "problem +tls.cert_file of source tls: $DIR/client.pem: No such file" "$OUT" 'and what is missing, by its absolute path'
+like 'ok +tls.key_file of source tls: [^ ]*/credentials/client.key: is there' "$OUT" 'a relative one lies below the credentials'
+like '2 problems' "$ERR" 'no more is wrong'
+rmdir "$DIR/credentials/ca.pem"
+touch "$DIR/credentials/ca.pem" "$DIR/client.pem"
+chmod 604 "$DIR/credentials/client.key"
+exits 0 'check: a key that others can read is no problem' bs check --json
+is '[true,true]' "$(jq -c '.checks[] | select(.what | startswith("tls.key_file")) | [.ok, .warning]' <<<"$OUT")" 'but a warning'
+like 'warning +tls.key_file of source tls: .*: others can read it: chmod 600' "$(bs sources check tls)" 'with the mend'
+rm "$DIR/etc/sources/tls.json"
 
 # --- with one
 daemon_start

@@ -80,6 +80,7 @@ drop free-401 0 '{source: "items", count: 10}'
 at processed '401: other sources go on'
 is 1 "$(stat_of '.statuses["401"]')" '401: the source is paused, later jobs ask nothing'
 is '' "$(find "$SPOOL/jobs/failed" -name '*401*')" '401: no job fails'
+like 'properties2 is paused until 20[^ ]*Z: unauthorized' "$(bs why "$two")" '401: why tells until when the next job waits, and for what'
 printf '%s' "$TOKEN" >"$DIR/credentials/api_token"
 kill -HUP "$DAEMON_PID"
 at processed '401: with new credentials and SIGHUP the second job runs' "$two"

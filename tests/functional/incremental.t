@@ -48,8 +48,13 @@ at processed 'another name'
 is 100 "$(show .processed_records)" 'has a bookmark of its own'
 ok 'in a file of its own' compgen -G "$SPOOL/bookmarks/offset-tickets/other-name-????????.json"
 
-# --- only when COMPLETED -----------------------------------------------------------------------------------------------
 rm "$BOOKMARK"
+run taken '.take = 30'
+is 30 "$(show .processed_records)" 'a job that takes a part'
+ok 'moves no bookmark: what it left would never come' gone "$BOOKMARK"
+
+# --- only when COMPLETED -----------------------------------------------------------------------------------------------
+rm -f "$BOOKMARK"
 paged_set '{"since_param": "since", "fail_at": 2, "fail_count": 50, "fail_status": 400}'
 drop fails 0 '{source: "offset-tickets", name: "nightly"}'
 at failed 'a job that fails half-way'

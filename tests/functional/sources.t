@@ -51,6 +51,17 @@ header_link header_link ["limit",null,null]
 json_link json_link ["limit","/next",null]
 odata json_link ["$top","/@odata.nextLink",null]
 END
+exits 0 'a definition' bs sources offset
+is '"offset"' "$(jq -c .name <<<"$OUT")" 'is shown'
+exits 64 'one at a time' bs sources offset cursor
+exits 66 'one that is not there' bs sources nosuch
+export header
+for header in Host 'X Limit'; do
+    definition offset '.name = "headed" | .paginator.limit_header = $ENV.header | del(.paginator.limit_param)' >"$DIR/etc/sources/headed.json"
+    exits 78 "$header for the limit" bs sources check headed
+    like '/paginator/limit_header: is (set by the transport|no name of a header)' "$OUT" 'is not taken'
+done
+rm "$DIR/etc/sources/headed.json"
 exits 73 'an existing file is not overwritten' bs sources new "$URL/offset" --name offset
 like 'is there already' "$ERR" 'and that is said'
 set_api '{"base": 1, "cap": 60, "total": "header", "auth": "api_key header X-Api-Key TOPSECRET"}'

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_drop.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "os/fsio.h"
+#include "spool/drop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAWS 8 /* of an id until one is free */
+
+enum rc cmd_drop_set(cJSON *job, const char *setting, struct err *err) {
+    const char *equals = strchr(setting, '=');
+    if (!equals || equals == setting)
+        return err_set(err, RC_FATAL, "--set %s: must be member=value", setting);
+    const char *text = equals + 1;
+    struct err ignored = {0};
+    cJSON *value = json_check(text, strlen(text), &json_rules_config, &ignored) == RC_OK ? cJSON_Parse(text) : cJSON_CreateString(text);
+    char *name = strndup(setting, (size_t)(equals - setting));
+    bool done = false;
+    if (value && name) {
+        cJSON_DeleteItemFromObjectCaseSensitive(job, name);
+        done = cJSON_AddItemToObject(job, name, value);
+    }
+    if (!done)
+        cJSON_Delete(value);
+    free(name);
+    return done ? RC_OK : err_set(err, RC_TEMP, "out of memory");
+}
+
+int cmd_drop(struct cmd *cmd, const char *label, const struct buf *text, char id[JOBID_SIZE]) {
+    char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8];
+    struct err err = {0};
+    enum rc rc = RC_PERM;
+    jobid_slug(label, slug);
+    for (int draw = 0; draw < DRAWS; draw++) {
+        rc = jobid_new(clock_wall_us(), slug, id, &err);
+        if (rc)
+            break;
+        if (cmd_job_has_journal(cmd->spool, id))
+            continue;
+        str_format(name, sizeof name, "%s.json", id);
+        errno = 0;
+        rc = drop_submit(cmd->spool, name, buf_text(text), text->length, &err);
+        if (rc != RC_PERM || errno != EEXIST)
+            break;
+    }
+    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
+}
+
+static int read_answer(struct cmd *cmd, const char *id, cJSON **answer) {
+    char path[JOBID_SIZE + 20];
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    struct err err = {0};
+    str_format(path, sizeof path, "%s/preview.json", id);
+    errno = 0;
+    enum rc rc = fsio_read_file(cmd->spool->results_fd, path, &text, &err);
+    cJSON *json = rc ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
+    buf_release(&text);
+    if (rc)
+        return cmd_fail_rc(cmd, rc, &err);
+    if (!cJSON_IsObject(json)) {
+        cJSON_Delete(json);
+        return cmd_fail(cmd, EXIT_DATA, "results/%s: is no JSON object", path);
+    }
+    if (!cJSON_HasObjectItem(json, "job_id"))
+        cJSON_AddStringToObject(json, "job_id", id);
+    *answer = json;
+    return EXIT_DONE;
+}
+
+int cmd_drop_ask(struct cmd *cmd, const char *label, const struct buf *text, cJSON **answer) {
+    struct cmd_follow follow;
+    char id[JOBID_SIZE];
+    if (!spool_daemon_runs(cmd->spool))
+        return cmd_fail(cmd, EXIT_NO_DAEMON, "no daemon runs on %s, and it is the daemon that asks the source: start batchspoold", cmd->spool->root);
+    int code = cmd_drop(cmd, label, text, id);
+    if (code)
+        return code;
+    cmd_follow_init(&follow, id);
+    code = cmd_follow_wait(cmd, &follow, 1, "preview.json");
+    return code ? code : read_answer(cmd, id, answer);
+}
