@@ -440,6 +440,9 @@ static inline const char *open_container(struct scan *s, const char *at, bool *i
     at = skip(s, at + 1);
     if (at < s->end && *at == (object ? '}' : ']')) {
         *inside = false;
+        if (s->tap_depth > s->depth) { /* it was the tapped array */
+            s->tap_depth = 0;
+        }
         return at + 1;
     }
     *bits = object ? *bits | bit : *bits & ~bit;
