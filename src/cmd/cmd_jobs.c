@@ -300,6 +300,20 @@ int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job) {
     return code;
 }
 
+int cmd_job_run(struct cmd *cmd, int argc, char **argv, int (*run)(struct cmd *cmd, const struct cmd_job *job)) {
+    int code;
+    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
+        return code;
+    if (argc != 1)
+        return cmd_usage(cmd);
+    struct cmd_job job;
+    if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
+        return code;
+    code = run(cmd, &job);
+    free(job.file);
+    return code;
+}
+
 int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *jobs) {
     *jobs = (struct cmd_jobs){NULL, 0, 0};
     jobs->list = calloc((size_t)count + 1, sizeof *jobs->list);

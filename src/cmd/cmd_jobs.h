@@ -36,7 +36,9 @@ enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *
 
 /* The one job that part is a unique part of. 0; 66 none, 64 several (listed), both with a message. job->file is owned by the caller. */
 int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job);
-/* The same for each of parts; frees nothing on failure that the caller could not free with cmd_jobs_release. */
+/* A whole subcommand whose one argument is such a part: run gets the job; its exit code is returned. */
+int cmd_job_run(struct cmd *cmd, int argc, char **argv, int (*run)(struct cmd *cmd, const struct cmd_job *job));
+/* The same as cmd_job_find for each of parts; frees nothing on failure that the caller could not free with cmd_jobs_release. */
 int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *jobs);
 
 /* Follow one job: its row as the journal says, and its place. The journal is read again only when it grew. */

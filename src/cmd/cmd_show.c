@@ -213,15 +213,5 @@ static int show_job(struct cmd *cmd, const struct cmd_job *job) {
 }
 
 int cmd_show(struct cmd *cmd, int argc, char **argv) {
-    int code;
-    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
-        return code;
-    if (argc != 1)
-        return cmd_usage(cmd);
-    struct cmd_job job;
-    if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
-        return code;
-    code = show_job(cmd, &job);
-    free(job.file);
-    return code;
+    return cmd_job_run(cmd, argc, argv, show_job);
 }

@@ -169,15 +169,5 @@ static int explain(struct cmd *cmd, const struct cmd_job *job) {
 }
 
 int cmd_why(struct cmd *cmd, int argc, char **argv) {
-    int code;
-    if (!cmd_parse(cmd, &argc, &argv, NULL, &code))
-        return code;
-    if (argc != 1)
-        return cmd_usage(cmd);
-    struct cmd_job job;
-    if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
-        return code;
-    code = explain(cmd, &job);
-    free(job.file);
-    return code;
+    return cmd_job_run(cmd, argc, argv, explain);
 }

@@ -163,8 +163,10 @@ void feed_reload(struct engine *engine) {
             feed->source = source;
         feed_configure(feed);
         const char *reason = "";
-        if (governor_paused_until_us(feed->governor, &reason) && paused_for_access(reason))
+        if (governor_paused_until_us(feed->governor, &reason) && paused_for_access(reason)) {
             governor_resume(feed->governor);
+            feed_save(feed);
+        }
         feed_pump(feed);
     }
 }

@@ -97,7 +97,8 @@ static enum rc split_url(struct detect *d, struct err *err) {
     if (!str_starts(url, "https://") && !str_starts(url, "http://")) {
         return err_set(err, RC_PERM, "the URL must begin with https:// (or http://)");
     }
-    authority = strcspn(url + 8, "/?#") + 8;
+    authority = (size_t)(strchr(url, ':') - url) + 3;
+    authority += strcspn(url + authority, "/?#");
     if (memchr(url, '@', authority) != NULL) {
         return err_set(err, RC_PERM, "the URL must not have a user name or password in it: use --header");
     }

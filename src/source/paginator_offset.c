@@ -56,7 +56,7 @@ static void offset_check(struct check *check, struct source *source) {
 
     check_u64(check, options, "offset", 0, 1, &first);
     paginator_check_place(check, source, "offset");
-    check_u64(check, options, "maximum_offset", first, UINT64_MAX, &maximum);
+    check_u64(check, options, "maximum_offset", first + 1, UINT64_MAX, &maximum);
     if (!paginator_stops_when_empty(source, true) && maximum == UINT64_MAX && source->has_more_path == NULL && paginator_option(source, "total_path") == NULL &&
         paginator_option(source, "total_header") == NULL) {
         (void)check_fail(check, "stop_after_empty_page",

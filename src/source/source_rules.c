@@ -217,7 +217,6 @@ static void read_backoff(struct check *check, const cJSON *backoff, struct sourc
     static const char *const exponential_names[] = {"type", "factor", "jitter_range_in_seconds", "max_s", NULL};
     static const char *const *const names[] = {header_names, constant_names, exponential_names};
     struct source_backoff *out = &source->backoffs[source->backoff_count++];
-    const cJSON *header;
     unsigned type = 0;
 
     *out = (struct source_backoff){.factor_s = 2, .jitter_s = 1, .max_s = 300, .constant_s = 5};
@@ -234,11 +233,9 @@ static void read_backoff(struct check *check, const cJSON *backoff, struct sourc
     check_real(check, backoff, "max_s", 0, 86400, &out->max_s);
     check_real(check, backoff, "backoff_time_in_seconds", 0, 86400, &out->constant_s);
     if (out->type == BACKOFF_WAIT_TIME_FROM_HEADER) {
-        header = check_string(check, backoff, "header", 128);
-        if (header != NULL && strcasecmp(header->valuestring, "Retry-After") != 0) {
-            (void)check_fail(check, "header", "must be Retry-After");
-        }
-        out->header = source_copy(check, "Retry-After");
+        const char *header = check_header(check, backoff, "header", false);
+
+        out->header = source_copy(check, header != NULL ? header : "Retry-After");
     }
 }
 

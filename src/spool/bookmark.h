@@ -8,8 +8,8 @@
 /*
  * Where an incremental source goes on, for each name of a job: bookmarks/<source>/<name>.json, a small file for people to read and edit:
  *   {"source": "tickets", "name": "Nightly", "last_value": "2026-11-23T10:00:00Z", "job_id": "...", "updated_at": "..."}
- * The file's name is the slug of the job's name (that of the dropped file when it gives none), with eight hex digits of the name's SHA-256 behind it when the slug is not the name
- * itself. Values are JSON text: a string with its quotes, or a number.
+ * The file's name is the slug of the job's name (that of the dropped file when it gives none), with eight hex digits of the name's SHA-256 behind it when the
+ * slug is not the name itself. Values are JSON text: a string with its quotes, or a number.
  */
 
 /* The greater of two values, as times (RFC 3339, or a date alone), numbers, or bytes, whichever both are: <0, 0, >0. */

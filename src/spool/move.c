@@ -100,10 +100,15 @@ static enum rc move_locked(const struct spool *spool, struct journal *journal, c
         rc = bookmark_advance(spool, move->row, move->bookmark, err);
     if (!rc)
         rc = change_place(spool, move, err);
+    /* A claim is told of before the old name's going is synced: what a loss of power brings back is a second name of the same file, which recovery takes away.
+     */
+    bool early = move->to == PLACE_PROCESSING;
     if (!rc)
-        rc = sync_both(spool, move->to, move->from, err);
+        rc = early ? fsio_sync_dir(spool->place_fd[move->to], ".", err) : sync_both(spool, move->to, move->from, err);
     if (!rc && !event_first)
         rc = tell(journal, move, mtime_us, err);
+    if (!rc && early)
+        rc = fsio_sync_dir(spool->place_fd[move->from], ".", err);
     if (!rc)
         notes(spool, move);
     return rc;

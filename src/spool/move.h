@@ -24,7 +24,8 @@ struct move {
 /* Whether programs may make this move for a person (retry, hold, cancel, release). RC_PERM with err when not (exit code 65). */
 enum rc move_legal(enum place from, enum place to, struct err *err);
 
-/* Under the journal's lock: out of processing/ event (durable) then rename, elsewhere rename then event; both directories fsynced. The old .why goes, the new
+/* Under the journal's lock: out of processing/ event (durable) then rename, elsewhere rename then event; both directories fsynced (of a
+ * claim the one it leaves last of all). The old .why goes, the new
  * one comes. RC_GONE: the file is not in `from` (any more), or has no journal: look again. RC_NOSPACE, RC_TEMP: nothing happened, or the same call
  * or recovery finishes it. */
 enum rc move_job(const struct spool *spool, const struct move *move, struct err *err);

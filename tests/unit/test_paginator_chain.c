@@ -171,7 +171,7 @@ static void test_definitions(void **state) {
         {"{\"paginator\":{\"type\":\"cursor\",\"cursor_param\":\"a\",\"cursor_header\":\"b\"}}", "give one of cursor_param"},
         {"{\"paginator\":{\"type\":\"cursor\",\"limit_param\":\"a\"}}", "needs limit"},
         {"{\"paginator\":{\"type\":\"cursor\",\"cursor_key\":\"a\"}}", "cursor_key"},
-        {"{\"paginator\":{\"type\":\"header_cursor\",\"cursor_key\":\"a b\"}}", "must be the name of a header"},
+        {"{\"paginator\":{\"type\":\"header_cursor\",\"cursor_key\":\"a b\"}}", "is no name of a header"},
         {"{\"paginator\":{\"type\":\"header_cursor\",\"cursor_key\":1}}", "/paginator/cursor_key"},
         {"{\"paginator\":{\"type\":\"header_link\",\"links_next_key\":\"\"}}", "must be one relation"},
         {"{\"paginator\":{\"type\":\"header_link\",\"links_next_key\":\"a b\"}}", "must be one relation"},

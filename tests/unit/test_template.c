@@ -225,13 +225,13 @@ static enum rc note(void *context, enum template_kind kind, const char *name) {
 }
 
 static void test_each(void **state) {
-    cJSON *value =
-        cJSON_Parse("{\"a\":\"${job.a}${secret:b}\",\"c\":[[\"${steps.d/e}\"],\"$${job.no}\",\"${item.f}\"],\"g\":\"${job.stop}\",\"h\":\"${job.i}\"}");
+    cJSON *value = cJSON_Parse(
+        "{\"a\":\"${job.a}${secret:b}\",\"c\":[[\"${steps.d/e}\"],\"$${job.no}\",\"${item.f}\",\"${range.to}\"],\"g\":\"${job.stop}\",\"h\":\"${job.i}\"}");
     char seen[256] = "";
 
     (void)state;
     assert_int_equal(template_each_value(value, note, seen), RC_GONE);
-    assert_string_equal(seen, "0a 3b 1d 2f 0stop ");
+    assert_string_equal(seen, "0a 4b 1d 2f 3to 0stop ");
     cJSON_Delete(value);
 }
 
