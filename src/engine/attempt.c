@@ -18,6 +18,7 @@
 #define KEYS_WAIT_US 30000000
 
 static void attempt_decide(struct attempt *a);
+static bool renew_token(struct attempt *a);
 
 static void follow(struct attempt *a) {
     a->run->synced = a->synced > a->run->synced ? a->synced : a->run->synced;
@@ -181,6 +182,8 @@ static void fetched(void *context, const struct fetch_answer *answer) {
         fields_add(&a->fields, answer->fields->list[i].name, answer->fields->list[i].value, strlen(answer->fields->list[i].value));
     for (unsigned i = 0; i < a->fields.count; i++)
         auth_hide(a->run->source, a->fields.list[i].value); /* they are journalled */
+    for (unsigned i = 0; a->status >= 300 && i < a->fields.count; i++)
+        secrets_hide(a->run->feed, a->fields.list[i].value);
     attempt_send_heed(a);
     a->stage = STAGE_CHECK;
     if (a->kind == REQUEST_PREVIEW || a->page.batch == 0) {
@@ -199,12 +202,19 @@ static void fetched(void *context, const struct fetch_answer *answer) {
             a->verdict.has_cost = has_cost;
         }
         if (a->run->probe && !retried(a)) {
+            if (renew_token(a))
+                return;
+            secrets_hide(a->run->feed, a->verdict.error);
             begin_taught(a->run, &a->page, &body, &a->verdict);
             attempt_end(a);
             return;
         }
         attempt_decide(a);
         return;
+    }
+    if (a->bytes < a->room_bytes) { /* what it takes is known now */
+        a->run->feed->in_flight_bytes -= a->room_bytes - a->bytes;
+        a->room_bytes = a->bytes;
     }
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
     if (a->kind == REQUEST_FREE && a->status < 300) { /* what is paid is kept before more is bought, and what a refusal says holds for the next */
@@ -354,7 +364,12 @@ static void attempt_decide(struct attempt *a) {
     struct run *run = a->run;
     const struct verdict *v = &a->verdict;
     unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
-    auth_hide(run->source, a->verdict.error);
+    if (!attempt_lane_good(a)) {
+        auth_hide(run->source, a->verdict.error);
+        secrets_hide(run->feed, a->verdict.error);
+        secrets_hide(run->feed, a->error);
+        secrets_hide(run->feed, a->request_id);
+    }
     if (attempt_lane_good(a)) {
         if (a->page.batch)
             page_good(a);
@@ -377,9 +392,11 @@ static void attempt_decide(struct attempt *a) {
         return;
     }
     switch (v->action) {
-    case ACTION_RATE_LIMITED:
-        try_again(a, wait_until(a, retries + 1), "rate_limited", false);
+    case ACTION_RATE_LIMITED: {
+        unsigned *refusals = a->page.batch ? &due_of(a)->refusals : &run->preview_refusals;
+        try_again(a, wait_until(a, ++*refusals), "rate_limited", false);
         return;
+    }
     case ACTION_RETRY:
         if (retries >= run->source->max_retries)
             page_failed(a, v->reason);
@@ -438,6 +455,7 @@ static void record_done(struct work *work) {
         return;
     follow(a);
     if (!a->rc) {
+        bool news = a->keys.count == 0;
         for (size_t i = 0; i < a->keys.count; i++) {
             bool fresh = true;
             if (keyset_add(run->keys, a->keys.list[i], &fresh, &a->err)) { /* the next claim collects all of them again from the payloads */
@@ -445,11 +463,14 @@ static void record_done(struct work *work) {
                 run->end_until_us = clock_wall_us() + KEYS_WAIT_US;
             }
             run->duplicates += !fresh;
+            news = news || fresh;
         }
         run->keyless += a->keys.keyless;
         replay_bookmark(&run->bookmark, (struct slice){buf_text(&a->bookmark), a->bookmark.length});
         run->unkeyed += run->source->key_count ? 0 : a->verdict.facts.records;
         run_page_in(run, &a->page, &a->verdict.facts, a->advance);
+        if (!news)
+            guard_repeats(run, &a->page);
         if (run->row.automatic)
             loaders_kick(a->engine);
     }

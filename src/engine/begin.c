@@ -25,10 +25,15 @@ static enum rc plan(struct run *run, struct err *err) {
     struct paginator_start start = {.take = guarded ? most : take,
                                     .total = paginator_total_is_records(run->source) ? run->total : JOB_UNKNOWN,
                                     .page_size = run->criteria->batch_size < most ? run->criteria->batch_size : most};
-    struct page page;
+    struct page page = {.batch = 1, .limit = paginator_sends_limit(run->source) ? start.page_size : 0};
+    char *first_url = NULL;
     paginator_free(run->paginator);
     run->paginator = NULL;
+    if (paginator_row(run->source->paginator_type)->links)
+        request_first_url(run->source, &page, run->criteria->json, run->start, &first_url, NULL);
+    start.first_url = first_url;
     enum rc rc = paginator_new(run->source, &start, &run->paginator, err);
+    free(first_url);
     if (rc)
         return rc;
     while (run->due)
@@ -60,7 +65,7 @@ static enum rc plan(struct run *run, struct err *err) {
             str_copy(facts.fault, sizeof facts.fault, p->fault);
         run->records += p->captured ? p->records : 0;
         paginator_answer(run->paginator, &page, &facts);
-        if (p->adopted)
+        if (p->adopted || (p->captured && p->captured_seq > r->looked_seq)) /* what was not told of before a stop or a crash is told now */
             guard_limit(run, &page, p->advance);
     }
     return RC_OK;

@@ -64,6 +64,7 @@ struct due_page {
     struct due_page *next; /* by batch */
     struct page page;
     enum due_state state;
+    unsigned refusals;          /* in a row, for the wait */
     unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
     bool renewed;               /* a 401 came, and it is asked for again with a new access token */
     int64_t not_before_us;
@@ -103,11 +104,12 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct dec price; /* highest price of one record */
     bool price_known;
     struct dec in_flight_price;
-    struct page ask;     /* what is asked before anything is bought: batch 0 */
-    struct probe *probe; /* of mode probe, or NULL */
-    char *start;         /* where an incremental source begins, JSON text; NULL: it is none */
-    struct buf bookmark; /* the greatest value that came, JSON text; empty: none */
-    unsigned preview_retries;
+    struct page ask;        /* what is asked before anything is bought: batch 0 */
+    struct probe *probe;    /* of mode probe, or NULL */
+    char *start;            /* where an incremental source begins, JSON text; NULL: it is none */
+    struct buf bookmark;    /* the greatest value that came, JSON text; empty: none */
+    int64_t waits_until_us; /* with nothing in flight it does nothing before then; 0: it has something to do */
+    unsigned preview_retries, preview_refusals;
     bool preview_renewed; /* as in due_page */
     int64_t preview_due_us;
     struct loop_timer timer;
@@ -125,6 +127,7 @@ struct shift {
     struct move move;
     struct job_row row; /* of a completion: the run's own changes meanwhile */
     char *bookmark;
+    bool told;
     cJSON *members;
     char *why;
     enum rc rc;
@@ -213,7 +216,7 @@ bool intake_busy(const struct engine *engine); /* files are being taken in, or t
 void intake_free(struct engine *engine);
 
 /* sched.c */
-/* Nothing waits, and a job of this source could run at once. */
+/* Nothing waits, and a job of this source could run at once; another one that comes in the same breath and is more urgent would still find a place. */
 bool sched_idle(struct engine *engine, const char *source);
 void sched_claimed(struct engine *engine, const char *job_id, enum rc rc); /* how its move to processing/ went */
 void sched_kick(struct engine *engine);                                    /* dispatch at the end of this turn */
@@ -266,9 +269,10 @@ void begin_probed(struct run *run);    /* paginator_probed was told */
 void begin_taught(struct run *run, const struct page *page, const struct answer *answer, const struct verdict *verdict);
 
 /* guard.c: what the job, the source and the disk allow. Those that forbid end the run (run_end) with the reason. */
-uint64_t guard_planned(const struct run *run); /* records that the job is to have, as far as is known; JOB_UNKNOWN */
-void guard_check(struct run *run);             /* max_records, max_cost against what is planned */
-bool guard_reached(const struct run *run);     /* max_records of a source that names no total */
+uint64_t guard_planned(const struct run *run);                /* records that the job is to have, as far as is known; JOB_UNKNOWN */
+void guard_check(struct run *run);                            /* max_records, max_cost against what is planned */
+void guard_repeats(struct run *run, const struct page *page); /* none of its records was new */
+bool guard_reached(const struct run *run);                    /* max_records of a source that names no total */
 void guard_duplicates(struct run *run);
 void guard_limit(struct run *run, const struct page *page, uint64_t advance); /* a source that ignores the limit */
 void guard_trim(const struct run *run, struct page *page);
@@ -288,6 +292,8 @@ const char *secrets_text(void *context, const char *name); /* for template_scope
 /* The source's tls and proxy; way borrows from secrets and source. RC_PERM: a secret or the credentials directory is missing. */
 enum rc secrets_way(struct secrets *secrets, const struct source *source, struct fetch_way *way, struct err *err);
 void secrets_wipe(struct secrets *secrets);
+/* Put *** in place of every secret of the source, and of its access token, in what a server or the network said: it is to be kept and shown. */
+void secrets_hide(const struct feed *feed, char *text);
 /* A request can leave as far as tokens go. If not, one is on the way as soon as a job wants to send (feed_pump follows), or the feed is paused. */
 bool token_ready(struct feed *feed);
 void token_drop(struct feed *feed, uint64_t serial); /* it was refused; another that came meanwhile stays */
@@ -311,8 +317,9 @@ struct replay_page {
     struct dec price;          /* highest, of its last paid request */
     bool paid, open;           /* open: requested, nothing heard of it since */
     bool unknown, captured, closed, loaded;
-    bool given_up; /* closed, and nothing is known of its answer */
-    bool adopted;  /* captured by this run */
+    bool given_up;         /* closed, and nothing is known of its answer */
+    bool adopted;          /* captured by this run */
+    uint64_t captured_seq; /* of its line */
 };
 struct answered {
     char sha256[DIGEST_HEX_SIZE], body[PAYLOAD_PATH_SIZE];
@@ -341,6 +348,7 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
         uint64_t total;
     } * asked;
     size_t asked_count, asked_capacity;
+    uint64_t looked_seq; /* somebody was told of the limit that is ignored by this line */
     char *start;         /* as in struct run */
     struct buf bookmark; /* likewise */
     const char *reason;  /* of rc, when it is not damage */

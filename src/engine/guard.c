@@ -73,6 +73,19 @@ void guard_limit(struct run *run, const struct page *page, uint64_t advance) {
     run_end(run, PLACE_HOLD, "limit_ignored", text);
 }
 
+/* Without a total nothing but the paginator's rule ends the search, and repeats break that: a source that gives a page of records that all came before is not
+ * asked on and on. */
+void guard_repeats(struct run *run, const struct page *page) {
+    char text[300];
+    if (guard_planned(run) != JOB_UNKNOWN)
+        return;
+    str_format(text, sizeof text,
+               "page %u has only records that came before: the source gives the same again, whatever page it is asked for; is the name of the parameter right "
+               "that says where a page begins?",
+               page->batch);
+    run_end(run, PLACE_FAILED, "coverage", text);
+}
+
 static int64_t next_day_us(int64_t now_us) {
     int64_t day = 86400LL * 1000000;
     return (now_us / day + 1) * day;

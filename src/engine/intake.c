@@ -282,6 +282,8 @@ static void accept_done(struct work *work) {
         if (in->claim) {
             if (in->claim_rc == RC_OK)
                 log_info("job %s: pending/ -> processing/ (claimed)", in->id);
+            else
+                scan_look(engine, in->id, false, 0);
             sched_claimed(engine, in->id, in->claim_rc);
         }
     } else {

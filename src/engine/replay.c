@@ -147,6 +147,8 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         released(r, json);
     else if (strcmp(line->event, "previewed") == 0 && *text_of(json, "part") && !part_asked(r, json))
         r->rc = RC_TEMP;
+    if (strcmp(line->event, "held") == 0 && (strcmp(text_of(json, "reason"), "limit_ignored") == 0))
+        r->looked_seq = line->seq;
     uint64_t batch = count_of(json, "batch", 0);
     if (!batch || batch > LIMIT_BATCHES || strcmp(line->event, "released") == 0)
         return;
@@ -167,6 +169,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
             r->rc = RC_TEMP;
     } else if (strcmp(line->event, "captured") == 0) {
         p->captured = true;
+        p->captured_seq = line->seq;
         p->records = count_of(json, "records", 0);
         uint64_t next = count_of(json, "next", 0), offset = count_of(json, "offset", 0);
         p->advance = next >= offset ? next - offset : p->records;

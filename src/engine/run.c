@@ -303,7 +303,9 @@ static void wait_for(struct run *run, int64_t at_us, const char *reason) {
     if (at_us <= now)
         return; /* what keeps it (a page in flight, a cap, another job) pumps the feed when it ends */
     if (at_us - now <= SHORT_WAIT_US) {
+        run->waits_until_us = at_us;
         run_wake_at(run, at_us);
+        sched_kick(run->engine); /* its place is free */
         return;
     }
     run_end(run, PLACE_DEFERRED, reason,

@@ -20,13 +20,14 @@ struct candidate {
     bool found;
 };
 
-/* Runs that wait for their source's limit take no slot: they must not keep other sources' jobs out. */
+/* Runs that wait, for their source's limit or to try a page again, take no slot: they must not keep other sources' jobs out. */
 static unsigned slots_used(const struct engine *engine) {
     unsigned used = 0;
+    int64_t now = clock_wall_us();
     for (const struct feed *f = engine->feeds; f; f = f->next) {
         bool open = governor_wait_us(f->governor, clock_wall_us()) == 0;
         for (const struct run *r = f->runs; r; r = r->next_of_feed)
-            used += open || r->attempt_count || r->phase != RUN_PAGES;
+            used += r->attempt_count || (r->phase != RUN_PAGES && r->phase != RUN_PREVIEW) || (open && r->waits_until_us <= now);
     }
     return used;
 }
@@ -109,14 +110,14 @@ static void claim(struct engine *engine, const char *id) {
     shift_start(engine, NULL, id, PLACE_PENDING, PLACE_PROCESSING, "claimed", NULL, NULL, 0, claimed);
 }
 
-static bool slot_free(const struct engine *engine) {
-    return !engine->stopping && engine->run_count < engine->options.max_active &&
-           slots_used(engine) + engine->claiming_count < engine->options.max_concurrent_jobs;
+static bool slots_free(const struct engine *engine, unsigned count) {
+    return !engine->stopping && engine->run_count + count <= engine->options.max_active &&
+           slots_used(engine) + engine->claiming_count + count <= engine->options.max_concurrent_jobs;
 }
 
 bool sched_idle(struct engine *engine, const char *source) {
     char waiting[65];
-    return slot_free(engine) && index_next_source(engine->index, "", waiting, NULL) == RC_GONE && source_open(engine, source);
+    return slots_free(engine, 2) && index_next_source(engine->index, "", waiting, NULL) == RC_GONE && source_open(engine, source);
 }
 
 static void sched_due(struct loop_timer *timer) {
@@ -126,7 +127,7 @@ static void sched_due(struct loop_timer *timer) {
         return;
     }
     engine->sched_by_ms = 0;
-    while (slot_free(engine)) {
+    while (slots_free(engine, 1)) {
         struct candidate best = {.found = false};
         char after[65] = "", source[65];
         while (index_next_source(engine->index, after, source, NULL) == RC_OK) {

@@ -72,7 +72,8 @@ static struct shift *shift_new(struct engine *engine, struct run *run, const cha
 void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
                  int64_t until_us, shift_then *then) {
     struct shift *s = shift_new(engine, run, id, members, why, then);
-    s->move = (struct move){.job_id = s->id, .from = from, .to = to, .event = event, .by = "daemon", .members = members, .why = why, .until_us = until_us};
+    s->move = (struct move){
+        .job_id = s->id, .from = from, .to = to, .event = event, .by = "daemon", .members = members, .why = why, .told = &s->told, .until_us = until_us};
     shift_submit(s);
 }
 
@@ -88,6 +89,7 @@ void shift_complete(struct engine *engine, struct run *run, cJSON *members, cons
                             .event = "completed",
                             .by = "daemon",
                             .members = members,
+                            .told = &s->told,
                             .row = &s->row,
                             .bookmark = s->bookmark};
     shift_submit(s);

@@ -43,6 +43,76 @@ void secrets_wipe(struct secrets *secrets) {
     wipe(&secrets->proxy_password);
 }
 
+/* Shorter ones would be found everywhere. */
+#define HIDDEN_LEAST 4u
+
+static void cut_out(char *text, const char *secret) {
+    size_t length = strlen(secret);
+    if (length < HIDDEN_LEAST)
+        return;
+    for (char *at = text; (at = strstr(at, secret)) != NULL;) {
+        memcpy(at, "***", 3);
+        memmove(at + 3, at + length, strlen(at + length) + 1);
+        at += 3;
+    }
+}
+
+/* As it is, and as it stands in a URL. */
+static void hide_one(char *text, const char *secret) {
+    struct buf encoded = BUF_INIT(3 * 65536);
+    cut_out(text, secret);
+    if (template_percent(secret, strlen(secret), &encoded) == RC_OK)
+        cut_out(text, buf_text(&encoded));
+    wipe(&encoded);
+}
+
+struct hiding {
+    struct secrets secrets;
+    char *text;
+};
+
+static void hide_named(void *context, const char *name) {
+    struct hiding *h = context;
+    const char *secret = secrets_text(&h->secrets, name);
+    if (secret)
+        hide_one(h->text, secret);
+    secrets_wipe(&h->secrets); /* there may be more of them than it holds */
+}
+
+/* What auth makes of them: a name and a password together, for one. */
+static void hide_auth(struct hiding *h, const struct feed *feed) {
+    const struct template_scope scope = {
+        .secret = secrets_text, .secret_context = &h->secrets, .access_token = feed->token.text.length ? buf_text(&feed->token.text) : NULL};
+    cJSON *params = engine_members(), *headers = engine_members();
+    const cJSON *item;
+    auth_apply(feed->source, &scope, params, headers, NULL);
+    cJSON_ArrayForEach(item, headers) {
+        char *value = cJSON_GetStringValue(item), *blank = value ? strchr(value, ' ') : NULL;
+        if (value)
+            hide_one(h->text, blank ? blank + 1 : value);
+        if (value)
+            explicit_bzero(value, strlen(value));
+    }
+    cJSON_ArrayForEach(item, params) {
+        char *value = cJSON_GetStringValue(item);
+        if (value)
+            hide_one(h->text, value);
+        if (value)
+            explicit_bzero(value, strlen(value));
+    }
+    cJSON_Delete(params);
+    cJSON_Delete(headers);
+    secrets_wipe(&h->secrets);
+}
+
+void secrets_hide(const struct feed *feed, char *text) {
+    struct hiding h = {.secrets = {.dir = feed->engine->options.credentials_dir}, .text = text};
+    if (!*text)
+        return;
+    hide_auth(&h, feed);
+    source_secrets(feed->source, hide_named, &h);
+}
+
 static enum rc place_file(const struct secrets *secrets, const char *member, const char *file, char *out, size_t size, const char **path, struct err *err) {
     if (!file)
         return RC_OK;

@@ -29,6 +29,7 @@ struct governor {
     unsigned rate_count, max_in_flight, in_flight;
     int64_t paused_until_us;
     char reason[REASON_SIZE];
+    uint64_t told;    /* how many it said were left, last */
     uint64_t allowed; /* by the source itself, before allowed_until_us (0: it said nothing) */
     int64_t allowed_until_us;
 };
@@ -158,10 +159,13 @@ void governor_done(struct governor *governor) {
 
 void governor_allow(struct governor *governor, uint64_t remaining, int64_t now_us, int64_t until_us) {
     uint64_t others = governor->in_flight > 0 ? governor->in_flight - 1 : 0, allowed = remaining > others ? remaining - others : 0;
-    bool same = governor->allowed_until_us > now_us && until_us - governor->allowed_until_us < SAME_SPAN_US;
+    bool same =
+        governor->allowed_until_us > now_us && until_us - governor->allowed_until_us < SAME_SPAN_US &&
+        (remaining < governor->told || (others > 0 && remaining <= governor->told + others)); /* more are left than overtaken answers explain: counted anew */
     if (same && governor->allowed < allowed) {
         allowed = governor->allowed;
     }
+    governor->told = remaining;
     governor->allowed = allowed;
     governor->allowed_until_us = same && governor->allowed_until_us > until_us ? governor->allowed_until_us : until_us;
     if (remaining == 0) {

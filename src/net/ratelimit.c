@@ -80,15 +80,19 @@ static double wait_s(const struct fields *fields, const char *text, int64_t now_
     return value;
 }
 
+/* Of several policies the one with the least left counts; of those, the one that holds longest. */
 static void keep(struct ratelimit *out, bool *found, uint64_t remaining, double wait) {
-    if (*found && remaining >= out->remaining) {
-        return;
-    }
+    int64_t wait_us;
+
     if (!(wait >= 0)) {
         wait = UNKNOWN_WAIT_S;
     }
     wait = wait < LEAST_WAIT_S ? LEAST_WAIT_S : wait > LIMIT_RETRY_AFTER_S ? LIMIT_RETRY_AFTER_S : wait;
-    *out = (struct ratelimit){.remaining = remaining, .wait_us = (int64_t)(wait * 1e6)};
+    wait_us = (int64_t)(wait * 1e6);
+    if (*found && (remaining > out->remaining || (remaining == out->remaining && wait_us <= out->wait_us))) {
+        return;
+    }
+    *out = (struct ratelimit){.remaining = remaining, .wait_us = wait_us};
     *found = true;
 }
 

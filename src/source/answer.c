@@ -15,6 +15,7 @@ struct judged {
     struct verdict *verdict;
     bool scanned, json;
     struct json_outline outline;
+    struct err damage;  /* why it is no JSON */
     const char *tapped; /* the bracket of the array whose elements were counted, and their keys taken, in that scan; NULL: none */
     uint64_t elements;
 };
@@ -46,7 +47,7 @@ static bool scan(struct judged *j) {
                                  .element = element_seen,
                                  .context = j};
 
-    return body->length > 0 && json_outline_tap(body->data, body->length, &json_rules_payload, &j->outline, &tap, NULL) == RC_OK;
+    return body->length > 0 && json_outline_tap(body->data, body->length, &json_rules_payload, &j->outline, &tap, &j->damage) == RC_OK;
 }
 
 static bool is_json(struct judged *j) {
@@ -181,6 +182,14 @@ static uint64_t count_at(const struct json_outline *document, const char *pointe
     return pointer != NULL && json_outline_find(document, pointer, &value) && json_to_u64(value, true, &count) ? count : UINT64_MAX;
 }
 
+/* What stands where the records should be. */
+static void tell_selector(struct judged *j) {
+    static const char *const types[] = {"nothing", "null", "false", "true", "a number", "a text", "an array", "an object"}; /* as enum json_type */
+
+    (void)str_format(j->verdict->error, sizeof(j->verdict->error), "data_selector \"%.200s\" leads to %s, not to the array of records",
+                     j->source->data_selector, types[json_type(j->verdict->records)]);
+}
+
 /* What is wrong with the body of a good status; NULL: nothing, and the verdict's page is filled in. */
 static const char *read_page(struct judged *j, enum request_kind kind) {
     struct verdict *v = j->verdict;
@@ -189,12 +198,20 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
         return "truncated";
     }
     if (!is_json(j)) {
+        (void)str_format(j->verdict->error, sizeof(j->verdict->error), "%.300s", j->answer->body.length > 0 ? j->damage.text : "the answer is empty");
         return "invalid_json";
     }
     if (kind == REQUEST_PREVIEW) {
         return NULL; /* counts and cost; records may be missing */
     }
-    if (!json_outline_find(&j->outline, j->source->data_selector, &v->records) || json_type(v->records) != JSON_ARRAY) {
+    if (!json_outline_find(&j->outline, j->source->data_selector, &v->records)) {
+        v->records = (struct slice){.data = NULL, .length = 0};
+    }
+    if (json_type(v->records) == JSON_NULL) { /* how some write an empty list */
+        v->records = slice_of("[]");
+    }
+    if (json_type(v->records) != JSON_ARRAY) {
+        tell_selector(j);
         v->records = (struct slice){.data = NULL, .length = 0};
         return "no_records";
     }

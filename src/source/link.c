@@ -24,8 +24,9 @@ static const char *skip_blanks(const char *at) {
 /* Behind a quoted string that begins at `at`; what it says is added to value (cut off when it does not fit: then it is nothing that anybody asks for). */
 static const char *take_quoted(const char *at, char value[MOST_VALUE_BYTES]) {
     size_t length = 0;
+    const char quote = *at;
 
-    for (at++; *at != '\0' && *at != '"'; at++) {
+    for (at++; *at != '\0' && *at != quote; at++) {
         if (*at == '\\' && at[1] != '\0') {
             at++;
         }
@@ -34,7 +35,7 @@ static const char *take_quoted(const char *at, char value[MOST_VALUE_BYTES]) {
         }
     }
     value[length + 1 < MOST_VALUE_BYTES ? length : 0] = '\0';
-    return *at == '"' ? at + 1 : at;
+    return *at == quote ? at + 1 : at;
 }
 
 static const char *take_token(const char *at, const char *stop, char value[MOST_VALUE_BYTES]) {
@@ -82,7 +83,8 @@ static const char *take_params(const char *at, const char *relation, bool *wante
         value[0] = '\0';
         if (*at == '=') {
             at = skip_blanks(at + 1);
-            at = *at == '"' ? take_quoted(at, value) : take_token(at, " \t;,", value);
+            /* 'next' is no quoted string of the RFC, and common clients take it for one. */
+            at = *at == '"' || (*at == '\'' && strchr(at + 1, '\'') != NULL) ? take_quoted(at, value) : take_token(at, " \t;,", value);
         }
         if (strcasecmp(name, "rel") == 0 && !has_relation) {
             has_relation = true;

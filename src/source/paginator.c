@@ -376,7 +376,11 @@ static enum page_more more_of(const struct source *source, const struct page_ans
     if (source->has_more_path == NULL || !paginator_find(answer, source->has_more_path, &value)) {
         return MORE_UNKNOWN;
     }
-    return json_type(value) == JSON_TRUE ? MORE_YES : json_type(value) == JSON_FALSE ? MORE_NO : MORE_UNKNOWN;
+    /* Some write it as a text or a number. */
+    if (json_type(value) == JSON_TRUE || slice_equals(value, "\"true\"") || slice_equals(value, "1")) {
+        return MORE_YES;
+    }
+    return json_type(value) == JSON_FALSE || slice_equals(value, "\"false\"") || slice_equals(value, "0") ? MORE_NO : MORE_UNKNOWN;
 }
 
 void paginator_read(const struct source *source, const struct page_answer *answer, struct page_facts *facts) {

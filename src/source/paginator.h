@@ -39,9 +39,10 @@ struct page_answer { /* that paginator_read looks at; borrowed */
 };
 
 struct paginator_start {
-    uint64_t take;      /* UINT64_MAX: all */
-    uint64_t total;     /* from a preview; UINT64_MAX: not known */
-    uint64_t page_size; /* the job's batch_size, already within max_limit; 0: the source has no limit */
+    uint64_t take;         /* UINT64_MAX: all */
+    uint64_t total;        /* from a preview; UINT64_MAX: not known */
+    uint64_t page_size;    /* the job's batch_size, already within max_limit; 0: the source has no limit */
+    const char *first_url; /* that of the first page, without secrets, where a link may lead back to; or NULL */
 };
 
 struct placement {           /* the request that a page is put into */
@@ -58,6 +59,7 @@ struct paginator { /* the plan of one job's run: the first member of each type's
 struct paginator_row {
     const char *type;
     bool trims;                 /* can ask for fewer than a full page, once the definition says where the limit goes */
+    bool links;                 /* a page's token is its URL */
     bool by_position;           /* the next page begins where this one should have ended: a server that ignores the limit would send records again */
     bool total_is_records;      /* the source's total is a count of records: fit for coverage */
     bool total_by_default;      /* total_path is "/total" when neither it nor total_header is given */

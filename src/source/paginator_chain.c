@@ -6,6 +6,8 @@
 
 #include "base/digest.h"
 #include "base/limits.h"
+#include "source/link.h"
+#include "source/paginator_link.h"
 
 struct seen { /* a token that was handed out or named */
     uint64_t hash;
@@ -14,6 +16,8 @@ struct seen { /* a token that was handed out or named */
 
 struct chain {
     struct paginator paginator;
+    const struct source *source;
+    bool links;
     uint64_t size, take; /* size: the limit of a page; 0: none is sent */
     bool trims, stop_after_empty;
     uint64_t total;      /* UINT64_MAX: not known */
@@ -63,13 +67,17 @@ static bool make_room(struct chain *c) {
 /* Remember that the page `batch` is asked with this token. Returns the page that was before it; 0: none. */
 static uint32_t see(struct chain *c, const char *token, uint32_t batch) {
     unsigned char sum[DIGEST_BYTES];
+    char bare[LIMIT_TOKEN_BYTES];
     struct seen *seen;
     uint64_t hash = 0;
 
-    if (token[0] == '\0') {
+    if (token[0] == '\0' || !str_copy(bare, sizeof(bare), token)) {
         return 0;
     }
-    digest_of(token, strlen(token), sum);
+    if (c->links) {
+        paginator_link_bare(c->source, bare);
+    }
+    digest_of(bare, strlen(bare), sum);
     memcpy(&hash, sum, sizeof(hash));
     if (hash == 0 || !make_room(c)) {
         c->failed = true;
@@ -84,6 +92,15 @@ static uint32_t see(struct chain *c, const char *token, uint32_t batch) {
     return 0;
 }
 
+/* The first page has a URL too, in the form that links to it are kept in. */
+static void see_first(struct chain *c, const char *url) {
+    char form[LIMIT_TOKEN_BYTES], fault[LINK_FAULT_SIZE];
+
+    if (link_resolve(url, slice_of(url), form, sizeof(form), fault) == RC_OK) {
+        (void)see(c, form, 1);
+    }
+}
+
 /* --- pages --------------------------------------------------------------------------------------------------------- */
 
 enum rc paginator_chain_create(const struct source *source, const struct paginator_start *start, struct paginator **paginator) {
@@ -95,11 +112,16 @@ enum rc paginator_chain_create(const struct source *source, const struct paginat
     if (paginator_sends_limit(source)) {
         c->size = start->page_size > 0 ? start->page_size : source->limit;
     }
+    c->source = source;
+    c->links = paginator_row(source->paginator_type)->links;
     c->take = start->take;
     c->total = start->total;
     c->trims = paginator_trims(source);
     c->stop_after_empty = paginator_stops_when_empty(source, false);
     c->done = c->total == 0;
+    if (c->links && start->first_url != NULL) {
+        see_first(c, start->first_url);
+    }
     *paginator = &c->paginator;
     return RC_OK;
 }

@@ -60,11 +60,21 @@ static bool is_overlaid(const cJSON *overlay, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(overlay, "params"), name) != NULL;
 }
 
+static bool is_beside(const void *context, const char *name) {
+    const struct source *source = context;
+
+    return is_hidden(source, name) || is_overlaid(source->preview, name) || is_overlaid(source->purchase, name);
+}
+
+void paginator_link_bare(const struct source *source, char *url) {
+    link_drop_params(url, is_beside, source);
+}
+
 /* Only what is no part of the link is put in beside it. */
 static void keep_params(const struct source *source, cJSON *params) {
     for (cJSON *next, *param = params->child; param != NULL; param = next) {
         next = param->next;
-        if (!is_hidden(source, param->string) && !is_overlaid(source->preview, param->string) && !is_overlaid(source->purchase, param->string)) {
+        if (!is_beside(source, param->string)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(params, param));
         }
     }
@@ -120,7 +130,7 @@ static void header_read(const struct source *source, const struct page_answer *a
 }
 
 const struct paginator_row paginator_header_link = {
-    PAGINATOR_CHAIN, .type = "header_link", .options = header_options, .check = header_check, .place = link_place, .read = header_read,
+    PAGINATOR_CHAIN, .links = true, .type = "header_link", .options = header_options, .check = header_check, .place = link_place, .read = header_read,
 };
 
 /* --- json_link ----------------------------------------------------------------------------------------------------- */
@@ -162,5 +172,5 @@ static void json_read(const struct source *source, const struct page_answer *ans
 }
 
 const struct paginator_row paginator_json_link = {
-    PAGINATOR_CHAIN, .type = "json_link", .options = json_options, .check = json_check_options, .place = link_place, .read = json_read,
+    PAGINATOR_CHAIN, .links = true, .type = "json_link", .options = json_options, .check = json_check_options, .place = link_place, .read = json_read,
 };

@@ -134,16 +134,17 @@ static struct taken *remember(struct pages *p, uint64_t number, uint32_t batch) 
     return t;
 }
 
-/* Behind the last page by the total. A page that is not the last and has fewer records than asked for shows how many the server gives at once; one with more,
- * too. */
+/* Behind the last page by the total. A page that has fewer records than it should shows how many the server gives at once; one with more, too. */
 static uint64_t end_by_total(const struct pages *p) {
-    uint64_t end;
+    uint64_t end, pages, rest;
 
     if (p->total == UINT64_MAX || !p->total_is_records) {
         return add(p->base, p->total);
     }
-    end = add(p->base, pages_of(p->total, p->size));
-    return p->most_records == 0 || add(p->most_number, 1) == end ? end : add(p->base, pages_of(p->total, p->most_records));
+    pages = pages_of(p->total, p->size);
+    end = add(p->base, pages);
+    rest = pages > 0 ? p->total - (pages - 1) * p->size : 0; /* what the last page is to have */
+    return p->most_records == 0 || (add(p->most_number, 1) == end && p->most_records >= rest) ? end : add(p->base, pages_of(p->total, p->most_records));
 }
 
 /* With what is out, as many records as are wanted will have come. */

@@ -340,6 +340,20 @@ enum rc request_base(const struct source *source, const struct page *page, const
     return rc;
 }
 
+enum rc request_first_url(const struct source *source, const struct page *page, const cJSON *job, const char *start_value, char **url, struct err *err) {
+    const struct template_scope scope = {.job = job, .secret = no_secret, .start_value = start_value};
+    struct request request;
+    enum rc rc = request_make(source, source->step_count - 1, REQUEST_FREE, page, &scope, &request, err);
+
+    *url = NULL;
+    if (rc == RC_OK) {
+        *url = request.url;
+        request.url = NULL;
+        request_release(&request);
+    }
+    return rc;
+}
+
 void request_release(struct request *request) {
     for (char **header = request->headers; header != NULL && *header != NULL; header++) {
         free(*header);

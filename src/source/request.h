@@ -26,6 +26,8 @@ enum rc request_make(const struct source *source, unsigned step, enum request_ki
 /* Where the page is asked from, without query parameters and without anything secret: what relative links in its answer begin at. job: its members. The caller
  * frees *url. RC_TEMP: out of memory. */
 enum rc request_base(const struct source *source, const struct page *page, const cJSON *job, char **url, struct err *err);
+/* The whole URL of the first page, without anything secret: paginator_start.first_url. The caller frees *url. */
+enum rc request_first_url(const struct source *source, const struct page *page, const cJSON *job, const char *start_value, char **url, struct err *err);
 void request_release(struct request *request);
 
 #endif

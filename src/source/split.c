@@ -56,6 +56,22 @@ static bool counts(const struct source *source) {
     return source->count_path != NULL || source->total_path != NULL || paginator_option(source, "total_header") != NULL;
 }
 
+static enum rc end_seen(void *context, enum template_kind kind, const char *name) {
+    unsigned *ends = context;
+
+    *ends |= kind != TEMPLATE_RANGE ? 0 : strcmp(name, "from") == 0 ? 1u : 2u;
+    return RC_OK;
+}
+
+/* A part without one of its ends is no part. */
+static void check_ends(struct check *check, const cJSON *split) {
+    unsigned ends = 0;
+
+    if (check->rc == RC_OK && template_each_value(split, end_seen, &ends) == RC_OK && ends != 3) {
+        (void)check_fail(check, NULL, "needs both ${range.from} and ${range.to} in params, headers, json or append");
+    }
+}
+
 void split_check(struct check *check, struct source *source) {
     static const char *const names[] = {"minimum", "maximum", "params", "headers", "json", "append", "to", NULL};
     static const char *const ends[] = {"inclusive", "exclusive", NULL};
@@ -97,6 +113,7 @@ void split_check(struct check *check, struct source *source) {
         if (out->append != NULL) {
             read_append(check, out->append);
         }
+        check_ends(check, split);
         if (out->params == NULL && out->headers == NULL && out->json == NULL && out->append == NULL) {
             (void)check_fail(check, NULL, "needs params, headers, json or append, with ${range.from} and ${range.to} in it");
         }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "os/fsio.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,9 @@ enum rc bookmark_read(const struct spool *spool, const char *source, const char 
     return rc;
 }
 
+/* Two jobs of one name may complete at the same time, on different lanes. */
+static pthread_mutex_t advancing = PTHREAD_MUTEX_INITIALIZER;
+
 static enum rc write_file(const struct spool *spool, const char *path, const char *source, const char *name, const char *value, const char *job_id,
                           struct err *err) {
     char now[CLOCK_RFC3339_SIZE], tmp[PATH_BYTES + 8];
@@ -115,7 +119,7 @@ static enum rc write_file(const struct spool *spool, const char *path, const cha
     return rc;
 }
 
-enum rc bookmark_advance(const struct spool *spool, const struct job_row *row, const char *value, struct err *err) {
+static enum rc advance(const struct spool *spool, const struct job_row *row, const char *value, struct err *err) {
     char name[129], path[PATH_BYTES];
     struct buf text = BUF_INIT(FILE_BYTES);
     struct slice had, by;
@@ -137,6 +141,13 @@ enum rc bookmark_advance(const struct spool *spool, const struct job_row *row, c
     if (rc && rc != RC_GONE)
         return rc;
     return moves ? write_file(spool, path, row->source, name, value, row->id, err) : RC_OK;
+}
+
+enum rc bookmark_advance(const struct spool *spool, const struct job_row *row, const char *value, struct err *err) {
+    pthread_mutex_lock(&advancing);
+    enum rc rc = advance(spool, row, value, err);
+    pthread_mutex_unlock(&advancing);
+    return rc;
 }
 
 /* --- recovery ------------------------------------------------------------------------------------------------------ */

@@ -94,8 +94,11 @@ static enum rc move_locked(const struct spool *spool, struct journal *journal, c
     if (rc)
         return rc;
     bool event_first = move->from == PLACE_PROCESSING;
-    if (event_first)
+    if (event_first && !(move->told && *move->told)) {
         rc = tell(journal, move, mtime_us, err);
+        if (!rc && move->told)
+            *move->told = true;
+    }
     if (!rc && move->bookmark)
         rc = bookmark_advance(spool, move->row, move->bookmark, err);
     if (!rc)

@@ -16,6 +16,7 @@ struct move {
     const char *by;       /* daemon, command line, web, mv */
     const cJSON *members; /* borrowed; reason, error, until ... of the event; may be NULL */
     const char *why;      /* text of <id>.why at the destination; NULL: none */
+    bool *told;           /* or NULL; set once the event is durable: a repeated call does not tell it again */
     const struct job_row *row;
     const char *bookmark; /* value to move the bookmark of row's job on to, once the event is durable; NULL: none */
     int64_t until_us;     /* mtime to set for deferred/; 0: leave it */

@@ -93,7 +93,7 @@ static enum rc put_back(const struct spool *spool, struct journal *journal, cons
     char name[JOBID_SIZE + 5];
     file_name(row->id, name);
     enum rc rc = RC_OK;
-    if (row->place == PLACE_PROCESSED && sight->where == PLACE_PROCESSING) {
+    if (row->place == PLACE_PROCESSED && sight->where != PLACE_PROCESSED) {
         rc = bookmark_recover(spool, row, err);
         if (rc)
             return rc;

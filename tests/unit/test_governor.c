@@ -265,9 +265,62 @@ static void test_load_refuses_what_is_not_ours(void **state) {
     governor_free(governor);
 }
 
+/* What the source says of itself. */
+static void test_allowed(void **state) {
+    (void)state;
+    struct governor *governor = governor_new();
+    int64_t now_us = T0;
+    governor_sent(governor, now_us);
+    governor_allow(governor, 2, now_us, now_us + 10000000);
+    governor_done(governor);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(governor_wait_us(governor, now_us), 0);
+        governor_sent(governor, now_us);
+        governor_done(governor);
+    }
+    assert_int_equal(governor_wait_us(governor, now_us), 10000000);
+    assert_int_equal(governor_wait_us(governor, now_us + 10000000), 0);
+    governor_sent(governor, now_us + 10000000);
+    governor_allow(governor, 0, now_us + 10000000, now_us + 12000000);
+    const char *reason;
+    assert_int_equal(governor_paused_until_us(governor, &reason), now_us + 12000000);
+    assert_string_equal(reason, "ratelimit");
+    governor_free(governor);
+}
+
+/* Others in flight may not be counted in it yet. */
+static void test_allowed_with_others_in_flight(void **state) {
+    (void)state;
+    struct governor *governor = governor_new();
+    for (int i = 0; i < 4; i++) {
+        governor_sent(governor, T0);
+    }
+    governor_allow(governor, 4, T0, T0 + 10000000);
+    assert_int_equal(governor_wait_us(governor, T0), 0);
+    governor_sent(governor, T0);
+    assert_true(governor_wait_us(governor, T0) > 0);
+    governor_free(governor);
+}
+
+/* A window that slides says "50 left, in 3,000 s" for ever: that is no reason to stop. */
+static void test_allowed_by_a_sliding_window(void **state) {
+    (void)state;
+    struct governor *governor = governor_new();
+    for (int64_t now_us = T0; now_us < T0 + 100000000; now_us += 200000) {
+        assert_int_equal(governor_wait_us(governor, now_us), 0);
+        governor_sent(governor, now_us);
+        governor_allow(governor, 50, now_us, now_us + INT64_C(3000000000));
+        governor_done(governor);
+    }
+    governor_free(governor);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows_hold_and_are_filled),
+        cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_allowed_with_others_in_flight),
+        cmocka_unit_test(test_allowed_by_a_sliding_window),
         cmocka_unit_test(test_many_windows_at_random),
         cmocka_unit_test(test_concurrency),
         cmocka_unit_test(test_pause),

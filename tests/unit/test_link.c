@@ -18,6 +18,9 @@ static void test_find(void **state) {
     } cases[] = {
         {"</a>; rel=\"next\"", "/a"},
         {"</a>;rel=next", "/a"},
+        {"</a>; rel='next'", "/a"},
+        {"</a>; rel='prev, x', </b>; rel='last next'", "/b"},
+        {"</a>; title='; rel=next", "/a"},
         {"</a> ; rel = \"next\" ", "/a"},
         {"\t</a>\t;\trel\t=\tnext\t", "/a"},
         {"</a>; REL=NEXT", "/a"},

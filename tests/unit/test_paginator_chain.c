@@ -249,6 +249,34 @@ static void test_given_up(void **state) {
     source_free(s);
 }
 
+/* The first page has a URL too: what leads back to it, with or without what the metering puts in, is a circle. */
+static void test_first_page_again(void **state) {
+    static const char *const links[] = {URL "?n=10", "?n=10", "?buy=1&n=10", "?n=10&buy=0", "/items?n=10#top"};
+    struct source *s =
+        source_of("{\"steps\":[{\"http\":{\"method\":\"POST\",\"url\":\"" URL "\"}}],"
+                  "\"paginator\":{\"type\":\"json_link\",\"limit\":10,\"limit_param\":\"n\"},\"metering\":{\"purchase\":{\"params\":{\"buy\":1}}}}");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        const struct paginator_start begin = {.take = UINT64_MAX, .total = UINT64_MAX, .page_size = 10, .first_url = URL "?n=10"};
+        struct paginator *p;
+        struct page page;
+        struct page_facts facts;
+        char document[128];
+
+        assert_int_equal(paginator_new(s, &begin, &p, NULL), RC_OK);
+        assert_int_equal(paginator_next(p, &page), RC_OK);
+        (void)snprintf(document, sizeof(document), "{\"next\":\"%s\"}", links[i]);
+        read_answer(s, document, NULL, NULL, &facts);
+        paginator_answer(p, &page, &facts);
+        if (paginator_fault(p) == NULL || paginator_next(p, &page) != RC_GONE) {
+            fail_msg("%s is asked for", links[i]);
+        }
+        paginator_free(p);
+    }
+    source_free(s);
+}
+
 static void test_fault(void **state) {
     struct source *s = chain_source("\"type\":\"json_link\"");
     struct paginator *p = start(s, UINT64_MAX, UINT64_MAX);
@@ -311,8 +339,9 @@ static void test_long_chain(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens), cmocka_unit_test(test_long_tokens), cmocka_unit_test(test_secrets), cmocka_unit_test(test_definitions),
-        cmocka_unit_test(test_wanted), cmocka_unit_test(test_given_up),    cmocka_unit_test(test_fault),   cmocka_unit_test(test_long_chain),
+        cmocka_unit_test(test_tokens),           cmocka_unit_test(test_long_tokens), cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_definitions),      cmocka_unit_test(test_wanted),      cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_first_page_again), cmocka_unit_test(test_fault),       cmocka_unit_test(test_long_chain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

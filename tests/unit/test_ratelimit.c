@@ -51,6 +51,7 @@ static void test_families(void **state) {
         {"ratelimit: limit=100,reset=5;remaining=7", true, 7, 5000},
         {"ratelimit: \"default\";r=50;t=30", true, 50, 30000},
         {"ratelimit: \"hour\";r=50;t=3000, \"second\";t=1;r=2", true, 2, 1000},
+        {"ratelimit: \"burst\";r=0;t=1, \"daily\";r=0;t=3000", true, 0, 3000000},
         {"x-ratelimit-remaining: 4, 4;w=60|x-ratelimit-reset: 9", true, 4, 9000},
         {"x-rate-limit-remaining: 2", true, 2, 1000},
         {"x-ratelimit-remaining: 0|x-ratelimit-reset: soon", true, 0, 1000},
