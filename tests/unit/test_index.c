@@ -149,17 +149,17 @@ static void test_follow(void **state) {
 
     say(b, id, "claimed", "{}");
     say(b, id, "requested", "{\"batch\":1,\"paid\":true}");
-    capture(b, id, 1, "2026-11-22");
+    capture(b, id, 1, "2025-11-22");
     follow(b, index, id, NULL);
-    capture(b, id, 2, "2026-11-23");
-    capture(b, id, 2, "2026-11-23"); /* a second one counts for nothing */
+    capture(b, id, 2, "2025-11-23");
+    capture(b, id, 2, "2025-11-23"); /* a second one counts for nothing */
     say(b, id, "charge_unknown", "{\"batch\":3,\"cost\":\"20\"}");
     say(b, id, "charge_unknown", "{\"batch\":4,\"cost\":\"10\"}");
     say(b, id, "failed", "{\"batch\":5,\"reason\":\"status\"}");
     follow(b, index, id, &row);
     today(day);
-    assert_money(b, index, "props", "2026-11-22", "20.00", "0.00");
-    assert_money(b, index, "props", day, strcmp(day, "2026-11-23") == 0 ? "20.00" : "0.00", "30.00");
+    assert_money(b, index, "props", "2025-11-22", "20.00", "0.00");
+    assert_money(b, index, "props", day, "0.00", "30.00");
     assert_int_equal(row.unknown_batches, 2);
     assert_int_equal(row.failed_units, 1);
 
@@ -167,9 +167,9 @@ static void test_follow(void **state) {
     say(b, id, "loaded", "{\"batch\":2,\"success_count\":399,\"error_count\":1,\"properties_count\":400}");
     follow(b, index, id, NULL);
     say(b, id, "loaded", "{\"batch\":2,\"success_count\":400,\"error_count\":0,\"properties_count\":400}");
-    capture(b, id, 5, "2026-11-24");
+    capture(b, id, 5, "2025-11-24");
     follow(b, index, id, &row);
-    assert_money(b, index, "props", day, strcmp(day, "2026-11-23") == 0 ? "40.00" : "20.00", "10.00");
+    assert_money(b, index, "props", day, "20.00", "10.00");
     assert_int_equal(row.success_count, 400);
     assert_int_equal(row.error_count, 0);
     assert_int_equal(row.failed_units, 0);
