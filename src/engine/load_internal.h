@@ -10,9 +10,9 @@
  * journals say and are told), load_replay.c (kept bad records), load_worker.c (the worker's command line and report). */
 
 /* A group shares one transaction and its syncs. */
-#define LOAD_GROUP_FILES 64u
-#define LOAD_GROUP_BYTES ((size_t)32 * 1024 * 1024)
-#define LOAD_GROUP_RECORDS 30000u
+#define LOAD_GROUP_FILES 32u
+#define LOAD_GROUP_BYTES ((size_t)12 * 1024 * 1024)
+#define LOAD_GROUP_RECORDS 10000u
 #define LOAD_FILE_RECORDS 1000000u /* of one payload; a hostile one can hold 30 million */
 
 /* Bytes that live as long as their file; they never move. */

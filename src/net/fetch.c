@@ -20,7 +20,7 @@
 
 #define RECEIVE_BYTES (128L * 1024)
 #define SPARE_MOST 8u
-#define HELD_MOST 48u
+#define HELD_MOST 16u
 #define STALL_MS 30000
 #define STALL_LOOKS 4 /* a stall is seen within a quarter of its length */
 #define LOOK_MOST_MS 250
