@@ -223,15 +223,21 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     }
 }
 
+/* The disk refused a body that had come, and nothing says that it came. */
+static void body_refused(struct attempt *a) {
+    a->verdict.charge = a->kind == REQUEST_PAID ? CHARGE_IN_DOUBT : CHARGE_NONE;
+    a->verdict.action = a->run->source->retry_unknown || a->kind != REQUEST_PAID ? ACTION_RETRY : ACTION_FAIL;
+    str_copy(a->verdict.reason, sizeof a->verdict.reason, "disk");
+    str_format(a->verdict.error, sizeof a->verdict.error, "%.390s", a->err.text);
+    attempt_decide(a);
+}
+
 static void check_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
-    if (a->rc && attempt_lane_good(a)) { /* the disk refused a body that had come */
-        a->verdict.charge = a->kind == REQUEST_PAID ? CHARGE_IN_DOUBT : CHARGE_NONE;
-        a->verdict.action = a->run->source->retry_unknown || a->kind != REQUEST_PAID ? ACTION_RETRY : ACTION_FAIL;
-        str_copy(a->verdict.reason, sizeof a->verdict.reason, "disk");
-        str_format(a->verdict.error, sizeof a->verdict.error, "%.390s", a->err.text);
-    }
-    attempt_decide(a);
+    if (a->rc && attempt_lane_good(a))
+        body_refused(a);
+    else
+        attempt_decide(a);
 }
 
 static void set_until(struct attempt *a, int64_t until_us) {
@@ -250,7 +256,7 @@ static void page_good(struct attempt *a) {
         run->price_known = true;
     }
     payload_raw_path(run->id, run->row.campaign, a->page.batch, NULL, a->raw);
-    a->stage = STAGE_ANSWERED;
+    a->stage = STAGE_SETTLE;
     a->durable = true;
     on_job_lane(a, &record_class);
 }
@@ -441,6 +447,10 @@ static bool stuck(struct attempt *a) {
 static void record_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     struct run *run = a->run;
+    if (a->rc && a->stage == STAGE_SETTLE) {
+        body_refused(a);
+        return;
+    }
     if (a->rc == RC_CORRUPT || a->rc == RC_GONE) { /* another body lies under its raw name, or the body vanished: no bytes of ours to publish */
         str_format(a->verdict.error, sizeof a->verdict.error, "%.390s", a->err.text);
         str_copy(a->verdict.reason, sizeof a->verdict.reason, "damaged");

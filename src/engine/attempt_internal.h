@@ -12,7 +12,7 @@
 
 /* What attempt.c (the loop's part), attempt_lane.c (the lanes' part) and attempt_send.c (the request) share. */
 
-enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_REPORT };
+enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_SETTLE, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_REPORT };
 
 struct attempt { /* a lane has it while work is out */
     struct work work;

@@ -170,22 +170,28 @@ bool attempt_lane_good(const struct attempt *a) {
 }
 
 void attempt_lane_check(struct work **items, size_t count) {
-    bool any = false;
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
         judge(a);
         if (!a->rc && attempt_lane_good(a))
             a->rc = fsio_sync(a->body_fd, &a->err);
-        any = any || (!a->rc && attempt_lane_good(a));
     }
+}
+
+/* The names of the bodies, before any line says that they are there. */
+static void settle_group(const struct spool *spool, struct work **items, size_t count) {
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any = any || ITEM(items, i)->stage == STAGE_SETTLE;
     struct err err = {0};
-    enum rc rc = any ? fsio_sync_dir(ITEM(items, 0)->engine->spool->payloads_tmp_fd, ".", &err) : RC_OK;
-    for (size_t i = 0; rc && i < count; i++) {
+    enum rc rc = any ? fsio_sync_dir(spool->payloads_tmp_fd, ".", &err) : RC_OK;
+    for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
-        if (!a->rc && attempt_lane_good(a)) {
-            a->rc = rc;
-            a->err = err;
-        }
+        if (a->stage != STAGE_SETTLE)
+            continue;
+        a->rc = rc;
+        a->err = err;
+        a->stage = rc ? STAGE_SETTLE : STAGE_ANSWERED;
     }
 }
 
@@ -244,6 +250,7 @@ void attempt_lane_record(struct work **items, size_t count) {
     const struct spool *spool = ITEM(items, 0)->engine->spool;
     for (size_t i = 0; i < count; i++)
         ITEM(items, i)->rc = RC_OK;
+    settle_group(spool, items, count);
     journal_group(items, count, STAGE_ANSWERED, answered_line);
     publish_group(spool, items, count);
     journal_group(items, count, STAGE_CAPTURED, captured_line);

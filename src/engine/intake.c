@@ -38,8 +38,6 @@ struct intake {
     char source[65], hash[DIGEST_HEX_SIZE];
     char reason[48], duplicate_of[JOBID_SIZE];
     bool refused;
-    bool claim; /* accepted and claimed in one */
-    enum rc claim_rc;
     bool again;       /* an edited text of an accepted job */
     bool same_search; /* of which it asks the same, or which has asked already: no new duplicate */
     cJSON *members;
@@ -224,13 +222,8 @@ static void accept_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++)
         drops[i] = HEAP_ENTRY(items[i], struct intake, work)->drop;
     drop_accept(engine->spool, drops, count);
-    for (size_t i = 0; i < count; i++) {
-        struct intake *in = HEAP_ENTRY(items[i], struct intake, work);
-        const struct move move = {.job_id = in->id, .from = PLACE_PENDING, .to = PLACE_PROCESSING, .event = "claimed", .by = "daemon"};
-        in->drop = drops[i];
-        if (in->claim) /* under another id, when this one was taken, it is claimed in its turn */
-            in->claim_rc = in->drop.rc || strcmp(in->id, in->drop.job_id) != 0 ? RC_GONE : move_job(engine->spool, &move, NULL);
-    }
+    for (size_t i = 0; i < count; i++)
+        HEAP_ENTRY(items[i], struct intake, work)->drop = drops[i];
 }
 
 static void intake_pump(struct engine *engine);
@@ -279,15 +272,15 @@ static void accept_done(struct work *work) {
         engine_follow(engine, in->drop.job_id, NULL);
         if (in->drop.to == PLACE_PENDING && !engine->stopping)
             accepted(in);
-        if (in->claim) {
-            if (in->claim_rc == RC_OK)
+        if (in->drop.claim) {
+            if (in->drop.claim_rc == RC_OK)
                 log_info("job %s: pending/ -> processing/ (claimed)", in->id);
             else
                 scan_look(engine, in->id, false, 0);
-            sched_claimed(engine, in->id, in->claim_rc);
+            sched_claimed(engine, in->id, in->drop.claim_rc);
         }
     } else {
-        if (in->claim)
+        if (in->drop.claim)
             run_unclaimed(engine, in->id, false);
         if (in->drop.rc != RC_GONE)
             log_warn("%s: %s; it stays in jobs/pending/ and is tried again", in->name, in->drop.err.text);
@@ -331,8 +324,8 @@ static void intake_pump(struct engine *engine) {
         in->drop.members = in->members;
         in->drop.why = in->why;
         str_copy(in->id, sizeof in->id, in->drop.job_id);
-        in->claim = alone(in) && sched_idle(engine, in->source);
-        if (in->claim)
+        in->drop.claim = alone(in) && sched_idle(engine, in->source);
+        if (in->drop.claim)
             run_claiming(engine, in->id);
         in->next_accepting = engine->accepting;
         engine->accepting = in;

@@ -278,6 +278,40 @@ enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err) {
     return rc;
 }
 
+static void *sync_beside(void *context) {
+    struct fsio_syncing *syncing = context;
+
+    syncing->rc = synced(fsync(syncing->fd), syncing->fd, &syncing->err);
+    return NULL;
+}
+
+void fsio_sync_dir_begin(int dir_fd, struct fsio_syncing *syncing) {
+    sigset_t all, before;
+
+    *syncing = (struct fsio_syncing){.fd = -1};
+    syncing->rc = fsio_open_dir(dir_fd, ".", &syncing->fd, &syncing->err);
+    if (syncing->rc == RC_OK && fault("fsync", "."))
+        syncing->rc = synced(-1, syncing->fd, &syncing->err);
+    if (syncing->rc != RC_OK)
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    syncing->begun = pthread_create(&syncing->thread, NULL, sync_beside, syncing) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!syncing->begun)
+        sync_beside(syncing);
+}
+
+enum rc fsio_sync_dir_end(struct fsio_syncing *syncing, struct err *err) {
+    if (syncing->begun)
+        pthread_join(syncing->thread, NULL);
+    if (syncing->fd >= 0)
+        place_close_fd(syncing->fd);
+    if (syncing->rc != RC_OK && err != NULL)
+        *err = syncing->err;
+    return syncing->rc;
+}
+
 /* Through FUSE, NFS and others a syncfs hands the bytes on and no more. */
 static bool flushes_at_syncfs(int fd) {
     struct statfs fs;

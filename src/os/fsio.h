@@ -2,6 +2,7 @@
 #ifndef OS_FSIO_H
 #define OS_FSIO_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,16 @@ enum rc fsio_sync(int fd, struct err *err);
 enum rc fsio_sync_data(int fd, struct err *err);
 /* fsync of a directory given by path beneath dir_fd ("." for itself). */
 enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err);
+/* The same beside what the caller does meanwhile, by a thread of its own. What cannot begin is told at the end; each begin needs its end. */
+struct fsio_syncing {
+    pthread_t thread;
+    bool begun;
+    int fd;
+    enum rc rc;
+    struct err err;
+};
+void fsio_sync_dir_begin(int dir_fd, struct fsio_syncing *syncing);
+enum rc fsio_sync_dir_end(struct fsio_syncing *syncing, struct err *err);
 /* Everything that was written to the file system of dir_fd, by whomever: cheaper than many syncs. RC_PERM: its kind is not known to flush the disk then, sync
  * one by one. */
 enum rc fsio_sync_all(int dir_fd, struct err *err);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "os/fsio.h"
 #include "spool/journal.h"
+#include "spool/move.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,17 +123,17 @@ static enum rc take_name(const struct spool *spool, struct drop *d) {
     return rc;
 }
 
-static enum rc write_line(const struct spool *spool, struct drop *d, struct journal **journal) {
+static enum rc write_line(struct drop *d, struct journal *journal) {
     cJSON *members = cJSON_Duplicate(d->members, true);
-    enum rc rc = members || !d->members ? journal_open(spool, d->job_id, true, journal, &d->err) : err_set(&d->err, RC_TEMP, "out of memory");
+    enum rc rc = members || !d->members ? RC_OK : err_set(&d->err, RC_TEMP, "out of memory");
     if (!rc && members && !cJSON_HasObjectItem(members, "uid"))
         cJSON_AddNumberToObject(members, "uid", (double)d->st->st_uid);
     if (!rc)
-        rc = journal_lock(*journal, &d->err);
+        rc = journal_lock(journal, &d->err);
     if (!rc)
-        rc = journal_add(*journal, d->event, "daemon", members, &d->err);
+        rc = journal_add(journal, d->event, "daemon", members, &d->err);
     if (!rc)
-        rc = journal_write(*journal, &d->err);
+        rc = journal_write(journal, &d->err);
     cJSON_Delete(members);
     return rc;
 }
@@ -148,21 +149,40 @@ static void put_back(const struct spool *spool, const struct drop *d) {
         fsio_rename_new(spool->place_fd[d->to], name, spool->place_fd[PLACE_PENDING], d->name, NULL);
 }
 
-/* The new names are on the disk before any event tells of them: after a power loss a file must not lie under its dropped name with its job accepted. */
-static void sync_names(const struct spool *spool, struct drop *drops, size_t count) {
-    struct err err = {0};
+static void fail(const struct spool *spool, struct drop *d, enum rc rc, const struct err *err) {
+    put_back(spool, d);
+    d->rc = rc;
+    d->err = *err;
+}
+
+/* The new names are on the disk before any event tells of them: after a power loss a file must not lie under its dropped name with its job accepted. Meanwhile
+ * the journals are made, empty. */
+static void sync_names(const struct spool *spool, struct drop *drops, struct journal **journals, size_t count) {
+    struct fsio_syncing pending;
+    struct err err = {0}, none;
     bool failed = false;
-    for (size_t i = 0; i < count; i++)
+    fsio_sync_dir_begin(spool->place_fd[PLACE_PENDING], &pending);
+    for (size_t i = 0; i < count; i++) {
+        enum rc one = drops[i].rc ? RC_OK : journal_open(spool, drops[i].job_id, true, &journals[i], &err);
+        if (one)
+            fail(spool, &drops[i], one, &err);
         failed = failed || (!drops[i].rc && drops[i].to == PLACE_FAILED);
+    }
     enum rc rc = failed ? fsio_sync_dir(spool->place_fd[PLACE_FAILED], ".", &err) : RC_OK;
     if (!rc)
-        rc = fsio_sync_dir(spool->place_fd[PLACE_PENDING], ".", &err);
-    for (size_t i = 0; rc && i < count; i++)
-        if (!drops[i].rc) {
-            put_back(spool, &drops[i]);
-            drops[i].rc = rc;
-            drops[i].err = err;
-        }
+        rc = fsio_sync_dir(spool->journal_fd, ".", &err);
+    enum rc ended = fsio_sync_dir_end(&pending, rc ? &none : &err);
+    for (size_t i = 0; i < count; i++) {
+        if (!drops[i].rc)
+            journal_entered(journals[i]);
+        if (!drops[i].rc && (rc || ended))
+            fail(spool, &drops[i], rc ? rc : ended, &err);
+    }
+}
+
+static void claim(const struct spool *spool, struct drop *d, const char *id, struct journal *journal) {
+    const struct move move = {.job_id = d->job_id, .from = PLACE_PENDING, .to = PLACE_PROCESSING, .event = "claimed", .by = "daemon"};
+    d->claim_rc = d->rc || strcmp(id, d->job_id) != 0 ? RC_GONE : move_locked(spool, journal, &move, NULL);
 }
 
 static void settle(const struct spool *spool, struct drop *d, enum rc synced, const struct err *err) {
@@ -177,24 +197,32 @@ static void settle(const struct spool *spool, struct drop *d, enum rc synced, co
 
 void drop_accept(const struct spool *spool, struct drop *drops, size_t count) {
     struct journal **journals = calloc(count, sizeof *journals);
+    char(*ids)[JOBID_SIZE] = calloc(count, sizeof *ids);
     enum rc *rcs = calloc(count, sizeof *rcs);
     struct err err = {0};
-    bool memory = journals && rcs;
-    for (size_t i = 0; i < count; i++)
-        drops[i].rc = memory ? take_name(spool, &drops[i]) : err_set(&drops[i].err, RC_TEMP, "out of memory");
+    bool memory = journals && ids && rcs;
+    for (size_t i = 0; i < count; i++) {
+        struct drop *d = &drops[i];
+        if (memory)
+            memcpy(ids[i], d->job_id, sizeof ids[i]);
+        d->rc = memory ? take_name(spool, d) : err_set(&d->err, RC_TEMP, "out of memory");
+    }
     if (memory) {
-        sync_names(spool, drops, count);
+        sync_names(spool, drops, journals, count);
         for (size_t i = 0; i < count; i++) {
-            if (!drops[i].rc && (drops[i].rc = write_line(spool, &drops[i], &journals[i])))
+            if (!drops[i].rc && (drops[i].rc = write_line(&drops[i], journals[i])))
                 put_back(spool, &drops[i]);
             rcs[i] = drops[i].rc;
         }
         journal_sync_all(journals, rcs, count, &err);
         for (size_t i = 0; i < count; i++) {
-            journal_close(journals[i]);
             settle(spool, &drops[i], rcs[i], &err);
+            if (drops[i].claim)
+                claim(spool, &drops[i], ids[i], journals[i]);
+            journal_close(journals[i]);
         }
     }
     free(journals);
+    free(ids);
     free(rcs);
 }

@@ -28,12 +28,14 @@ struct drop {
     const char *event;       /* accepted or rejected */
     const cJSON *members;    /* of that event */
     const char *why;         /* for failed/ */
+    bool claim;              /* to processing/ at once, unless another id had to be drawn */
+    enum rc claim_rc;        /* result of that: as move_job; RC_GONE: not tried */
     enum rc rc;              /* result: RC_OK; RC_GONE: the file changed or went meanwhile (look again); RC_TEMP, RC_NOSPACE: try later */
     struct err err;
 };
 
 /* Take the files in: rename to <place>/<id>.json without replacing, see that it is the same inode (another one is put back under its name), journal, all
- * durable; journal and directory syncs shared by the batch. A file that has its id name already in pending/ is only journalled. The name's owner is journalled
+ * durable; journal and directory syncs shared by the batch. Those to be claimed are, then. A file that has its id name already in pending/ is only journalled. The name's owner is journalled
  * as uid. */
 void drop_accept(const struct spool *spool, struct drop *drops, size_t count);
 

@@ -273,6 +273,10 @@ static void sync_done(struct journal *journal) {
     journal->synced = journal->tail;
 }
 
+void journal_entered(struct journal *journal) {
+    journal->made = false;
+}
+
 enum rc journal_sync(struct journal *journal, struct err *err) {
     enum rc rc = RC_OK;
     journal_sync_all(&journal, &rc, 1, err);

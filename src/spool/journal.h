@@ -35,6 +35,8 @@ enum rc journal_commit(struct journal *journal, bool durable, struct err *err);
 /* Two halves of commit, so that several journals share the wait: write all, then sync each. */
 enum rc journal_write(struct journal *journal, struct err *err);
 enum rc journal_sync(struct journal *journal, struct err *err);
+/* The caller has synced journal/ since the file was opened: journal_sync need not. */
+void journal_entered(struct journal *journal);
 /* journal_sync of each whose rcs[i] is RC_OK (entries of NULL are passed over), with one fsync of journal/ for all that were made. */
 void journal_sync_all(struct journal **journals, enum rc *rcs, size_t count, struct err *err);
 

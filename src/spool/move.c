@@ -85,7 +85,7 @@ static void notes(const struct spool *spool, const struct move *move) {
     spool_why_remove(spool, move->from, move->job_id);
 }
 
-static enum rc move_locked(const struct spool *spool, struct journal *journal, const struct move *move, struct err *err) {
+enum rc move_locked(const struct spool *spool, struct journal *journal, const struct move *move, struct err *err) {
     struct stat st;
     int64_t mtime_us = 0;
     enum rc rc = look(spool, move, &st, err);
