@@ -35,8 +35,8 @@ struct drop {
 };
 
 /* Take the files in: rename to <place>/<id>.json without replacing, see that it is the same inode (another one is put back under its name), journal, all
- * durable; journal and directory syncs shared by the batch. Those to be claimed are, then. A file that has its id name already in pending/ is only journalled. The name's owner is journalled
- * as uid. */
+ * durable; journal and directory syncs shared by the batch. Those to be claimed are, then. A file that has its id name already in pending/ is only journalled.
+ * The name's owner is journalled as uid. */
 void drop_accept(const struct spool *spool, struct drop *drops, size_t count);
 
 #endif

@@ -26,8 +26,8 @@ struct move {
 enum rc move_legal(enum place from, enum place to, struct err *err);
 
 /* Under the journal's lock: out of processing/ event (durable) then rename, elsewhere rename then event; both directories fsynced (of a
- * claim the one it leaves last of all). The old .why goes, the new one comes. RC_GONE: the file is not in `from` (any more), or has no journal: look again. RC_NOSPACE, RC_TEMP: nothing happened, or the same call
- * or recovery finishes it. */
+ * claim the one it leaves last of all). The old .why goes, the new one comes. RC_GONE: the file is not in `from` (any more), or has no journal: look again.
+ * RC_NOSPACE, RC_TEMP: nothing happened, or the same call or recovery finishes it. */
 enum rc move_job(const struct spool *spool, const struct move *move, struct err *err);
 struct journal;
 /* The same with the job's journal, which the caller has open and locked. */
