@@ -3,7 +3,8 @@
  * meteredapi: a metered API in the shape of PropertyRadar's, on the loopback address, to test and show batchspool against.
  *
  * POST /v1/properties?Fields=&Limit=&Start=&Purchase=0|1&Sort= with {"Criteria":[...]}: Purchase=1 charges every returned record, before the
- * answer is sent. Two criteria choose the search: {"name":"Count","value":[N]} its total, {"name":"Offset","value":[K]} its first record.
+ * answer is sent. Criteria choose the search: {"name":"Count","value":[N]} its total, {"name":"Offset","value":[K]} its first record, or
+ * {"name":"RadarID","value":["P0000000A", ...]} these records alone (those that there are: numbers below --records).
  * A preview's totalCost is the price of the whole search, a purchase's that of the records in the answer.
  * GET /v1/items?offset=&limit=&count= and GET /v1/list?... (a bare array): the same records, free and without a token.
  *
@@ -176,6 +177,7 @@ struct search {
     uint64_t position; /* 0-based, start_base applied */
     uint64_t count;    /* total of this search before change_total */
     uint32_t offset;
+    uint32_t *ids; /* malloc: of the criterion RadarID; NULL: none */
 };
 
 /* What the faults make of one request. */
@@ -191,6 +193,7 @@ struct page {
     uint64_t total;
     uint32_t first;
     uint64_t distinct, repeats;
+    const uint32_t *ids; /* instead of ascending numbers */
 };
 
 enum manner { MANNER_WHOLE, MANNER_DRIP, MANNER_HALF, MANNER_STALL, MANNER_ENDLESS };
@@ -364,6 +367,8 @@ static void charge_one(struct server *server, uint32_t number, uint32_t times) {
 }
 
 static uint32_t page_number(const struct page *page, uint64_t row) {
+    if (page->ids)
+        return page->ids[row < page->distinct ? row : 0];
     return row < page->distinct ? page->first + (uint32_t)row : page->first;
 }
 
@@ -710,12 +715,34 @@ static bool query_number(const struct request *request, const char *name, uint64
     return !text || !text[0] || str_to_u64(text, least, UINT32_MAX, value);
 }
 
-static bool criterion_parse(const cJSON *item, struct search *search) {
+/* The numbers of the ids that exist. */
+static bool ids_parse(const cJSON *value, uint32_t records, struct search *search) {
+    const cJSON *item;
+    search->ids = calloc((size_t)cJSON_GetArraySize(value) + 1, sizeof *search->ids);
+    must(search->ids, "calloc");
+    search->count = 0;
+    cJSON_ArrayForEach(item, value) {
+        const char *id = cJSON_GetStringValue(item);
+        char *end;
+        if (!id || id[0] != 'P' || strlen(id) != 9)
+            return false;
+        unsigned long number = strtoul(id + 1, &end, 16);
+        if (*end)
+            return false;
+        if (number < records)
+            search->ids[search->count++] = (uint32_t)number;
+    }
+    return true;
+}
+
+static bool criterion_parse(const cJSON *item, uint32_t records, struct search *search) {
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, "value");
     int64_t number = 0;
     if (!name || !cJSON_IsArray(value))
         return false;
+    if (strcmp(name, "RadarID") == 0)
+        return !search->ids && ids_parse(value, records, search);
     bool count = strcmp(name, "Count") == 0, offset = strcmp(name, "Offset") == 0;
     if ((count || offset) && !json_int(cJSON_GetArrayItem(value, 0), 0, UINT32_MAX, &number))
         return false;
@@ -735,7 +762,8 @@ static const char *payload_parse(const struct request *request, struct search *s
     if (!problem && !cJSON_IsArray(criteria))
         problem = "Missing required param Criteria";
     cJSON_ArrayForEach(item, payload) if (!problem && strcmp(item->string, "Criteria") != 0) problem = "Unexpected payload field";
-    cJSON_ArrayForEach(criterion, criteria) if (!problem && !criterion_parse(criterion, search)) problem = "Unexpected Criterion";
+    cJSON_ArrayForEach(criterion, criteria) if (!problem && !criterion_parse(criterion, request->server->options.records, search)) problem =
+        "Unexpected Criterion";
     cJSON_Delete(payload);
     return problem;
 }
@@ -780,6 +808,7 @@ static struct page page_of(const struct search *search, const struct plan *plan)
     if (plan->at_most >= 0 && page.distinct > (uint64_t)plan->at_most)
         page.distinct = (uint64_t)plan->at_most;
     /* Wraps round: the records that a shift brings in have the highest numbers. */
+    page.ids = search->ids ? search->ids + search->position : NULL;
     page.first = (uint32_t)(search->offset + search->position - (uint64_t)plan->shift);
     if (plan->repeats > 0 && page.distinct > 0) {
         page.repeats = (uint64_t)plan->repeats;
@@ -994,12 +1023,16 @@ static enum MHD_Result route_properties(struct request *request) {
         problem = "Invalid param Limit";
     if (!problem)
         problem = payload_parse(request, &search);
-    if (problem)
+    if (problem) {
+        free(search.ids);
         return send_error(request, 400, problem, "");
+    }
     search.start = (int64_t)start;
     search.position = start > 0 ? start - options->start_base : 0;
     search.limit = (uint32_t)(limit < options->max_limit ? limit : options->max_limit);
-    return serve_search(request, &search);
+    result = serve_search(request, &search);
+    free(search.ids);
+    return result;
 }
 
 static enum MHD_Result route_free(struct request *request, bool bare) {

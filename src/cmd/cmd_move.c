@@ -181,6 +181,10 @@ static int check_decision(struct cmd *cmd, const struct cmd_job *job, const stru
         return strcmp(row->reason, "coverage") == 0 || strcmp(row->reason, "depth_limit") == 0
                    ? EXIT_DONE
                    : cmd_fail(cmd, EXIT_DATA, "%s: it neither failed for its coverage nor is held for its depth_limit", job->id);
+    if (strcmp(decision->name, "buy_all") == 0)
+        return strcmp(row->reason, "no_ids") == 0 || strcmp(row->reason, "listing") == 0
+                   ? EXIT_DONE
+                   : cmd_fail(cmd, EXIT_DATA, "%s: it is not held because what is owned cannot be told", job->id);
     if (!row->unknown_batches)
         return cmd_fail(cmd, EXIT_DATA, "%s: no charge of it is in doubt", job->id);
     if (decision->batch && (decision->batch > batches->count || batches->list[decision->batch - 1].state != BATCH_IN_DOUBT))
@@ -227,7 +231,7 @@ static int release_one(struct cmd *cmd, struct cmd_job *job, const struct decisi
 }
 
 int cmd_release(struct cmd *cmd, int argc, char **argv) {
-    bool charge = false, give_up = false, duplicates = false, coverage = false;
+    bool charge = false, give_up = false, duplicates = false, coverage = false, all = false;
     const char *batch = NULL;
     const struct cmd_option options[] = {
         {"accept-charge", CMD_FLAG, &charge, NULL, "buy the pages whose charge is in doubt once more"},
@@ -235,17 +239,18 @@ int cmd_release(struct cmd *cmd, int argc, char **argv) {
         {"batch", CMD_TEXT, &batch, "N", "decide about this batch alone"},
         {"accept-duplicates", CMD_FLAG, &duplicates, NULL, "go on although records were bought twice"},
         {"accept-coverage", CMD_FLAG, &coverage, NULL, "complete it although records are missing"},
+        {"buy-all", CMD_FLAG, &all, NULL, "buy the whole search although owned records cannot be left out"},
         {.name = NULL},
     };
     int code;
     struct decision decision = {NULL, 0};
     if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
-    if (argc < 1 || charge + give_up + duplicates + coverage > 1 || (batch && !charge && !give_up))
+    if (argc < 1 || charge + give_up + duplicates + coverage + all > 1 || (batch && !charge && !give_up))
         return cmd_usage(cmd);
     if (batch && !str_to_u64(batch, 1, LIMIT_BATCHES, &decision.batch))
         return cmd_fail(cmd, EXIT_USAGE, "--batch %s: must be the number of a batch", batch);
-    decision.name = charge ? "accept_charge" : give_up ? "give_up" : duplicates ? "accept_duplicates" : coverage ? "accept_coverage" : NULL;
+    decision.name = charge ? "accept_charge" : give_up ? "give_up" : duplicates ? "accept_duplicates" : coverage ? "accept_coverage" : all ? "buy_all" : NULL;
     if ((code = cmd_open(cmd)) != EXIT_DONE)
         return code;
     struct cmd_jobs jobs;

@@ -179,9 +179,12 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
 }
 
 static void print_preview(const cJSON *json) {
-    static const char *const names[] = {"job_id", "total", "planned", "cost", "currency"};
+    static const char *const names[] = {"job_id", "total", "planned", "owned", "to_buy", "cost", "saving", "currency"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, names[i]);
+        bool delta = strcmp(names[i], "owned") == 0 || strcmp(names[i], "to_buy") == 0 || strcmp(names[i], "saving") == 0;
+        if (delta && !value)
+            continue;
         const char *label = i ? names[i] : "job";
         char shown[200];
         if (cJSON_IsString(value))

@@ -196,6 +196,8 @@ static void fetched(void *context, const struct fetch_answer *answer) {
                               .fields = &a->fields,
                               .url = a->url};
         answer_judge(a->run->source, a->kind, &body, &a->verdict);
+        if (attempt_lane_good(a) && a->kind == REQUEST_LIST)
+            delta_take(a->run, &a->verdict);
         if (attempt_lane_good(a)) {
             bool has_cost = false;
             answer_preview(a->run->source, &body, &a->verdict.facts.total, &a->verdict.cost, &has_cost);
@@ -379,7 +381,10 @@ static void attempt_decide(struct attempt *a) {
     if (attempt_lane_good(a)) {
         if (a->page.batch)
             page_good(a);
-        else if (split_is_token(a->page.token))
+        else if (a->kind == REQUEST_LIST && !delta_first(run)) {
+            delta_go_on(run);
+            attempt_end(a);
+        } else if (split_is_token(a->page.token))
             part_good(a);
         else
             preview_good(a);
@@ -533,7 +538,7 @@ void attempt_page(struct run *run, struct due_page *due) {
 }
 
 void attempt_preview(struct run *run) {
-    struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PREVIEW : REQUEST_FREE);
+    struct attempt *a = attempt_new(run, run->listing ? REQUEST_LIST : run->source->metered ? REQUEST_PREVIEW : REQUEST_FREE);
     a->page = run->ask;
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;

@@ -153,6 +153,8 @@ static void judge(struct attempt *a) {
                             .keys = &a->keys,
                             .url = a->url};
     answer_judge(a->run->source, a->kind, &answer, &a->verdict);
+    if (a->run->delta)
+        delta_facts(&a->verdict.facts);
     if (a->reason[0])
         str_copy(a->verdict.reason, sizeof a->verdict.reason, a->reason);
     if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {

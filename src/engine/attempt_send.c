@@ -27,13 +27,18 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
     struct secrets secrets = {.dir = a->engine->options.credentials_dir};
     struct template_scope scope = {.job = run->criteria->json, .secret = secrets_text, .secret_context = &secrets, .start_value = run->start};
     struct fetch_way way;
-    enum rc rc = request_base(source, &a->page, run->criteria->json, &a->url, &a->err);
+    struct delta_request by_ids = {.page = a->page};
+    enum rc rc = run->delta && a->page.batch ? delta_request(run, &a->page, &by_ids, &a->err) : RC_OK;
+    scope.item = by_ids.item;
+    scope.job = by_ids.job ? by_ids.job : scope.job;
+    if (!rc)
+        rc = request_base(source, &a->page, run->criteria->json, &a->url, &a->err);
     if (!rc)
         rc = secrets_way(&secrets, source, &way, &a->err);
     if (!rc)
         rc = take_token(a, &scope);
     if (!rc)
-        rc = request_make(source, 0, a->kind, &a->page, &scope, &a->request, &a->err);
+        rc = request_make(source, 0, a->kind, &by_ids.page, &scope, &a->request, &a->err);
     if (!rc) {
         struct fetch_request f = {.method = a->request.method,
                                   .url = a->request.url,
@@ -54,6 +59,7 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
     } else if (secrets.err.text[0])
         a->err = secrets.err;
     secrets_wipe(&secrets);
+    delta_request_release(&by_ids);
     return rc;
 }
 

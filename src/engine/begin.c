@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "os/fsio.h"
+#include "source/paginator_ids.h"
 #include "source/split.h"
 
 #include <stdlib.h>
@@ -29,10 +30,11 @@ static enum rc plan(struct run *run, struct err *err) {
     char *first_url = NULL;
     paginator_free(run->paginator);
     run->paginator = NULL;
-    if (paginator_row(run->source->paginator_type)->links)
+    if (!run->delta && paginator_row(run->source->paginator_type)->links)
         request_first_url(run->source, &page, run->criteria->json, run->start, &first_url, NULL);
     start.first_url = first_url;
-    enum rc rc = paginator_new(run->source, &start, &run->paginator, err);
+    enum rc rc =
+        run->delta ? paginator_ids_new(run->delta->to_buy, run->delta->size, &run->paginator) : paginator_new(run->source, &start, &run->paginator, err);
     free(first_url);
     if (rc)
         return rc;
@@ -144,15 +146,23 @@ static void write_preview(struct run *run) {
         cJSON_AddNullToObject(m, "total");
     else
         cJSON_AddNumberToObject(m, "total", (double)run->total);
-    uint64_t plan_count = guard_planned(run);
+    uint64_t plan_count = guard_planned(run), buy_count = guard_bought(run);
     if (plan_count != JOB_UNKNOWN) {
         cJSON_AddNumberToObject(m, "planned", (double)plan_count);
         uint64_t size = run->criteria->batch_size;
         if (size)
-            cJSON_AddNumberToObject(m, "requests", (double)((plan_count + size - 1) / size));
+            cJSON_AddNumberToObject(m, "requests", (double)((buy_count + size - 1) / size));
+    }
+    if (run->delta) {
+        cJSON_AddNumberToObject(m, "owned", (double)run->delta->owned);
+        cJSON_AddNumberToObject(m, "to_buy", (double)run->delta->to_buy);
+    }
+    if (run->delta && run->price_known) {
+        dec_format(dec_times(run->price, run->delta->owned), cost);
+        cJSON_AddStringToObject(m, "saving", cost);
     }
     if (plan_count != JOB_UNKNOWN && run->source->metered && run->price_known) {
-        dec_format(dec_times(run->price, plan_count), cost);
+        dec_format(dec_times(run->price, buy_count), cost);
         cJSON_AddStringToObject(m, "cost", cost);
         cJSON_AddStringToObject(m, "currency", run->source->currency);
     }
@@ -195,6 +205,10 @@ static void begin_probe(struct run *run) {
 /* --- mode preview and run ------------------------------------------------------------------------------------------- */
 
 void begin_previewed(struct run *run) {
+    if (run->listing) {
+        delta_go_on(run);
+        return;
+    }
     guard_check(run);
     if (strcmp(run->row.mode, "preview") == 0)
         write_preview(run);
@@ -203,6 +217,18 @@ void begin_previewed(struct run *run) {
         if (run->end == PLACE_NONE)
             begin_probed(run);
     }
+}
+
+void begin_listed(struct run *run) {
+    guard_check(run);
+    if (strcmp(run->row.mode, "preview") == 0)
+        write_preview(run);
+    else if (run->end == PLACE_NONE) {
+        begin_pages(run);
+        if (run->end == PLACE_NONE)
+            begin_probed(run);
+    }
+    go(run);
 }
 
 static void again_later(struct run *run, const struct err *err);
@@ -244,6 +270,8 @@ static void totals(struct run *run, const struct replay *r) {
         run_total(run, &page, r->pages[i].count);
         run->records += r->pages[i].records;
     }
+    if (run->delta)
+        run->total = run->delta->total;
 }
 
 static void mended(struct replay *r) {
@@ -269,6 +297,11 @@ static void mended(struct replay *r) {
         begin_probe(run);
         return;
     }
+    if (delta_wanted(run, r)) {
+        delta_list(run);
+        go(run);
+        return;
+    }
     bool preview_only = strcmp(run->row.mode, "preview") == 0;
     if (!preview_only)
         begin_pages(run); /* as far as is known: a job that has all its pages needs no preview */
@@ -278,13 +311,13 @@ static void mended(struct replay *r) {
     bool more = preview_only || (run->end == PLACE_NONE && (ask || probe || run_due_next(run, INT64_MAX)));
     if (more && !preview_only) { /* what held it holds still */
         guard_duplicates(run);
-        if (!run->source->metered || !run->source->preview)
+        if (!run->source->metered || !run->source->preview || run->delta)
             guard_check(run);
         more = run->end == PLACE_NONE;
     }
     if (more && run->source->metered && !run->source->preview && preview_only)
         write_preview(run);
-    else if (more && (preview_only || ask || (run->source->metered && run->source->preview))) {
+    else if (more && (preview_only || ask || (run->source->metered && run->source->preview && !run->delta))) {
         first_page(run);
         run->phase = RUN_PREVIEW;
     }

@@ -20,6 +20,7 @@
 #include "source/criteria.h"
 #include "source/probe.h"
 #include "spool/drop.h"
+#include "spool/members.h"
 #include "spool/move.h"
 #include "spool/payload.h"
 #include "spool/recover.h"
@@ -70,6 +71,14 @@ struct due_page {
     int64_t not_before_us;
 };
 
+/* The list of a job that buys only what is not owned yet. */
+struct delta {
+    uint64_t total, owned, to_buy; /* ids */
+    uint64_t size;                 /* of a page, as journalled: the plan must be the same again */
+    struct members *members;       /* NULL: of a preview, nothing is bought by it */
+    size_t *starts;                /* where in it the ids of each page begin */
+};
+
 enum run_phase { RUN_CLAIMING, RUN_REPLAY, RUN_PREVIEW, RUN_PAGES, RUN_LOADING, RUN_ENDING };
 
 struct run { /* one claimed job; a lane with the job's number may use id, source, engine->spool and journal while work of it is out */
@@ -104,11 +113,13 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct dec price; /* highest price of one record */
     bool price_known;
     struct dec in_flight_price;
-    struct page ask;        /* what is asked before anything is bought: batch 0 */
-    struct probe *probe;    /* of mode probe, or NULL */
-    char *start;            /* where an incremental source begins, JSON text; NULL: it is none */
-    struct buf bookmark;    /* the greatest value that came, JSON text; empty: none */
-    int64_t waits_until_us; /* with nothing in flight it does nothing before then; 0: it has something to do */
+    struct page ask;         /* what is asked before anything is bought: batch 0 */
+    struct listing *listing; /* ids are being listed; or NULL */
+    struct delta *delta;     /* they are; or NULL */
+    struct probe *probe;     /* of mode probe, or NULL */
+    char *start;             /* where an incremental source begins, JSON text; NULL: it is none */
+    struct buf bookmark;     /* the greatest value that came, JSON text; empty: none */
+    int64_t waits_until_us;  /* with nothing in flight it does nothing before then; 0: it has something to do */
     unsigned preview_retries, preview_refusals;
     bool preview_renewed; /* as in due_page */
     int64_t preview_due_us;
@@ -257,6 +268,7 @@ struct due_page *run_due_add(struct run *run, const struct page *page, unsigned 
 struct due_page *run_due_next(struct run *run, int64_t now_us);
 void run_end_now(struct run *run, enum place place, const char *reason, const char *error); /* run_end, and it leaves at once */
 void run_finish(struct run *run);
+uint64_t run_unique(const struct run *run); /* different records that it has, bought or owned */
 void run_timer(struct loop_timer *timer);
 void run_wake_at(struct run *run, int64_t wall_us);
 bool run_lies_in(const struct run *run, enum place place); /* its file does: what a hand did while a lane had the job was not looked at */
@@ -265,11 +277,32 @@ bool run_lies_in(const struct run *run, enum place place); /* its file does: wha
 void begin_run(struct run *run);       /* read the journal, and go on where it ends */
 void begin_previewed(struct run *run); /* total and price are known */
 void begin_probed(struct run *run);    /* paginator_probed was told */
+void begin_listed(struct run *run);    /* the ids are listed (run->delta), or it ends for want of them */
 /* An answer for mode probe. */
 void begin_taught(struct run *run, const struct page *page, const struct answer *answer, const struct verdict *verdict);
 
+/* delta.c: purchase of what is not owned yet */
+struct replay;
+bool delta_wanted(const struct run *run, const struct replay *replay);
+void delta_list(struct run *run);                                /* begin to list: run->ask */
+void delta_take(struct run *run, const struct verdict *verdict); /* a page of the list */
+void delta_go_on(struct run *run);                               /* to the next one, or begin_listed */
+bool delta_first(const struct run *run);                         /* what came is the first page */
+/* delta: the numbers of the journal. On a lane. RC_GONE, RC_CORRUPT: its file is not there, or another one. */
+enum rc delta_open(const struct spool *spool, const char *job_id, const char *sha256, struct delta *delta, struct err *err);
+void delta_free(struct delta *delta);
+void delta_release(struct run *run);
+void delta_facts(struct page_facts *facts); /* what an answer to ids says of the search is not said of the job's */
+struct delta_request {                      /* what asks for the ids of a page */
+    cJSON *item, *job;                      /* for template_scope; job NULL: the job's own */
+    struct page page;                       /* as it is placed in the request */
+};
+enum rc delta_request(const struct run *run, const struct page *page, struct delta_request *request, struct err *err);
+void delta_request_release(struct delta_request *request); /* after a failure, too */
+
 /* guard.c: what the job, the source and the disk allow. Those that forbid end the run (run_end) with the reason. */
 uint64_t guard_planned(const struct run *run);                /* records that the job is to have, as far as is known; JOB_UNKNOWN */
+uint64_t guard_bought(const struct run *run);                 /* of them those that are asked for: the owned ones are not */
 void guard_check(struct run *run);                            /* max_records, max_cost against what is planned */
 void guard_repeats(struct run *run, const struct page *page); /* none of its records was new */
 bool guard_reached(const struct run *run);                    /* max_records of a source that names no total */
@@ -339,6 +372,9 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     struct replay_page *pages; /* by batch */
     size_t page_count, page_capacity;
     bool accept_duplicates, accept_coverage, edited;
+    bool buy_all;        /* a person decided against the saving */
+    struct delta *delta; /* as journalled, opened by replay_mend; or NULL */
+    char delta_sha256[DIGEST_HEX_SIZE];
     uint64_t keyless, duplicates, unkeyed;
     struct keyset *keys;
     char *text; /* of the job, as accepted */

@@ -5,8 +5,11 @@
 #include "base/json.h"
 #include "engine/csv.h"
 #include "engine/keyset.h"
+#include "os/dirscan.h"
 #include "sink/sink.h"
+#include "source/answer.h"
 #include "spool/job.h"
+#include "spool/members.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +38,8 @@ struct export {
     struct csv csv;
     struct buf row, scratch;
     struct cost_slot costs[COST_SLOTS];
-    uint64_t seen;
+    uint64_t seen, most;   /* records; of one job with `take` no more than that */
+    struct job_ids listed; /* of the jobs those that bought only what was not owned: their members are in a file */
     /* of children */
     const struct source *source;
     const struct source_child *child;
@@ -73,7 +77,7 @@ static enum rc campaign_jobs(struct export *export, const char *campaign, struct
 
     if (rc == RC_OK && ids->out_of_memory)
         rc = err_set(export->err, RC_TEMP, "out of memory");
-    if (rc == RC_OK && ids->count == 0)
+    if (rc == RC_OK && ids->count == 0 && export->listed.count == 0)
         rc = err_set(export->err, RC_GONE, "nothing of campaign \"%s\" was ever loaded", campaign);
     return rc;
 }
@@ -84,6 +88,72 @@ static bool note_file(void *context, const struct sink_file_row *row) {
     return false;
 }
 
+/* Members in a file */
+
+static bool has_list(const struct spool *spool, const char *job_id) {
+    struct members *members;
+    enum rc rc = members_open(spool, job_id, NULL, &members, NULL);
+
+    members_close(members);
+    return rc == RC_OK;
+}
+
+static enum rc note_listed(struct export *export, const char *job_id) {
+    return note_job(&export->listed, job_id) ? RC_OK : err_set(export->err, RC_TEMP, "out of memory");
+}
+
+/* A member whose record was not loaded, or never came, is passed over. */
+static enum rc walk_members(struct export *export, const struct spool *spool, const char *job_id, bool owned_only, sink_record_seen *fn) {
+    struct members *members;
+    struct member member;
+    struct job_row row;
+    struct buf key = BUF_INIT(SIZE_MAX / 2);
+    enum rc rc = job_row_read(spool, job_id, &row, NULL, NULL, export->err);
+
+    if (rc == RC_OK)
+        rc = members_open(spool, job_id, NULL, &members, export->err);
+    if (rc != RC_OK)
+        return rc;
+    while (rc == RC_OK && export->rc == RC_OK && members_next(members, &member)) {
+        const char *owner = member.job_id[0] != '\0' ? member.job_id : job_id;
+        if ((owned_only && owner == job_id) || !answer_key(member.key, &key))
+            continue;
+        rc = sink_find(export->sink, row.source, (struct slice){.data = buf_text(&key), .length = key.length}, owner, fn, export, export->err);
+        rc = rc == RC_GONE ? RC_OK : rc;
+    }
+    buf_release(&key);
+    members_close(members);
+    return rc;
+}
+
+/* The listed jobs of a campaign, those among them too that had nothing to buy. */
+static enum rc campaign_lists(struct export *export, const struct spool *spool, const char *campaign) {
+    struct dirscan *scan;
+    struct job_row row;
+    const char *name;
+    unsigned char type;
+    enum rc rc = dirscan_open(spool->results_fd, ".", &scan, export->err);
+
+    if (rc != RC_OK)
+        return rc;
+    while ((rc = dirscan_next(scan, &name, &type, export->err)) == RC_OK)
+        if (jobid_valid(name) && has_list(spool, name) && job_row_read(spool, name, &row, NULL, NULL, NULL) == RC_OK && strcmp(row.campaign, campaign) == 0 &&
+            (rc = note_listed(export, name)) != RC_OK)
+            break;
+    dirscan_close(scan);
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
+static enum rc walk(struct export *export, const struct spool *spool, const struct sink_pick *pick, sink_record_seen *fn) {
+    bool alone = export->listed.count > 0 && export->options->job != NULL;
+    bool none = export->listed.count > 0 && pick->job_count == 0; /* which would be every record */
+    enum rc rc = alone || none ? RC_OK : sink_walk(export->sink, pick, fn, export, export->err);
+
+    for (size_t i = 0; i < export->listed.count && rc == RC_OK && export->rc == RC_OK; i++)
+        rc = walk_members(export, spool, export->listed.list[i], !alone, fn);
+    return rc == RC_OK ? export->rc : rc;
+}
+
 /* A job that was complete at once by another's payloads stands for that one. */
 static enum rc one_job(struct export *export, const struct spool *spool, const char *job_id, struct job_ids *ids) {
     struct job_row row;
@@ -91,15 +161,28 @@ static enum rc one_job(struct export *export, const struct spool *spool, const c
     bool found = false;
     enum rc rc = sink_files(export->sink, job_id, note_file, &found, export->err);
 
-    if (rc == RC_OK && !found && job_row_read(spool, job_id, &row, NULL, NULL, &own) == RC_OK && row.reuses[0] != '\0') {
-        job_id = row.reuses;
-        rc = sink_files(export->sink, job_id, note_file, &found, export->err);
+    if (rc == RC_OK && job_row_read(spool, job_id, &row, NULL, NULL, &own) == RC_OK) {
+        export->most = row.take;
+        if (!found && row.reuses[0] != '\0') {
+            job_id = row.reuses;
+            rc = sink_files(export->sink, job_id, note_file, &found, export->err);
+        }
+    }
+    if (rc == RC_OK && has_list(spool, job_id)) {
+        rc = note_listed(export, job_id);
+        found = true;
     }
     if (rc == RC_OK && !found)
         rc = err_set(export->err, RC_GONE, "nothing of job %s was ever loaded; run `batchspool process`", job_id);
     if (rc == RC_OK && !note_job(ids, job_id))
         rc = err_set(export->err, RC_TEMP, "out of memory");
     return rc;
+}
+
+static enum rc whole_campaign(struct export *export, const struct spool *spool, const char *campaign, struct job_ids *ids) {
+    enum rc rc = campaign_lists(export, spool, campaign);
+
+    return rc == RC_OK ? campaign_jobs(export, campaign, ids) : rc;
 }
 
 /* Both a job and a campaign: the job, when it is one of the campaign's. */
@@ -110,7 +193,7 @@ static enum rc pick_jobs(struct export *export, const struct spool *spool, struc
     enum rc rc;
 
     if (options->job == NULL)
-        return options->campaign != NULL ? campaign_jobs(export, options->campaign, ids) : RC_OK;
+        return options->campaign != NULL ? whole_campaign(export, spool, options->campaign, ids) : RC_OK;
     rc = one_job(export, spool, options->job, ids);
     if (rc != RC_OK || options->campaign == NULL)
         return rc;
@@ -148,7 +231,7 @@ static bool leave_out(void *context, const struct sink_seen *seen) {
 
 static enum rc prepare_keys(struct export *export, const struct spool *spool, bool by_jobs) {
     struct sink_pick pick = {.source = export->options->source};
-    struct job_ids ids = {0};
+    struct job_ids ids = {0}, listed = export->listed;
     enum rc rc = RC_OK;
 
     if (!by_jobs && export->options->not_in == NULL)
@@ -158,12 +241,19 @@ static enum rc prepare_keys(struct export *export, const struct spool *spool, bo
         return err_set(export->err, RC_TEMP, "out of memory");
     if (export->options->not_in == NULL)
         return RC_OK;
-    rc = campaign_jobs(export, export->options->not_in, &ids);
+    export->listed = (struct job_ids){0};
+    rc = campaign_lists(export, spool, export->options->not_in);
+    if (rc == RC_OK)
+        rc = campaign_jobs(export, export->options->not_in, &ids);
     pick.jobs = ids.list;
     pick.job_count = ids.count;
-    if (rc == RC_OK)
+    if (rc == RC_OK && ids.count > 0)
         rc = sink_walk(export->sink, &pick, leave_out, export, export->err);
+    for (size_t i = 0; i < export->listed.count && rc == RC_OK && export->rc == RC_OK; i++)
+        rc = walk_members(export, spool, export->listed.list[i], true, leave_out);
     job_ids_release(&ids);
+    job_ids_release(&export->listed);
+    export->listed = listed;
     return rc == RC_OK ? export->rc : rc;
 }
 
@@ -317,6 +407,8 @@ static bool write_record(void *context, const struct sink_seen *seen) {
     enum rc rc = take_key(export, seen->key);
 
     export->seen++;
+    if (rc == RC_OK && export->most-- == 0)
+        return false;
     if (rc == RC_OK)
         rc = each_row(export, seen, put_row);
     export->rc = rc == RC_GONE ? RC_OK : rc;
@@ -377,7 +469,7 @@ static enum rc write_header(struct export *export) {
     return rc == RC_OK ? write_row(export) : err_set(export->err, RC_TEMP, "out of memory");
 }
 
-static enum rc prepare_columns(struct export *export, const struct sink_pick *pick) {
+static enum rc prepare_columns(struct export *export, const struct spool *spool, const struct sink_pick *pick) {
     const struct export_options *options = export->options;
     enum rc rc = RC_OK;
 
@@ -386,9 +478,7 @@ static enum rc prepare_columns(struct export *export, const struct sink_pick *pi
     if (options->columns_text != NULL)
         rc = csv_columns_parse(&export->csv, options->columns_text, options->columns_length, export->err);
     if (rc == RC_OK && (options->columns_text == NULL || options->children != NULL)) {
-        rc = sink_walk(export->sink, pick, learn_record, export, export->err);
-        if (rc == RC_OK)
-            rc = export->rc;
+        rc = walk(export, spool, pick, learn_record);
     }
     export->seen = 0;
     return rc == RC_OK ? write_header(export) : rc;
@@ -403,14 +493,12 @@ static enum rc run(struct export *export, const struct spool *spool) {
     pick.jobs = ids.list;
     pick.job_count = ids.count;
     if (rc == RC_OK)
-        rc = prepare_keys(export, spool, ids.count > 0);
+        rc = prepare_keys(export, spool, ids.count > 0 || export->listed.count > 0);
     if (rc == RC_OK)
-        rc = prepare_columns(export, &pick);
+        rc = prepare_columns(export, spool, &pick);
     if (rc == RC_OK)
-        rc = sink_walk(export->sink, &pick, write_record, export, export->err);
-    if (rc == RC_OK)
-        rc = export->rc;
-    if (rc == RC_OK && export->seen == 0 && ids.count == 0)
+        rc = walk(export, spool, &pick, write_record);
+    if (rc == RC_OK && export->seen == 0 && ids.count == 0 && export->listed.count == 0)
         rc = options->source != NULL ? err_set(export->err, RC_GONE, "nothing of source \"%s\" was ever loaded", options->source)
                                      : err_set(export->err, RC_GONE, "nothing was ever loaded");
     if (rc == RC_OK && fflush(export->out) != 0) {
@@ -418,6 +506,7 @@ static enum rc run(struct export *export, const struct spool *spool) {
         rc = RC_TEMP;
     }
     job_ids_release(&ids);
+    job_ids_release(&export->listed);
     return rc;
 }
 
@@ -432,6 +521,7 @@ enum rc export_run(const struct spool *spool, struct sources *sources, const str
     export->sources = sources;
     export->out = out;
     export->rows = rows;
+    export->most = JOB_UNKNOWN;
     export->err = err;
     csv_init(&export->csv);
     buf_init(&export->row, SIZE_MAX / 2);

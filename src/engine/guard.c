@@ -14,6 +14,10 @@ uint64_t guard_planned(const struct run *run) {
     return run->total == JOB_UNKNOWN ? JOB_UNKNOWN : run->criteria->take < run->total ? run->criteria->take : run->total;
 }
 
+uint64_t guard_bought(const struct run *run) {
+    return run->delta ? run->delta->to_buy : guard_planned(run);
+}
+
 /* A source that never names its total: no page goes beyond max_records, and behind it only a person knows whether more was wanted. */
 bool guard_reached(const struct run *run) {
     const struct criteria *c = run->criteria;
@@ -40,8 +44,9 @@ void guard_check(struct run *run) {
         run_end(run, PLACE_HOLD, "max_records", text);
         return;
     }
-    if (!run->source->metered || !c->has_max_cost)
+    if (!run->source->metered || !c->has_max_cost || run->listing) /* what it costs is known when the ids are */
         return;
+    plan = guard_bought(run);
     dec_format(c->max_cost, most);
     if (!run->price_known) {
         str_format(text, sizeof text, "max_cost is %s, but neither the preview nor cost_per_record of the source tells a price", most);

@@ -70,7 +70,7 @@ static void table_release(struct table *table) {
         free(table->slots);
 }
 
-static unsigned char *table_slot(struct table *table, const unsigned char *key) {
+static unsigned char *table_slot(const struct table *table, const unsigned char *key) {
     uint64_t hash;
     memcpy(&hash, key, sizeof hash);
     for (size_t at = hash & (table->capacity - 1);; at = (at + 1) & (table->capacity - 1)) {
@@ -132,6 +132,12 @@ enum rc keyset_add(struct keyset *set, const unsigned char key[KEYSET_KEY_BYTES]
     memcpy(slot, key, KEYSET_KEY_BYTES);
     set->count++;
     return RC_OK;
+}
+
+bool keyset_has(const struct keyset *set, const unsigned char key[KEYSET_KEY_BYTES]) {
+    if (memcmp(key, empty, KEYSET_KEY_BYTES) == 0)
+        return set->zero;
+    return memcmp(table_slot(&set->table, key), empty, KEYSET_KEY_BYTES) != 0;
 }
 
 uint64_t keyset_count(const struct keyset *set) {

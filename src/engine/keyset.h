@@ -20,6 +20,7 @@ struct keyset *keyset_new(int dir_fd);
 void keyset_free(struct keyset *set);
 /* RC_OK; *fresh false when it was there before. RC_NOSPACE, RC_TEMP: the set could not grow and is unchanged. */
 enum rc keyset_add(struct keyset *set, const unsigned char key[KEYSET_KEY_BYTES], bool *fresh, struct err *err);
+bool keyset_has(const struct keyset *set, const unsigned char key[KEYSET_KEY_BYTES]);
 uint64_t keyset_count(const struct keyset *set);
 
 #endif

@@ -107,6 +107,7 @@ static void released(struct replay *r, const cJSON *json) {
     uint64_t batch = count_of(json, "batch", 0);
     r->accept_duplicates = r->accept_duplicates || strcmp(decision, "accept_duplicates") == 0;
     r->accept_coverage = r->accept_coverage || strcmp(decision, "accept_coverage") == 0;
+    r->buy_all = r->buy_all || strcmp(decision, "buy_all") == 0;
     bool give_up = strcmp(decision, "give_up") == 0;
     if (!give_up && strcmp(decision, "accept_charge") != 0)
         return;
@@ -135,6 +136,17 @@ static bool part_asked(struct replay *r, const cJSON *json) {
     return true;
 }
 
+static void listed(struct replay *r, const cJSON *json) {
+    delta_free(r->delta);
+    r->delta = engine_alloc(sizeof *r->delta);
+    r->delta->total = count_of(json, "total", 0);
+    r->delta->owned = count_of(json, "owned", 0);
+    r->delta->to_buy = count_of(json, "to_buy", 0);
+    r->delta->size = count_of(json, "size", 1);
+    r->delta->size += r->delta->size == 0;
+    str_copy(r->delta_sha256, sizeof r->delta_sha256, text_of(json, "sha256"));
+}
+
 static void line_seen(void *context, const struct job_row *row, const struct journal_line *line) {
     struct replay *r = context;
     const cJSON *json = line->json;
@@ -143,7 +155,14 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         free(r->text);
         r->text = copy_of(json, "text");
         r->text_length = r->text ? strlen(r->text) : 0;
-    } else if (strcmp(line->event, "released") == 0)
+        if (!r->page_count) { /* another search, perhaps */
+            delta_free(r->delta);
+            r->delta = NULL;
+            r->buy_all = false;
+        }
+    } else if (strcmp(line->event, "listed") == 0)
+        listed(r, json);
+    else if (strcmp(line->event, "released") == 0)
         released(r, json);
     else if (strcmp(line->event, "previewed") == 0 && *text_of(json, "part") && !part_asked(r, json))
         r->rc = RC_TEMP;
@@ -382,6 +401,8 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
                          .sha256 = p->answered->sha256,
                          .bytes = length,
                          .answered_us = p->answered->at_us};
+    if (run->delta)
+        delta_facts(&verdict.facts);
     c.advance = keys_advance(&keys, run->source, p->limit, verdict.facts.records);
     rc = keys.failed ? err_set(&r->err, RC_TEMP, "out of memory") : RC_OK;
     keys_release(&keys);
@@ -493,6 +514,23 @@ static enum rc find_start(struct replay *r) {
     return rc;
 }
 
+/* The list of a job that buys what is not owned yet. As long as nothing was asked for it can be made again. */
+static enum rc open_list(struct replay *r) {
+    if (!r->delta || r->run->delta)
+        return RC_OK;
+    enum rc rc = r->buy_all && !r->page_count ? RC_GONE : delta_open(r->run->engine->spool, r->run->id, r->delta_sha256, r->delta, &r->err);
+    if ((rc == RC_GONE || rc == RC_CORRUPT) && !r->page_count) {
+        delta_free(r->delta);
+        r->delta = NULL;
+        return RC_OK;
+    }
+    if (rc)
+        return rc == RC_GONE ? RC_CORRUPT : rc;
+    r->run->delta = r->delta;
+    r->delta = NULL;
+    return RC_OK;
+}
+
 static void mend_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct replay *r = HEAP_ENTRY(items[i], struct replay, work);
@@ -500,6 +538,8 @@ static void mend_run(struct work **items, size_t count) {
         r->keyless = r->duplicates = r->unkeyed = 0;
         r->keys = keyset_new(r->run->engine->spool->payloads_tmp_fd);
         r->rc = r->keys ? find_start(r) : err_set(&r->err, RC_TEMP, "out of memory");
+        if (!r->rc)
+            r->rc = open_list(r);
         for (size_t p = 0; !r->rc && p < r->page_count; p++)
             r->rc = mend_page(r, &r->pages[p]);
     }
@@ -536,6 +576,7 @@ void replay_free(struct replay *replay) {
     free(replay->pages);
     free(replay->asked);
     keyset_free(replay->keys);
+    delta_free(replay->delta);
     free(replay->text);
     free(replay->start);
     buf_release(&replay->bookmark);

@@ -62,6 +62,7 @@ static void run_free(struct run *run) {
     paginator_free(run->paginator);
     probe_free(run->probe);
     keyset_free(run->keys);
+    delta_release(run);
     criteria_free(run->criteria);
     buf_release(&run->bookmark);
     free(run->start);
@@ -171,9 +172,13 @@ bool run_offer(struct run *run) {
 
 /* --- ending --------------------------------------------------------------------------------------------------------- */
 
+uint64_t run_unique(const struct run *run) {
+    uint64_t bought = run->source && run->source->key_count ? (run->keys ? keyset_count(run->keys) : 0) : run->unkeyed;
+    return bought + (run->delta ? run->delta->owned : 0);
+}
+
 static void add_coverage(const struct run *run, cJSON *m) {
-    uint64_t unique = run->source && run->source->key_count ? (run->keys ? keyset_count(run->keys) : 0) : run->unkeyed;
-    uint64_t expected = guard_planned(run);
+    uint64_t unique = run_unique(run), expected = guard_planned(run);
     if (expected != JOB_UNKNOWN) {
         cJSON_AddNumberToObject(m, run->end == PLACE_FAILED ? "expected" : "total", (double)expected);
         cJSON_AddNumberToObject(m, "missing", expected > unique ? (double)(expected - unique) : 0);
@@ -246,7 +251,7 @@ void run_end_now(struct run *run, enum place place, const char *reason, const ch
 
 static bool covered(const struct run *run) {
     uint64_t expected = guard_planned(run), tolerance = run->source->coverage_tolerance;
-    uint64_t unique = run->source->key_count ? keyset_count(run->keys) : run->unkeyed;
+    uint64_t unique = run_unique(run);
     if (run->accept_coverage)
         return true;
     if (expected == JOB_UNKNOWN)
@@ -259,7 +264,7 @@ static bool covered(const struct run *run) {
 static void conclude(struct run *run) {
     if (!covered(run)) {
         char text[500];
-        uint64_t unique = run->source->key_count ? keyset_count(run->keys) : run->unkeyed, expected = guard_planned(run);
+        uint64_t unique = run_unique(run), expected = guard_planned(run);
         const char *fault = paginator_fault(run->paginator), *colon = fault ? ": " : "";
         fault = fault ? fault : "";
         if (expected == JOB_UNKNOWN)
@@ -358,7 +363,7 @@ void run_step(struct run *run) {
 }
 
 void run_total(struct run *run, const struct page *page, uint64_t total) {
-    if (total == JOB_UNKNOWN || (total == 0 && run->records) || page->batch < run->total_batch || split_is_token(page->token))
+    if (run->delta || total == JOB_UNKNOWN || (total == 0 && run->records) || page->batch < run->total_batch || split_is_token(page->token))
         return;
     run->total = total;
     run->total_batch = page->batch;

@@ -2,6 +2,7 @@
 #include "engine/verify_internal.h"
 
 #include "os/fsio.h"
+#include "spool/members.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,8 +31,9 @@ struct fold {
     unsigned damages;
     struct captured *list;
     size_t count, capacity, known_before;
-    uint32_t highest; /* batch captured */
-    enum rc rc;       /* out of memory */
+    uint32_t highest;             /* batch captured */
+    char listed[DIGEST_HEX_SIZE]; /* SHA-256 of its list of members; "": it has none */
+    enum rc rc;                   /* out of memory */
     struct err *err;
 };
 
@@ -115,8 +117,13 @@ static enum rc learn_line(struct fold *fold, const struct journal_line *line, st
 static void take_line(struct fold *fold, const struct journal_line *line) {
     if (fold->rc)
         return;
-    if (strcmp(line->event, "accepted") == 0)
+    if (strcmp(line->event, "accepted") == 0) {
         str_copy(fold->campaign, sizeof fold->campaign, text_member(line->json, "campaign_id"));
+        if (!fold->count)
+            fold->listed[0] = '\0';
+    }
+    if (strcmp(line->event, "listed") == 0)
+        str_copy(fold->listed, sizeof fold->listed, text_member(line->json, "sha256"));
     if (strcmp(line->event, "captured") == 0)
         fold->rc = take_captured(fold, line, fold->err);
     if (!fold->rc && fold->learn)
@@ -254,6 +261,20 @@ static enum rc check_marker_of(struct verify *v, const struct fold *fold, const 
     return verify_add(v, err, "marker-missing", path, "the payload was captured, and no directory has its marker");
 }
 
+static enum rc check_members(struct verify *v, const struct fold *fold, struct err *err) {
+    struct members *members;
+    struct err reason = {0};
+    char path[JOBID_SIZE + 40];
+    if (!fold->listed[0])
+        return RC_OK;
+    enum rc rc = members_open(v->spool, fold->id, fold->listed, &members, &reason);
+    members_close(members);
+    str_format(path, sizeof path, "results/%s/members.ndjson", fold->id);
+    if (rc == RC_GONE)
+        return verify_add(v, err, "members-missing", path, "the list of the job's records is not there");
+    return rc ? verify_add(v, err, "members-changed", path, "%s", reason.text) : RC_OK;
+}
+
 /* With the parts of a row that job_row_json does not show. */
 static cJSON *row_json(const struct job_row *row) {
     cJSON *json = job_row_json(row);
@@ -337,6 +358,8 @@ enum rc verify_job(struct verify *v, const char *job_id, bool learn, struct err 
         if (!rc)
             rc = check_marker_of(v, &fold, &fold.list[i], err);
     }
+    if (!rc)
+        rc = check_members(v, &fold, err);
     if (!rc)
         rc = check_index(v, &fold, err);
     free(fold.list);

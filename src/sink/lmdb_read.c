@@ -188,10 +188,10 @@ static int find_version(struct records_walk *walk, MDB_val record_key, struct lm
     int code = mdb_get(walk->txn, walk->db->tables[TABLE_RECORDS], &key, &value);
 
     if (code != 0)
-        return code == MDB_NOTFOUND ? MDB_CORRUPTED : code;
+        return code;
     if (!lmdb_version_read(value.mv_data, value.mv_size, version))
         return MDB_CORRUPTED;
-    if (is_picked(walk->pick, version))
+    if (walk->pick->job_count == 0 || is_picked(walk->pick, version))
         return 0;
     lmdb_key_raw(&prefix, record_key.mv_data, record_key.mv_size);
     lmdb_key_raw(&end, record_key.mv_data, record_key.mv_size);
@@ -206,7 +206,7 @@ static int find_version(struct records_walk *walk, MDB_val record_key, struct lm
         if (is_picked(walk->pick, version))
             return 0;
     }
-    return code == 0 || code == MDB_NOTFOUND ? MDB_CORRUPTED : code;
+    return code == 0 ? MDB_NOTFOUND : code;
 }
 
 static int member_seen(void *context, MDB_val key, MDB_val value) {
@@ -215,6 +215,7 @@ static int member_seen(void *context, MDB_val key, MDB_val value) {
     int code = find_version(walk, value, &version);
 
     (void)key;
+    code = code == MDB_NOTFOUND ? MDB_CORRUPTED : code; /* its job captured it */
     return code == 0 ? tell(walk, value, &version) : code;
 }
 
@@ -260,6 +261,34 @@ enum rc lmdb_walk(struct sink *sink, const struct sink_pick *pick, sink_record_s
         code = walk_jobs(&walk);
     else
         code = each_row(walk.txn, walk.db->tables[TABLE_RECORDS], &prefix, record_seen, &walk);
+    lmdb_read_end(walk.db, walk.txn);
+    return code == 0 ? RC_OK : lmdb_fail(err, code, "read");
+}
+
+static int find_record(struct records_walk *walk, const struct lmdb_key *record_key) {
+    struct lmdb_version version;
+    MDB_val key = lmdb_key_val(record_key);
+    int code = mdb_cursor_open(walk->txn, walk->db->tables[TABLE_VERSIONS], &walk->versions);
+
+    if (code != 0)
+        return code;
+    code = find_version(walk, key, &version);
+    if (code == 0)
+        code = tell(walk, key, &version);
+    mdb_cursor_close(walk->versions);
+    return code == WALK_STOP ? 0 : code;
+}
+
+enum rc lmdb_find(struct sink *sink, const char *source, struct slice key, const char *job_id, sink_record_seen *fn, void *context, struct err *err) {
+    const struct sink_pick pick = {.jobs = &job_id, .job_count = job_id != NULL};
+    struct records_walk walk = {.db = LMDB_OF(sink), .pick = &pick, .fn = fn, .context = context};
+    struct lmdb_key record_key;
+    int code = lmdb_read_begin(walk.db, &walk.txn);
+
+    if (code != 0)
+        return lmdb_fail(err, code, "read");
+    lmdb_key_record(&record_key, source, key);
+    code = find_record(&walk, &record_key);
     lmdb_read_end(walk.db, walk.txn);
     return code == 0 ? RC_OK : lmdb_fail(err, code, "read");
 }

@@ -54,6 +54,7 @@ enum rc lmdb_files(struct sink *sink, const char *job_id, sink_file_seen *fn, vo
 enum rc lmdb_jobs(struct sink *sink, const char *campaign, sink_job_seen *fn, void *context, struct err *err);
 enum rc lmdb_walk(struct sink *sink, const struct sink_pick *pick, sink_record_seen *fn, void *context, struct err *err);
 enum rc lmdb_errors(struct sink *sink, const char *job_id, uint32_t batch, sink_error_seen *fn, void *context, struct err *err);
+enum rc lmdb_find(struct sink *sink, const char *source, struct slice key, const char *job_id, sink_record_seen *fn, void *context, struct err *err);
 enum rc lmdb_compare(struct sink *sink, const struct sink_file *file, const struct sink_record *record, enum sink_change *change, struct err *err);
 
 #endif

@@ -44,6 +44,10 @@ enum rc sink_errors(struct sink *sink, const char *job_id, uint32_t batch, sink_
     return sink->row->errors(sink, job_id, batch, fn, context, err);
 }
 
+enum rc sink_find(struct sink *sink, const char *source, struct slice key, const char *job_id, sink_record_seen *fn, void *context, struct err *err) {
+    return sink->row->find(sink, source, key, job_id, fn, context, err);
+}
+
 enum rc sink_compare(struct sink *sink, const struct sink_file *file, const struct sink_record *record, enum sink_change *change, struct err *err) {
     return sink->row->compare(sink, file, record, change, err);
 }

@@ -117,6 +117,7 @@ struct sink_row {
     enum rc (*jobs)(struct sink *sink, const char *campaign, sink_job_seen *fn, void *context, struct err *err);
     enum rc (*walk)(struct sink *sink, const struct sink_pick *pick, sink_record_seen *fn, void *context, struct err *err);
     enum rc (*errors)(struct sink *sink, const char *job_id, uint32_t batch, sink_error_seen *fn, void *context, struct err *err);
+    enum rc (*find)(struct sink *sink, const char *source, struct slice key, const char *job_id, sink_record_seen *fn, void *context, struct err *err);
     enum rc (*compare)(struct sink *sink, const struct sink_file *file, const struct sink_record *record, enum sink_change *change, struct err *err);
 };
 
@@ -144,6 +145,8 @@ enum rc sink_jobs(struct sink *sink, const char *campaign, sink_job_seen *fn, vo
 enum rc sink_walk(struct sink *sink, const struct sink_pick *pick, sink_record_seen *fn, void *context, struct err *err);
 enum rc sink_errors(struct sink *sink, const char *job_id, uint32_t batch, sink_error_seen *fn, void *context,
                     struct err *err); /* job_id NULL: of all jobs; batch 0: of all files; by job, batch, index */
+/* The newest version of one record (key as in sink_record), or with job_id the newest that this job captured, superseded or not. RC_GONE: there is none. */
+enum rc sink_find(struct sink *sink, const char *source, struct slice key, const char *job_id, sink_record_seen *fn, void *context, struct err *err);
 /* What loading this one record would do to the store as it is now. */
 enum rc sink_compare(struct sink *sink, const struct sink_file *file, const struct sink_record *record, enum sink_change *change, struct err *err);
 

@@ -184,5 +184,6 @@ const struct sink_row sink_lmdb = {
     .jobs = lmdb_jobs,
     .walk = lmdb_walk,
     .errors = lmdb_errors,
+    .find = lmdb_find,
     .compare = lmdb_compare,
 };

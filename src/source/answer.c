@@ -207,7 +207,7 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
     if (!json_outline_find(&j->outline, j->source->data_selector, &v->records)) {
         v->records = (struct slice){.data = NULL, .length = 0};
     }
-    if (json_type(v->records) == JSON_NULL) { /* how some write an empty list */
+    if (json_type(v->records) == JSON_NULL || (kind == REQUEST_LIST && json_type(v->records) != JSON_ARRAY)) { /* how some write an empty list */
         v->records = slice_of("[]");
     }
     if (json_type(v->records) != JSON_ARRAY) {

@@ -153,6 +153,12 @@ static void read_choices(struct check *check, const cJSON *root, const struct so
     check_choice(check, root, "on_duplicate", duplicates, &duplicate);
     c->on_duplicate = (enum on_duplicate)duplicate;
     check_duration(check, root, "duplicate_window", 0, &c->duplicate_window_ms);
+    if (source->lists_ids) {
+        check_duration(check, root, "refresh_older_than", 0, &c->refresh_older_than_ms);
+    } else if (cJSON_GetObjectItemCaseSensitive(root, "refresh_older_than") != NULL) {
+        (void)check_fail(check, "refresh_older_than", "the source %s does not list ids for free (metering.free_fields): what is owned cannot be left out",
+                         source->name);
+    }
 }
 
 /* The source's own members: checked, and its defaults put in. */
@@ -293,6 +299,7 @@ enum rc criteria_parse(const char *file, const char *text, size_t length, const 
     c->take = JOB_UNKNOWN;
     c->batch_size = source->limit;
     c->duplicate_window_ms = DUPLICATE_WINDOW_MS;
+    c->refresh_older_than_ms = source->refresh_older_than_ms;
     rc = check_open(&check, file, text, length, &json_rules_config, err);
     if (rc == RC_OK) {
         read_all(&check, source, c);

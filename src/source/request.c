@@ -73,10 +73,45 @@ static enum rc lay_part(cJSON **part, const cJSON *overlay, const char *name, co
     return RC_OK;
 }
 
+static enum rc lay_parts(struct placement *parts, const cJSON *overlay, const struct template_scope *scope, struct err *err) {
+    enum rc rc = lay_part(&parts->params, overlay, "params", scope, err);
+
+    rc = rc == RC_OK ? lay_part(&parts->headers, overlay, "headers", scope, err) : rc;
+    return rc == RC_OK ? lay_part(&parts->json, overlay, "json", scope, err) : rc;
+}
+
+/* The free fields in place of those that a purchase would have. */
+static enum rc free_fields(const struct source *source, struct placement *parts, struct err *err) {
+    if (source->fields_param == NULL) {
+        return RC_OK;
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(parts->params, source->fields_param);
+    return cJSON_AddStringToObject(parts->params, source->fields_param, source->free_fields) != NULL ? RC_OK : no_memory(err);
+}
+
+/* What the kind of the request lays over the first step. */
+static enum rc lay_kind(const struct source *source, enum request_kind kind, const struct template_scope *scope, struct placement *parts, struct err *err) {
+    enum rc rc = RC_OK;
+
+    switch (kind) {
+    case REQUEST_FREE:
+        return RC_OK;
+    case REQUEST_PREVIEW:
+        return lay_parts(parts, source->preview, scope, err);
+    case REQUEST_LIST:
+        rc = lay_parts(parts, source->preview, scope, err);
+        rc = rc == RC_OK ? free_fields(source, parts, err) : rc;
+        return rc == RC_OK ? lay_parts(parts, source->list, scope, err) : rc;
+    case REQUEST_PAID:
+        rc = lay_parts(parts, source->purchase, scope, err);
+        return rc == RC_OK && scope->item != NULL ? lay_parts(parts, source->by_id, scope, err) : rc;
+    }
+    return rc;
+}
+
 static enum rc fill_parts(const struct source *source, unsigned step, enum request_kind kind, const struct template_scope *scope, struct placement *parts,
                           struct err *err) {
     const struct source_http *http = &source->steps[step].http;
-    const cJSON *overlay = step > 0 ? NULL : kind == REQUEST_PREVIEW ? source->preview : kind == REQUEST_PAID ? source->purchase : NULL;
     struct buf url = BUF_INIT(MOST_URL_BYTES);
     enum rc rc = template_url(http->url, scope, &url, err);
 
@@ -88,9 +123,7 @@ static enum rc fill_parts(const struct source *source, unsigned step, enum reque
     rc = rc == RC_OK ? fill_object(http->params, scope, &parts->params, err) : rc;
     rc = rc == RC_OK ? fill_object(http->headers, scope, &parts->headers, err) : rc;
     rc = rc == RC_OK && http->json != NULL ? template_json(http->json, scope, &parts->json, err) : rc;
-    rc = rc == RC_OK ? lay_part(&parts->params, overlay, "params", scope, err) : rc;
-    rc = rc == RC_OK ? lay_part(&parts->headers, overlay, "headers", scope, err) : rc;
-    return rc == RC_OK ? lay_part(&parts->json, overlay, "json", scope, err) : rc;
+    return rc == RC_OK && step == 0 ? lay_kind(source, kind, scope, parts, err) : rc;
 }
 
 /* --- a part of a search -------------------------------------------------------------------------------------------- */
@@ -127,9 +160,7 @@ static enum rc place_part(const struct source *source, const struct page *page, 
         return no_memory(err);
     }
     inner.range = range;
-    rc = lay_part(&parts->params, overlay, "params", &inner, err);
-    rc = rc == RC_OK ? lay_part(&parts->headers, overlay, "headers", &inner, err) : rc;
-    rc = rc == RC_OK ? lay_part(&parts->json, overlay, "json", &inner, err) : rc;
+    rc = lay_parts(parts, overlay, &inner, err);
     cJSON_ArrayForEach(member, source->split->append) {
         rc = rc == RC_OK ? append(&parts->json, member, &inner, err) : rc;
     }

@@ -9,9 +9,9 @@
 #include "source/split.h"
 #include "source/source_parts.h"
 
-const char *const source_common_members[] = {"mode",         "source",           "name",     "campaign_id", "criteria",   "priority",
-                                             "not_before",   "max_records",      "max_cost", "take",        "batch_size", "process",
-                                             "on_duplicate", "duplicate_window", "notify",   "created_by",  NULL};
+const char *const source_common_members[] = {"mode",         "source",           "name",     "campaign_id", "criteria",           "priority",
+                                             "not_before",   "max_records",      "max_cost", "take",        "batch_size",         "process",
+                                             "on_duplicate", "duplicate_window", "notify",   "created_by",  "refresh_older_than", NULL};
 
 const char *source_action_name(enum source_action action) {
     switch (action) {
@@ -152,12 +152,13 @@ void source_free(struct source *source) {
     free(source->data_selector);
     free(source->count_path);
     free(source->cost_path);
+    free(source->free_fields);
     cJSON_Delete(source->definition);
     free(source);
 }
 
 enum rc source_each_reference(const struct source *source, template_seen *fn, void *context) {
-    const cJSON *values[3 * SOURCE_MAX_STEPS + 2];
+    const cJSON *values[3 * SOURCE_MAX_STEPS + 4];
     size_t count = 0;
     enum rc rc = RC_OK;
 
@@ -169,6 +170,8 @@ enum rc source_each_reference(const struct source *source, template_seen *fn, vo
     }
     values[count++] = source->preview;
     values[count++] = source->purchase;
+    values[count++] = source->list;
+    values[count++] = source->by_id;
     for (size_t i = 0; i < count && rc == RC_OK; i++) {
         rc = values[i] != NULL ? template_each_value(values[i], fn, context) : RC_OK;
     }

@@ -131,6 +131,12 @@ struct source {
     char currency[9];
     unsigned max_in_flight; /* paid requests of one job at a time */
     bool retry_unknown;     /* on_charge_unknown: retry */
+    /* Delta purchase: what previews list for free (metering.free_fields), and how some of it is bought by its ids. */
+    bool lists_ids;
+    cJSON *list, *by_id;           /* laid over the step: over preview when ids are listed; over purchase, with ${item.ids}. Or NULL */
+    const char *fields_param;      /* the step's parameter that says which fields come; while listing it says the free ones. NULL: none */
+    char *free_fields;             /* with commas */
+    int64_t refresh_older_than_ms; /* records in the store that are older are not taken for owned, unless the job says otherwise */
     /* budget, concurrency, errors */
     struct source_rate rates[SOURCE_MAX_RATES];
     unsigned rate_count;

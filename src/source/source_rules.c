@@ -6,6 +6,8 @@
 
 /* Money, rates, errors and the job's own members of a source (DESIGN 5). */
 
+#define REFRESH_OLDER_THAN_MS (INT64_C(30) * 24 * 3600 * 1000)
+
 /* --- money --------------------------------------------------------------------------------------------------------- */
 
 static cJSON *read_overlay(struct check *check, const cJSON *metering, const char *name) {
@@ -44,9 +46,63 @@ static void read_currency(struct check *check, const cJSON *metering, struct sou
     }
 }
 
+/* metering.free_fields, list, by_id, refresh_older_than: what a delta purchase needs. The key is read by then. */
+static void read_delta(struct check *check, const cJSON *metering, struct source *source) {
+    const cJSON *fields = check_array(check, metering, "free_fields", 1, 32), *field;
+    const cJSON *params = source->steps[0].http.params;
+    struct buf joined = BUF_INIT(4096);
+    enum rc rc = RC_OK;
+
+    source->list = read_overlay(check, metering, "list");
+    source->by_id = read_overlay(check, metering, "by_id");
+    check_overlay_body(check, source, source->list, "list");
+    check_overlay_body(check, source, source->by_id, "by_id");
+    source->refresh_older_than_ms = REFRESH_OLDER_THAN_MS;
+    check_duration(check, metering, "refresh_older_than", 0, &source->refresh_older_than_ms);
+    if (fields == NULL) {
+        if (source->list != NULL || source->by_id != NULL) {
+            (void)check_fail(check, source->list != NULL ? "list" : "by_id", "needs free_fields beside it: what previews list for free");
+        }
+        return;
+    }
+    cJSON_ArrayForEach(field, fields) {
+        const char *text = cJSON_GetStringValue(field);
+        if (text == NULL || *text == '\0' || strpbrk(text, ", ") != NULL) {
+            (void)check_fail(check, "free_fields", "must be a list of the names of fields");
+            return;
+        }
+        rc = rc == RC_OK ? buf_printf(&joined, "%s%s", joined.length > 0 ? "," : "", text) : rc;
+    }
+    source->lists_ids = true;
+    source->free_fields = rc == RC_OK ? buf_take(&joined) : NULL;
+    buf_release(&joined);
+    if (source->free_fields == NULL) {
+        (void)check_no_memory(check);
+    }
+    if (source->preview == NULL) {
+        (void)check_fail(check, "free_fields", "needs a preview: ids are listed by it");
+    }
+    if (source->list == NULL && cJSON_GetObjectItemCaseSensitive(params, "Fields") != NULL) {
+        source->fields_param = "Fields";
+    }
+}
+
+/* What the key and the steps have to say of it. */
+static void check_delta(struct check *check, const struct source *source) {
+    if (check->rc != RC_OK || !source->lists_ids) {
+        return;
+    }
+    if (source->key_count != 1 || source->primary_key[0][0] != '/') {
+        (void)check_fail(check, "free_fields", "needs a primary_key of one Pointer: the id that is listed");
+    } else if (source->by_id == NULL && !source_uses(source, "criteria")) {
+        (void)check_fail(check, "free_fields", "needs by_id, what asks for records by ${item.ids}: the source does not use ${job.criteria}");
+    }
+}
+
 void source_metering(struct check *check, const cJSON *definition, struct source *source) {
-    static const char *const names[] = {"preview", "purchase",      "count_path",        "cost_path", "cost_per_record", "currency", "daily_cost_cap",
-                                        "reserve", "max_in_flight", "on_charge_unknown", NULL};
+    static const char *const names[] = {"preview",     "purchase",       "count_path", "cost_path",          "cost_per_record",
+                                        "currency",    "daily_cost_cap", "reserve",    "max_in_flight",      "on_charge_unknown",
+                                        "free_fields", "list",           "by_id",      "refresh_older_than", NULL};
     static const char *const unknown[] = {"hold", "retry", NULL};
     const cJSON *metering = cJSON_GetObjectItemCaseSensitive(definition, "metering");
     unsigned choice = 0;
@@ -74,6 +130,8 @@ void source_metering(struct check *check, const cJSON *definition, struct source
         check_unsigned(check, metering, "max_in_flight", 1, 64, &source->max_in_flight);
         check_choice(check, metering, "on_charge_unknown", unknown, &choice);
         source->retry_unknown = choice == 1;
+        read_delta(check, metering, source);
+        check_delta(check, source);
     }
     check_leave(check, mark);
 }

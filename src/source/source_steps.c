@@ -240,6 +240,7 @@ struct references {
     const char *member; /* in which the template stands */
     unsigned step;      /* steps before it can be named */
     bool range;         /* it belongs to a part of a split search */
+    bool ids;           /* it asks for records by their ids */
 };
 
 static bool in_list(const char *const *list, const char *name) {
@@ -281,7 +282,7 @@ static enum rc reference_seen(void *context, enum template_kind kind, const char
     case TEMPLATE_SECRET:
         return RC_OK;
     case TEMPLATE_ITEM:
-        return check_fail(refs->check, refs->member, "${item.%s}: the source has pages, no items", name);
+        return refs->ids && strcmp(name, "ids") == 0 ? RC_OK : check_fail(refs->check, refs->member, "${item.%s}: the source has pages, no items", name);
     case TEMPLATE_RANGE:
         return refs->range && (strcmp(name, "from") == 0 || strcmp(name, "to") == 0)
                    ? RC_OK
@@ -333,6 +334,8 @@ void source_find_hidden(struct check *check, struct source *source) {
     find_hidden(check, source, source->steps[source->step_count - 1].http.params);
     find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->preview, "params"));
     find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->purchase, "params"));
+    find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->list, "params"));
+    find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->by_id, "params"));
 }
 
 void source_check_references(struct check *check, const struct source *source) {
@@ -359,6 +362,10 @@ void source_check_references(struct check *check, const struct source *source) {
     refs.step = 0; /* they are laid over the first step */
     references_in(&refs, overlays[0], source->preview);
     references_in(&refs, overlays[1], source->purchase);
+    references_in(&refs, "list", source->list);
+    refs.ids = true;
+    references_in(&refs, "by_id", source->by_id);
+    refs.ids = false;
     check_leave(check, mark);
     if (source->split != NULL) {
         mark = check_enter(check, "paginator", 0);

@@ -253,6 +253,8 @@ static bool by_person(const struct journal_line *line) {
     return by != NULL && strcmp(by, "daemon") != 0;
 }
 
+static void set_owned(struct job_row *row, uint64_t owned);
+
 static void apply_accepted(struct job_row *row, const struct journal_line *line) {
     const char *text;
     put(row, line, PLACE_PENDING);
@@ -279,8 +281,10 @@ static void apply_accepted(struct job_row *row, const struct journal_line *line)
     take_bool(line, "metered", &row->metered);
     take_count(line, "take", &row->take);
     take_time(line, "not_before", &row->not_before_us);
-    if (!row->requested)
+    if (!row->requested) {
         row->total_records = JOB_UNKNOWN;
+        set_owned(row, 0);
+    }
 }
 
 static void apply_rejected(struct job_row *row, const struct journal_line *line) {
@@ -296,6 +300,18 @@ static void apply_rejected(struct job_row *row, const struct journal_line *line)
 static void apply_previewed(struct job_row *row, const struct journal_line *line) {
     apply_total(row, line, "total");
     take_text(line, "currency", row->currency, sizeof row->currency);
+}
+
+/* Of a delta purchase: what is owned already counts as captured and loaded. */
+static void set_owned(struct job_row *row, uint64_t owned) {
+    row->processed_records += owned - row->owned_records;
+    row->success_count += owned - row->owned_records;
+    row->owned_records = owned;
+}
+
+static void apply_listed(struct job_row *row, const struct journal_line *line) {
+    apply_total(row, line, "total");
+    set_owned(row, count_of(line, "owned"));
 }
 
 static void apply_deferred(struct job_row *row, const struct journal_line *line) {
@@ -370,6 +386,7 @@ static const struct {
     {"accepted", apply_accepted},
     {"rejected", apply_rejected},
     {"previewed", apply_previewed},
+    {"listed", apply_listed},
     {"claimed", apply_claimed},
     {"requested", apply_requested},
     {"captured", apply_captured},

@@ -111,6 +111,8 @@ cJSON *job_row_json(const struct job_row *row) {
     add_count(json, "processed_records", row->processed_records);
     add_count(json, "success_count", row->success_count);
     add_count(json, "error_count", row->error_count);
+    if (row->owned_records > 0)
+        add_count(json, "owned_records", row->owned_records);
     add_count(json, "unique_records", row->unique_records);
     add_count(json, "duplicate_records", row->duplicate_records);
     add_count(json, "missing_records", row->missing_records);

@@ -79,6 +79,7 @@ static const struct field JOB_FIELDS[] = {
     WIDE(struct job_row, journal_offset),
     WIDE(struct job_row, journal_seq),
     TEXT(struct job_row, journal_hash),
+    WIDE(struct job_row, owned_records),
 };
 
 static const struct field FILE_FIELDS[] = {

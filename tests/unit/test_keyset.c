@@ -29,14 +29,17 @@ static void test_fresh_once(void **state) {
     for (uint64_t round = 0; round < 2; round++)
         for (uint64_t i = 0; i < 5000; i++) {
             key_of(i, key);
+            assert_int_equal(keyset_has(set, key), round == 1);
             assert_int_equal(keyset_add(set, key, &fresh, NULL), RC_OK);
             assert_int_equal(fresh, round == 0);
         }
     assert_int_equal(keyset_count(set), 5000);
+    assert_false(keyset_has(set, zero));
     assert_int_equal(keyset_add(set, zero, &fresh, NULL), RC_OK);
     assert_true(fresh);
     assert_int_equal(keyset_add(set, zero, &fresh, NULL), RC_OK);
     assert_false(fresh);
+    assert_true(keyset_has(set, zero));
     assert_int_equal(keyset_count(set), 5001);
     keyset_free(set);
 }
