@@ -18,9 +18,9 @@ struct request {
 };
 
 /* Fill the step's templates, lay preview or purchase over the first step (a member of params, headers or json replaces the one of its name; list lies over
- * preview, and by_id over purchase when scope->item has ids), place the page (may be NULL) in the last. A param that is a list is sent once for each element, null not at all; a body gets Content-Type: application/json unless the
- * source gives one. In the URL what is inserted is percent-encoded, and a path that would have "." or ".." in it is refused. RC_PERM: a template's value is
- * missing, or a header value has a line break (err never shows a secret). */
+ * preview, and by_id over purchase when scope->item has ids), place the page (may be NULL) in the last. A param that is a list is sent once for each element,
+ * null not at all; a body gets Content-Type: application/json unless the source gives one. In the URL what is inserted is percent-encoded, and a path that
+ * would have "." or ".." in it is refused. RC_PERM: a template's value is missing, or a header value has a line break (err never shows a secret). */
 enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope,
                      struct request *request, struct err *err);
 /* Where the page is asked from, without query parameters and without anything secret: what relative links in its answer begin at. job: its members. The caller

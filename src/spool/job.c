@@ -383,22 +383,14 @@ static const struct {
     const char *event;
     void (*apply)(struct job_row *row, const struct journal_line *line);
 } EVENTS[] = {
-    {"accepted", apply_accepted},
-    {"rejected", apply_rejected},
-    {"previewed", apply_previewed},
-    {"listed", apply_listed},
-    {"claimed", apply_claimed},
-    {"requested", apply_requested},
-    {"captured", apply_captured},
-    {"loaded", apply_loaded},
-    {"deferred", apply_deferred},
-    {"held", apply_held},
-    {"released", apply_released},
-    {"cancelled", apply_cancelled},
-    {"requeued", apply_requeued},
-    {"reprioritised", apply_reprioritised},
-    {"completed", apply_completed},
-    {"failed", apply_failed},
+    {"accepted", apply_accepted},   {"rejected", apply_rejected},
+    {"previewed", apply_previewed}, {"listed", apply_listed},
+    {"claimed", apply_claimed},     {"requested", apply_requested},
+    {"captured", apply_captured},   {"loaded", apply_loaded},
+    {"deferred", apply_deferred},   {"held", apply_held},
+    {"released", apply_released},   {"cancelled", apply_cancelled},
+    {"requeued", apply_requeued},   {"reprioritised", apply_reprioritised},
+    {"completed", apply_completed}, {"failed", apply_failed},
 };
 
 enum rc job_row_apply(struct job_row *row, const struct journal_line *line) {

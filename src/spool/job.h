@@ -58,7 +58,7 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     char reuses[JOBID_SIZE];              /* on_duplicate: reuse: the job whose payloads it points at */
     uint64_t journal_offset, journal_seq; /* how far the journal was folded in */
     char journal_hash[DIGEST_HEX_SIZE];
-    uint64_t owned_records; /* of a delta purchase: not bought; in processed_records and success_count */
+    uint64_t owned_records;    /* of a delta purchase: not bought; in processed_records and success_count */
     struct job_memory *memory; /* of who folds (job_row_read, the index) and NULL in every row that they hand out */
 };
 

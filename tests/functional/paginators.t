@@ -252,5 +252,15 @@ for s in "${ALL[@]}"; do
     is "$(seq 90 | sha256sum)" "$(bs export --job "${JOB[$s]}" | jq -r .n | sort -n | sha256sum)" "$s: loaded, each record once"
     daemon_stop
 done
+
+# --- `take` trims, also where a page cannot be asked for in part
+daemon_start
+paged_set '{"total": 90}'
+for s in page_number json_link; do
+    drop "take-$s" 0 "{source: \"$s\", process: \"auto\", take: 30}"
+    at processed "$s: the first 30"
+    is "$(seq 30 | sha256sum)" "$(bs export --job "$ID" | jq -r .n | sha256sum)" "$s: its results are these, in their order"
+done
+daemon_stop
 verified 'verify finds no difference'
 finish

@@ -253,6 +253,13 @@ static void test_preview(void **state) {
         fields_release(&fields);
     }
     assert_int_equal(judge(s, REQUEST_PREVIEW, 200, "{\"count\":5}").action, ACTION_SUCCESS);
+    struct verdict v = judge(s, REQUEST_LIST, 200, PAGE);
+    assert_int_equal(v.charge, CHARGE_NONE);
+    assert_int_equal(v.facts.records, 3);
+    assert_int_equal(json_count(v.records), 3);
+    v = judge(s, REQUEST_LIST, 200, "{\"count\":5}");
+    assert_int_equal(v.action, ACTION_SUCCESS);
+    assert_int_equal(v.facts.records, 0);
     assert_int_equal(judge(s, REQUEST_PREVIEW, 200, "{\"error\":\"Unexpected Criterion\"}").action, ACTION_FAIL);
     source_free(s);
 }

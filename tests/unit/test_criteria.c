@@ -169,6 +169,8 @@ static void test_free_source(void **state) {
     assert_non_null(strstr(err.text, "/urls: its length must be at most 2"));
     assert_int_equal(parse(s, "{\"source\":\"items\",\"urls\":[],\"criteria\":[]}", &c, &err), RC_PERM);
     assert_non_null(strstr(err.text, "does not use them"));
+    assert_int_equal(parse(s, "{\"source\":\"items\",\"urls\":[],\"refresh_older_than\":\"P1D\"}", &c, &err), RC_PERM);
+    assert_non_null(strstr(err.text, "/refresh_older_than: the source items does not list ids for free"));
     assert_int_equal(parse(s, "{\"source\":\"other\",\"urls\":[]}", &c, &err), RC_PERM);
     assert_int_equal(parse(s, "[]", &c, &err), RC_PERM);
     assert_int_equal(parse(s, "", &c, &err), RC_PERM);

@@ -241,6 +241,29 @@ static void why_tells_how_to_go_on(void **state) {
     assert_non_null(strstr(text, "batchspool release"));
 }
 
+/* What a delta purchase owns already counts once, however often it was listed before anything was asked for. */
+static void owned_records_count(void **state) {
+    struct bench *b = *state;
+    bench_event(b, ID_A, "accepted", "daemon", "{\"source\":\"s\"}");
+    bench_event(b, ID_A, "listed", NULL, "{\"total\":10,\"owned\":7,\"to_buy\":3,\"size\":400}");
+    bench_event(b, ID_A, "listed", NULL, "{\"total\":12,\"owned\":4,\"to_buy\":8,\"size\":400}");
+    struct job_row row = bench_row(b, ID_A);
+    assert_int_equal(row.total_records, 12);
+    assert_int_equal(row.processed_records, 4);
+    assert_int_equal(row.success_count, 4);
+    bench_event(b, ID_A, "accepted", "daemon", "{\"source\":\"s\"}");
+    row = bench_row(b, ID_A);
+    assert_int_equal(row.owned_records, 0);
+    assert_int_equal(row.processed_records, 0);
+    bench_event(b, ID_A, "listed", NULL, "{\"total\":12,\"owned\":4,\"to_buy\":8,\"size\":400}");
+    bench_event(b, ID_A, "requested", NULL, "{\"batch\":1,\"paid\":true}");
+    bench_event(b, ID_A, "captured", NULL, "{\"batch\":1,\"records\":8,\"file\":\"2026-11/a.json\",\"sha256\":\"" SUM_A "\"}");
+    bench_event(b, ID_A, "loaded", NULL, "{\"batch\":1,\"success_count\":8,\"error_count\":0}");
+    row = bench_row(b, ID_A);
+    assert_int_equal(row.processed_records, 12);
+    assert_int_equal(row.success_count, 12);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(accepted_tells_what_a_job_is),
@@ -249,6 +272,7 @@ int main(void) {
         BENCH_TEST(counts_and_money),
         BENCH_TEST(a_decided_charge_is_spent),
         BENCH_TEST(files),
+        BENCH_TEST(owned_records_count),
         BENCH_TEST(rows_as_json),
         BENCH_TEST(the_text_of_the_last_acceptance),
         BENCH_TEST(texts_are_cut_between_characters),

@@ -92,6 +92,40 @@ static void test_paid(void **state) {
     source_free(s);
 }
 
+#define LISTS                                                                                                                                                  \
+    "\"primary_key\":\"/"                                                                                                                                      \
+    "id\",\"metering\":{\"preview\":{\"params\":{\"Purchase\":\"0\"}},\"purchase\":{\"params\":{\"Purchase\":\"1\"}},\"free_fields\":[\"id\",\"state\"]"
+#define LISTING(steps, more) "{\"steps\":[{\"http\":" steps "}],\"paginator\":{\"type\":\"offset\",\"limit\":400}," LISTS more "}}"
+
+/* Ids are listed by the preview, with the free fields alone; by_id lies over the purchase. */
+static void test_delta(void **state) {
+    struct source *s =
+        source_of(LISTING("{\"method\":\"POST\",\"url\":\"https://h/p\",\"params\":{\"Fields\":\"All\"},\"json\":{\"c\":\"${job.criteria}\"}}", ""));
+    struct source *own = source_of(
+        LISTING("{\"method\":\"POST\",\"url\":\"https://h/p\"}", ",\"list\":{\"params\":{\"only\":\"id\"}},\"by_id\":{\"json\":{\"ids\":\"${item.ids}\"}}"));
+    cJSON *job = cJSON_Parse("{\"criteria\":[]}"), *item = cJSON_Parse("{\"ids\":[1,\"b\"]}");
+    struct template_scope scope = {.job = job, .secret = secret};
+    struct request r;
+
+    (void)state;
+    assert_int_equal(request_make(s, 0, REQUEST_LIST, NULL, &scope, &r, NULL), RC_OK);
+    assert_string_equal(r.url, "https://h/p?Purchase=0&Fields=id%2Cstate");
+    request_release(&r);
+    assert_int_equal(request_make(own, 0, REQUEST_LIST, NULL, &scope, &r, NULL), RC_OK);
+    assert_string_equal(r.url, "https://h/p?Purchase=0&only=id");
+    assert_null(r.body);
+    request_release(&r);
+    scope.item = item;
+    assert_int_equal(request_make(own, 0, REQUEST_PAID, NULL, &scope, &r, NULL), RC_OK);
+    assert_string_equal(r.url, "https://h/p?Purchase=1");
+    assert_string_equal(r.body, "{\"ids\":[1,\"b\"]}");
+    request_release(&r);
+    cJSON_Delete(job);
+    cJSON_Delete(item);
+    source_free(s);
+    source_free(own);
+}
+
 static void test_params(void **state) {
     struct source *s = source_of(
         "{\"steps\":[{\"http\":{\"url\":\"https://h/${job.name}?a=${job.name}\",\"params\":{\"n\":1.5,\"b\":true,\"list\":[1,\"x y\",\"${job.name}\"],"
@@ -181,7 +215,7 @@ static void test_several_steps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paid),          cmocka_unit_test(test_params), cmocka_unit_test(test_injection), cmocka_unit_test(test_own_content_type),
-        cmocka_unit_test(test_several_steps),
+        cmocka_unit_test(test_several_steps), cmocka_unit_test(test_delta),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

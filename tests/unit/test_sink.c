@@ -160,6 +160,28 @@ static void test_counts(void **state) {
     stop(&f);
 }
 
+/* One record: as it is now, or as a job captured it. */
+static void test_find(void **state) {
+    struct fixture f;
+    struct sink_record first[] = {record(0, "k1", "one"), record(1, "k2", "two")}, second[] = {record(0, "k1", "uno")}, third[] = {record(0, "k1", "un")};
+    struct sink_file files[] = {file(JOB_A, 1, 100, first, 2), file(JOB_B, 1, 200, second, 1), file(JOB_C, 1, 300, third, 1)};
+    static const struct {
+        const char *key, *job, *text;
+    } cases[] = {{"k1", NULL, "un "},  {"k1", JOB_A, "one "}, {"k1", JOB_B, "uno "}, {"k1", JOB_C, "un "},
+                 {"k2", NULL, "two "}, {"k2", JOB_B, NULL},   {"k", NULL, NULL}};
+
+    (void)state;
+    start(&f);
+    load(&f, files, 3);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char out[512] = "";
+        enum rc rc = sink_find(f.sink, "src", slice_of(cases[i].key), cases[i].job, join, out, NULL);
+        assert_int_equal(rc, cases[i].text != NULL ? RC_OK : RC_GONE);
+        assert_string_equal(out, cases[i].text != NULL ? cases[i].text : "");
+    }
+    stop(&f);
+}
+
 static void test_older_after_newer(void **state) {
     struct fixture f;
     struct sink_record new_one[] = {record(0, "k", "new|xy")}, old_one[] = {record(0, "k", "old|abc")};
@@ -397,6 +419,7 @@ int main(void) {
         cmocka_unit_test(test_counts),   cmocka_unit_test(test_older_after_newer),     cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_replay),   cmocka_unit_test(test_changed_definition),    cmocka_unit_test(test_keys_of_all_kinds),
         cmocka_unit_test(test_prefixes), cmocka_unit_test(test_campaigns_and_compare), cmocka_unit_test(test_open),
+        cmocka_unit_test(test_find),
     };
     int failed = 0;
 
