@@ -255,7 +255,6 @@ done
 
 # --- `take` trims, also where a page cannot be asked for in part
 daemon_start
-paged_set '{"total": 90}'
 for s in page_number json_link; do
     drop "take-$s" 0 "{source: \"$s\", process: \"auto\", take: 30}"
     at processed "$s: the first 30"
