@@ -8,7 +8,8 @@
  * A preview's totalCost is the price of the whole search, a purchase's that of the records in the answer.
  * GET /v1/items?offset=&limit=&count= and GET /v1/list?... (a bare array): the same records, free and without a token.
  *
- * Control, not counted: GET /_stats, GET /_charges (lines "RadarID count"), POST /_reset, and POST /_faults with
+ * Control, not counted: GET /_stats, GET /_charges (lines "RadarID count"), GET /_invoice (CSV, a line for each charged request since the last /_reset), POST
+ * /_reset, and POST /_faults with
  *   {"faults":[{"kind":K, "on":"paid|preview|free|any", "start":S, "at":1, "count":1, "charge":true|false, ...}]}
  * which replaces the list. A fault sees each valid request that matches `on` and `start` (Start or offset as sent) and acts on the `at`-th and
  * the count-1 after it (-1: for ever). The first acting fault decides the answer, the modifying kinds also act together. Kinds, with options:
@@ -133,6 +134,11 @@ struct charge {
     uint32_t number, count; /* count 0: free slot */
 };
 
+struct bill { /* one charged request */
+    uint64_t request_id, rows;
+    struct timespec when;
+};
+
 struct server {
     struct options options; /* const after start */
     int stop_read;          /* at end of file once the server stops; wakes sleepers */
@@ -144,6 +150,8 @@ struct server {
     uint64_t charged_records;
     uint32_t max_charge;
     FILE *state;
+    struct bill *bills;
+    size_t bills_count, bills_capacity;
 
     struct fault faults[FAULTS_MAX];
     size_t faults_count;
@@ -165,6 +173,7 @@ struct request {
     struct MHD_Connection *connection;
     int fd;
     int64_t arrival_us;
+    uint64_t id;
     bool counted, paid, finished, too_big;
     struct buf body;
 };
@@ -372,8 +381,19 @@ static uint32_t page_number(const struct page *page, uint64_t row) {
     return row < page->distinct ? page->first + (uint32_t)row : page->first;
 }
 
+static void bill(struct server *server, uint64_t request_id, uint64_t rows) {
+    if (server->bills_count == server->bills_capacity) {
+        server->bills_capacity = server->bills_capacity ? server->bills_capacity * 2 : 64;
+        server->bills = realloc(server->bills, server->bills_capacity * sizeof *server->bills);
+        must(server->bills, "realloc");
+    }
+    struct bill *entry = &server->bills[server->bills_count++];
+    *entry = (struct bill){.request_id = request_id, .rows = rows};
+    clock_gettime(CLOCK_REALTIME, &entry->when);
+}
+
 /* Charge a page's records, in memory and in the state file. False, and nothing charged, when the balance does not cover them. */
-static bool charge_page(struct server *server, const struct page *page) {
+static bool charge_page(struct server *server, uint64_t request_id, const struct page *page) {
     uint64_t rows = page->distinct + page->repeats;
     pthread_mutex_lock(&server->lock);
     bool covered = server->options.balance < 0 || server->charged_records + rows <= (uint64_t)server->options.balance;
@@ -382,6 +402,8 @@ static bool charge_page(struct server *server, const struct page *page) {
         if (server->state)
             fprintf(server->state, "P%08X\n", page_number(page, row));
     }
+    if (covered)
+        bill(server, request_id, rows);
     if (covered && server->state)
         must(fflush(server->state) == 0, "state file");
     pthread_mutex_unlock(&server->lock);
@@ -394,6 +416,7 @@ static void charges_clear(struct server *server) {
     server->charges_capacity = server->charged_ids = server->charged_twice = 0;
     server->charged_records = 0;
     server->max_charge = 0;
+    server->bills_count = 0;
 }
 
 static bool state_open(struct server *server, const char *path) {
@@ -572,7 +595,7 @@ static enum MHD_Result send_reply(struct request *request, struct reply *reply) 
     must(response, "response");
 
     char id[32];
-    snprintf(id, sizeof id, "req-%08llu", (unsigned long long)atomic_fetch_add(&server->request_ids, 1));
+    snprintf(id, sizeof id, "req-%08llu", (unsigned long long)request->id);
     add_header(response, "X-Radar-Request-Id", id);
     add_header(response, "Content-Type", reply->type);
     add_header(response, "Retry-After", reply->retry_after);
@@ -972,7 +995,7 @@ static enum MHD_Result serve_search(struct request *request, const struct search
         return drop(request);
     struct page page = page_of(search, &plan);
     bool charged = search->scope == SCOPE_PAID && plan.action.charge;
-    if (charged && !charge_page(server, &page))
+    if (charged && !charge_page(server, request->id, &page))
         return send_error(request, 402, "Insufficient balance", "");
 
     struct reply reply = {.status = 200, .type = "application/json", .body = BUF_INIT(BODY_MAX)};
@@ -1134,6 +1157,25 @@ static enum MHD_Result route_charges(struct request *request) {
     return send_reply(request, &reply);
 }
 
+static enum MHD_Result route_invoice(struct request *request) {
+    struct server *server = request->server;
+    struct reply reply = {.status = 200, .type = "text/csv", .body = BUF_INIT(BODY_MAX)};
+    add_text(&reply.body, "Request ID,Date/Time,Records,Amount,Currency\r\n");
+    pthread_mutex_lock(&server->lock);
+    for (size_t i = 0; i < server->bills_count; i++) {
+        const struct bill *entry = &server->bills[i];
+        struct tm parts;
+        char amount[DEC_TEXT_SIZE], when[40];
+        dec_format(dec_times(server->options.price, entry->rows), amount);
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&entry->when.tv_sec, &parts));
+        must(buf_printf(&reply.body, "req-%08llu,%s,%llu,%s,USD\r\n", (unsigned long long)entry->request_id, when, (unsigned long long)entry->rows, amount) ==
+                 RC_OK,
+             "buffer");
+    }
+    pthread_mutex_unlock(&server->lock);
+    return send_reply(request, &reply);
+}
+
 static enum MHD_Result route_reset(struct request *request) {
     struct server *server = request->server;
     pthread_mutex_lock(&server->lock);
@@ -1183,6 +1225,7 @@ static const struct route {
     {"GET", "/v1/list", true, route_list},
     {"GET", "/_stats", false, route_stats},
     {"GET", "/_charges", false, route_charges},
+    {"GET", "/_invoice", false, route_invoice},
     {"POST", "/_reset", false, route_reset},
     {"POST", "/_faults", false, route_faults},
 };
@@ -1209,6 +1252,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *context = request = calloc(1, sizeof *request);
         must(request, "calloc");
         request->server = cls;
+        request->id = atomic_fetch_add(&request->server->request_ids, 1);
         request->connection = connection;
         request->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         request->arrival_us = mono_us();

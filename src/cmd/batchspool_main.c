@@ -30,6 +30,11 @@ static const struct cmd_row rows[] = {
     {"sources", "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | NAME] [OPTION...]",
      "List, test, draft, show or check source definitions", cmd_sources_command},
     {"check", "[--credentials DIR]", "Check configuration, sources, secrets and spool before a start", cmd_check},
+    {"audit", "[--job ID] [--source NAME] [--campaign ID] [--by WHO] [--event EVENT]... [--since TIME] [--until TIME] [--all]", "Who did what", cmd_audit},
+    {"money", "[--by source|campaign|day|job] [--source NAME] [--campaign ID] [--since TIME] [--until TIME]", "What was spent, is in doubt, and is left",
+     cmd_money_command},
+    {"reconcile", "[--source NAME]... [--columns MAP] [--since TIME] [--until TIME] [--differences] [OPTION...] INVOICE.csv | -",
+     "Compare a provider's invoice with the journals, line by line", cmd_reconcile},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

@@ -84,7 +84,9 @@ static int serve_locked(const struct config *config, const char *credentials, co
                                      .rescan_interval_s = config->rescan_interval_s,
                                      .max_concurrent_jobs = config->max_concurrent_jobs,
                                      .max_active = config->max_active,
-                                     .sync_threads = config->sync_threads};
+                                     .sync_threads = config->sync_threads,
+                                     .cost_caps = config->daily_cost_caps,
+                                     .cost_cap_count = config->daily_cost_cap_count};
     if (!rc)
         rc = engine_start(loop, spool, &options, &program.engine, &err);
     int code = rc ? fail(EXIT_IO, &err) : 0;

@@ -121,5 +121,8 @@ int cmd_verify(struct cmd *cmd, int argc, char **argv);
 int cmd_reindex(struct cmd *cmd, int argc, char **argv);
 int cmd_sources_command(struct cmd *cmd, int argc, char **argv);
 int cmd_check(struct cmd *cmd, int argc, char **argv);
+int cmd_audit(struct cmd *cmd, int argc, char **argv);
+int cmd_money_command(struct cmd *cmd, int argc, char **argv);
+int cmd_reconcile(struct cmd *cmd, int argc, char **argv);
 
 #endif

@@ -20,7 +20,7 @@
 #define CHECKOUT_FILE "etc/batchspool.json"
 #define SYSTEM_SPOOL "/var/spool/batchspool"
 
-enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT };
+enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_CAPS };
 
 struct key {
     const char *name;
@@ -53,6 +53,7 @@ static const struct key keys[] = {
     {"log_format", KIND_FORMAT, AT(log_json), 0, 0, NULL, NULL},
     {"job_retention_days", KIND_COUNT, AT(job_retention_days), 0, 36500, NULL, NULL},
     {"payload_retention_months", KIND_COUNT, AT(payload_retention_months), 0, 1200, NULL, NULL},
+    {"daily_cost_caps", KIND_CAPS, AT(daily_cost_caps), 0, 0, NULL, NULL},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
@@ -76,6 +77,35 @@ static enum rc set_path(char *out, size_t size, const char *text, const struct o
     return fits ? RC_OK : wrong(from, err, "a shorter path");
 }
 
+static bool take_cap(struct cost_cap *cap, const cJSON *value) {
+    char *number = cJSON_IsNumber(value) ? cJSON_PrintUnformatted(value) : NULL;
+    const char *text = number ? number : cJSON_IsString(value) ? value->valuestring : "";
+    bool good = strlen(value->string) == 3 && strspn(value->string, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3 &&
+                str_copy(cap->currency, sizeof cap->currency, value->string) && dec_parse(slice_of(text), &cap->cap) && dec_compare(cap->cap, dec_zero()) >= 0;
+    cJSON_free(number);
+    return good;
+}
+
+/* {"USD": "1000"}: what all sources together may cost in a day. */
+static enum rc set_caps(struct config *config, const cJSON *object, const struct origin *from, struct err *err) {
+    unsigned count = 0;
+    const cJSON *value;
+    bool good = cJSON_IsObject(object);
+    cJSON_ArrayForEach(value, object) {
+        if (good)
+            good = count < CONFIG_CAPS_MAX && take_cap(&config->daily_cost_caps[count++], value);
+    }
+    config->daily_cost_cap_count = good ? count : 0;
+    return good ? RC_OK : wrong(from, err, "an object of at most 16 currencies and what may be spent in a day, such as {\"USD\": \"1000\"}");
+}
+
+static enum rc set_caps_text(struct config *config, const char *text, const struct origin *from, struct err *err) {
+    cJSON *json = json_check(text, strlen(text), &json_rules_config, NULL) == RC_OK ? cJSON_Parse(text) : NULL;
+    enum rc rc = set_caps(config, json, from, err);
+    cJSON_Delete(json);
+    return rc;
+}
+
 static enum rc set_text(struct config *config, const struct key *key, const char *text, const struct origin *from, struct err *err) {
     char *at = (char *)config + key->offset;
     uint64_t count;
@@ -96,6 +126,8 @@ static enum rc set_text(struct config *config, const struct key *key, const char
     case KIND_FORMAT:
         config->log_json = strcmp(text, "json") == 0;
         return config->log_json || strcmp(text, "text") == 0 ? RC_OK : wrong(from, err, "\"text\" or \"json\"");
+    case KIND_CAPS:
+        return set_caps_text(config, text, from, err);
     }
     return wrong(from, err, "something else");
 }
@@ -106,6 +138,8 @@ static enum rc set_value(struct config *config, const struct key *key, const cJS
         snprintf(digits, sizeof digits, "%.17g", cJSON_IsNumber(value) ? value->valuedouble : -1.0);
         return set_text(config, key, digits, from, err);
     }
+    if (key->kind == KIND_CAPS)
+        return set_caps(config, value, from, err);
     return cJSON_IsString(value) ? set_text(config, key, value->valuestring, from, err) : wrong(from, err, "text");
 }
 

@@ -7,8 +7,11 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "engine/engine.h"
 
 /* etc/batchspool.json: comments allowed, every key overridable by BATCHSPOOL_<KEY> (DESIGN 8). */
+
+#define CONFIG_CAPS_MAX 16
 
 struct config {
     char file[4096];              /* what was read; "" when defaults were taken */
@@ -26,6 +29,8 @@ struct config {
     enum log_level log_level;
     bool log_json;
     unsigned job_retention_days, payload_retention_months;
+    struct cost_cap daily_cost_caps[CONFIG_CAPS_MAX]; /* one a currency */
+    unsigned daily_cost_cap_count;
 };
 
 /* file: --config FILE or NULL (BATCHSPOOL_CONFIG, else etc/batchspool.json in the working directory when it is there, else /etc/batchspool/batchspool.json,

@@ -20,9 +20,15 @@
 static void attempt_decide(struct attempt *a);
 static bool renew_token(struct attempt *a);
 
-static void follow(struct attempt *a) {
+static enum rc follow(struct attempt *a) {
     a->run->synced = a->synced > a->run->synced ? a->synced : a->run->synced;
-    engine_follow(a->engine, a->run->id, NULL);
+    return engine_follow(a->engine, a->run->id, NULL);
+}
+
+/* From here on the index counts its price, and goes on to after a crash. */
+static void opened(struct attempt *a) {
+    a->open = true;
+    a->run->feed->open_price = dec_add(a->run->feed->open_price, a->price);
 }
 
 /* --- loop: from one kind of work to the next ------------------------------------------------------------------------ */
@@ -63,6 +69,8 @@ static void attempt_end(struct attempt *a) {
     give_place(a);
     feed->in_flight_bytes -= a->room_bytes;
     feed->in_flight_price = dec_sub(feed->in_flight_price, a->price);
+    if (a->open)
+        feed->open_price = dec_sub(feed->open_price, a->price);
     run->in_flight_price = dec_sub(run->in_flight_price, a->price);
     if (a->body_fd >= 0)
         close(a->body_fd);
@@ -76,6 +84,9 @@ static void attempt_end(struct attempt *a) {
     free(a);
     run_step(run);
     feed_pump(feed);
+    for (struct feed *f = feed->engine->options.cost_cap_count ? feed->engine->feeds : NULL; f; f = f->next)
+        if (f != feed)
+            feed_pump(f); /* they share the daemon's caps */
     sched_kick(feed->engine);
 }
 
@@ -138,7 +149,8 @@ static void not_begun(struct attempt *a, enum rc rc) {
 
 static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
-    follow(a);
+    if (follow(a) == RC_OK && a->stage != STAGE_REQUEST)
+        opened(a);
     if (a->rc && a->stage == STAGE_REQUEST) { /* the journal refused it: nothing was asked */
         struct due_page *due = due_of(a);
         log_warn("job %s page %u: %s", a->run->id, a->page.batch, a->err.text);

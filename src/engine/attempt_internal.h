@@ -23,6 +23,7 @@ struct attempt { /* a lane has it while work is out */
     struct page page;
     unsigned number;
     struct dec price;
+    bool open; /* its price is in the feed's open_price */
     uint64_t room_bytes;
     enum stage stage;
     enum rc rc;

@@ -2,6 +2,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "base/dec.h"
 #include "os/loop.h"
 #include "spool/layout.h"
 
@@ -10,12 +11,19 @@
 
 struct engine;
 
+struct cost_cap { /* what all sources of a currency may cost in a UTC day */
+    char currency[9];
+    struct dec cap;
+};
+
 struct engine_options { /* strings are borrowed for the engine's life */
     const char *sources_dir;
     const char *credentials_dir; /* "" none */
     const char *ca_file;         /* "" none */
     const char *program;         /* absolute path of this program, to start loaders with */
     unsigned rescan_interval_s, max_concurrent_jobs, max_active, sync_threads;
+    const struct cost_cap *cost_caps;
+    unsigned cost_cap_count;
 };
 
 /* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop.

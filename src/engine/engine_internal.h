@@ -54,6 +54,7 @@ struct feed {
     struct run *runs;
     uint64_t round;             /* of offering */
     struct dec in_flight_price; /* their highest price */
+    struct dec open_price;      /* of it, what the index knows of: their `requested` is journalled */
     uint64_t in_flight_bytes;   /* disk room that answers in flight may need */
     struct token token;
     struct loop_timer timer;

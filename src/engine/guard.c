@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "os/fsio.h"
 
+#include <string.h>
+
 /* Whether a job may ask for its next page: its own guards, the caps of the source, the room on the disk. */
 
 #define DISK_MARGIN_BYTES (1024u * 1024u)
@@ -101,15 +103,83 @@ struct dec guard_page_price(const struct run *run, uint64_t limit) {
     return dec_times(run->price, limit ? limit : s->max_limit ? s->max_limit : s->limit);
 }
 
-/* What is spent plus what is in flight at its highest price stays within both caps. */
+/* A cap of a day: of one source, or of all sources of a currency. */
+struct cap {
+    char name[80];        /* as index_spent wants it */
+    struct dec limit;     /* without the reserve */
+    struct dec cap;       /* to tell */
+    struct dec asked;     /* in flight, and not known to the index yet */
+    bool idle;            /* nothing that it counts is in flight */
+    const char *shown[2]; /* "source NAME", or "all sources of" and the currency */
+};
+
+/* What is spent, in doubt, and asked for without an outcome, by jobs that run or that a crash left behind, and this page stay within the cap. */
+static bool cap_allows(struct run *run, const struct cap *cap, struct dec price) {
+    char text[300], most[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
+    struct job_money money;
+    int64_t now = clock_wall_us();
+    clock_format_rfc3339(now, 0, day);
+    day[10] = '\0';
+    if (index_spent(run->engine->index, cap->name, day, &money, NULL))
+        return false;
+    struct dec used = dec_add(money.spent, dec_add(money.in_doubt, money.open));
+    if (dec_compare(dec_add(dec_add(used, cap->asked), price), cap->limit) <= 0)
+        return true;
+    if (!run->attempt_count && cap->idle) {
+        dec_format(cap->cap, most);
+        dec_format(used, is);
+        str_format(text, sizeof text, "%s %s: %s of the day's %s %s are spent or in doubt", cap->shown[0], cap->shown[1], is, most, run->source->currency);
+        run_end(run, PLACE_DEFERRED, "daily_cost_cap", text);
+        run->end_until_us = next_day_us(now);
+    }
+    return false;
+}
+
+static bool source_allows(struct run *run, struct dec price) {
+    const struct source *s = run->source;
+    const struct feed *feed = run->feed;
+    struct cap cap = {.limit = dec_sub(s->daily_cost_cap, s->reserve),
+                      .cap = s->daily_cost_cap,
+                      .asked = dec_sub(feed->in_flight_price, feed->open_price),
+                      .idle = dec_compare(feed->in_flight_price, dec_zero()) == 0,
+                      .shown = {"source", s->name}};
+    str_copy(cap.name, sizeof cap.name, s->name);
+    return !s->has_daily_cost_cap || cap_allows(run, &cap, price);
+}
+
+static const struct cost_cap *daemon_cap(const struct run *run) {
+    const struct engine_options *options = &run->engine->options;
+    for (unsigned i = 0; i < options->cost_cap_count; i++)
+        if (strcmp(options->cost_caps[i].currency, run->source->currency) == 0)
+            return &options->cost_caps[i];
+    return NULL;
+}
+
+static bool daemon_allows(struct run *run, struct dec price) {
+    const struct cost_cap *own = daemon_cap(run);
+    if (!own)
+        return true;
+    struct cap cap = {.limit = own->cap, .cap = own->cap, .idle = true, .shown = {"all sources of", own->currency}};
+    for (const struct feed *f = run->engine->feeds; f; f = f->next) {
+        if (strcmp(f->source->currency, own->currency) != 0)
+            continue;
+        cap.asked = dec_add(cap.asked, dec_sub(f->in_flight_price, f->open_price));
+        cap.idle = cap.idle && dec_compare(f->in_flight_price, dec_zero()) == 0;
+    }
+    str_format(cap.name, sizeof cap.name, "@%s", own->currency);
+    return cap_allows(run, &cap, price);
+}
+
+/* What is spent plus what is in flight at its highest price stays within the caps of the job, the source and the daemon. */
 bool guard_may_buy(struct run *run, uint64_t limit) {
     const struct source *s = run->source;
-    struct dec price = guard_page_price(run, limit), spent, in_doubt;
-    char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
-    int64_t now = clock_wall_us();
-    if ((run->criteria->has_max_cost || s->has_daily_cost_cap) && !run->price_known) {
+    struct dec price = guard_page_price(run, limit);
+    char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE];
+    if ((run->criteria->has_max_cost || s->has_daily_cost_cap || daemon_cap(run)) && !run->price_known) {
         str_format(text, sizeof text, "%s, but neither the preview nor cost_per_record of the source tells a price",
-                   run->criteria->has_max_cost ? "the job has a max_cost" : "the source has a daily_cost_cap");
+                   run->criteria->has_max_cost ? "the job has a max_cost"
+                   : s->has_daily_cost_cap     ? "the source has a daily_cost_cap"
+                                               : "the daemon has a cap of daily_cost_caps for its currency");
         run_end(run, PLACE_HOLD, "price_unknown", text);
         return false;
     }
@@ -125,23 +195,7 @@ bool guard_may_buy(struct run *run, uint64_t limit) {
             return false;
         }
     }
-    if (!s->has_daily_cost_cap)
-        return true;
-    clock_format_rfc3339(now, 0, day);
-    day[10] = '\0';
-    if (index_spent(run->engine->index, s->name, day, &spent, &in_doubt, NULL))
-        return false;
-    struct dec sum = dec_add(dec_add(spent, in_doubt), dec_add(run->feed->in_flight_price, price));
-    if (dec_compare(sum, dec_sub(s->daily_cost_cap, s->reserve)) <= 0)
-        return true;
-    if (!run->attempt_count && dec_compare(run->feed->in_flight_price, dec_zero()) == 0) {
-        dec_format(s->daily_cost_cap, cap);
-        dec_format(dec_add(spent, in_doubt), is);
-        str_format(text, sizeof text, "source %s: %s of the day's %s %s are spent or in doubt", s->name, is, cap, s->currency);
-        run_end(run, PLACE_DEFERRED, "daily_cost_cap", text);
-        run->end_until_us = next_day_us(now);
-    }
-    return false;
+    return source_allows(run, price) && daemon_allows(run, price);
 }
 
 bool guard_disk_room(struct run *run) {

@@ -173,7 +173,10 @@ static cJSON *event_members(const struct load_event *event) {
     return NULL;
 }
 
-static enum rc add_events(struct journal *journal, const struct load_job *job, const struct load_event *events, size_t count, struct err *err) {
+static enum rc add_events(struct journal *journal, const struct load_options *options, const struct load_job *job, const struct load_event *events,
+                          size_t count, struct err *err) {
+    /* The daemon's loaders take what is ready, a person's run what is pending too. */
+    const char *by = options->shelves & 1u << SHELF_PENDING || options->reload || options->replay ? "command line" : NULL;
     enum rc rc = RC_OK;
 
     for (size_t i = 0; i < count && rc == RC_OK; i++) {
@@ -182,7 +185,7 @@ static enum rc add_events(struct journal *journal, const struct load_job *job, c
         cJSON *members = event_members(&events[i]);
         if (members == NULL)
             return err_set(err, RC_TEMP, "out of memory");
-        rc = journal_add(journal, events[i].reason != NULL ? "rejected" : "loaded", NULL, members, err);
+        rc = journal_add(journal, events[i].reason != NULL ? "rejected" : "loaded", by, members, err);
         cJSON_Delete(members);
     }
     return rc;
@@ -198,7 +201,7 @@ enum rc load_journal(struct loader *loader, struct load_job *job, const struct l
     if (rc == RC_OK)
         rc = follow(loader, job, err);
     if (rc == RC_OK)
-        rc = add_events(journal, job, events, count, err);
+        rc = add_events(journal, loader->options, job, events, count, err);
     if (rc == RC_OK)
         rc = journal_commit(journal, true, err);
     journal_close(journal);

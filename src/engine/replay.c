@@ -277,6 +277,17 @@ static enum rc lost(struct replay *r, struct replay_page *p, const char *reason,
     return RC_OK;
 }
 
+static enum rc lost_again(struct replay *r, struct replay_page *p) {
+    cJSON *m = engine_members();
+    cJSON_AddNumberToObject(m, "batch", p->batch);
+    cJSON_AddNumberToObject(m, "attempt", p->attempts);
+    cJSON_AddStringToObject(m, "reason", "lost");
+    enum rc rc = put(r, "retrying", m);
+    cJSON_Delete(m);
+    p->open = rc != RC_OK;
+    return rc;
+}
+
 /* The bytes that were answered: in payloads/tmp, or already under their raw name. */
 static enum rc open_answered(struct replay *r, const struct replay_page *p, const char *raw, const char **data, size_t *length, const char **from) {
     const struct spool *spool = r->run->engine->spool;
@@ -483,6 +494,8 @@ static enum rc mend_page(struct replay *r, struct replay_page *p) {
     else if (p->open) {
         payload_tmp_name(r->run->id, p->batch, p->attempts, tmp);
         fsio_unlink(r->run->engine->spool->payloads_tmp_fd, tmp, NULL);
+        if (p->paid) /* of an idempotent source: it is asked again, and charged once */
+            rc = lost_again(r, p);
     }
     if (!rc && p->captured) {
         payload_tmp_name(r->run->id, p->batch, p->attempts, tmp);

@@ -90,14 +90,19 @@ uint32_t job_line_batch(const struct journal_line *line) {
 
 /* Money */
 
-static void move_money(struct job_row *row, int64_t ts_us, struct dec spent, struct dec in_doubt) {
-    row->cost = dec_add(row->cost, spent);
-    row->cost_in_doubt = dec_add(row->cost_in_doubt, in_doubt);
+static void move_money(struct job_row *row, int64_t ts_us, struct job_money moved) {
+    row->cost = dec_add(row->cost, moved.spent);
+    row->cost_in_doubt = dec_add(row->cost_in_doubt, moved.in_doubt);
+    row->cost_open = dec_add(row->cost_open, moved.open);
     if (row->memory != NULL && row->memory->money != NULL)
-        row->memory->money(row->memory->context, ts_us, spent, in_doubt);
+        row->memory->money(row->memory->context, ts_us, &moved);
 }
 
-/* The place of the batch in the list of undecided charges, or where it would go. */
+static struct dec less(struct dec money) {
+    return dec_sub(dec_zero(), money);
+}
+
+/* The place of the batch in the list of undecided and open charges, or where it would go. */
 static size_t unknown_at(const struct job_memory *memory, uint32_t batch) {
     size_t low = 0, high = memory->unknown_count;
     while (low < high) {
@@ -122,30 +127,73 @@ static enum rc unknown_reserve(struct job_memory *memory) {
     return RC_OK;
 }
 
-static void decide(struct job_row *row, size_t at) {
-    struct job_memory *memory = row->memory;
-    struct job_unknown decided = memory->unknown[at];
-    memory->unknown_count--;
-    memmove(&memory->unknown[at], &memory->unknown[at + 1], (memory->unknown_count - at) * sizeof decided);
-    row->unknown_batches = memory->unknown_count;
-    move_money(row, decided.ts_us, decided.cost, dec_sub(dec_zero(), decided.cost));
+static bool unknown_here(const struct job_memory *memory, size_t at, uint32_t batch) {
+    return at < memory->unknown_count && memory->unknown[at].batch == batch;
 }
 
-static enum rc apply_charge_unknown(struct job_row *row, const struct journal_line *line) {
+/* What was open is over; what was in doubt is spent. */
+static void settle(struct job_row *row, size_t at) {
     struct job_memory *memory = row->memory;
-    struct job_unknown unknown = {.batch = job_line_batch(line), .ts_us = line->ts_us, .cost = money_of(line, "cost")};
+    struct job_unknown was = memory->unknown[at];
+    memory->unknown_count--;
+    memmove(&memory->unknown[at], &memory->unknown[at + 1], (memory->unknown_count - at) * sizeof was);
+    if (was.open) {
+        row->open_batches--;
+        move_money(row, was.ts_us, (struct job_money){.open = less(was.cost)});
+    } else {
+        row->unknown_batches--;
+        move_money(row, was.ts_us, (struct job_money){.spent = was.cost, .in_doubt = less(was.cost)});
+    }
+}
+
+/* A charge that is still undecided when its page is asked for again, or is lost again (`retry` sources), may have been one: it is spent. */
+static enum rc doubt(struct job_row *row, const struct job_unknown *unknown) {
+    struct job_memory *memory = row->memory;
     if (memory == NULL)
         return RC_OK;
     if (unknown_reserve(memory) != RC_OK)
         return RC_TEMP;
-    size_t at = unknown_at(memory, unknown.batch);
-    if (at < memory->unknown_count && memory->unknown[at].batch == unknown.batch)
-        decide(row, at); /* asked again without a decision (`retry` sources): the first may have been charged too */
-    memmove(&memory->unknown[at + 1], &memory->unknown[at], (memory->unknown_count - at) * sizeof unknown);
-    memory->unknown[at] = unknown;
-    row->unknown_batches = ++memory->unknown_count;
-    move_money(row, unknown.ts_us, dec_zero(), unknown.cost);
+    size_t at = unknown_at(memory, unknown->batch);
+    if (unknown_here(memory, at, unknown->batch))
+        settle(row, at);
+    memmove(&memory->unknown[at + 1], &memory->unknown[at], (memory->unknown_count - at) * sizeof *unknown);
+    memory->unknown[at] = *unknown;
+    memory->unknown_count++;
+    row->unknown_batches += !unknown->open;
+    row->open_batches += unknown->open;
+    move_money(row, unknown->ts_us, unknown->open ? (struct job_money){.open = unknown->cost} : (struct job_money){.in_doubt = unknown->cost});
     return RC_OK;
+}
+
+/* The lines that put money in doubt, or begin to spend it: the only ones that need memory. */
+static enum rc apply_doubt(struct job_row *row, const struct journal_line *line) {
+    struct job_unknown unknown = {.batch = job_line_batch(line), .ts_us = line->ts_us};
+    if (strcmp(line->event, "charge_unknown") == 0) {
+        unknown.cost = money_of(line, "cost");
+        return doubt(row, &unknown);
+    }
+    bool paid = false;
+    take_bool(line, "paid", &paid);
+    if (strcmp(line->event, "requested") != 0 || !paid)
+        return RC_OK;
+    unknown.open = true;
+    unknown.cost = money_of(line, "max_cost");
+    return doubt(row, &unknown);
+}
+
+/* Something was heard of the batch's request. */
+static void heard(struct job_row *row, const struct journal_line *line) {
+    struct job_memory *memory = row->memory;
+    if (memory == NULL)
+        return;
+    uint32_t batch = job_line_batch(line);
+    size_t at = unknown_at(memory, batch);
+    if (unknown_here(memory, at, batch) && memory->unknown[at].open)
+        settle(row, at);
+}
+
+static void apply_retrying(struct job_row *row, const struct journal_line *line) {
+    heard(row, line);
 }
 
 /* Only a decision about charges decides them: a bare release, as `mv` makes, leaves them in doubt. */
@@ -155,14 +203,15 @@ static void apply_released(struct job_row *row, const struct journal_line *line)
     if (memory == NULL || decision == NULL || (strcmp(decision, "accept_charge") != 0 && strcmp(decision, "give_up") != 0))
         return;
     if (cJSON_GetObjectItemCaseSensitive(line->json, "batch") == NULL) {
-        while (memory->unknown_count > 0)
-            decide(row, memory->unknown_count - 1);
+        for (size_t at = memory->unknown_count; at-- > 0;)
+            if (!memory->unknown[at].open)
+                settle(row, at);
         return;
     }
     uint32_t batch = job_line_batch(line);
     size_t at = unknown_at(memory, batch);
-    if (at < memory->unknown_count && memory->unknown[at].batch == batch)
-        decide(row, at);
+    if (unknown_here(memory, at, batch) && !memory->unknown[at].open)
+        settle(row, at);
 }
 
 /* Counts */
@@ -183,6 +232,7 @@ static struct job_batch batch_before(const struct job_row *row) {
 
 static void apply_captured(struct job_row *row, const struct journal_line *line) {
     struct job_batch before = batch_before(row);
+    heard(row, line);
     if (before.captured)
         return;
     apply_total(row, line, "total");
@@ -194,7 +244,7 @@ static void apply_captured(struct job_row *row, const struct journal_line *line)
     }
     int64_t charged_us = line->ts_us;
     take_time(line, "captured_at", &charged_us);
-    move_money(row, charged_us, money_of(line, "cost"), dec_zero());
+    move_money(row, charged_us, (struct job_money){.spent = money_of(line, "cost")});
 }
 
 /* Take back what an earlier `loaded` or `rejected` of the payload counted. */
@@ -355,6 +405,7 @@ static void apply_completed(struct job_row *row, const struct journal_line *line
 
 static void apply_failed(struct job_row *row, const struct journal_line *line) {
     if (job_line_batch(line) > 0) {
+        heard(row, line);
         apply_unit_failed(row);
         return;
     }
@@ -386,6 +437,7 @@ static const struct {
     {"accepted", apply_accepted},   {"rejected", apply_rejected},
     {"previewed", apply_previewed}, {"listed", apply_listed},
     {"claimed", apply_claimed},     {"requested", apply_requested},
+    {"retrying", apply_retrying},
     {"captured", apply_captured},   {"loaded", apply_loaded},
     {"deferred", apply_deferred},   {"held", apply_held},
     {"released", apply_released},   {"cancelled", apply_cancelled},
@@ -394,7 +446,7 @@ static const struct {
 };
 
 enum rc job_row_apply(struct job_row *row, const struct journal_line *line) {
-    if (strcmp(line->event, "charge_unknown") == 0 && apply_charge_unknown(row, line) != RC_OK)
+    if (apply_doubt(row, line) != RC_OK)
         return RC_TEMP;
     for (size_t i = 0; i < sizeof EVENTS / sizeof EVENTS[0]; i++)
         if (strcmp(line->event, EVENTS[i].event) == 0) {

@@ -59,6 +59,8 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     uint64_t journal_offset, journal_seq; /* how far the journal was folded in */
     char journal_hash[DIGEST_HEX_SIZE];
     uint64_t owned_records;    /* of a delta purchase: not bought; in processed_records and success_count */
+    uint64_t open_batches;     /* paid requests of which nothing was heard since: in flight, or lost by a crash and not told of yet */
+    struct dec cost_open;      /* their highest price */
     struct job_memory *memory; /* of who folds (job_row_read, the index) and NULL in every row that they hand out */
 };
 
@@ -66,18 +68,23 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
  * What a fold must remember beside the row, because a line can name only a batch whose amounts an earlier line told: `released --batch N` decides a cost that
  * only its `charge_unknown` had; a second `loaded` of a payload replaces the first. job_row_read keeps it in memory, the index in its own tables.
  */
-struct job_unknown { /* an undecided CHARGE_UNKNOWN */
+struct job_unknown { /* an undecided CHARGE_UNKNOWN, or a paid request that is open */
     uint32_t batch;
-    int64_t ts_us; /* of `charge_unknown`: the day that the money belongs to */
+    int64_t ts_us; /* of `charge_unknown`: the day that the money belongs to; of `requested` */
     struct dec cost;
+    bool open;
 };
 struct job_batch { /* what was known of the line's batch before the line */
     bool captured, failed_unit;
     enum file_status status;             /* when captured */
     uint64_t success_count, error_count; /* of its last `loaded` */
 };
-/* Money moved: to be added to what was spent, and was in doubt, on the day of ts_us (a decided charge moves from doubt to spent). */
-typedef void job_money_moved(void *context, int64_t ts_us, struct dec spent, struct dec in_doubt);
+/* Money moved: to be added to what was spent, was in doubt, and is open, on the day of ts_us (a decided charge moves from doubt to spent; what was open belongs
+ * to the day of its outcome then). */
+struct job_money {
+    struct dec spent, in_doubt, open;
+};
+typedef void job_money_moved(void *context, int64_t ts_us, const struct job_money *moved);
 struct job_memory {
     struct job_unknown *unknown; /* malloc'ed, ordered by batch */
     size_t unknown_count, unknown_capacity;
@@ -126,6 +133,16 @@ void job_why_format(const struct job_row *row, char *out, size_t size);
  * says where). */
 typedef void job_line_seen(void *context, const struct job_row *row, const struct journal_line *line);
 enum rc job_row_read(const struct spool *spool, const char *id, struct job_row *row, job_line_seen *on_line, void *context, struct err *err);
+
+/* The same for who wants to hear of more; each may be NULL. With `damage` a damaged line is told, folded in as far as it is an event, and does not end the
+ * reading: RC_OK then means that the end was reached. */
+struct job_listener {
+    job_line_seen *line;
+    job_money_moved *money;
+    void (*damage)(void *context, const struct err *err);
+    void *context;
+};
+enum rc job_row_listen(const struct spool *spool, const char *id, struct job_row *row, const struct job_listener *listener, struct err *err);
 
 /* The job text of the last `accepted` line (owned by the caller, free()). RC_GONE: never accepted. RC_CORRUPT: it is not what its sha256 says. */
 enum rc job_text_read(const struct spool *spool, const char *id, char **text, size_t *length, struct err *err);

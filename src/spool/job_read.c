@@ -58,7 +58,12 @@ static enum rc fold(struct job_row *row, struct batches *batches, const struct j
 }
 
 enum rc job_row_read(const struct spool *spool, const char *id, struct job_row *row, job_line_seen *on_line, void *context, struct err *err) {
-    struct job_memory memory = {0};
+    const struct job_listener listener = {.line = on_line, .context = context};
+    return job_row_listen(spool, id, row, &listener, err);
+}
+
+enum rc job_row_listen(const struct spool *spool, const char *id, struct job_row *row, const struct job_listener *listener, struct err *err) {
+    struct job_memory memory = {.money = listener->money, .context = listener->context};
     struct batches batches = {0};
     struct journal_reader *reader;
     struct journal_line line;
@@ -67,13 +72,21 @@ enum rc job_row_read(const struct spool *spool, const char *id, struct job_row *
     if (rc != RC_OK)
         return rc;
     row->memory = &memory; // cppcheck-suppress autoVariables
-    while ((rc = journal_reader_next(reader, &line, err)) == RC_OK) {
+    for (;;) {
+        line.text = NULL;
+        rc = journal_reader_next(reader, &line, err);
+        if (rc == RC_CORRUPT && listener->damage != NULL && line.text != NULL)
+            listener->damage(listener->context, err);
+        else if (rc != RC_OK)
+            break;
+        if (rc == RC_CORRUPT && (line.event == NULL || line.ts_us == 0))
+            continue;
         if ((rc = fold(row, &batches, &line)) != RC_OK) {
             err_set(err, rc, "out of memory");
             break;
         }
-        if (on_line != NULL)
-            on_line(context, row, &line);
+        if (listener->line != NULL)
+            listener->line(listener->context, row, &line);
     }
     row->memory = NULL;
     journal_reader_close(reader);

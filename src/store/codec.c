@@ -80,6 +80,8 @@ static const struct field JOB_FIELDS[] = {
     WIDE(struct job_row, journal_seq),
     TEXT(struct job_row, journal_hash),
     WIDE(struct job_row, owned_records),
+    WIDE(struct job_row, open_batches),
+    MONEY(struct job_row, cost_open),
 };
 
 static const struct field FILE_FIELDS[] = {
@@ -101,8 +103,8 @@ static const struct field FILE_FIELDS[] = {
     WIDE(struct file_row, processing_time_ms),
 };
 
-static const struct field MONEY_FIELDS[] = {MONEY(struct codec_money, spent), MONEY(struct codec_money, in_doubt)};
-static const struct field UNKNOWN_FIELDS[] = {WIDE(struct job_unknown, ts_us), MONEY(struct job_unknown, cost)};
+static const struct field MONEY_FIELDS[] = {MONEY(struct codec_money, spent), MONEY(struct codec_money, in_doubt), MONEY(struct codec_money, open)};
+static const struct field UNKNOWN_FIELDS[] = {WIDE(struct job_unknown, ts_us), MONEY(struct job_unknown, cost), BOOL(struct job_unknown, open)};
 
 static unsigned char *put_number(unsigned char *at, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)

@@ -15,7 +15,7 @@
  * here needs another CODEC_VERSION; an index of another version is built again (index_open: RC_CORRUPT).
  */
 
-#define CODEC_VERSION 1
+#define CODEC_VERSION 2
 #define CODEC_ROW_BYTES 4096 /* room for every row */
 
 size_t codec_job_write(const struct job_row *row, unsigned char out[CODEC_ROW_BYTES]);
@@ -25,7 +25,7 @@ size_t codec_file_write(const struct file_row *row, unsigned char out[CODEC_ROW_
 bool codec_file_read(const void *bytes, size_t length, struct file_row *row);
 
 struct codec_money {
-    struct dec spent, in_doubt;
+    struct dec spent, in_doubt, open;
 };
 size_t codec_money_write(const struct codec_money *money, unsigned char out[CODEC_ROW_BYTES]);
 bool codec_money_read(const void *bytes, size_t length, struct codec_money *money);

@@ -64,8 +64,9 @@ enum rc index_next_deferred(struct index *index, char job_id[JOBID_SIZE], int64_
 enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id, const uint64_t *take,
                             char job_id[JOBID_SIZE], struct err *err);
 
-/* Money by source and UTC day ("2026-11-23"), folded from the journals: spent, and in doubt (undecided CHARGE_UNKNOWN). */
-enum rc index_spent(struct index *index, const char *source, const char *day, struct dec *spent, struct dec *in_doubt, struct err *err);
+/* Money of a source, or of all sources of a currency ("@USD"), folded from the journals: spent and in doubt (undecided CHARGE_UNKNOWN) on that UTC day
+ * ("2026-11-23"); open (paid requests of which nothing was heard since, at their highest price) is that of all days. */
+enum rc index_spent(struct index *index, const char *name, const char *day, struct job_money *money, struct err *err);
 
 /* What the governor must not forget over a restart; not derived from journals, lost at a rebuild except for what `requested` lines tell. Small blob of at most
  * 64 KiB a source. */

@@ -112,30 +112,42 @@ struct fold {
     struct err *err;
 };
 
-static void money_moved(void *context, int64_t ts_us, struct dec spent, struct dec in_doubt) {
-    struct fold *fold = context;
+static void add_money(struct fold *fold, const char *name, const char *day, const struct job_money *moved) {
     struct index *index = fold->index;
     struct codec_money money;
     struct index_key key;
     unsigned char bytes[CODEC_ROW_BYTES];
-    char day[CLOCK_RFC3339_SIZE];
-    if (index->failed != RC_OK || (dec_compare(spent, dec_zero()) == 0 && dec_compare(in_doubt, dec_zero()) == 0))
+    if (index->failed != RC_OK)
         return;
-    clock_format_rfc3339(ts_us, 0, day);
-    day[strlen("2026-11-23")] = '\0';
-    index_money_key(&key, fold->row.source, day);
+    index_money_key(&key, name, day);
     enum rc rc = index_get_money(index, index->txn, &key, &money, fold->err);
     if (rc != RC_OK) {
         index->failed = rc;
         return;
     }
-    money.spent = dec_add(money.spent, spent);
-    money.in_doubt = dec_add(money.in_doubt, in_doubt);
+    money.spent = dec_add(money.spent, moved->spent);
+    money.in_doubt = dec_add(money.in_doubt, moved->in_doubt);
+    money.open = dec_add(money.open, moved->open);
     index_put(index, TABLE_MONEY, &key, bytes, codec_money_write(&money, bytes), fold->err);
 }
 
+/* For the caps of the source and of all sources of a currency. What is open belongs to no day yet: its outcome says which. */
+static void money_moved(void *context, int64_t ts_us, const struct job_money *moved) {
+    struct fold *fold = context;
+    char day[CLOCK_RFC3339_SIZE], currency[sizeof fold->row.currency + 1];
+    const bool open = dec_compare(moved->open, dec_zero()) != 0;
+    if (!open && dec_compare(moved->spent, dec_zero()) == 0 && dec_compare(moved->in_doubt, dec_zero()) == 0)
+        return;
+    clock_format_rfc3339(ts_us, 0, day);
+    day[strlen("2026-11-23")] = '\0';
+    str_format(currency, sizeof currency, "@%s", fold->row.currency);
+    add_money(fold, fold->row.source, open ? INDEX_NO_DAY : day, moved);
+    add_money(fold, currency, open ? INDEX_NO_DAY : day, moved);
+}
+
 static enum rc read_unknown(struct fold *fold) {
-    size_t count = fold->row.unknown_batches <= LIMIT_BATCHES ? (size_t)fold->row.unknown_batches : LIMIT_BATCHES;
+    uint64_t charges = fold->row.unknown_batches + fold->row.open_batches;
+    size_t count = charges <= LIMIT_BATCHES ? (size_t)charges : LIMIT_BATCHES;
     struct index_key prefix = {.length = 0};
     struct index_walk walk;
     if (count == 0)

@@ -20,8 +20,8 @@
  *   campaigns  campaign NUL job                 (nothing)
  *   sha256     32 bytes job NUL batch           (nothing)
  *   criteria   source NUL hash NUL job          (nothing); accepted jobs of mode run
- *   money      source NUL day                   spent, in doubt
- *   unknown    job NUL batch                    an undecided CHARGE_UNKNOWN
+ *   money      source NUL day                   spent, in doubt; also of "@" and a currency; of INDEX_NO_DAY: open
+ *   unknown    job NUL batch                    an undecided CHARGE_UNKNOWN, or a paid request that is open
  *   units      job NUL batch                    (nothing); failed for good and not captured since
  *   governor   source                           a blob of the governor
  */
@@ -52,6 +52,8 @@ struct index {
     size_t room_bytes; /* of that transaction: what its writes may need at most, as far as known */
     unsigned walks;    /* cursors that are open: the map must stay where it is */
 };
+
+#define INDEX_NO_DAY "-"
 
 /* Keys */
 

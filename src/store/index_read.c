@@ -33,7 +33,7 @@ void index_money_key(struct index_key *key, const char *source, const char *day)
 
 enum rc index_get_money(struct index *index, MDB_txn *txn, const struct index_key *key, struct codec_money *money, struct err *err) {
     MDB_val value;
-    money->spent = money->in_doubt = dec_zero();
+    money->spent = money->in_doubt = money->open = dec_zero();
     enum rc rc = index_get(index, txn, TABLE_MONEY, key, &value, err);
     if (rc == RC_OK && !codec_money_read(value.mv_data, value.mv_size, money))
         rc = index_damaged(err, "a sum of money");
@@ -80,18 +80,22 @@ uint64_t index_count(struct index *index, enum place place) {
     return rc == RC_OK ? counts.jobs[place] : 0;
 }
 
-enum rc index_spent(struct index *index, const char *source, const char *day, struct dec *spent, struct dec *in_doubt, struct err *err) {
-    struct codec_money money;
+enum rc index_spent(struct index *index, const char *name, const char *day, struct job_money *money, struct err *err) {
+    struct codec_money of_day, of_all;
     struct index_key key;
     MDB_txn *txn;
-    index_money_key(&key, source, day);
     enum rc rc = index_read_begin(index, &txn, err);
     if (rc != RC_OK)
         return rc;
-    rc = index_get_money(index, txn, &key, &money, err);
+    index_money_key(&key, name, day);
+    rc = index_get_money(index, txn, &key, &of_day, err);
+    if (rc == RC_OK) {
+        index_money_key(&key, name, INDEX_NO_DAY);
+        rc = index_get_money(index, txn, &key, &of_all, err);
+    }
     index_read_end(index, txn);
-    *spent = money.spent;
-    *in_doubt = money.in_doubt;
+    if (rc == RC_OK)
+        *money = (struct job_money){.spent = of_day.spent, .in_doubt = of_day.in_doubt, .open = of_all.open};
     return rc;
 }
 

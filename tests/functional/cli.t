@@ -7,7 +7,7 @@ source_metered properties
 source_free items
 bs --help >"$DIR/help" 2>&1
 commands=$(grep -oE '^ +[a-z]+' "$DIR/help" | tr -d ' ' | sort -u)
-for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check; do
+for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check audit money reconcile; do
     is "$command" "$(grep -x "$command" <<<"$commands")" "--help names $command"
     exits 0 "$command --help" bs "$command" --help
     like "usage: batchspool $command" "$OUT" "$command --help tells how it is used"
@@ -92,7 +92,7 @@ jq '.not_before = "2099-01-01T00:00:00Z"' "$DIR/one.json" >"$DIR/later.json"
 exits 0 'preview of a job for later does not wait for it' timeout 10 "$PROGRAMS/batchspool" preview "$DIR/later.json"
 is 0 "$(bs list --json | jq -c 'select(.mode? == "preview")' | wc -l)" 'list does not show previews'
 is 2 "$(bs list --mode preview --json | jq -s length)" 'but for --mode preview'
-for command in "list" "show $waited" "why $held" "stats" "process" "verify"; do
+for command in "list" "show $waited" "why $held" "stats" "process" "verify" "money" "audit"; do
     # shellcheck disable=SC2086
     exits 0 "$command --json" bs $command --json
     ok "$command --json is JSON" jq -e -s 'all(.[]; type == "object")' "$DIR/out"

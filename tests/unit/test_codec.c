@@ -21,6 +21,8 @@ static void fill_job(struct job_row *row) {
     row->until_us = -1;
     row->success_count = UINT64_C(1) << 63;
     row->cost.nano = -12345;
+    row->open_batches = 3;
+    row->cost_open = (struct dec){.nano = 1};
     row->cost_in_doubt = dec_times((struct dec){.nano = INT64_MAX}, 1000);
 }
 
@@ -44,6 +46,7 @@ static void test_round_trip(void **state) {
     assert_string_equal(job_back.error_details, job.error_details);
     assert_int_equal(dec_compare(job_back.cost, job.cost), 0);
     assert_int_equal(dec_compare(job_back.cost_in_doubt, job.cost_in_doubt), 0);
+    assert_true(job_back.open_batches == 3 && job_back.cost_open.nano == 1);
     assert_null(job_back.memory);
 
     fill_file(&file);
@@ -55,17 +58,17 @@ static void test_round_trip(void **state) {
 static void test_small_values(void **state) {
     (void)state;
     unsigned char bytes[CODEC_ROW_BYTES];
-    struct codec_money money = {{.nano = 5}, {.nano = -7}}, money_back;
+    struct codec_money money = {{.nano = 5}, {.nano = -7}, {.nano = 8}}, money_back;
     size_t length = codec_money_write(&money, bytes);
     assert_true(codec_money_read(bytes, length, &money_back));
-    assert_true(money_back.spent.nano == 5 && money_back.in_doubt.nano == -7);
+    assert_true(money_back.spent.nano == 5 && money_back.in_doubt.nano == -7 && money_back.open.nano == 8);
     assert_false(codec_money_read(bytes, length - 1, &money_back));
     assert_false(codec_money_read(bytes, length + 1, &money_back));
 
-    struct job_unknown unknown = {.ts_us = 99, .cost = {.nano = 20}}, unknown_back = {.batch = 3};
+    struct job_unknown unknown = {.ts_us = 99, .cost = {.nano = 20}, .open = true}, unknown_back = {.batch = 3};
     length = codec_unknown_write(&unknown, bytes);
     assert_true(codec_unknown_read(bytes, length, &unknown_back));
-    assert_true(unknown_back.ts_us == 99 && unknown_back.cost.nano == 20 && unknown_back.batch == 3);
+    assert_true(unknown_back.ts_us == 99 && unknown_back.cost.nano == 20 && unknown_back.open && unknown_back.batch == 3);
 
     struct codec_counts counts = {{1, 2, 3, 4, 5, 6, 7, UINT64_MAX}}, counts_back;
     length = codec_counts_write(&counts, bytes);

@@ -87,7 +87,8 @@ static void test_every_key(void **state) {
                   "// a comment\n{\"spool\": \"/a\", \"sources\": \"src\", \"credentials\": \"/c\", /* and one */ \"ca_file\": \"ca.pem\", \"record_store\": "
                   "\"lmdb\",\n"
                   "\"node\": \"n1\", \"rescan_interval_s\": 1, \"max_concurrent_jobs\": 2, \"max_active\": 3, \"sync_threads\": 4, \"loaders\": 5,\n"
-                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7}",
+                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7,\n"
+                  "\"daily_cost_caps\": {\"USD\": \"1000.50\", \"EUR\": 20}}",
                   &config, &err),
         RC_OK);
     assert_string_equal(config.spool, "/a");
@@ -106,6 +107,10 @@ static void test_every_key(void **state) {
     assert_true(config.log_json);
     assert_int_equal(config.job_retention_days, 6);
     assert_int_equal(config.payload_retention_months, 7);
+    assert_int_equal(config.daily_cost_cap_count, 2);
+    assert_string_equal(config.daily_cost_caps[0].currency, "USD");
+    assert_true(config.daily_cost_caps[0].cap.nano == 1000500000000);
+    assert_true(config.daily_cost_caps[1].cap.nano == 20000000000);
 }
 
 static void test_shipped_file(void **state) {
@@ -141,6 +146,9 @@ static void test_precedence(void **state) {
     assert_false(config.log_json);
     assert_int_equal(config_load(NULL, "/option", &config, &err), RC_OK);
     assert_string_equal(config.spool, "/option");
+    setenv("BATCHSPOOL_DAILY_COST_CAPS", "{\"USD\": \"5\"}", 1);
+    assert_int_equal(config_load(NULL, NULL, &config, &err), RC_OK);
+    assert_int_equal(config.daily_cost_cap_count, 1);
     setenv("BATCHSPOOL_LOADERS", "none", 1);
     assert_int_equal(config_load(NULL, NULL, &config, &err), RC_FATAL);
     assert_non_null(strstr(err.text, "BATCHSPOOL_LOADERS"));
@@ -162,6 +170,10 @@ static void test_refusals(void **state) {
     refuses(s, "{\"node\": \"a b\"}", "node");
     refuses(s, "{\"loaders\": 1,\n \"loaders\": 2}", "line 2");
     refuses(s, "{\"loaders\": 1,}", "line 1");
+    refuses(s, "{\"daily_cost_caps\": {\"usd\": \"1\"}}", "daily_cost_caps: must be an object");
+    refuses(s, "{\"daily_cost_caps\": {\"USD\": \"-1\"}}", "daily_cost_caps");
+    refuses(s, "{\"daily_cost_caps\": {\"USD\": \"1,000\"}}", "daily_cost_caps");
+    refuses(s, "{\"daily_cost_caps\": \"1\"}", "daily_cost_caps");
     refuses(s, "[]", "object");
     assert_int_equal(config_load("missing.json", NULL, &config, &err), RC_FATAL);
     assert_non_null(strstr(err.text, "missing.json"));

@@ -100,12 +100,12 @@ static void dump(struct index *index, char out[DIGEST_HEX_SIZE]) {
 }
 
 static void assert_money(struct bench *b, struct index *index, const char *source, const char *day, const char *spent, const char *in_doubt) {
-    struct dec is, doubt;
+    struct job_money money;
     char text[DEC_TEXT_SIZE];
-    assert_int_equal(index_spent(index, source, day, &is, &doubt, &b->err), RC_OK);
-    dec_format(is, text);
+    assert_int_equal(index_spent(index, source, day, &money, &b->err), RC_OK);
+    dec_format(money.spent, text);
     assert_string_equal(text, spent);
-    dec_format(doubt, text);
+    dec_format(money.in_doubt, text);
     assert_string_equal(text, in_doubt);
 }
 

@@ -123,6 +123,41 @@ static void counts_and_money(void **state) {
     assert_int_equal(row.failed_batches, 0);
 }
 
+/* What was asked for counts from then until something is heard of it, whatever that is. */
+static void an_open_request_counts(void **state) {
+    struct bench *b = *state;
+    bench_event(b, ID_A, "accepted", "daemon", "{\"source\":\"s\"}");
+    for (int batch = 1; batch <= 5; batch++) {
+        char members[100];
+        snprintf(members, sizeof members, "{\"batch\":%d,\"attempt\":1,\"paid\":true,\"max_cost\":\"%d.00\"}", batch, 1 << (batch - 1));
+        bench_event(b, ID_A, "requested", NULL, members);
+    }
+    bench_event(b, ID_A, "requested", NULL, "{\"batch\":6,\"paid\":false}");
+    struct job_row row = bench_row(b, ID_A);
+    assert_int_equal(row.open_batches, 5);
+    assert_money(row.cost_open, "31.00");
+    assert_money(row.cost, "0.00");
+    bench_event(b, ID_A, "captured", NULL, "{\"batch\":1,\"paid\":true,\"records\":5,\"cost\":\"0.25\",\"file\":\"f\"}");
+    bench_event(b, ID_A, "retrying", NULL, "{\"batch\":2,\"attempt\":1,\"reason\":\"status_429\"}");
+    bench_event(b, ID_A, "failed", NULL, "{\"batch\":3,\"attempt\":1,\"reason\":\"status_404\"}");
+    bench_event(b, ID_A, "charge_unknown", NULL, "{\"batch\":4,\"cost\":\"8.00\"}");
+    bench_event(b, ID_A, "answered", NULL, "{\"batch\":5}"); /* not kept yet */
+    row = bench_row(b, ID_A);
+    assert_int_equal(row.open_batches, 1);
+    assert_money(row.cost_open, "16.00");
+    assert_int_equal(row.unknown_batches, 1);
+    assert_money(row.cost_in_doubt, "8.00");
+    assert_money(row.cost, "0.25");
+    /* A decision is about what is in doubt, not about what is open. */
+    bench_event(b, ID_A, "released", "command line", "{\"decision\":\"accept_charge\"}");
+    bench_event(b, ID_A, "requested", NULL, "{\"batch\":5,\"attempt\":2,\"paid\":true,\"max_cost\":\"16.00\"}");
+    row = bench_row(b, ID_A);
+    assert_money(row.cost, "8.25");
+    assert_money(row.cost_in_doubt, "0.00");
+    assert_money(row.cost_open, "16.00");
+    assert_int_equal(row.open_batches, 1);
+}
+
 static void a_decided_charge_is_spent(void **state) {
     struct bench *b = *state;
     bench_event(b, ID_A, "accepted", "daemon", "{\"source\":\"s\"}");
@@ -270,6 +305,7 @@ int main(void) {
         BENCH_TEST(events_tell_the_place),
         BENCH_TEST(a_new_time_by_hand_overrides_not_before),
         BENCH_TEST(counts_and_money),
+        BENCH_TEST(an_open_request_counts),
         BENCH_TEST(a_decided_charge_is_spent),
         BENCH_TEST(files),
         BENCH_TEST(owned_records_count),
