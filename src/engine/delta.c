@@ -344,7 +344,7 @@ static void all_listed(struct run *run) {
     struct listing *l = run->listing;
     const char *fault = paginator_fault(l->paginator);
     char text[300];
-    if (fault || (!l->rows && run->total && run->total != JOB_UNKNOWN)) {
+    if (fault || (!l->rows && run->total)) { /* without a total nobody knows whether there is nothing */
         if (fault)
             str_format(text, sizeof text, "the ids cannot be listed: %.200s", fault);
         else

@@ -144,6 +144,8 @@ static const struct {
     {"price_unknown", "take max_cost out of the file, or give the source a cost_per_record; then `batchspool release ID`, or move it to jobs/pending/"},
     {"duplicates", "`batchspool release --accept-duplicates ID` buys on, `batchspool cancel ID` ends it"},
     {"coverage", "`batchspool retry ID` tries again; `batchspool release --accept-coverage ID` completes it as it is; what was captured can be loaded"},
+    {"no_ids", "`batchspool release --buy-all ID` buys all of the search, what is owned once more; or mend `list` of the source's metering"},
+    {"listing", "`batchspool release ID` lists the search again; `batchspool release --buy-all ID` buys all of it, what is owned once more"},
     {"depth_limit", "mend `split` of the source, or narrow the search in a new job; `batchspool release --accept-coverage ID` takes what can be reached"},
     {"limit_ignored", "mend the source's paginator, then `batchspool release ID`, which asks for the next page; `batchspool cancel ID` ends it"},
     {"incremental", "mend or remove the bookmark, then `batchspool release ID`"},
