@@ -22,13 +22,18 @@ static const struct cmd_row rows[] = {
     {"cancel", "ID...", "Cancel a job; what was captured stays", cmd_cancel},
     {"hold", "ID...", "Let a job rest until it is released", cmd_hold},
     {"release", "[--accept-charge | --give-up [--batch N]] [--accept-duplicates] [--accept-coverage] ID...", "Let a held job go on", cmd_release},
-    {"priority", "ID... low|normal|high|urgent", "Change the priority of a waiting job", cmd_priority},
+    {"priority", "ID... low|normal|high|urgent", "Change the priority of a waiting or running job", cmd_priority},
+    {"pause", "[--until TIME] [--reason TEXT]", "Begin nothing new until `resume`; what is paid for is kept", cmd_pause},
+    {"resume", "", "Let the queue go on", cmd_resume},
+    {"reload", "", "Have the daemon read configuration and sources again", cmd_reload},
     {"verify", "[--quick]", "Compare every checksum, marker, journal, directory and index row", cmd_verify},
     {"reindex", "", "Build the index and SHA256SUMS again from the spool", cmd_reindex},
     {"export", "[--format ndjson|csv] [--source NAME] [--campaign ID] [--job ID] [OPTION...]", "Print loaded records", cmd_export},
     {"stats", "", "Counts by status, records, bytes, cost, throughput", cmd_stats},
-    {"sources", "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | NAME] [OPTION...]",
-     "List, test, draft, show or check source definitions", cmd_sources_command},
+    {"sources",
+     "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | pause NAME | "
+     "resume NAME | rate NAME RATE... | NAME] [OPTION...]",
+     "List, test, draft, show or check source definitions; pause a source or change its rate", cmd_sources_command},
     {"check", "[--credentials DIR]", "Check configuration, sources, secrets and spool before a start", cmd_check},
 };
 

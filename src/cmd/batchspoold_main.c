@@ -195,10 +195,7 @@ int main(int argc, char **argv) {
         err_set(&err, RC_FATAL, "libcurl can not be initialised");
         return fail(EXIT_OSERR, &err);
     }
-    struct program program = {.config = &config,
-                              .config_file = config_file,
-                              .spool = spool,
-                              .credentials = credentials ? credentials : config.credentials,
-                              .path = program_path};
+    struct program program = {
+        .config = &config, .config_file = config_file, .spool = spool, .credentials = credentials ? credentials : config.credentials, .path = program_path};
     return serve(&program);
 }

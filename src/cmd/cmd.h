@@ -120,6 +120,9 @@ int cmd_priority(struct cmd *cmd, int argc, char **argv);
 int cmd_verify(struct cmd *cmd, int argc, char **argv);
 int cmd_reindex(struct cmd *cmd, int argc, char **argv);
 int cmd_sources_command(struct cmd *cmd, int argc, char **argv);
+int cmd_pause(struct cmd *cmd, int argc, char **argv);
+int cmd_resume(struct cmd *cmd, int argc, char **argv);
+int cmd_reload(struct cmd *cmd, int argc, char **argv);
 int cmd_check(struct cmd *cmd, int argc, char **argv);
 
 #endif

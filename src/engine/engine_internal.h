@@ -3,8 +3,8 @@
 #define ENGINE_ENGINE_INTERNAL_H
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
- * source's limits), control.c (what persons paused or changed), run.c (one job), begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c
- * (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+ * source's limits), control.c (what persons paused or changed), run.c (one job), begin.c (its beginning), guard.c (what it may buy), attempt.c (one page),
+ * replay.c (what a journal leaves to do), shift.c (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -51,8 +51,8 @@ struct feed {
     const struct source *source;
     struct governor *governor;
     struct run *runs;
-    uint64_t round;             /* of offering */
-    uint64_t sends;             /* requests that were sent, and of each priority which of them was its last, and when */
+    uint64_t round; /* of offering */
+    uint64_t sends; /* requests that were sent, and of each priority which of them was its last, and when */
     uint64_t served[PRIORITY_URGENT + 1];
     int64_t served_ms[PRIORITY_URGENT + 1];
     struct dec in_flight_price; /* their highest price */
@@ -115,7 +115,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     unsigned preview_retries, preview_refusals;
     bool preview_renewed; /* as in due_page */
     int64_t preview_due_us;
-    uint64_t joined, served; /* the feed's sends when it came, and of its own last request */
+    uint64_t joined, served;      /* the feed's sends when it came, and of its own last request */
     int64_t joined_ms, waited_ms; /* waited: before it was claimed, when its age had it claimed */
     struct loop_timer timer;
 };
@@ -232,7 +232,7 @@ void sched_deferred(struct engine *engine);                                /* th
 /* The priority of a job whose class has waited so long, or was passed over so often that it counts as so many higher. */
 enum priority sched_aged(const struct engine *engine, enum priority own, int64_t waited_ms, uint64_t passed_over);
 void sched_free(struct engine *engine);
-void sched_reload(struct engine *engine);                                  /* credentials may be new: jobs whose source refused them are tried now */
+void sched_reload(struct engine *engine); /* credentials may be new: jobs whose source refused them are tried now */
 
 /* feed.c */
 struct feed *feed_get(struct engine *engine, const struct source *source);
@@ -297,10 +297,10 @@ bool guard_disk_room(struct run *run);
 /* control.c: spool/paused/, and jobs of mode source. */
 enum rc control_start(struct engine *engine, struct err *err);
 void control_free(struct engine *engine);
-void control_look(struct engine *engine);                                         /* a file there may have changed */
-bool control_paused(const struct engine *engine, const char *source);             /* the source is, or the whole queue */
+void control_look(struct engine *engine);                                          /* a file there may have changed */
+bool control_paused(const struct engine *engine, const char *source);              /* the source is, or the whole queue */
 const struct steer *control_rate(const struct engine *engine, const char *source); /* what holds in place of its definition's limits; NULL: nothing */
-void control_run(struct run *run);                                                /* a claimed job of mode source: do it, answer and end */
+void control_run(struct run *run);                                                 /* a claimed job of mode source: do it, answer and end */
 /* The file of a running job was written: another priority holds at once. */
 void control_edited(struct engine *engine, const char *job_id);
 

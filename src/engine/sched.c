@@ -8,9 +8,9 @@
 #include <string.h>
 
 /*
- * Dispatch: of every source that could send now, the pending job that comes first; of those, the one with the highest priority, and among equal ones that of the
- * source which has the fewest slots, then of the one that had its turn longest ago: one source's flood does not keep the others out. The queue itself is the
- * index and the directory: no list of waiting jobs is held, and what a claim costs grows with sources and priorities, not with jobs.
+ * Dispatch: of every source that could send now, the pending job that comes first; of those, the one with the highest priority, and among equal ones that of
+ * the source which has the fewest slots, then of the one that had its turn longest ago: one source's flood does not keep the others out. The queue itself is
+ * the index and the directory: no list of waiting jobs is held, and what a claim costs grows with sources and priorities, not with jobs.
  *
  * Ageing: within a source each priority is a class. A class that has waited so many seconds, since its first job came or one of it was claimed last, counts as
  * one higher, up to high; of equals that which was raised goes first, so it gets its job through, and the next one waits as long again. So nothing is starved,
@@ -24,7 +24,7 @@
 struct turn { /* of a source that had jobs */
     struct turn *next;
     char source[65];
-    uint64_t last;                           /* of all claims; 0: none yet */
+    uint64_t last;                          /* of all claims; 0: none yet */
     int64_t served_ms[PRIORITY_URGENT + 1]; /* when one of this priority was claimed last, or 0 */
 };
 

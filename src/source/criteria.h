@@ -25,7 +25,7 @@ struct criteria {
     bool automatic;
     enum on_duplicate on_duplicate;
     int64_t duplicate_window_ms;
-    struct steer *steer; /* of mode source, owned; else NULL */
+    struct steer *steer;        /* of mode source, owned; else NULL */
     char hash[DIGEST_HEX_SIZE]; /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */
 };
 

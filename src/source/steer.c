@@ -40,8 +40,8 @@ static void refuse(struct check *check, const cJSON *root, const char *name, con
 }
 
 void steer_read(struct check *check, const cJSON *root, struct steer *steer) {
-    static const char *const names[] = {"source", "mode",   "name",   "created_by", "campaign_id", "priority",    "not_before", "notify",
-                                        "action", "until",  "reason", "rates",      "concurrency", "default",     NULL};
+    static const char *const names[] = {"source", "mode",  "name",   "created_by", "campaign_id", "priority", "not_before", "notify",
+                                        "action", "until", "reason", "rates",      "concurrency", "default",  NULL};
     static const char *const actions[] = {"none", "pause", "resume", "rate", NULL}; /* as enum steer_action */
     unsigned action = STEER_NONE;
     if (!check_object(check, root, names, NULL))
@@ -89,7 +89,9 @@ bool steer_rate(const char *text, cJSON *rates) {
     const char *slash = strchr(text, '/');
     char digits[24];
     uint64_t limit;
-    if (!slash || !str_format(digits, sizeof digits, "%.*s", (int)(slash - text), text) || !str_to_u64(digits, 1, 1000000000, &limit))
+    int64_t interval_ms;
+    if (!slash || !str_duration_ms(slash + 1, &interval_ms) || interval_ms < 1 || !str_format(digits, sizeof digits, "%.*s", (int)(slash - text), text) ||
+        !str_to_u64(digits, 1, 1000000000, &limit))
         return false;
     cJSON *rate = cJSON_CreateObject();
     cJSON_AddNumberToObject(rate, "limit", (double)limit);

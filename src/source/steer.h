@@ -13,7 +13,7 @@ struct steer {
     enum steer_action action;
     int64_t until_us; /* of a pause; 0: until somebody resumes it */
     char reason[200];
-    bool back;                                 /* rate: to what the definition says */
+    bool back;                                  /* rate: to what the definition says */
     struct source_rate rates[SOURCE_MAX_RATES]; /* in place of those of the definition's api_budget, when there are any */
     unsigned rate_count;
     unsigned concurrency; /* in place of its max_concurrency; 0: that holds */

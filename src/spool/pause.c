@@ -20,10 +20,10 @@ bool pause_name(const char *prefix, const char *source, char out[PAUSE_NAME_SIZE
 }
 
 bool pause_known(const char *name, const char **source) {
-    const char *of = strcmp(name, PAUSE_QUEUE) == 0       ? ""
+    const char *of = strcmp(name, PAUSE_QUEUE) == 0   ? ""
                      : str_starts(name, PAUSE_SOURCE) ? name + strlen(PAUSE_SOURCE)
                      : str_starts(name, PAUSE_RATE)   ? name + strlen(PAUSE_RATE)
-                                                       : NULL;
+                                                      : NULL;
     if (source)
         *source = of;
     return of && (!*of ? strcmp(name, PAUSE_QUEUE) == 0 : str_is_name(of));
