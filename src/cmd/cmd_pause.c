@@ -265,6 +265,7 @@ static int ask(struct cmd *cmd, const char *source, const char *action, cJSON *m
     cJSON_AddStringToObject(members, "source", source);
     cJSON_AddStringToObject(members, "mode", "source");
     cJSON_AddStringToObject(members, "action", action);
+    cJSON_AddStringToObject(members, "priority", "urgent"); /* a flood of drops is not taken in before it */
     char *printed = cJSON_Print(members);
     cJSON_Delete(members);
     rc = printed ? buf_add_text(&text, printed) : RC_TEMP;

@@ -286,13 +286,13 @@ static cJSON *answer_of(const struct run *run) {
 
 void control_run(struct run *run) {
     struct err err = {0};
-    run->phase = RUN_PAGES;
     if (act(run, &err))
         run_end(run, PLACE_FAILED, "disk", err.text);
     else {
         control_look(run->engine);
         begin_answer(run, answer_of(run));
     }
+    run->phase = RUN_PAGES; /* now that it has ended: it has no pages to offer */
     run_step(run);
 }
 

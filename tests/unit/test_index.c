@@ -319,6 +319,13 @@ static void test_queue(void **state) {
     assert_string_equal(source, "props-2");
     assert_int_equal(index_next_source(index, source, source, &b->err), RC_GONE);
 
+    id_of(8, id); /* mode source: in a queue of its own */
+    say(b, id, "accepted", "{\"text\":\"{}\",\"source\":\"props-3\",\"priority\":\"normal\",\"mode\":\"source\"}");
+    follow(b, index, id, NULL);
+    assert_int_equal(index_next_source(index, "props-2", source, &b->err), RC_GONE);
+    assert_int_equal(index_next_pending(index, INDEX_NO_SOURCE, PRIORITY_URGENT, "", expected, &priority, &b->err), RC_OK);
+    assert_string_equal(id, expected);
+
     id_of(0, id);
     say(b, id, "reprioritised", "{\"priority\":\"urgent\"}");
     follow(b, index, id, NULL);
@@ -455,7 +462,7 @@ static void test_many(void **state) {
     struct index *index = open_index(b);
     struct job_row row;
     char id[JOBID_SIZE], after[JOBID_SIZE] = "";
-    enum priority priority = PRIORITY_LOW;
+    enum priority priority = PRIORITY_URGENT;
     int64_t start = clock_mono_ms();
     assert_int_equal(index_begin(index, &b->err), RC_OK);
     for (unsigned i = 0; i < ROWS; i++) {
