@@ -71,7 +71,7 @@ static bool list_file(void *context, const char *file) {
     const char *source;
     struct pause pause;
     struct err ignored = {0};
-    if (pause_read(l->cmd->spool, file, &pause, &ignored) == RC_GONE || !pause_known(file, &source))
+    if (!pause_known(file, &source) || pause_read(l->cmd->spool, file, &pause, &ignored) == RC_GONE)
         return true;
     const bool rate = str_starts(file, PAUSE_RATE);
     if (!rate && pause.until_us && pause.until_us <= clock_wall_us())

@@ -19,9 +19,10 @@
 
 struct knob { /* one file */
     struct knob *next;
-    char name[PAUSE_NAME_SIZE];
+    char name[256];
     const char *source; /* in name; "" the queue */
     struct stat st;     /* as it was read */
+    bool foreign;       /* a name that means nothing */
     bool rate, good;    /* good: the steer holds */
     bool seen;
     struct pause pause;
@@ -35,12 +36,12 @@ struct control {
 };
 
 static bool pauses(const struct knob *knob) {
-    return !knob->rate && (!knob->pause.until_us || knob->pause.until_us > clock_wall_us());
+    return !knob->rate && !knob->foreign && (!knob->pause.until_us || knob->pause.until_us > clock_wall_us());
 }
 
 bool control_paused(const struct engine *engine, const char *source) {
     for (const struct knob *k = engine->control->knobs; k; k = k->next)
-        if ((!*k->source || strcmp(k->source, source) == 0) && pauses(k))
+        if (pauses(k) && (!*k->source || strcmp(k->source, source) == 0))
             return true;
     return false;
 }
@@ -118,6 +119,8 @@ static bool same_file(const struct stat *a, const struct stat *b) {
 static bool file_seen(void *context, const char *name) {
     struct engine *engine = context;
     struct knob *knob = engine->control->knobs;
+    const struct source *source;
+    struct err err = {0};
     struct stat st;
     if (fsio_stat(engine->spool->paused_fd, name, &st, NULL))
         return true;
@@ -126,13 +129,17 @@ static bool file_seen(void *context, const char *name) {
     if (!knob) {
         knob = engine_alloc(sizeof *knob);
         str_copy(knob->name, sizeof knob->name, name);
-        pause_known(knob->name, &knob->source);
-        knob->rate = str_starts(name, PAUSE_RATE);
+        knob->foreign = !pause_known(knob->name, &knob->source);
+        knob->rate = !knob->foreign && str_starts(name, PAUSE_RATE);
+        if (knob->foreign)
+            log_warn("paused/%s: its name is neither " PAUSE_QUEUE " nor " PAUSE_SOURCE "NAME nor " PAUSE_RATE "NAME; it changes nothing", name);
+        else if (*knob->source && sources_get(engine->sources, knob->source, &source, &err) == RC_GONE)
+            log_warn("paused/%s: %s", name, err.text);
         knob->next = engine->control->knobs;
         engine->control->knobs = knob;
     }
     knob->seen = true;
-    if (same_file(&st, &knob->st))
+    if (knob->foreign || same_file(&st, &knob->st))
         return true;
     knob->st = st;
     if (knob->rate)
@@ -144,6 +151,8 @@ static bool file_seen(void *context, const char *name) {
 
 static void gone(struct engine *engine, const struct knob *knob) {
     char what[PAUSE_NAME_SIZE];
+    if (knob->foreign)
+        return;
     if (knob->rate && knob->good)
         log_warn("source %s: the limits of its definition hold again, paused/%s is gone", knob->source, knob->name);
     else if (!knob->rate)
@@ -161,7 +170,7 @@ static void see_times(struct engine *engine) {
     int64_t now = clock_wall_us(), next_us = INT64_MAX;
     struct err err = {0};
     for (struct knob *k = control->knobs; k; k = k->next) {
-        if (k->rate || !k->pause.until_us)
+        if (k->rate || k->foreign || !k->pause.until_us)
             continue;
         if (k->pause.until_us > now)
             next_us = k->pause.until_us < next_us ? k->pause.until_us : next_us;

@@ -177,7 +177,7 @@ enum rc pause_each(const struct spool *spool, bool (*fn)(void *context, const ch
     if (rc)
         return rc;
     for (unsigned seen = 0; seen < FILES_MOST && (rc = dirscan_next(scan, &name, &type, err)) == RC_OK; seen++)
-        if (pause_known(name, NULL) && !fn(context, name))
+        if (name[0] != '.' && !fn(context, name))
             break;
     dirscan_close(scan);
     return rc == RC_GONE ? RC_OK : rc;

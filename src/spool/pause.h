@@ -54,7 +54,7 @@ enum rc pause_write(const struct spool *spool, const char *name, const cJSON *me
 /* Remove it, durably. RC_GONE: there is none. */
 enum rc pause_remove(const struct spool *spool, const char *name, struct err *err);
 
-/* Each file of a known name, in the order of the directory, at most 4096 of them; others are left out. fn returns false to stop. */
+/* Each name but those with a dot, in the order of the directory, at most 4096 of them; pause_known tells which mean something. fn returns false to stop. */
 enum rc pause_each(const struct spool *spool, bool (*fn)(void *context, const char *name), void *context, struct err *err);
 
 /* The name of a user, "uid 1000" when there is none. */

@@ -74,8 +74,7 @@ static void test_files_that_do_not_check(void **state) {
 }
 
 static bool count_one(void *context, const char *name) {
-    (void)name;
-    ++*(unsigned *)context;
+    *(unsigned *)context += pause_known(name, NULL);
     return true;
 }
 
