@@ -180,11 +180,12 @@ static int show_queue(struct cmd *cmd) {
         }
         return cmd_print_json(cmd, json);
     }
-    pause_text(&pause, text, sizeof text);
-    if (paused)
-        printf("The queue is paused %s.\n", cmd_shown(shown, sizeof shown, text, false));
-    else
+    if (!paused) {
         printf("The queue goes on.\n");
+        return EXIT_DONE;
+    }
+    pause_text(&pause, text, sizeof text);
+    printf("The queue is paused %s.\n", cmd_shown(shown, sizeof shown, text, false));
     return EXIT_DONE;
 }
 
@@ -228,6 +229,18 @@ int cmd_resume(struct cmd *cmd, int argc, char **argv) {
     return rc && rc != RC_GONE ? cmd_fail_rc(cmd, rc, &err) : show_queue(cmd);
 }
 
+/* The number in the lock file may be one of another container's: nobody else is to get the signal. */
+static bool is_daemon(pid_t pid) {
+    char path[40], name[32] = "";
+    str_format(path, sizeof path, "/proc/%ld/comm", (long)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    const bool good = fgets(name, sizeof name, file) && strcmp(name, "batchspoold\n") == 0;
+    fclose(file);
+    return good;
+}
+
 int cmd_reload(struct cmd *cmd, int argc, char **argv) {
     pid_t pid = 0;
     int code;
@@ -239,8 +252,8 @@ int cmd_reload(struct cmd *cmd, int argc, char **argv) {
         return code;
     if (!lockfile_held(cmd->spool->root_fd, SPOOL_LOCK, &pid))
         return cmd_fail(cmd, EXIT_NO_DAEMON, "no daemon runs on %s", cmd->spool->root);
-    if (pid <= 0)
-        return cmd_fail(cmd, EXIT_IO, "%s/%s does not say which process the daemon is", cmd->spool->root, SPOOL_LOCK);
+    if (pid <= 0 || !is_daemon(pid))
+        return cmd_fail(cmd, EXIT_NOPERM, "%s/%s names no batchspoold that can be seen from here: send it SIGHUP where it runs", cmd->spool->root, SPOOL_LOCK);
     if (kill(pid, SIGHUP) != 0)
         return cmd_fail(cmd, errno == EPERM ? EXIT_NOPERM : EXIT_IO, "process %ld: %s", (long)pid, strerror(errno));
     return EXIT_DONE;

@@ -83,6 +83,8 @@ static void read_rate(struct engine *engine, struct knob *knob) {
     if (!rc)
         rc = steer_parse(shown, buf_text(&text), text.length, &steer, &err);
     buf_release(&text);
+    if (rc == RC_GONE)
+        return; /* the next look misses it */
     if (rc) {
         log_error("source %s: %s; %s", knob->source, err.text, knob->good ? "the limits that it said before stay" : "the definition's limits hold");
         return;

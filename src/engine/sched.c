@@ -19,7 +19,7 @@
 
 #define GATHER_MS 20
 #define DEFERRED_CHECK_MS 30000 /* the wall clock may jump */
-#define ASKED_MOST 16u          /* jobs of mode source at a time: they take no slot */
+#define ASKED_MOST 16u          /* jobs of mode source beyond max_active: they take no slot */
 
 struct turn { /* of a source that had jobs */
     struct turn *next;
@@ -216,7 +216,8 @@ bool sched_idle(struct engine *engine, const char *source) {
 static void claim_asked(struct engine *engine) {
     char id[JOBID_SIZE], after[JOBID_SIZE] = "";
     enum priority priority = PRIORITY_URGENT;
-    while (engine->claiming_count < ASKED_MOST && index_next_pending(engine->index, INDEX_NO_SOURCE, priority, after, id, &priority, NULL) == RC_OK) {
+    while (engine->run_count < engine->options.max_active + ASKED_MOST &&
+           index_next_pending(engine->index, INDEX_NO_SOURCE, priority, after, id, &priority, NULL) == RC_OK) {
         if (!engine_run(engine, id))
             claim(engine, id);
         str_copy(after, sizeof after, id);
