@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +16,8 @@
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
-/* Set once before threads start, read by all. */
-static enum log_level level_least = LOG_LEVEL_INFO;
-static bool as_json;
+static _Atomic enum log_level level_least = LOG_LEVEL_INFO;
+static atomic_bool as_json;
 
 void log_init(enum log_level least, bool json) {
     level_least = least;

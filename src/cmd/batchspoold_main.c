@@ -30,17 +30,57 @@
 static const char usage[] = "usage: batchspoold [--spool DIR] [--config FILE] [--credentials DIR] [--foreground]\n"
                             "\n"
                             "Watches the spool, buys and keeps the pages of its jobs, and starts loaders. Stays in the foreground;\n"
-                            "SIGTERM ends it in good order, SIGHUP makes it read its sources again.\n";
+                            "SIGTERM ends it in good order, SIGHUP makes it read configuration and sources again.\n";
 
 struct program {
     struct engine *engine;
+    struct config *config;
+    const char *config_file, *spool; /* --config, --spool, or NULL */
+    const char *credentials, *path;
     bool asked;
 };
+
+static struct engine_options options_of(const struct program *p) {
+    const struct config *config = p->config;
+    return (struct engine_options){.sources_dir = config->sources,
+                                   .credentials_dir = p->credentials,
+                                   .ca_file = config->ca_file,
+                                   .program = p->path,
+                                   .rescan_interval_s = config->rescan_interval_s,
+                                   .max_concurrent_jobs = config->max_concurrent_jobs,
+                                   .max_active = config->max_active,
+                                   .sync_threads = config->sync_threads,
+                                   .cost_caps = config->daily_cost_caps,
+                                   .cost_cap_count = config->daily_cost_cap_count,
+                                   .priority_ageing_s = config->priority_ageing_s};
+}
+
+static void key_changed(void *context, const char *key, bool live) {
+    (void)context;
+    if (live)
+        log_info("configuration: %s has changed", key);
+    else
+        log_warn("configuration: %s has changed, which holds after a restart", key);
+}
+
+static void reload(struct program *p) {
+    struct config *fresh = malloc(sizeof *fresh);
+    struct err err = {0};
+    if (!fresh || config_load(p->config_file, p->spool, fresh, &err))
+        log_error("configuration: %s; what was read before stays", fresh ? err.text : "out of memory");
+    else {
+        config_adopt(p->config, fresh, key_changed, NULL);
+        log_init(p->config->log_level, p->config->log_json);
+    }
+    free(fresh);
+    const struct engine_options options = options_of(p);
+    engine_reload(p->engine, &options);
+}
 
 static void got_signal(void *context, int signo) {
     struct program *p = context;
     if (signo == SIGHUP)
-        engine_reload(p->engine);
+        reload(p);
     else if (p->asked)
         engine_abort(p->engine);
     else {
@@ -70,40 +110,30 @@ static void raise_descriptors(void) {
     }
 }
 
-static int serve_locked(const struct config *config, const char *credentials, const char *program_path, const struct spool *spool) {
+static int serve_locked(struct program *program, const struct spool *spool) {
     struct err err = {0};
     struct loop *loop;
-    struct program program = {0};
     if (loop_new(&loop, &err))
         return fail(EXIT_OSERR, &err);
-    enum rc rc = start_signals(loop, &program, &err);
-    struct engine_options options = {.sources_dir = config->sources,
-                                     .credentials_dir = credentials,
-                                     .ca_file = config->ca_file,
-                                     .program = program_path,
-                                     .rescan_interval_s = config->rescan_interval_s,
-                                     .max_concurrent_jobs = config->max_concurrent_jobs,
-                                     .max_active = config->max_active,
-                                     .sync_threads = config->sync_threads,
-                                     .cost_caps = config->daily_cost_caps,
-                                     .cost_cap_count = config->daily_cost_cap_count};
+    enum rc rc = start_signals(loop, program, &err);
+    const struct engine_options options = options_of(program);
     if (!rc)
-        rc = engine_start(loop, spool, &options, &program.engine, &err);
+        rc = engine_start(loop, spool, &options, &program->engine, &err);
     int code = rc ? fail(EXIT_IO, &err) : 0;
     if (!rc) {
-        log_info("batchspoold runs: spool %s, sources %s", config->spool, config->sources);
+        log_info("batchspoold runs: spool %s, sources %s", program->config->spool, program->config->sources);
         code = loop_run(loop, &err) ? fail(EXIT_OSERR, &err) : 0;
-        engine_free(program.engine);
+        engine_free(program->engine);
     }
     loop_free(loop);
     return code;
 }
 
-static int serve(const struct config *config, const char *credentials, const char *program_path) {
+static int serve(struct program *program) {
     struct err err = {0};
     struct spool *spool;
     int lock, code;
-    enum rc rc = spool_open(config->spool, config->node, &spool, &err);
+    enum rc rc = spool_open(program->config->spool, program->config->node, &spool, &err);
     if (rc)
         return fail(EXIT_CONFIG, &err);
     rc = lockfile_hold(spool->root_fd, SPOOL_LOCK, &lock, &err);
@@ -111,7 +141,7 @@ static int serve(const struct config *config, const char *credentials, const cha
         spool_close(spool);
         return fail(rc == RC_AGAIN ? EXIT_HELD : EXIT_IO, &err);
     }
-    code = serve_locked(config, credentials, program_path, spool);
+    code = serve_locked(program, spool);
     spool_close(spool);
     close(lock);
     if (code)
@@ -167,5 +197,7 @@ int main(int argc, char **argv) {
         err_set(&err, RC_FATAL, "libcurl can not be initialised");
         return fail(EXIT_OSERR, &err);
     }
-    return serve(&config, credentials ? credentials : config.credentials, program_path);
+    struct program program = {
+        .config = &config, .config_file = config_file, .spool = spool, .credentials = credentials ? credentials : config.credentials, .path = program_path};
+    return serve(&program);
 }

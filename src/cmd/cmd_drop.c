@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "cmd/cmd_pause.h"
 #include "os/fsio.h"
 #include "spool/drop.h"
 
@@ -73,6 +74,20 @@ static int read_answer(struct cmd *cmd, const char *id, cJSON **answer) {
     return EXIT_DONE;
 }
 
+/* Who waits for a source that is paused is told. */
+static void tell_paused(struct cmd *cmd, const struct buf *text) {
+    struct buf out = BUF_INIT(4096);
+    cJSON *job = cJSON_ParseWithLength(buf_text(text), text->length);
+    const char *source = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(job, "source"));
+    const char *mode = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(job, "mode"));
+    if (source && !(mode && strcmp(mode, "source") == 0))
+        cmd_pause_tell(cmd, source, &out);
+    if (out.length)
+        cmd_say(cmd, "%.*s Waiting.", (int)strcspn(buf_text(&out), "\n"), buf_text(&out));
+    buf_release(&out);
+    cJSON_Delete(job);
+}
+
 int cmd_drop_ask(struct cmd *cmd, const char *label, const struct buf *text, cJSON **answer) {
     struct cmd_follow follow;
     char id[JOBID_SIZE];
@@ -81,6 +96,7 @@ int cmd_drop_ask(struct cmd *cmd, const char *label, const struct buf *text, cJS
     int code = cmd_drop(cmd, label, text, id);
     if (code)
         return code;
+    tell_paused(cmd, text);
     cmd_follow_init(&follow, id);
     code = cmd_follow_wait(cmd, &follow, 1, "preview.json");
     return code ? code : read_answer(cmd, id, answer);

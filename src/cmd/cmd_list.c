@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_jobs.h"
+#include "cmd/cmd_pause.h"
 
 #include "base/clock.h"
 
@@ -80,6 +81,7 @@ static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct 
             return cmd_fail_rc(cmd, rc, &err);
         if (!wanted(filter, &row))
             continue;
+        cmd_pause_reason(cmd, &row);
         if (cmd->json)
             code = print_object(cmd, job, &row);
         else

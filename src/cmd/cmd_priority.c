@@ -105,8 +105,8 @@ static int set_priority(struct cmd *cmd, struct cmd_job *job, const char *level)
     for (int look = 0; look < 8 && rc == RC_GONE; look++) {
         if (look && job->id[0])
             job->place = cmd_job_place(cmd->spool, job->id);
-        if (job->place != PLACE_PENDING && job->place != PLACE_DEFERRED && job->place != PLACE_HOLD)
-            rc = err_set(&err, RC_PERM, "%s: it does not wait (jobs/%s), so its priority has no meaning", job->id, place_name(job->place));
+        if (job->place != PLACE_PENDING && job->place != PLACE_DEFERRED && job->place != PLACE_HOLD && job->place != PLACE_PROCESSING)
+            rc = err_set(&err, RC_PERM, "%s: it neither waits nor runs (jobs/%s), so its priority has no meaning", job->id, place_name(job->place));
         else if (cmd_job_has_journal(cmd->spool, job->id))
             rc = reprioritise(cmd->spool, job, level, &err);
         else

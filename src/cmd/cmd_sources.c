@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cmd/cmd_drop.h"
+#include "cmd/cmd_pause.h"
 #include "os/fsio.h"
 #include "source/cassette.h"
 #include "source/criteria.h"
@@ -150,6 +151,8 @@ static bool list_one(void *context, const char *name) {
         cJSON_AddStringToObject(json, "error", err.text);
         return true;
     }
+    if (l->cmd->spool)
+        cmd_pause_of_source(l->cmd, name, json);
     cJSON_AddStringToObject(json, "paginator", source->paginator_type);
     cJSON_AddNumberToObject(json, "steps", source->step_count);
     cJSON_AddBoolToObject(json, "metered", source->metered);
@@ -164,7 +167,7 @@ static bool list_one(void *context, const char *name) {
 }
 
 static void print_listed(struct cmd *cmd, const cJSON *json) {
-    char shown[200];
+    char shown[700];
     const bool good = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "ok"));
     const bool metered = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "metered"));
     const char *price = sources_text(json, "cost_per_record"), *separator = "  secret";
@@ -178,6 +181,10 @@ static void print_listed(struct cmd *cmd, const cJSON *json) {
         printf("%s %s: %s", separator, cmd_shown(shown, sizeof shown, secret->string, true), secret->valuestring);
         separator = ",";
     }
+    if (*sources_text(json, "paused"))
+        printf("  paused %s", cmd_shown(shown, sizeof shown, sources_text(json, "paused"), false));
+    if (*sources_text(json, "limits"))
+        printf("  limits: %s", cmd_shown(shown, sizeof shown, sources_text(json, "limits"), false));
     putchar('\n');
     if (!good)
         cmd_say(cmd, "%s", sources_text(json, "error"));
@@ -193,6 +200,7 @@ static int list(struct cmd *cmd, const struct sources_options *options, int argc
     int code = cmd_sources(cmd);
     if (code)
         return code;
+    spool_open(cmd->config.spool, cmd->config.node, &cmd->spool, &err); /* where there is one, it tells what is paused */
     l.list = cJSON_CreateArray();
     enum rc rc = l.list ? sources_list(cmd->sources, list_one, &l, &err) : err_set(&err, RC_TEMP, "out of memory");
     if (!rc && cmd->json)
@@ -351,6 +359,9 @@ static const struct subcommand {
     {"record", sources_record},
     {"replay", sources_replay},
     {"try", sources_try},
+    {"pause", sources_pause},
+    {"resume", sources_resume},
+    {"rate", sources_set_rate},
 };
 
 int cmd_sources_command(struct cmd *cmd, int argc, char **argv) {
@@ -363,6 +374,10 @@ int cmd_sources_command(struct cmd *cmd, int argc, char **argv) {
         {"allow-http", CMD_FLAG, &o.allow_http, NULL, "new: also without TLS to other hosts"},
         {"source-file", CMD_TEXT, &o.source_file, "FILE", "test, replay, try: a definition that is not installed"},
         {"credentials", CMD_TEXT, &o.credentials, "DIR", "list, check: the directory of secrets that the daemon is given"},
+        {"until", CMD_TEXT, &o.until, "TIME", "pause: go on at this time, such as 2026-11-24T06:00:00Z"},
+        {"reason", CMD_TEXT, &o.reason, "TEXT", "pause, rate: what everybody who looks is told"},
+        {"concurrency", CMD_TEXT, &o.concurrency, "N", "rate: requests at a time, in place of max_concurrency"},
+        {"default", CMD_FLAG, &o.back, NULL, "rate: back to what the definition says"},
         {.name = NULL},
     };
     int code;

@@ -14,6 +14,8 @@ struct sources_options {
     struct cmd_list set, headers;
     const char *name, *output, *credentials, *source_file;
     bool allow_http;
+    const char *until, *reason, *concurrency; /* pause, rate */
+    bool back;
 };
 
 /* The definition: the installed one, or that of --source-file, which need not be installed nor named as it must be then. */

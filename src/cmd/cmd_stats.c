@@ -2,6 +2,7 @@
 #include "cmd/cmd_jobs.h"
 
 #include "base/clock.h"
+#include "cmd/cmd_pause.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -149,6 +150,7 @@ static int print_json(struct cmd *cmd, const struct stats *stats) {
     cJSON *list = cJSON_AddArrayToObject(json, "sources");
     for (size_t i = 0; i < stats->count; i++)
         cJSON_AddItemToArray(list, totals_json(&stats->list[i], true));
+    cJSON_AddItemToObject(json, "paused", cmd_pause_list(cmd));
     return cmd_print_json(cmd, json);
 }
 
@@ -191,6 +193,8 @@ int cmd_stats(struct cmd *cmd, int argc, char **argv) {
         code = print_json(cmd, &stats);
     else
         print_text(&stats);
+    if (!rc && !cmd->json)
+        cmd_pause_print(cmd);
     cmd_jobs_release(&jobs);
     free(stats.list);
     return code;

@@ -2,6 +2,7 @@
 #include "cmd/cmd_batches.h"
 
 #include "base/clock.h"
+#include "cmd/cmd_pause.h"
 #include "net/governor.h"
 #include "os/fsio.h"
 
@@ -141,10 +142,14 @@ static int explain(struct cmd *cmd, const struct cmd_job *job) {
     if (job->file)
         str_copy(row.id, sizeof row.id, "FILE");
     struct buf out = BUF_INIT(WHY_MAX);
+    cmd_pause_reason(cmd, &row);
+    if (strcmp(row.reason, "paused") == 0)
+        cmd_pause_tell(cmd, row.source, &out);
+    const size_t told = out.length;
     if (job->place != PLACE_NONE)
         tell_file(cmd, job, &out);
-    if (!out.length) {
-        if (*row.reason)
+    if (out.length == told) {
+        if (*row.reason && !told)
             buf_printf(&out, "%s%s%s\n", row.reason, *row.error_details ? ": " : "", row.error_details);
         tell_in_doubt(cmd, &row, &out);
         if (!row.unknown_batches || job->place != PLACE_HOLD)

@@ -52,6 +52,7 @@ static const struct key keys[] = {
     {"log_level", KIND_LEVEL, AT(log_level), 0, 0, NULL, NULL},
     {"log_format", KIND_FORMAT, AT(log_json), 0, 0, NULL, NULL},
     {"job_retention_days", KIND_COUNT, AT(job_retention_days), 0, 36500, NULL, NULL},
+    {"priority_ageing_s", KIND_COUNT, AT(priority_ageing_s), 0, 86400, NULL, NULL},
     {"payload_retention_months", KIND_COUNT, AT(payload_retention_months), 0, 1200, NULL, NULL},
     {"daily_cost_caps", KIND_CAPS, AT(daily_cost_caps), 0, 0, NULL, NULL},
 };
@@ -160,15 +161,30 @@ static enum rc unknown_key(const char *file, const char *name, struct err *err) 
     return err_set(err, RC_FATAL, "%s: unknown key \"%s\"; batchspool.json(5) lists the keys", file, name);
 }
 
-static enum rc take_object(struct config *config, const cJSON *json, const char *dir, struct err *err) {
+/* The file, with the line and the column of a key's value. */
+static const char *place_of(const struct config *config, const struct buf *text, const char *name, char *out, size_t size) {
+    char pointer[80];
+    struct slice value;
+    unsigned line = 1, column = 1;
+    if (!str_format(pointer, sizeof pointer, "/%s", name) || !json_find((struct slice){text->data, text->length}, pointer, &value))
+        return config->file;
+    for (const char *at = text->data; at < value.data; at++) {
+        column = *at == '\n' ? 1 : column + 1;
+        line += *at == '\n';
+    }
+    return str_format(out, size, "%s: line %u column %u", config->file, line, column) ? out : config->file;
+}
+
+static enum rc take_object(struct config *config, const cJSON *json, const struct buf *text, const char *dir, struct err *err) {
+    char where[sizeof config->file + 64];
     if (!cJSON_IsObject(json))
         return err_set(err, RC_FATAL, "%s: must hold one JSON object", config->file);
     const cJSON *value;
     cJSON_ArrayForEach(value, json) {
         const struct key *key = find_key(value->string);
+        const struct origin from = {place_of(config, text, value->string, where, sizeof where), key ? key->name : "", dir};
         if (!key)
-            return unknown_key(config->file, value->string, err);
-        const struct origin from = {config->file, key->name, dir};
+            return unknown_key(from.where, value->string, err);
         enum rc rc = set_value(config, key, value, &from, err);
         if (rc)
             return rc;
@@ -205,7 +221,7 @@ static enum rc read_file(struct config *config, const char *dir, struct err *err
     }
     json_strip_comments(text.data, text.length);
     cJSON *json = cJSON_ParseWithLength(text.data, text.length);
-    rc = json ? take_object(config, json, dir, err) : err_set(err, RC_FATAL, "%s: out of memory", config->file);
+    rc = json ? take_object(config, json, &text, dir, err) : err_set(err, RC_FATAL, "%s: out of memory", config->file);
     cJSON_Delete(json);
     buf_release(&text);
     return rc;
@@ -247,6 +263,7 @@ static void set_defaults(struct config *config) {
     config->max_active = 1000;
     config->sync_threads = 4;
     config->loaders = 1;
+    config->priority_ageing_s = 60;
     config->log_level = LOG_LEVEL_INFO;
     config->job_retention_days = 90;
     config->payload_retention_months = 1;
@@ -292,4 +309,30 @@ enum rc config_load(const char *file, const char *spool_override, struct config 
     if (!rc && !*config->spool)
         rc = err_set(err, RC_FATAL, "%s: spool: must name a directory", *config->file ? config->file : "configuration");
     return rc;
+}
+
+/* What holds from SIGHUP on. */
+static const char *const live_keys[] = {"rescan_interval_s", "max_concurrent_jobs", "max_active", "priority_ageing_s",
+                                        "daily_cost_caps",   "log_level",           "log_format"};
+
+static bool is_live(const struct key *key) {
+    for (size_t i = 0; i < sizeof live_keys / sizeof *live_keys; i++)
+        if (strcmp(key->name, live_keys[i]) == 0)
+            return true;
+    return false;
+}
+
+void config_adopt(struct config *config, const struct config *fresh, config_told *told, void *context) {
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        char *at = (char *)config + keys[i].offset;
+        const char *from = (const char *)fresh + keys[i].offset;
+        bool text = keys[i].kind == KIND_PATH || keys[i].kind == KIND_WORD;
+        if (text ? strcmp(at, from) == 0 : memcmp(at, from, keys[i].size) == 0)
+            continue;
+        if (is_live(&keys[i]))
+            memcpy(at, from, keys[i].size);
+        if (keys[i].kind == KIND_CAPS)
+            config->daily_cost_cap_count = fresh->daily_cost_cap_count;
+        told(context, keys[i].name, is_live(&keys[i]));
+    }
 }

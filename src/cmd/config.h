@@ -26,6 +26,7 @@ struct config {
     unsigned max_active;          /* 1000 */
     unsigned sync_threads;        /* 4 */
     unsigned loaders;             /* 1 */
+    unsigned priority_ageing_s;   /* 60; 0: no ageing */
     enum log_level log_level;
     bool log_json;
     unsigned job_retention_days, payload_retention_months;
@@ -37,5 +38,10 @@ struct config {
  * else defaults). spool_override: --spool or NULL (then BATCHSPOOL_SPOOL, the file, spool/ in a checkout, /var/spool/batchspool). Unknown keys are errors with
  * the nearest name. RC_FATAL with err (exit code 78). */
 enum rc config_load(const char *file, const char *spool_override, struct config *config, struct err *err);
+
+/* Take over from a configuration that was read later what can change while a daemon runs. told hears of each key that differs: live, or only after a restart.
+ */
+typedef void config_told(void *context, const char *key, bool live);
+void config_adopt(struct config *config, const struct config *fresh, config_told *told, void *context);
 
 #endif

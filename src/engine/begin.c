@@ -117,8 +117,7 @@ static void begin_pages(struct run *run) {
         run_end(run, PLACE_FAILED, "paginator", err.text);
 }
 
-/* results/<id>/preview.json (m is taken); with it the job is done. */
-static void write_result(struct run *run, cJSON *m) {
+void begin_answer(struct run *run, cJSON *m) {
     char path[JOBID_SIZE + 32], tmp[JOBID_SIZE + 32];
     struct err err = {0};
     char *text = cJSON_Print(m);
@@ -173,7 +172,7 @@ static void write_preview(struct run *run) {
         cJSON_AddStringToObject(guard, "error", run->end_error);
         cJSON_AddItemToArray(guards, guard);
     }
-    write_result(run, m);
+    begin_answer(run, m);
 }
 
 /* --- mode probe ----------------------------------------------------------------------------------------------------- */
@@ -184,7 +183,7 @@ static void probe_on(struct run *run) {
     if (probe_next(run->probe, &run->ask))
         run->phase = RUN_PREVIEW;
     else
-        write_result(run, probe_result(run->probe));
+        begin_answer(run, probe_result(run->probe));
 }
 
 void begin_taught(struct run *run, const struct page *page, const struct answer *answer, const struct verdict *verdict) {
@@ -365,8 +364,12 @@ static void read(struct replay *r) {
     run->feed = feed_get(engine, run->source);
     engine->claiming_count--;
     feed_add(run->feed, run);
+    if (run->criteria->steer) {
+        control_run(run);
+        return;
+    }
     if (strcmp(run->row.mode, "run") != 0 && strcmp(run->row.mode, "preview") != 0 && strcmp(run->row.mode, "probe") != 0) {
-        run_end_now(run, PLACE_FAILED, "mode", "this daemon runs jobs of mode run, preview and probe");
+        run_end_now(run, PLACE_FAILED, "mode", "this daemon runs jobs of mode run, preview, probe and source");
         return;
     }
     run->busy = true;

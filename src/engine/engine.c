@@ -18,6 +18,7 @@
 #define START_GATHER_MS 2000
 #define TAG_READY 100
 #define TAG_JOURNAL 101
+#define TAG_PAUSED 102
 
 void *engine_alloc(size_t size) {
     void *p = calloc(1, size);
@@ -106,6 +107,16 @@ static void journal_written(struct engine *engine, const char *name) {
         run_loaded(run);
 }
 
+/* The file of a running job: by its claim, or by somebody who edits it then. */
+static void running_written(struct engine *engine, const struct job_row *row) {
+    char name[JOBID_SIZE + 5];
+    struct stat st;
+    str_format(name, sizeof name, "%s.json", row->id);
+    if (fsio_stat(engine->spool->place_fd[PLACE_PROCESSING], name, &st, NULL) == RC_OK &&
+        (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000 > row->placed_us)
+        control_edited(engine, row->id);
+}
+
 static void job_event(struct engine *engine, enum place place, uint32_t mask, const char *name) {
     char id[JOBID_SIZE];
     bool came = mask & (IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE);
@@ -132,6 +143,8 @@ static void job_event(struct engine *engine, enum place place, uint32_t mask, co
     bool here = rc == RC_OK && row.place == place;
     if (here && place == PLACE_PENDING && (mask & (IN_MOVED_TO | IN_CLOSE_WRITE)))
         intake_edited(engine, id);
+    else if (here && place == PLACE_PROCESSING && run && came)
+        running_written(engine, &row);
     else if ((came && !here) || (!came && here) || (place == PLACE_DEFERRED && (mask & IN_ATTRIB)))
         scan_look(engine, id, false, 0);
 }
@@ -143,11 +156,14 @@ static void watched(void *context, int tag, uint32_t mask, const char *name) {
     if (mask & IN_Q_OVERFLOW) {
         log_info("inotify: events were lost, looking at every directory");
         scan_all(engine);
+        control_look(engine);
         loaders_kick(engine);
     } else if (tag == TAG_READY)
         loaders_kick(engine);
     else if (tag == TAG_JOURNAL)
         journal_written(engine, name);
+    else if (tag == TAG_PAUSED)
+        control_look(engine);
     else if (tag > PLACE_NONE && tag < PLACE_COUNT)
         job_event(engine, (enum place)tag, mask, name);
 }
@@ -172,6 +188,7 @@ static enum rc watch_all(struct engine *engine, struct err *err) {
     }
     watch_dir(engine, "payloads/ready", IN_MOVED_TO | IN_CREATE | IN_ONLYDIR, TAG_READY);
     watch_dir(engine, "journal", IN_CLOSE_WRITE | IN_ONLYDIR, TAG_JOURNAL);
+    watch_dir(engine, "paused", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR, TAG_PAUSED);
     return RC_OK;
 }
 
@@ -242,6 +259,8 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     if (!rc)
         rc = watch_all(engine, err);
     if (!rc)
+        rc = control_start(engine, err);
+    if (!rc)
         rc = scan_start(engine, err);
     if (rc) {
         engine_free(engine);
@@ -287,8 +306,16 @@ void engine_abort(struct engine *engine) {
     loop_stop(engine->loop);
 }
 
-void engine_reload(struct engine *engine) {
+void engine_reload(struct engine *engine, const struct engine_options *options) {
+    engine->options.rescan_interval_s = options->rescan_interval_s;
+    engine->options.max_concurrent_jobs = options->max_concurrent_jobs;
+    engine->options.max_active = options->max_active;
+    engine->options.priority_ageing_s = options->priority_ageing_s;
+    engine->options.cost_caps = options->cost_caps;
+    engine->options.cost_cap_count = options->cost_cap_count;
     log_info("reading sources again");
+    control_look(engine);
+    scan_soon(engine); /* the next rescan is a new interval later */
     feed_reload(engine);
     sched_reload(engine);
     sched_deferred(engine);
@@ -311,6 +338,8 @@ void engine_free(struct engine *engine) {
     /* Runs that an abort left behind, their fetches and the fetcher go with the process. */
     if (!engine->run_count) {
         feed_free(engine);
+        control_free(engine);
+        sched_free(engine);
         if (engine->fetcher)
             fetcher_free(engine->fetcher);
         sources_free(engine->sources);

@@ -24,6 +24,7 @@ struct engine_options { /* strings are borrowed for the engine's life */
     unsigned rescan_interval_s, max_concurrent_jobs, max_active, sync_threads;
     const struct cost_cap *cost_caps;
     unsigned cost_cap_count;
+    unsigned priority_ageing_s; /* 0: no ageing */
 };
 
 /* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop.
@@ -34,8 +35,9 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
 void engine_stop(struct engine *engine);
 /* A second SIGTERM: loop_stop at once; paid requests in flight become CHARGE_UNKNOWN at the next start. */
 void engine_abort(struct engine *engine);
-/* SIGHUP: read sources again; sources paused for their credentials go on. */
-void engine_reload(struct engine *engine);
+/* SIGHUP: read sources again; sources paused for their credentials go on. Of the options those that are plain numbers hold from now on, but for
+ * sync_threads. */
+void engine_reload(struct engine *engine, const struct engine_options *options);
 /* After loop_run has returned. */
 void engine_free(struct engine *engine);
 

@@ -3,8 +3,8 @@
 #define ENGINE_ENGINE_INTERNAL_H
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
- * source's limits), run.c (one job), begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c
- * (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+ * source's limits), control.c (what persons paused or changed), run.c (one job), begin.c (its beginning), guard.c (what it may buy), attempt.c (one page),
+ * replay.c (what a journal leaves to do), shift.c (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -52,7 +52,10 @@ struct feed {
     const struct source *source;
     struct governor *governor;
     struct run *runs;
-    uint64_t round;             /* of offering */
+    uint64_t round; /* of offering */
+    uint64_t sends; /* requests that were sent, and of each priority which of them was its last, and when */
+    uint64_t served[PRIORITY_URGENT + 1];
+    int64_t served_ms[PRIORITY_URGENT + 1];
     struct dec in_flight_price; /* their highest price */
     struct dec open_price;      /* of it, what the index knows of: their `requested` is journalled */
     uint64_t in_flight_bytes;   /* disk room that answers in flight may need */
@@ -124,6 +127,8 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     unsigned preview_retries, preview_refusals;
     bool preview_renewed; /* as in due_page */
     int64_t preview_due_us;
+    uint64_t joined, served;      /* the feed's sends when it came, and of its own last request */
+    int64_t joined_ms, waited_ms; /* waited: before it was claimed, when its age had it claimed */
     struct loop_timer timer;
 };
 
@@ -187,6 +192,9 @@ struct engine {
     unsigned claiming_count;
     int64_t sched_by_ms; /* dispatch waits for files that are being taken in until then; 0: nothing to dispatch */
     bool deferred_moving;
+    struct turn *turns;
+    uint64_t claims;
+    struct control *control; /* control.c */
     /* scan.c */
     struct scan *scan;
     struct loop_timer scan_timer;
@@ -233,11 +241,15 @@ bool sched_idle(struct engine *engine, const char *source);
 void sched_claimed(struct engine *engine, const char *job_id, enum rc rc); /* how its move to processing/ went */
 void sched_kick(struct engine *engine);                                    /* dispatch at the end of this turn */
 void sched_deferred(struct engine *engine);                                /* the earliest `until` may have changed */
-void sched_reload(struct engine *engine);                                  /* credentials may be new: jobs whose source refused them are tried now */
+/* The priority of a job whose class has waited so long, or was passed over so often that it counts as so many higher. */
+enum priority sched_aged(const struct engine *engine, enum priority own, int64_t waited_ms, uint64_t passed_over);
+void sched_free(struct engine *engine);
+void sched_reload(struct engine *engine); /* credentials may be new: jobs whose source refused them are tried now */
 
 /* feed.c */
 struct feed *feed_get(struct engine *engine, const struct source *source);
-bool feed_open(struct feed *feed); /* a request could leave now */
+bool feed_open(struct feed *feed);      /* a request could leave now */
+void feed_configure(struct feed *feed); /* its limits: those of the definition, or what a person set in their place */
 void feed_pump(struct feed *feed);
 void feed_sent(struct feed *feed);
 void feed_allow(struct feed *feed, uint64_t remaining, int64_t now_us, int64_t until_us);
@@ -280,6 +292,8 @@ void begin_previewed(struct run *run); /* total and price are known */
 void begin_probed(struct run *run);    /* paginator_probed was told */
 void begin_listed(struct run *run);    /* the ids are listed (run->delta), or it ends for want of them */
 /* An answer for mode probe. */
+/* results/<id>/preview.json (m is taken); with it the job is done. */
+void begin_answer(struct run *run, cJSON *m);
 void begin_taught(struct run *run, const struct page *page, const struct answer *answer, const struct verdict *verdict);
 
 /* delta.c: purchase of what is not owned yet */
@@ -313,6 +327,16 @@ void guard_trim(const struct run *run, struct page *page);
 struct dec guard_page_price(const struct run *run, uint64_t limit); /* the highest that a page can cost */
 bool guard_may_buy(struct run *run, uint64_t limit);
 bool guard_disk_room(struct run *run);
+
+/* control.c: spool/paused/, and jobs of mode source. */
+enum rc control_start(struct engine *engine, struct err *err);
+void control_free(struct engine *engine);
+void control_look(struct engine *engine);                                          /* a file there may have changed */
+bool control_paused(const struct engine *engine, const char *source);              /* the source is, or the whole queue */
+const struct steer *control_rate(const struct engine *engine, const char *source); /* what holds in place of its definition's limits; NULL: nothing */
+void control_run(struct run *run);                                                 /* a claimed job of mode source: do it, answer and end */
+/* The file of a running job was written: another priority holds at once. */
+void control_edited(struct engine *engine, const char *job_id);
 
 /* token.c */
 struct secrets { /* that one request uses; wiped after it is made */

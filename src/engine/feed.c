@@ -16,11 +16,14 @@ static int64_t window_ms(int64_t interval_ms) {
     return interval_ms + (margin < 20 ? 20 : margin > 250 ? 250 : margin);
 }
 
-static void feed_configure(struct feed *feed) {
+void feed_configure(struct feed *feed) {
+    const struct steer *steer = control_rate(feed->engine, feed->source->name);
+    const struct source_rate *list = steer && steer->rate_count ? steer->rates : feed->source->rates;
+    unsigned count = steer && steer->rate_count ? steer->rate_count : feed->source->rate_count;
     struct governor_rate rates[SOURCE_MAX_RATES];
-    for (unsigned i = 0; i < feed->source->rate_count; i++)
-        rates[i] = (struct governor_rate){feed->source->rates[i].limit, window_ms(feed->source->rates[i].interval_ms)};
-    if (!governor_configure(feed->governor, rates, feed->source->rate_count, feed->source->max_concurrency))
+    for (unsigned i = 0; i < count; i++)
+        rates[i] = (struct governor_rate){list[i].limit, window_ms(list[i].interval_ms)};
+    if (!governor_configure(feed->governor, rates, count, steer && steer->concurrency ? steer->concurrency : feed->source->max_concurrency))
         log_error("source %s: out of memory for its limits", feed->source->name);
 }
 
@@ -62,7 +65,7 @@ static void feed_save(struct feed *feed) {
 }
 
 bool feed_open(struct feed *feed) {
-    return governor_wait_us(feed->governor, clock_wall_us()) == 0;
+    return !control_paused(feed->engine, feed->source->name) && governor_wait_us(feed->governor, clock_wall_us()) == 0;
 }
 
 void feed_sent(struct feed *feed) {
@@ -90,13 +93,35 @@ static void feed_due(struct loop_timer *timer) {
     sched_kick(feed->engine);
 }
 
-/* Higher priority first; among equals the one with fewer requests in flight, then the older id. */
+/* So many requests of others, while jobs of a priority wait, count like one ageing interval: at a busy source a minute is long. */
+#define PASSED_OVER 8u
+
+/* As in sched.c each priority is a class that ages: since one of it sent last, or the job came. */
+static enum priority aged(const struct run *run) {
+    const struct feed *feed = run->feed;
+    const enum priority own = run->row.priority;
+    const int64_t since_ms = feed->served_ms[own] > run->joined_ms ? feed->served_ms[own] : run->joined_ms;
+    const uint64_t since = feed->served[own] > run->joined ? feed->served[own] : run->joined;
+    return sched_aged(run->engine, own, clock_mono_ms() - since_ms + run->waited_ms, (feed->sends - since) / PASSED_OVER);
+}
+
+/* Higher priority first, of equals that which was raised; then the one that was served longest ago, then the older id. */
 static bool goes_before(const struct run *a, const struct run *b) {
+    const enum priority of_a = aged(a), of_b = aged(b);
+    if (of_a != of_b)
+        return of_a > of_b;
     if (a->row.priority != b->row.priority)
-        return a->row.priority > b->row.priority;
-    if (a->attempt_count != b->attempt_count)
-        return a->attempt_count < b->attempt_count;
+        return a->row.priority < b->row.priority;
+    if (a->served != b->served)
+        return a->served < b->served;
     return strcmp(a->id, b->id) < 0;
+}
+
+static void served(struct feed *feed, struct run *run) {
+    run->served = ++feed->sends;
+    run->waited_ms = 0;
+    feed->served[run->row.priority] = feed->sends;
+    feed->served_ms[run->row.priority] = clock_mono_ms();
 }
 
 static bool offer_one(struct feed *feed) {
@@ -109,15 +134,21 @@ static bool offer_one(struct feed *feed) {
         if (!best)
             return false;
         best->refused = feed->round; /* unless it sends it is not asked again in this round */
-        if (run_offer(best))
+        if (run_offer(best)) {
+            served(feed, best);
             return true;
+        }
     }
 }
 
 void feed_pump(struct feed *feed) {
     int64_t wait = 0;
+    if (control_paused(feed->engine, feed->source->name))
+        return;
     while (!feed->engine->stopping && (wait = governor_wait_us(feed->governor, clock_wall_us())) == 0 && token_ready(feed) && offer_one(feed)) {
     }
+    for (struct run *r = feed->runs; wait > SHORT_WAIT_US && wait != INT64_MAX && r; r = r->next_of_feed)
+        run_step(r); /* who waited for one in flight waits in deferred/ now */
     if (wait > 0 && wait != INT64_MAX) {
         int64_t ms = (wait + 999) / 1000;
         loop_timer_start(feed->engine->loop, &feed->timer, clock_mono_ms() + (ms > 60000 ? 60000 : ms), feed_due);
@@ -125,6 +156,8 @@ void feed_pump(struct feed *feed) {
 }
 
 void feed_add(struct feed *feed, struct run *run) {
+    run->joined = run->served = feed->sends; /* behind those that wait already */
+    run->joined_ms = clock_mono_ms();
     run->next_of_feed = feed->runs;
     feed->runs = run;
 }

@@ -295,6 +295,7 @@ static bool round_ended(struct scan *scan) {
         scan->place = PLACE_NONE;
         return next_place(scan);
     }
+    control_look(engine);
     loop_timer_start(engine->loop, &engine->scan_timer, clock_mono_ms() + (int64_t)engine->options.rescan_interval_s * 1000, scan_due);
     return false;
 }

@@ -67,6 +67,8 @@ static enum rc look(struct verify *v, enum verify_subject subject, int where, co
         return verify_entry(v, (enum place)where, name, err);
     case SUBJECT_ROW:
         return verify_row(v, name, err);
+    case SUBJECT_PAUSE:
+        return verify_pause(v, name, err);
     }
     return RC_FATAL;
 }
@@ -142,6 +144,12 @@ static enum rc on_job_file(struct verify *v, int where, const char *prefix, cons
     return type == DT_REG && str_ends(name, ".json") ? look(v, SUBJECT_ENTRY, where, name, false, err) : RC_OK;
 }
 
+static enum rc on_pause(struct verify *v, int where, const char *prefix, const char *name, unsigned char type, struct err *err) {
+    (void)prefix;
+    (void)type;
+    return look(v, SUBJECT_PAUSE, where, name, false, err);
+}
+
 static enum rc on_marker(struct verify *v, int where, const char *prefix, const char *name, unsigned char type, struct err *err) {
     (void)prefix;
     /* Bodies of answers that were not good lie beside the markers of failed/. */
@@ -195,6 +203,8 @@ static enum rc look_at_everything(struct verify *v, struct err *err) {
         rc = each_entry(v, v->spool->shelf_fd[shelf], ".", shelf, on_marker, err);
     if (!rc)
         rc = each_entry(v, v->spool->raw_fd, ".", 0, on_month, err);
+    if (!rc)
+        rc = each_entry(v, v->spool->paused_fd, ".", 0, on_pause, err);
     if (!rc && v->index) {
         struct row_walk walk = {v, err, RC_OK};
         rc = index_jobs(v->index, PLACE_NONE, "", on_row, &walk, err);

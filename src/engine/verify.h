@@ -25,7 +25,8 @@ struct verify_counts {
  *   payload-changed   other bytes than the journal says                             payload-missing  captured, and not there
  *   payload-unknown   a raw file that no journal names                              sums-changed     SHA256SUMS says otherwise than the journal
  *   marker-missing, marker-double, marker-foreign, marker-dangling                  index-changed    a row is not what the journal gives
- *   index-stray       a row without a journal */
+ *   index-stray       a row without a journal                                       pause-foreign    a file of paused/ whose name is none
+ *   pause-wrong       one that does not check */
 typedef void verify_found(void *context, const char *kind, const char *path, const char *detail);
 
 /* index may be NULL. What differs at the first look is looked at again after pause_ms and told only if it still does, so that work in progress is none. RC_OK,

@@ -3,6 +3,8 @@
 
 #include "base/limits.h"
 #include "os/fsio.h"
+#include "source/steer.h"
+#include "spool/pause.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,25 @@ enum rc verify_entry(struct verify *v, enum place place, const char *name, struc
         return RC_OK;
     snprintf(path, sizeof path, "jobs/%s/%s", place_name(place), name);
     return verify_add(v, err, "job-foreign", path, "no journal knows it, and only accepted jobs lie here");
+}
+
+/* A file of paused/: whatever is wrong with it is logged once, and here each time. */
+enum rc verify_pause(struct verify *v, const char *name, struct err *err) {
+    char path[400];
+    struct pause pause;
+    struct steer steer;
+    struct buf text = BUF_INIT(PAUSE_FILE_BYTES);
+    struct err wrong = {0};
+    snprintf(path, sizeof path, "paused/%s", name);
+    if (!pause_known(name, NULL))
+        return verify_add(v, err, "pause-foreign", path, "its name is neither " PAUSE_QUEUE " nor " PAUSE_SOURCE "NAME nor " PAUSE_RATE "NAME");
+    enum rc rc = fsio_read_file(v->spool->paused_fd, name, &text, &wrong);
+    if (!rc && str_starts(name, PAUSE_RATE))
+        rc = steer_parse(path, buf_text(&text), text.length, &steer, &wrong);
+    else if (!rc && (rc = pause_read(v->spool, name, &pause, &wrong)) == RC_OK && *pause.wrong)
+        rc = err_set(&wrong, RC_PERM, "%s", pause.wrong);
+    buf_release(&text);
+    return rc && rc != RC_GONE ? verify_add(v, err, "pause-wrong", path, "%s", wrong.text) : RC_OK;
 }
 
 enum rc verify_marker(struct verify *v, enum shelf shelf, const char *name, struct err *err) {

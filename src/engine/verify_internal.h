@@ -6,7 +6,7 @@
 #include "spool/payload.h"
 
 /* What one check looks at; it can be looked at again by itself. */
-enum verify_subject { SUBJECT_JOB, SUBJECT_MARKER, SUBJECT_RAW, SUBJECT_SUMS, SUBJECT_ENTRY, SUBJECT_ROW };
+enum verify_subject { SUBJECT_JOB, SUBJECT_MARKER, SUBJECT_RAW, SUBJECT_SUMS, SUBJECT_ENTRY, SUBJECT_ROW, SUBJECT_PAUSE };
 
 struct verify_finding {
     enum verify_subject subject;
@@ -58,6 +58,7 @@ enum rc verify_add(struct verify *v, struct err *err, const char *kind, const ch
 enum rc verify_job(struct verify *v, const char *job_id, bool learn, struct err *err);
 enum rc verify_row(struct verify *v, const char *job_id, struct err *err);
 enum rc verify_entry(struct verify *v, enum place place, const char *name, struct err *err);
+enum rc verify_pause(struct verify *v, const char *name, struct err *err);
 enum rc verify_marker(struct verify *v, enum shelf shelf, const char *name, struct err *err);
 enum rc verify_raw(struct verify *v, const char *path, struct err *err);
 enum rc verify_sums(struct verify *v, const char *month, struct err *err);

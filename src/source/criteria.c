@@ -276,6 +276,14 @@ static void read_all(struct check *check, const struct source *source, struct cr
     if (check->rc == RC_OK && strcmp(c->source, source->name) != 0) {
         (void)check_fail(check, "source", "is not %s", source->name);
     }
+    if (check->rc == RC_OK && strcmp(c->mode, "source") == 0) {
+        c->steer = calloc(1, sizeof(*c->steer));
+        if (c->steer == NULL) {
+            (void)check_no_memory(check);
+        } else {
+            steer_read(check, root, c->steer);
+        }
+    }
     if (check->rc != RC_OK || !has_pages(c->mode) || !check_object(check, root, source_common_members, own)) {
         return;
     }
@@ -324,6 +332,7 @@ enum rc criteria_parse(const char *file, const char *text, size_t length, const 
 void criteria_free(struct criteria *criteria) {
     if (criteria != NULL) {
         cJSON_Delete(criteria->json);
+        free(criteria->steer);
         free(criteria);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "source/source.h"
+#include "source/steer.h"
 #include "spool/job.h"
 
 /* A job (criteria) file (DESIGN 4), checked. */
@@ -25,7 +26,8 @@ struct criteria {
     enum on_duplicate on_duplicate;
     int64_t duplicate_window_ms;
     int64_t refresh_older_than_ms; /* owned records that are older are bought again; of a source that lists ids for free */
-    char hash[DIGEST_HEX_SIZE];    /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */
+    struct steer *steer;        /* of mode source, owned; else NULL */
+    char hash[DIGEST_HEX_SIZE]; /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */
 };
 
 /* The member `source` (and `mode`) of a job text that passed json_check, so that the caller can find the definition. RC_PERM with err when it is not an object

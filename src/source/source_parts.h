@@ -18,6 +18,8 @@ void source_find_hidden(struct check *check, struct source *source);
 void source_paging(struct check *check, const cJSON *definition, struct source *source);
 void source_metering(struct check *check, const cJSON *definition, struct source *source);
 void source_limits(struct check *check, const cJSON *definition, struct source *source); /* api_budget, concurrency_level */
+/* The member rates of an object, behind those that the source has. */
+void source_rates(struct check *check, const cJSON *object, struct source *source);
 void source_errors(struct check *check, const cJSON *definition, struct source *source);
 void source_members(struct check *check, const cJSON *definition, struct source *source);
 

@@ -174,6 +174,10 @@ static void read_rate(struct check *check, const cJSON *rate, struct source *sou
     source->rate_count++;
 }
 
+void source_rates(struct check *check, const cJSON *object, struct source *source) {
+    each_of(check, object, "rates", 1, SOURCE_MAX_RATES, read_rate, source);
+}
+
 static void read_policy(struct check *check, const cJSON *policy, struct source *source) {
     static const char *const names[] = {"type", "rates", NULL}, *const types[] = {"moving_window", NULL};
     unsigned type = 0;
@@ -188,7 +192,7 @@ static void read_policy(struct check *check, const cJSON *policy, struct source 
     if (cJSON_GetObjectItemCaseSensitive(policy, "rates") == NULL) {
         (void)check_fail(check, NULL, "needs rates");
     }
-    each_of(check, policy, "rates", 1, SOURCE_MAX_RATES, read_rate, source);
+    source_rates(check, policy, source);
 }
 
 static void read_budget(struct check *check, const cJSON *budget, struct source *source) {

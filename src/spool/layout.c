@@ -58,6 +58,7 @@ static const struct row {
     {"journal", 02770, FD(journal_fd)},
     {"results", 02770, FD(results_fd)},
     {"bookmarks", 02770, FD(bookmarks_fd)},
+    {"paused", 02770, FD(paused_fd)},
     {"records", 02770, FD_NONE},
     {"index", 02750, FD_NONE},
     {"archive", 02770, FD_NONE},

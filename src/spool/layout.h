@@ -49,6 +49,7 @@ struct spool {
     int shelf_fd[SHELF_COUNT]; /* payloads/<shelf> */
     int results_fd;            /* results/ */
     int bookmarks_fd;          /* bookmarks/ */
+    int paused_fd;             /* paused/ */
     char node[65];             /* the `node` of events; the host's name by default */
 };
 

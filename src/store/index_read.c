@@ -257,10 +257,8 @@ enum rc index_next_pending(struct index *index, const char *source, enum priorit
     struct index_walk walk;
     index_key_name(&prefix, source);
     struct index_key from = prefix;
-    if (after_id[0] != '\0') {
-        index_key_number(&from, (uint64_t)(PRIORITY_URGENT - after_priority), 1);
-        index_key_text(&from, after_id);
-    }
+    index_key_number(&from, (uint64_t)(PRIORITY_URGENT - after_priority), 1);
+    index_key_text(&from, after_id);
     enum rc rc = index_walk_begin(&walk, index, TABLE_QUEUE, &prefix, &from, err);
     if (rc != RC_OK)
         return rc;

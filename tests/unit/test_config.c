@@ -59,6 +59,7 @@ static void test_defaults(void **state) {
     assert_string_equal(config.record_store, "lmdb");
     assert_true(config.node[0] != '\0');
     assert_int_equal(config.rescan_interval_s, 10);
+    assert_int_equal(config.priority_ageing_s, 60);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
     assert_false(config.log_json);
 }
@@ -88,7 +89,7 @@ static void test_every_key(void **state) {
                   "\"lmdb\",\n"
                   "\"node\": \"n1\", \"rescan_interval_s\": 1, \"max_concurrent_jobs\": 2, \"max_active\": 3, \"sync_threads\": 4, \"loaders\": 5,\n"
                   "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7,\n"
-                  "\"daily_cost_caps\": {\"USD\": \"1000.50\", \"EUR\": 20}}",
+                  "\"daily_cost_caps\": {\"USD\": \"1000.50\", \"EUR\": 20}, \"priority_ageing_s\": 0}",
                   &config, &err),
         RC_OK);
     assert_string_equal(config.spool, "/a");
@@ -111,6 +112,7 @@ static void test_every_key(void **state) {
     assert_string_equal(config.daily_cost_caps[0].currency, "USD");
     assert_true(config.daily_cost_caps[0].cap.nano == 1000500000000);
     assert_true(config.daily_cost_caps[1].cap.nano == 20000000000);
+    assert_int_equal(config.priority_ageing_s, 0);
 }
 
 static void test_shipped_file(void **state) {
@@ -175,8 +177,39 @@ static void test_refusals(void **state) {
     refuses(s, "{\"daily_cost_caps\": {\"USD\": \"1,000\"}}", "daily_cost_caps");
     refuses(s, "{\"daily_cost_caps\": \"1\"}", "daily_cost_caps");
     refuses(s, "[]", "object");
+    refuses(s, "{\"loaders\": 1,\n // a comment\n  \"log_level\": \"loud\"}", "c.json: line 3 column 16: log_level");
+    refuses(s, "{\n\"spol\": \"/x\"}", "c.json: line 2 column 9: unknown key");
     assert_int_equal(config_load("missing.json", NULL, &config, &err), RC_FATAL);
     assert_non_null(strstr(err.text, "missing.json"));
+}
+
+static void told(void *context, const char *key, bool live) {
+    char *text = context;
+    snprintf(text + strlen(text), 200 - strlen(text), "%s%s ", key, live ? "" : "!");
+}
+
+static void test_adopt(void **state) {
+    const struct scratch *s = *state;
+    static struct config now, fresh;
+    struct err err;
+    char text[200] = "";
+    assert_int_equal(load_text(s, "{\"spool\": \"/a\", \"max_active\": 3}", &now, &err), RC_OK);
+    assert_int_equal(load_text(s, "{\"spool\": \"/a\", \"max_active\": 3}", &fresh, &err), RC_OK);
+    config_adopt(&now, &fresh, told, text);
+    assert_string_equal(text, "");
+    assert_int_equal(load_text(s,
+                               "{\"spool\": \"/b\", \"max_active\": 4, \"log_level\": \"warn\", \"log_format\": \"json\", \"sync_threads\": 9, "
+                               "\"priority_ageing_s\": 5, \"rescan_interval_s\": 7, \"max_concurrent_jobs\": 2}",
+                               &fresh, &err),
+                     RC_OK);
+    config_adopt(&now, &fresh, told, text);
+    assert_string_equal(text, "spool! rescan_interval_s max_concurrent_jobs max_active sync_threads! log_level log_format priority_ageing_s ");
+    assert_string_equal(now.spool, "/a");
+    assert_int_equal(now.sync_threads, 4);
+    assert_int_equal(now.max_active, 4);
+    assert_int_equal(now.max_concurrent_jobs, 2);
+    assert_int_equal(now.log_level, LOG_LEVEL_WARN);
+    assert_true(now.log_json);
 }
 
 int main(void) {
@@ -184,6 +217,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),   cmocka_unit_test_setup_teardown(test_checkout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_key, setup, teardown),  cmocka_unit_test_setup_teardown(test_shipped_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_precedence, setup, teardown), cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_adopt, setup, teardown),
     };
     if (!getcwd(first_dir, sizeof first_dir))
         return 1;

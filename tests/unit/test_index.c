@@ -291,7 +291,7 @@ static void test_queue(void **state) {
     static const char *const priorities[] = {"low", "high", "normal", "urgent", "high"};
     static const unsigned order[] = {3, 1, 4, 2, 0};
     char id[JOBID_SIZE], expected[JOBID_SIZE], after[JOBID_SIZE] = "", source[65];
-    enum priority priority = PRIORITY_LOW;
+    enum priority priority = PRIORITY_URGENT;
     for (unsigned i = 0; i < 5; i++) {
         id_of(i, id);
         accept_job(b, id, "props", priorities[i], "h");
@@ -308,22 +308,32 @@ static void test_queue(void **state) {
         str_copy(after, sizeof after, id);
     }
     assert_int_equal(index_next_pending(index, "props", priority, after, id, &priority, &b->err), RC_GONE);
-    assert_int_equal(index_next_pending(index, "prop", priority, "", id, &priority, &b->err), RC_GONE);
+    assert_int_equal(index_next_pending(index, "prop", PRIORITY_URGENT, "", id, &priority, &b->err), RC_GONE);
 
+    assert_int_equal(index_next_pending(index, "props", PRIORITY_NORMAL, "", id, &priority, &b->err), RC_OK);
+    id_of(2, expected);
+    assert_string_equal(id, expected); /* the first of that priority */
     assert_int_equal(index_next_source(index, "", source, &b->err), RC_OK);
     assert_string_equal(source, "props");
     assert_int_equal(index_next_source(index, source, source, &b->err), RC_OK);
     assert_string_equal(source, "props-2");
     assert_int_equal(index_next_source(index, source, source, &b->err), RC_GONE);
 
+    id_of(8, id); /* mode source: in a queue of its own */
+    say(b, id, "accepted", "{\"text\":\"{}\",\"source\":\"props-3\",\"priority\":\"normal\",\"mode\":\"source\"}");
+    follow(b, index, id, NULL);
+    assert_int_equal(index_next_source(index, "props-2", source, &b->err), RC_GONE);
+    assert_int_equal(index_next_pending(index, INDEX_NO_SOURCE, PRIORITY_URGENT, "", expected, &priority, &b->err), RC_OK);
+    assert_string_equal(id, expected);
+
     id_of(0, id);
     say(b, id, "reprioritised", "{\"priority\":\"urgent\"}");
     follow(b, index, id, NULL);
-    assert_int_equal(index_next_pending(index, "props", PRIORITY_LOW, "", expected, &priority, &b->err), RC_OK);
+    assert_int_equal(index_next_pending(index, "props", PRIORITY_URGENT, "", expected, &priority, &b->err), RC_OK);
     assert_string_equal(id, expected);
     say(b, id, "claimed", "{}");
     follow(b, index, id, NULL);
-    assert_int_equal(index_next_pending(index, "props", PRIORITY_LOW, "", expected, &priority, &b->err), RC_OK);
+    assert_int_equal(index_next_pending(index, "props", PRIORITY_URGENT, "", expected, &priority, &b->err), RC_OK);
     assert_string_not_equal(id, expected);
     assert_int_equal(index_count(index, PLACE_PENDING), 5);
     assert_int_equal(index_count(index, PLACE_PROCESSING), 1);
@@ -452,7 +462,7 @@ static void test_many(void **state) {
     struct index *index = open_index(b);
     struct job_row row;
     char id[JOBID_SIZE], after[JOBID_SIZE] = "";
-    enum priority priority = PRIORITY_LOW;
+    enum priority priority = PRIORITY_URGENT;
     int64_t start = clock_mono_ms();
     assert_int_equal(index_begin(index, &b->err), RC_OK);
     for (unsigned i = 0; i < ROWS; i++) {

@@ -182,6 +182,22 @@ static void test_places(void **state) {
     check(w, NULL, false, "job-foreign jobs/processed/" OTHER ".json\n");
 }
 
+static void test_pauses(void **state) {
+    struct place_of_work *w = *state;
+    write_at(w->spool->paused_fd, "queue", "");
+    write_at(w->spool->paused_fd, "source.leads", "ask Ann");
+    write_at(w->spool->paused_fd, "rate.leads", "{\"concurrency\": 1}");
+    check(w, NULL, false, "");
+    write_at(w->spool->paused_fd, "source.leads", "{\"until\": 1}");
+    check(w, NULL, false, "pause-wrong paused/source.leads\n");
+    write_at(w->spool->paused_fd, "source.leads", "");
+    write_at(w->spool->paused_fd, "rate.leads", "");
+    check(w, NULL, false, "pause-wrong paused/rate.leads\n");
+    assert_int_equal(unlinkat(w->spool->paused_fd, "rate.leads", 0), 0);
+    write_at(w->spool->paused_fd, "pets", "");
+    check(w, NULL, false, "pause-foreign paused/pets\n");
+}
+
 /* Replace the first such text in the journal by another of the same length. */
 static void edit_journal(const struct spool *spool, const char *old, const char *new) {
     struct buf text = BUF_INIT(1 << 20);
@@ -244,8 +260,8 @@ static void test_index(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_nothing), CASE(test_flipped_bit), CASE(test_missing_payload), CASE(test_unknown_payload), CASE(test_sums),
-        CASE(test_markers), CASE(test_places),      CASE(test_edited_journal),  CASE(test_torn_journal),    CASE(test_index),
+        CASE(test_nothing), CASE(test_flipped_bit),    CASE(test_missing_payload), CASE(test_unknown_payload), CASE(test_sums),   CASE(test_markers),
+        CASE(test_places),  CASE(test_edited_journal), CASE(test_torn_journal),    CASE(test_index),           CASE(test_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
