@@ -30,6 +30,7 @@ static const struct cmd_row rows[] = {
     {"sources", "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | NAME] [OPTION...]",
      "List, test, draft, show or check source definitions", cmd_sources_command},
     {"check", "[--credentials DIR]", "Check configuration, sources, secrets and spool before a start", cmd_check},
+    {"schedules", "[list | next [--count N] | check] [NAME...] | add FILE [--name NAME] | enable|disable|remove|run NAME...", "Recurring jobs", cmd_schedules},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

@@ -121,5 +121,6 @@ int cmd_verify(struct cmd *cmd, int argc, char **argv);
 int cmd_reindex(struct cmd *cmd, int argc, char **argv);
 int cmd_sources_command(struct cmd *cmd, int argc, char **argv);
 int cmd_check(struct cmd *cmd, int argc, char **argv);
+int cmd_schedules(struct cmd *cmd, int argc, char **argv);
 
 #endif

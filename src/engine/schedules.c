@@ -274,6 +274,13 @@ static void take(struct entry *e, const struct schedule_file *file) {
 }
 
 static void vanished(struct entry *e) {
+    char state[NAME_MAX + 8];
+    struct stat st;
+    str_format(state, sizeof state, "%s.state", e->name);
+    if (fsio_stat(e->engine->spool->schedules_fd, state, &st, NULL) == RC_GONE) { /* removed for good: none is written again */
+        e->known = e->unsaved = false;
+        e->state.after_s = RECURRENCE_NONE;
+    }
     stop(e);
     spool_note_remove(e->engine->spool->schedules_fd, e->name);
     e->good = false;
