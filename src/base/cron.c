@@ -157,7 +157,7 @@ static const char *nickname(const char *text, struct err *err) {
 }
 
 enum rc cron_parse(const char *text, struct cron *cron, struct err *err) {
-    char copy[TEXT_MOST], *list[FIELDS];
+    char copy[TEXT_MOST], *list[FIELDS] = {NULL};
     uint64_t bits[FIELDS];
     *cron = (struct cron){.minutes = 0};
     if (*text == '@' && !(text = nickname(text, err)))

@@ -95,7 +95,7 @@ static struct entry *entry_of(struct schedules *s, const char *name) {
         e->engine = s->engine;
         e->run_s = RECURRENCE_NONE;
         e->fresh = true;
-        buf_init(&e->text, LIMIT_JOB_FILE_BYTES + 4096);
+        buf_init(&e->text, 2 * (size_t)LIMIT_JOB_FILE_BYTES);
         *slot = e;
     }
     return *slot;
@@ -197,9 +197,10 @@ static void arrange(struct entry *e) {
         log_error("schedule %s: out of memory", e->name);
 }
 
-/* It begins here: what would have been due before is nobody's. */
+/* It begins here: what would have been due before is nobody's. Of this very second a job may have been dropped already: it is the same one then. */
 static void begin_anew(struct entry *e) {
-    e->state.after_s = now_s();
+    e->state.after_s = now_s() - 1;
+    e->fresh = false;
     str_copy(e->state.times, sizeof e->state.times, e->schedule.times);
     save(e);
 }
@@ -234,7 +235,8 @@ static void settle(struct entry *e) {
     if (ahead)
         log_warn("schedule %s: its last run lies more than a day ahead: the clock was put back, it begins anew", e->name);
     if (ahead || e->state.after_s == RECURRENCE_NONE || strcmp(e->state.times, e->schedule.times) != 0) {
-        e->run_s = RECURRENCE_NONE;
+        if (ahead)
+            e->run_s = RECURRENCE_NONE;
         begin_anew(e);
     }
     arrange(e);
@@ -260,7 +262,6 @@ static void broken(struct entry *e, const struct err *err) {
     spool_note_write(e->engine->spool, e->engine->spool->schedules_fd, e->name, text, NULL);
 }
 
-/* It is right. True: it was not before. */
 static void take(struct entry *e, const struct schedule_file *file) {
     if (!e->good)
         spool_note_remove(e->engine->spool->schedules_fd, e->name);
@@ -433,7 +434,7 @@ static void dropped(struct entry *e) {
     log_info("schedule %s: job %s dropped, due %s", e->name, e->id, shown(e->saving.due_s, due));
     e->state.due_s = e->saving.due_s;
     str_copy(e->state.job_id, sizeof e->state.job_id, e->id);
-    if (e->state.after_s != RECURRENCE_NONE)
+    if (e->state.after_s != RECURRENCE_NONE && e->state.after_s < e->saving.after_s)
         e->state.after_s = e->saving.after_s;
     if (e->run_s == e->saving.due_s)
         e->run_s = RECURRENCE_NONE;
@@ -483,11 +484,11 @@ static bool make_job(struct entry *e) {
         vanished(e);
     else if (rc == RC_PERM)
         broken(e, &err);
-    else if (rc == RC_OK && (!file.schedule.enabled || strcmp(file.schedule.times, e->schedule.times) != 0)) {
+    else if (rc == RC_OK) {
         take(e, &file);
         settle(e);
-    } else if (rc == RC_OK) {
-        take(e, &file);
+    }
+    if (rc == RC_OK && e->run_s != RECURRENCE_NONE) {
         /* What a file says of who made it is believed from our own user only, as of a drop. */
         const char *owner = file.st.st_uid == geteuid() && json_find(file.job, "/created_by", &said) ? NULL : intake_owner(engine, file.st.st_uid);
         rc = schedule_job(file.job, owner, &e->text);
@@ -515,7 +516,8 @@ static void begin(struct entry *e) {
         recurrence_job_id(e->name, e->run_s, e->id);
     e->saving = e->state;
     if (e->id[0]) {
-        e->saving.after_s = e->saving.due_s = e->run_s;
+        e->saving.due_s = e->run_s;
+        e->saving.after_s = e->run_s > e->state.after_s ? e->run_s : e->state.after_s;
         str_copy(e->saving.job_id, sizeof e->saving.job_id, e->id);
     }
     e->unsaved = false;
@@ -530,7 +532,8 @@ static void pump(struct schedules *s) {
         struct entry *e = s->ready;
         s->ready = e->next_ready;
         e->ready = false;
-        begin(e);
+        if (!e->busy) /* else it comes back when it is done */
+            begin(e);
     }
 }
 

@@ -63,7 +63,7 @@ is pending "$(place "$ran")" 'drops the job at once'
 like '^[0-9TZ]+-[0-9a-f]{12}-nightly$' "$ran" 'under a name of its own'
 exits 0 'schedules check' bs schedules check
 exits 0 'schedules remove' bs schedules remove hourly
-is '' "$(cd "$S" && ls | grep hourly)" 'leaves nothing of it'
+is '' "$(find "$S" -name '*hourly*')" 'leaves nothing of it'
 
 # --- with one
 schedule tick '.job = {source: "properties", criteria: [{name: "Count", value: [1]}], created_by: "somebody", max_cost: "1.50"} | .name = "Each second"'
@@ -135,7 +135,7 @@ wait_for 5 state_is other .times '"every PT1S"'
 is ended "$(bs schedules --json other | jq -r .state)" 'until is over'
 exits 0 'schedules remove, with a daemon' bs schedules remove other
 wait_for 5 gone "$S/other.state"
-is '' "$(cd "$S" && ls | grep other)" 'leaves nothing of it'
+is '' "$(find "$S" -name '*other*')" 'leaves nothing of it'
 
 # --- the daemon is down
 schedule skip .
