@@ -137,6 +137,21 @@ exits 0 'schedules remove, with a daemon' bs schedules remove other
 wait_for 5 gone "$S/other.state"
 is '' "$(find "$S" -name '*other*')" 'leaves nothing of it'
 
+# --- edited without end: no due time is lost, none comes twice
+until=$(later 5) n=0
+schedule edited .
+wait_for 8 has_jobs edited 1
+until past "$until"; do
+    schedule edited ".job.count = $((1 + (n += 1) % 5))"
+    schedule edited ".start = \"2026-01-0$((1 + n % 9))T00:00:00Z\"" # another time table that is due each second
+done
+wait_for 8 has_jobs edited 4
+mv "$S/edited.json" "$S/edited.json.off"
+wait_for 5 state_is edited .after null
+result $? "edited $n times"
+seconds() { dues edited | while read -r t; do date -u -d "${t:0:4}-${t:4:2}-${t:6:2} ${t:9:2}:${t:11:2}:${t:13:2}" +%s; done; }
+is '' "$(seconds | awk 'NR > 1 && $1 != last + 1 { print last " is followed by " $1 } { last = $1 }')" 'each second has its job'
+
 # --- the daemon is down
 schedule skip .
 schedule days '.every = "P1D"'
