@@ -21,6 +21,8 @@ printf '%s\0{"source":"propertyradar","criteria":[{"name":"State","value":["CA"]
   "$$(cat etc/sources/propertyradar.json)" >$(FUZZ)/seed/source; \
 printf '</x?key=1>; rel="prev next"' >$(FUZZ)/seed/link; \
 printf '7Request ID;Date;Records;Amount (EUR)\r\n"r""1";23.11.2026 17:05;1.200;1.234,50 \303\251\r\nTotal;;;5\r\n' >$(FUZZ)/seed/invoice; \
+printf '30 2,3-5 */2 JAN-mar mon,5-7' >$(FUZZ)/seed/cron; \
+printf '{"cron":"@daily","timezone":"Europe/Berlin","every":"PT2H","start":"2026-01-01T00:00:00Z","job":{"source":"x","max_cost":1.50}}' >$(FUZZ)/seed/schedule; \
 printf '2{"access_token":"abc","token_type":"Bearer","expires_in":60}' >$(FUZZ)/seed/token; \
 printf 'https://h.example/items?limit=2&offset=0\0000{"total":5,"data":[{"id":1},{"id":2}],"next":"/items?limit=2&offset=2"}\0000{"data":[{"id":3}]}' >$(FUZZ)/seed/detect; \
 printf '%s\n' '{"cassette":1,"source":"x","total":2,"parts":[{"part":"a","total":2}],"job":{"source":"x"}}' \

@@ -27,6 +27,10 @@ int64_t clock_wall_us(void) {
     return (int64_t)now.tv_sec * SECOND_US + now.tv_nsec / 1000;
 }
 
+int64_t clock_file_us(struct timespec time) {
+    return time.tv_sec < 0 ? 0 : time.tv_sec > LAST_US / SECOND_US ? LAST_US : (int64_t)time.tv_sec * SECOND_US + time.tv_nsec / 1000;
+}
+
 /* Days since 1970-01-01 of a Gregorian date. Years are counted from March, so that the leap day is the last of its year. */
 static int64_t days_of(int year, int month, int day) {
     int y = month > 2 ? year : year - 1;

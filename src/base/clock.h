@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC: for timers and waiting */
 int64_t clock_wall_us(void); /* CLOCK_REALTIME since 1970, UTC: for what people and journals read */
+
+/* Microseconds since 1970 of a file's time; of one before 1970 or after 9999 the nearest that a text can say. */
+int64_t clock_file_us(struct timespec time);
 
 #define CLOCK_RFC3339_SIZE 32
 /* "2026-11-23T17:05:01.123456Z"; with digits 0, 3 or 6 after the second. Years 1970 to 9999, others as the nearest of them. */

@@ -70,18 +70,23 @@ unsigned zone_instants(const char *name, int64_t local_s, int64_t out[2]) {
     return count;
 }
 
-int64_t zone_day_start_s(const char *name, int64_t utc_s, int days) {
-    int64_t local = utc_s + zone_offset_s(name, utc_s), day = local / DAY_S - (local % DAY_S < 0) + days, instants[2];
-    if (zone_instants(name, day * DAY_S, instants))
+int64_t zone_first_s(const char *name, int64_t local_s) {
+    int64_t instants[2];
+    if (zone_instants(name, local_s, instants))
         return instants[0];
-    /* Midnight is in a gap: the day begins when the clock is put forward. */
-    int64_t low = day * DAY_S - zone_offset_s(name, day * DAY_S + DAY_S) - DAY_S / 2, high = low + DAY_S;
+    /* In a gap: the clock is put forward over it. */
+    int64_t low = local_s - zone_offset_s(name, local_s + DAY_S) - DAY_S / 2, high = low + DAY_S;
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
-        if (middle + zone_offset_s(name, middle) < day * DAY_S)
+        if (middle + zone_offset_s(name, middle) < local_s)
             low = middle;
         else
             high = middle;
     }
     return high;
+}
+
+int64_t zone_day_start_s(const char *name, int64_t utc_s, int days) {
+    int64_t local = utc_s + zone_offset_s(name, utc_s), day = local / DAY_S - (local % DAY_S < 0) + days;
+    return zone_first_s(name, day * DAY_S);
 }

@@ -17,6 +17,8 @@ int64_t zone_offset_s(const char *name, int64_t utc_s);
 /* The instants at which the zone's clock reads local_s (seconds since the epoch of a clock face that is read as if it were UTC), in order: none in the gap when
  * the clock is put forward, two when it is put back. */
 unsigned zone_instants(const char *name, int64_t local_s, int64_t out[2]);
+/* The first instant at which the zone's clock reads local_s; of one that is in a gap, that at which the clock is put forward over it. */
+int64_t zone_first_s(const char *name, int64_t local_s);
 /* The first instant of the local day that lies `days` after that of utc_s (0: its own). */
 int64_t zone_day_start_s(const char *name, int64_t utc_s, int days);
 

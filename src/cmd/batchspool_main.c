@@ -40,6 +40,7 @@ static const struct cmd_row rows[] = {
      cmd_money_command},
     {"reconcile", "[--source NAME]... [--columns MAP] [--since TIME] [--until TIME] [--differences] [OPTION...] INVOICE.csv | -",
      "Compare a provider's invoice with the journals, line by line", cmd_reconcile},
+    {"schedules", "[list | next [--count N] | check] [NAME...] | add FILE [--name NAME] | enable|disable|remove|run NAME...", "Recurring jobs", cmd_schedules},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

@@ -127,5 +127,6 @@ int cmd_check(struct cmd *cmd, int argc, char **argv);
 int cmd_audit(struct cmd *cmd, int argc, char **argv);
 int cmd_money_command(struct cmd *cmd, int argc, char **argv);
 int cmd_reconcile(struct cmd *cmd, int argc, char **argv);
+int cmd_schedules(struct cmd *cmd, int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@
 #define TAG_READY 100
 #define TAG_JOURNAL 101
 #define TAG_PAUSED 102
+#define TAG_SCHEDULES 103
 
 void *engine_alloc(size_t size) {
     void *p = calloc(1, size);
@@ -158,12 +159,15 @@ static void watched(void *context, int tag, uint32_t mask, const char *name) {
         scan_all(engine);
         control_look(engine);
         loaders_kick(engine);
+        schedules_scan(engine);
     } else if (tag == TAG_READY)
         loaders_kick(engine);
     else if (tag == TAG_JOURNAL)
         journal_written(engine, name);
     else if (tag == TAG_PAUSED)
         control_look(engine);
+    else if (tag == TAG_SCHEDULES)
+        schedules_event(engine, name);
     else if (tag > PLACE_NONE && tag < PLACE_COUNT)
         job_event(engine, (enum place)tag, mask, name);
 }
@@ -189,6 +193,7 @@ static enum rc watch_all(struct engine *engine, struct err *err) {
     watch_dir(engine, "payloads/ready", IN_MOVED_TO | IN_CREATE | IN_ONLYDIR, TAG_READY);
     watch_dir(engine, "journal", IN_CLOSE_WRITE | IN_ONLYDIR, TAG_JOURNAL);
     watch_dir(engine, "paused", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR, TAG_PAUSED);
+    watch_dir(engine, "schedules", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR, TAG_SCHEDULES);
     return RC_OK;
 }
 
@@ -267,6 +272,7 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
         return rc;
     }
     loaders_start(engine);
+    schedules_start(engine);
     sched_deferred(engine);
     engine->sched_by_ms = clock_mono_ms() + START_GATHER_MS;
     sched_kick(engine);
@@ -318,6 +324,7 @@ void engine_reload(struct engine *engine, const struct engine_options *options) 
     scan_soon(engine); /* the next rescan is a new interval later */
     feed_reload(engine);
     sched_reload(engine);
+    schedules_scan(engine);
     sched_deferred(engine);
     sched_kick(engine);
 }
@@ -333,6 +340,7 @@ void engine_free(struct engine *engine) {
         worker_free(engine->worker);
     scan_free(engine);
     intake_free(engine);
+    schedules_free(engine);
     if (engine->index)
         index_close(engine->index);
     /* Runs that an abort left behind, their fetches and the fetcher go with the process. */

@@ -4,7 +4,8 @@
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
  * source's limits), control.c (what persons paused or changed), run.c (one job), begin.c (its beginning), guard.c (what it may buy), attempt.c (one page),
- * replay.c (what a journal leaves to do), shift.c (moves), loaders.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+ * replay.c (what a journal leaves to do), shift.c (moves), loaders.c, schedules.c (recurring
+ * jobs). All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -203,6 +204,7 @@ struct engine {
     /* loaders.c */
     struct loaders *loaders;
     unsigned shifts; /* moves under way */
+    struct schedules *schedules;
 };
 
 /* engine.c */
@@ -234,6 +236,7 @@ void intake_strange(struct engine *engine, enum place place, const char *name, c
 bool intake_full(const struct engine *engine);
 bool intake_busy(const struct engine *engine); /* files are being taken in, or the first scan has not seen pending/ yet */
 void intake_free(struct engine *engine);
+const char *intake_owner(struct engine *engine, uid_t uid); /* the user's name; borrowed until the next call */
 
 /* sched.c */
 /* Nothing waits, and a job of this source could run at once; another one that comes in the same breath and is more urgent would still find a place. */
@@ -442,6 +445,12 @@ void shift_start(struct engine *engine, struct run *run, const char *id, enum pl
                  int64_t until_us, shift_then *then);
 /* The completion of a job, which moves its bookmark on to a value (copied). */
 void shift_complete(struct engine *engine, struct run *run, cJSON *members, const char *bookmark, shift_then *then);
+
+/* schedules.c */
+void schedules_start(struct engine *engine);
+void schedules_event(struct engine *engine, const char *name); /* something happened to that file of schedules/ */
+void schedules_scan(struct engine *engine);                    /* look at every file there */
+void schedules_free(struct engine *engine);
 
 /* loaders.c */
 void loaders_start(struct engine *engine);

@@ -84,7 +84,7 @@ bool intake_busy(const struct engine *engine) {
 }
 
 /* The user data base is asked once a minute at most for the same owner: the answer takes longer than all else that is done for a drop but its syncs. */
-static const char *owner_name(struct engine *engine, uid_t uid) {
+const char *intake_owner(struct engine *engine, uid_t uid) {
     struct owner *owner = &engine->owner;
     struct passwd entry, *found = NULL;
     char room[1024];
@@ -102,7 +102,7 @@ static void created_by(const struct intake *in, const struct criteria *criteria,
     if (criteria->created_by[0] && in->st.st_uid == geteuid())
         str_copy(out, size, criteria->created_by);
     else
-        str_copy(out, size, owner_name(in->engine, in->st.st_uid));
+        str_copy(out, size, intake_owner(in->engine, in->st.st_uid));
 }
 
 static const char *shown_name(const struct intake *in, char *room, size_t size) {

@@ -208,8 +208,7 @@ static void job_seen(struct scan *scan, const char *id) {
     char name[JOBID_SIZE + 5];
     str_format(name, sizeof name, "%s.json", id);
     if (scan->place == PLACE_DEFERRED && fstatat(engine->spool->place_fd[PLACE_DEFERRED], name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        int64_t mtime_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-        if (mtime_us / 1000000 != row.until_us / 1000000)
+        if (clock_file_us(st.st_mtim) / 1000000 != row.until_mtime_us / 1000000)
             scan_look(engine, id, false, 0);
     }
     if (scan->all && note_missing(scan, id))

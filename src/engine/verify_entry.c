@@ -5,6 +5,7 @@
 #include "os/fsio.h"
 #include "source/steer.h"
 #include "spool/pause.h"
+#include "spool/recurrence.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,4 +121,20 @@ enum rc verify_sums(struct verify *v, const char *month, struct err *err) {
     }
     buf_release(&text);
     return rc == RC_GONE ? RC_OK : rc;
+}
+
+/* <name>.state in schedules/. What a schedule itself says is `schedules check`'s. */
+enum rc verify_schedule(struct verify *v, const char *state, struct err *err) {
+    char path[400], name[65];
+    struct recurrence read;
+    struct err reason = {0};
+    if (!str_format(name, sizeof name, "%.*s", (int)(strlen(state) - strlen(".state")), state))
+        return RC_OK; /* no schedule has such a name */
+    enum rc rc = recurrence_read(v->spool, name, &read, &reason);
+    if (rc == RC_OK || rc == RC_GONE)
+        return RC_OK;
+    if (rc == RC_TEMP || rc == RC_NOSPACE)
+        return err_set(err, rc, "%s", reason.text);
+    snprintf(path, sizeof path, "schedules/%s", state);
+    return verify_add(v, err, "schedule-state", path, "%s; without it the schedule begins anew", reason.text);
 }

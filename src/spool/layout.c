@@ -62,6 +62,7 @@ static const struct row {
     {"records", 02770, FD_NONE},
     {"index", 02750, FD_NONE},
     {"archive", 02770, FD_NONE},
+    {"schedules", 02770, FD(schedules_fd)},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof ROWS[0])
 #define ROOT_MODE 02770
@@ -259,10 +260,10 @@ bool spool_daemon_runs(const struct spool *spool) {
 
 #define WHY_NAME_SIZE 128
 
-enum rc spool_why_write(const struct spool *spool, enum place place, const char *job_id, const char *text, struct err *err) {
-    char tmp[WHY_NAME_SIZE], name[WHY_NAME_SIZE];
-    if (!str_format(tmp, sizeof tmp, ".%s.%ld.why", job_id, (long)getpid()) || !str_format(name, sizeof name, "%s.why", job_id))
-        return err_set(err, RC_PERM, "%.60s: no job id", job_id);
+enum rc spool_note_write(const struct spool *spool, int dir_fd, const char *name, const char *text, struct err *err) {
+    char tmp[WHY_NAME_SIZE], to[WHY_NAME_SIZE];
+    if (!str_format(tmp, sizeof tmp, ".%s.%ld.why", name, (long)getpid()) || !str_format(to, sizeof to, "%s.why", name))
+        return err_set(err, RC_PERM, "%.60s: is too long a name", name);
     int fd;
     enum rc rc = fsio_create(spool->jobs_tmp_fd, tmp, 0660, &fd, err);
     if (rc == RC_PERM && errno == EEXIST && fsio_unlink(spool->jobs_tmp_fd, tmp, err) == RC_OK)
@@ -272,19 +273,27 @@ enum rc spool_why_write(const struct spool *spool, enum place place, const char 
     rc = fsio_write(fd, text, strlen(text), err);
     close(fd);
     if (rc == RC_OK)
-        rc = fsio_rename(spool->jobs_tmp_fd, tmp, spool->place_fd[place], name, err);
+        rc = fsio_rename(spool->jobs_tmp_fd, tmp, dir_fd, to, err);
     if (rc != RC_OK)
         fsio_unlink(spool->jobs_tmp_fd, tmp, NULL);
     return rc;
 }
 
-void spool_why_remove(const struct spool *spool, enum place place, const char *job_id) {
-    char name[WHY_NAME_SIZE];
+void spool_note_remove(int dir_fd, const char *name) {
+    char file[WHY_NAME_SIZE];
     struct stat st;
     struct err err = {0};
-    if (!str_format(name, sizeof name, "%s.why", job_id) || fsio_stat(spool->place_fd[place], name, &st, NULL) != RC_OK)
+    if (!str_format(file, sizeof file, "%s.why", name) || fsio_stat(dir_fd, file, &st, NULL) != RC_OK)
         return;
-    enum rc rc = fsio_unlink(spool->place_fd[place], name, &err);
+    enum rc rc = fsio_unlink(dir_fd, file, &err);
     if (rc != RC_OK && rc != RC_GONE)
-        log_warn("%s/%s: %s", place_name(place), name, err.text);
+        log_warn("%s: %s", file, err.text);
+}
+
+enum rc spool_why_write(const struct spool *spool, enum place place, const char *job_id, const char *text, struct err *err) {
+    return spool_note_write(spool, spool->place_fd[place], job_id, text, err);
+}
+
+void spool_why_remove(const struct spool *spool, enum place place, const char *job_id) {
+    spool_note_remove(spool->place_fd[place], job_id);
 }

@@ -50,6 +50,7 @@ struct spool {
     int results_fd;            /* results/ */
     int bookmarks_fd;          /* bookmarks/ */
     int paused_fd;             /* paused/ */
+    int schedules_fd;          /* schedules/ */
     char node[65];             /* the `node` of events; the host's name by default */
 };
 
@@ -68,5 +69,8 @@ bool spool_daemon_runs(const struct spool *spool);
  * its own (it can be made again from the journal). spool_why_remove: nothing when there is none. */
 enum rc spool_why_write(const struct spool *spool, enum place place, const char *job_id, const char *text, struct err *err);
 void spool_why_remove(const struct spool *spool, enum place place, const char *job_id);
+/* The same for <name>.why in another directory of the spool. */
+enum rc spool_note_write(const struct spool *spool, int dir_fd, const char *name, const char *text, struct err *err);
+void spool_note_remove(int dir_fd, const char *name);
 
 #endif

@@ -50,23 +50,27 @@ static enum rc look(const struct spool *spool, const struct move *move, struct s
 }
 
 /* The file's time mirrors `until`, before the event, so that no kill leaves a time in deferred/ that looks like a `touch`. Only a file's owner and root can set
- * it: a job that another user dropped keeps its own time, and *mtime_us gets that for the event. */
-static enum rc mirror_until(const struct spool *spool, const struct move *move, const struct stat *st, int64_t *mtime_us, struct err *err) {
+ * it, and not every file system knows the year 9999: what the file has in its place *mtime_us gets for the event, else it stays AS_UNTIL. */
+#define AS_UNTIL (-1)
+static enum rc mirror_until(const struct spool *spool, const struct move *move, int64_t *mtime_us, struct err *err) {
     char name[JOBID_SIZE + 5];
+    struct stat st;
     file_name(move->job_id, name);
+    *mtime_us = AS_UNTIL;
     if (move->to != PLACE_DEFERRED || !move->until_us)
         return RC_OK;
     enum rc rc = fsio_set_mtime(spool->place_fd[move->from], name, move->until_us, err);
-    if (rc != RC_PERM)
-        return rc;
-    *mtime_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
-    return RC_OK;
+    if (!rc || rc == RC_PERM)
+        rc = look(spool, move, &st, err);
+    if (!rc && clock_file_us(st.st_mtim) / 1000000 != move->until_us / 1000000)
+        *mtime_us = clock_file_us(st.st_mtim);
+    return rc;
 }
 
 static enum rc tell(struct journal *journal, const struct move *move, int64_t mtime_us, struct err *err) {
     char text[CLOCK_RFC3339_SIZE];
     cJSON *members = NULL;
-    if (mtime_us) {
+    if (mtime_us != AS_UNTIL) {
         members = move->members ? cJSON_Duplicate(move->members, true) : cJSON_CreateObject();
         clock_format_rfc3339(mtime_us, 6, text);
         if (!members || !cJSON_AddStringToObject(members, "mtime", text)) {
@@ -87,10 +91,10 @@ static void notes(const struct spool *spool, const struct move *move) {
 
 enum rc move_locked(const struct spool *spool, struct journal *journal, const struct move *move, struct err *err) {
     struct stat st;
-    int64_t mtime_us = 0;
+    int64_t mtime_us;
     enum rc rc = look(spool, move, &st, err);
     if (!rc)
-        rc = mirror_until(spool, move, &st, &mtime_us, err);
+        rc = mirror_until(spool, move, &mtime_us, err);
     if (rc)
         return rc;
     bool event_first = move->from == PLACE_PROCESSING;

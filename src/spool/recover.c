@@ -151,7 +151,7 @@ static void note_missing(const struct spool *spool, const struct job_row *row) {
 /* An mtime that was changed in deferred/ is the new time. */
 static enum rc check_touch(struct journal *journal, const struct sight *sight, struct recover_result *result, struct err *err) {
     char until[CLOCK_RFC3339_SIZE];
-    int64_t mtime_us = (int64_t)sight->st.st_mtim.tv_sec * 1000000 + sight->st.st_mtim.tv_nsec / 1000;
+    int64_t mtime_us = clock_file_us(sight->st.st_mtim);
     if (mtime_us / 1000000 == result->row.until_mtime_us / 1000000)
         return RC_OK;
     clock_format_rfc3339(mtime_us, 6, until);

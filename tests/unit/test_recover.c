@@ -91,6 +91,21 @@ static void a_touched_deferral_is_the_new_time(void **state) {
     assert_int_equal(recover(b, ID_A).what, RECOVERED_NOTHING);
 }
 
+/* What no text can say is the nearest that one can, and told once. */
+static void touched_out_of_all_reason(void **state) {
+    struct bench *b = *state;
+    static const int64_t seconds[] = {-2000000000, -1, 14000000000, 300000000000};
+    place_job(b, ID_A, PLACE_DEFERRED);
+    for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
+        struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds[i]}};
+        assert_int_equal(utimensat(b->spool->place_fd[PLACE_DEFERRED], ID_A ".json", times, 0), 0);
+        struct recover_result result = recover(b, ID_A);
+        assert_true(result.what == RECOVERED_BY_MV || i == 1);
+        assert_true(seconds[i] < 0 ? result.row.until_us == 0 : result.row.until_us > INT64_C(13000000000000000));
+        assert_int_equal(recover(b, ID_A).what, RECOVERED_NOTHING);
+    }
+}
+
 static void a_vanished_live_job_is_made_again(void **state) {
     struct bench *b = *state;
     struct recover_result result;
@@ -248,6 +263,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(the_table_of_moves_by_hand),
         BENCH_TEST(a_touched_deferral_is_the_new_time),
+        BENCH_TEST(touched_out_of_all_reason),
         BENCH_TEST(a_vanished_live_job_is_made_again),
         BENCH_TEST(of_doubles_the_journals_place_holds),
         BENCH_TEST(else_the_one_that_does_least),
