@@ -29,6 +29,9 @@ static const struct cmd_row rows[] = {
     {"stats", "", "Counts by status, records, bytes, cost, throughput", cmd_stats},
     {"sources", "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | NAME] [OPTION...]",
      "List, test, draft, show or check source definitions", cmd_sources_command},
+    {"stuck", "", "What does not get on by itself, and how to go on", cmd_stuck},
+    {"requeue", "[--all-failed] [--stuck] [--files] [ID...]", "Put failed or stuck jobs, or payloads that could not be loaded, back", cmd_requeue},
+    {"top", "", "Queues, running jobs, money and errors, live, with keys", cmd_top},
     {"check", "[--credentials DIR]", "Check configuration, sources, secrets and spool before a start", cmd_check},
 };
 

@@ -26,6 +26,8 @@ struct config {
     enum log_level log_level;
     bool log_json;
     unsigned job_retention_days, payload_retention_months;
+    unsigned stuck_after_s;   /* 900; struct stuck_options */
+    unsigned stuck_waiting_s; /* 21600 */
 };
 
 /* file: --config FILE or NULL (BATCHSPOOL_CONFIG, else etc/batchspool.json in the working directory when it is there, else /etc/batchspool/batchspool.json,

@@ -79,6 +79,14 @@ static const struct field JOB_FIELDS[] = {
     WIDE(struct job_row, journal_offset),
     WIDE(struct job_row, journal_seq),
     TEXT(struct job_row, journal_hash),
+    WIDE(struct job_row, started_us),
+    WIDE(struct job_row, progress_us),
+    WIDE(struct job_row, started_records),
+    WIDE(struct job_row, started_batches),
+    WIDE(struct job_row, requested_us),
+    WIDE(struct job_row, outcome_us),
+    WIDE(struct job_row, retry_us),
+    TEXT(struct job_row, retry_reason),
 };
 
 static const struct field FILE_FIELDS[] = {
