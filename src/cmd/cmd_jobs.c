@@ -347,9 +347,10 @@ int64_t cmd_job_waits(struct cmd *cmd, const struct job_row *row, int64_t now_us
     return paused.until_us;
 }
 
-void cmd_job_waits_json(struct cmd *cmd, const struct job_row *row, cJSON *json) {
+void cmd_job_progress_json(struct cmd *cmd, const struct job_row *row, cJSON *json) {
     char reason[48], when[CLOCK_RFC3339_SIZE];
-    const int64_t until_us = cmd_job_waits(cmd, row, clock_wall_us(), reason);
+    const int64_t now_us = clock_wall_us(), until_us = cmd_job_waits(cmd, row, now_us, reason);
+    job_progress_json(row, now_us, json);
     if (!until_us)
         return;
     clock_format_rfc3339(until_us, 6, when);

@@ -47,8 +47,8 @@ int cmd_move_requeue(struct cmd *cmd, struct cmd_job *job);
 
 /* A running job that waits, for a page's back-off or for its source: until when and for what; 0: it does not. reason has 48 bytes. */
 int64_t cmd_job_waits(struct cmd *cmd, const struct job_row *row, int64_t now_us, char reason[48]);
-/* The same into job_row_json's `waiting_until` and `waiting_for`. */
-void cmd_job_waits_json(struct cmd *cmd, const struct job_row *row, cJSON *json);
+/* job_progress_json, and for what it waits. */
+void cmd_job_progress_json(struct cmd *cmd, const struct job_row *row, cJSON *json);
 /* "[####....]" with width places for the mark; out has width + 3 bytes. */
 const char *cmd_bar(char *out, size_t width, uint64_t records, uint64_t goal);
 /* "120.5", "-" when it is not known; "4m" until the ETA, "-". */

@@ -52,7 +52,7 @@ static void print_line(struct cmd *cmd, const struct cmd_job *job, const struct 
 static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row) {
     cJSON *json = job_row_json(row);
     if (json) {
-        cmd_job_waits_json(cmd, row, json);
+        cmd_job_progress_json(cmd, row, json);
         if (!job->id[0])
             cJSON_ReplaceItemInObjectCaseSensitive(json, "job_id", cJSON_CreateNull());
         cJSON_DeleteItemFromObjectCaseSensitive(json, "place");

@@ -148,7 +148,7 @@ static int print_document(struct cmd *cmd, const struct cmd_job *job, const stru
     cJSON_AddStringToObject(json, "place", place_name(job->place));
     char file[JOBID_SIZE + 8], shown[512];
     cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false));
-    cmd_job_waits_json(cmd, row, json);
+    cmd_job_progress_json(cmd, row, json);
     add_criteria(cmd, job->id, json);
     add_files(json, batches);
     char *text = cJSON_PrintUnformatted(json);

@@ -117,7 +117,7 @@ static int print_changes(struct cmd *cmd, struct screen *screen) {
             cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
             cJSON_AddStringToObject(json, "place", place_name(w->follow.job.place));
             cJSON_ReplaceItemInObjectCaseSensitive(json, "status", cJSON_CreateString(place_status(w->follow.job.place)));
-            cmd_job_waits_json(cmd, row, json);
+            cmd_job_progress_json(cmd, row, json);
             int code = cmd_print_json(cmd, json);
             if (code)
                 return code;

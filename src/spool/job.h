@@ -131,6 +131,8 @@ struct job_progress {
     int64_t eta_us;    /* when all records that are expected will have come; 0: not known, or nothing goes on */
 };
 struct job_progress job_progress(const struct job_row *row, int64_t now_us);
+/* rate_per_s, eta, eta_s, waiting_until and waiting_for into what job_row_json made. */
+void job_progress_json(const struct job_row *row, int64_t now_us, cJSON *json);
 /* A job in processing/ that has nothing in flight and waits for a page's back-off: until when, and the reason; 0: it does not. */
 int64_t job_waits_until(const struct job_row *row, int64_t now_us, const char **reason);
 /* When something was heard of it last: it came to its place, asked, or was answered. */

@@ -103,24 +103,6 @@ static void add_money(cJSON *json, const char *name, struct dec money) {
     cJSON_AddStringToObject(json, name, text);
 }
 
-static void add_progress(cJSON *json, const struct job_row *row) {
-    const int64_t now_us = clock_wall_us();
-    const struct job_progress progress = job_progress(row, now_us);
-    const char *reason = "";
-    char rate[40];
-    if (progress.rate_per_s < 0)
-        cJSON_AddNullToObject(json, "rate_per_s");
-    else if (str_format(rate, sizeof rate, "%.3f", progress.rate_per_s))
-        cJSON_AddRawToObject(json, "rate_per_s", rate);
-    add_time(json, "eta", progress.eta_us);
-    if (progress.eta_us != 0)
-        cJSON_AddNumberToObject(json, "eta_s", (double)((progress.eta_us - now_us) / 1000000));
-    else
-        cJSON_AddNullToObject(json, "eta_s");
-    add_time(json, "waiting_until", job_waits_until(row, now_us, &reason));
-    add_text(json, "waiting_for", reason);
-}
-
 cJSON *job_row_json(const struct job_row *row) {
     cJSON *json = cJSON_CreateObject();
     if (json == NULL)
@@ -157,8 +139,24 @@ cJSON *job_row_json(const struct job_row *row) {
     add_time(json, "completed_at", row->completed_us);
     add_time(json, "not_before", row->not_before_us);
     add_time(json, "until", row->until_us);
-    add_progress(json, row);
     return json;
+}
+
+void job_progress_json(const struct job_row *row, int64_t now_us, cJSON *json) {
+    const struct job_progress progress = job_progress(row, now_us);
+    const char *reason = "";
+    char rate[40];
+    if (progress.rate_per_s < 0)
+        cJSON_AddNullToObject(json, "rate_per_s");
+    else if (str_format(rate, sizeof rate, "%.3f", progress.rate_per_s))
+        cJSON_AddRawToObject(json, "rate_per_s", rate);
+    add_time(json, "eta", progress.eta_us);
+    if (progress.eta_us != 0)
+        cJSON_AddNumberToObject(json, "eta_s", (double)((progress.eta_us - now_us) / 1000000));
+    else
+        cJSON_AddNullToObject(json, "eta_s");
+    add_time(json, "waiting_until", job_waits_until(row, now_us, &reason));
+    add_text(json, "waiting_for", reason);
 }
 
 cJSON *file_row_json(const struct file_row *row) {
