@@ -87,7 +87,8 @@ static void test_every_key(void **state) {
                   "// a comment\n{\"spool\": \"/a\", \"sources\": \"src\", \"credentials\": \"/c\", /* and one */ \"ca_file\": \"ca.pem\", \"record_store\": "
                   "\"lmdb\",\n"
                   "\"node\": \"n1\", \"rescan_interval_s\": 1, \"max_concurrent_jobs\": 2, \"max_active\": 3, \"sync_threads\": 4, \"loaders\": 5,\n"
-                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7}",
+                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7,\n"
+                  "\"stuck_after_s\": 8, \"stuck_waiting_s\": 9}",
                   &config, &err),
         RC_OK);
     assert_string_equal(config.spool, "/a");
@@ -106,6 +107,8 @@ static void test_every_key(void **state) {
     assert_true(config.log_json);
     assert_int_equal(config.job_retention_days, 6);
     assert_int_equal(config.payload_retention_months, 7);
+    assert_int_equal(config.stuck_after_s, 8);
+    assert_int_equal(config.stuck_waiting_s, 9);
 }
 
 static void test_shipped_file(void **state) {
