@@ -218,11 +218,12 @@ enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *
     enum rc rc = job->id[0] ? cmd_job_journalled(cmd, job->id, row, err) : RC_GONE;
     if (rc == RC_GONE) {
         job_row_init(row, job->id);
-        str_copy(row->mode, sizeof row->mode, "run");
         row->place = job->place;
         if (job->place == PLACE_NONE)
             return err_set(err, RC_GONE, "%s: it went away meanwhile", job->id);
         describe_drop(cmd->spool, job, row);
+        if (!*row->mode) /* it cannot be read */
+            str_copy(row->mode, sizeof row->mode, "run");
         return RC_OK;
     }
     if (rc == RC_CORRUPT) {
