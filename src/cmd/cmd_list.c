@@ -38,11 +38,10 @@ static const char *records_of(char out[64], const struct job_row *row) {
 static void print_line(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, int id_width, int64_t now_us) {
     char id[400], reason[100], records[64], money[128], age[24], source[100], waits[48], rate[24], eta[24];
     const struct job_progress progress = job_progress(row, now_us);
-    if (row->place == PLACE_PROCESSING)
-        cmd_job_waits(cmd, row, now_us, waits);
+    cmd_job_waits(cmd, row, now_us, waits);
     printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true),
-           place_status(row->place), cmd_shown(reason, sizeof reason, row->place == PLACE_PROCESSING && *waits ? waits : row->reason, true),
-           priority_name(row->priority), records_of(records, row), row->metered ? cmd_money(money, row->cost, row->cost_in_doubt, row->currency) : "-",
+           place_status(row->place), cmd_shown(reason, sizeof reason, *waits ? waits : row->reason, true), priority_name(row->priority),
+           records_of(records, row), row->metered ? cmd_money(money, row->cost, row->cost_in_doubt, row->currency) : "-",
            cmd_shown(source, sizeof source, row->source, true), cmd_span(age, now_us - row->created_us));
     if (row->place == PLACE_PROCESSING)
         printf("  %8s/s  %5s", cmd_rate(rate, &progress), cmd_eta(eta, &progress, now_us));

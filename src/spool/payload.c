@@ -211,7 +211,7 @@ enum rc payload_open(const struct spool *spool, enum shelf shelf, const char *ma
 }
 
 bool payload_abandoned(const struct spool *spool, const char *marker) {
-    int fd;
+    int fd = -1;
     char raw[PAYLOAD_PATH_SIZE];
     if (payload_open(spool, SHELF_PROCESSING, marker, &fd, raw, NULL))
         return true;
@@ -236,7 +236,7 @@ static enum rc tell_reshelved(const struct spool *spool, const char *job_id, uin
 enum rc payload_reshelve(const struct spool *spool, const char *job_id, uint32_t batch, enum shelf from, enum shelf to, const char *by, struct err *err) {
     char marker[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
     struct stat st;
-    int fd;
+    int fd = -1;
     payload_marker_name(job_id, batch, marker);
     enum rc rc = payload_open(spool, from, marker, &fd, raw, err);
     if (rc)
