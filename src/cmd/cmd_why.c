@@ -59,7 +59,7 @@ static void tell_queue(struct cmd *cmd, const struct job_row *row, bool paused, 
                row->source, ahead);
     if (busy >= cmd->config.max_concurrent_jobs)
         buf_printf(out, "All %u slots (max_concurrent_jobs) are used.\n", cmd->config.max_concurrent_jobs);
-    if (!paused)
+    if (!paused && ahead && row->priority != PRIORITY_URGENT)
         buf_printf(out, "`batchspool priority %s urgent` puts it in front.\n", row->id);
 }
 
@@ -104,7 +104,7 @@ static void tell_files(struct cmd *cmd, const struct job_row *row, struct buf *o
     cmd_batches_release(&batches);
     if (failed > MOST_FILES)
         buf_printf(out, "... and %zu more\n", failed - MOST_FILES);
-    if (row->place == PLACE_FAILED)
+    if (row->place == PLACE_FAILED && strcmp(row->reason, "load") == 0)
         buf_printf(out, "Mend the cause, then `batchspool requeue %s` puts these payloads and the job back.\n", row->id);
     else
         buf_printf(out, "Mend the cause, then `batchspool requeue --files %s` puts these payloads back to be loaded.\n", row->id);

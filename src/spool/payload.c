@@ -246,6 +246,8 @@ enum rc payload_reshelve(const struct spool *spool, const char *job_id, uint32_t
         rc = fsio_stat(spool->shelf_fd[from], marker, &st, err);
     if (!rc)
         rc = tell_reshelved(spool, job_id, batch, from, to, by, err);
+    if (from != SHELF_PROCESSING) /* there nobody takes it, and who finds it where it goes must not find it locked */
+        lockfile_unlock(fd);
     if (!rc)
         rc = payload_marker_move(spool, marker, from, to, true, err);
     close(fd);

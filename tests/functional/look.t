@@ -10,6 +10,7 @@ seconds() { date -d "$1" +%s.%N; }
 
 # --- a steady slow source: 60 pages of 25, two at a time, 150 ms each
 paged_set '{"records": 1500, "delay_ms": 150}'
+config '.max_concurrent_jobs = 1'
 daemon_start
 paged_job steady
 wait_event captured 12
@@ -21,6 +22,12 @@ like ' [0-9.]+/s +[0-9]+s$' "$(bs list)" 'list'
 like $'\n''rate +[0-9.]+ records/s'$'\n''eta +20' "$(bs show "$ID")" 'show'
 like 'captured of 1500, [0-9.]+ records/s, done in [0-9]+s' "$(bs why "$ID")" 'why'
 like '[0-9.]+/s  [0-9]+s left' "$(timeout 2 "$PROGRAMS/batchspool" watch "$ID" | head -n 1)" 'watch'
+steady=$ID
+paged_job second
+wait_event accepted
+like "It waits for its turn at priority normal: 1 jobs of source offset run, 0 come before it.*All 1 slots \(max_concurrent_jobs\) are used" "$(bs why "$ID" | tr '\n' ' ')" 'why of a job for which there is no slot'
+bs cancel "$ID"
+ID=$steady
 at processed 'it completes'
 end=$(seconds "$(event 'select(.event == "completed") | .ts')")
 start=$(seconds "$(event 'select(.event == "requested" and .batch == 1) | .ts')")
