@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -178,4 +179,16 @@ bool clock_parse_basic(const char *text, int64_t *wall_us) {
     return take_digits(&text, 4, &c.year) && take_digits(&text, 2, &c.month) && take_digits(&text, 2, &c.day) && take_char(&text, "T") &&
            take_digits(&text, 2, &c.hour) && take_digits(&text, 2, &c.minute) && take_digits(&text, 2, &c.second) && take_char(&text, "Z") && *text == '\0' &&
            c.second < 60 && civil_to_us(&c, 0, wall_us);
+}
+
+void clock_format_span(int64_t us, char out[24]) {
+    const int64_t s = us < 0 ? 0 : us / 1000000;
+    if (s < 120)
+        snprintf(out, 24, "%" PRId64 "s", s);
+    else if (s < INT64_C(120) * 60)
+        snprintf(out, 24, "%" PRId64 "m", s / 60);
+    else if (s < INT64_C(48) * 3600)
+        snprintf(out, 24, "%" PRId64 "h", s / 3600);
+    else
+        snprintf(out, 24, "%" PRId64 "d", s / 86400);
 }

@@ -21,6 +21,8 @@ void clock_format_basic(int64_t wall_us, char out[20]);
 /* RFC 3339 with Z or a numeric offset, any number of fraction digits (cut at 6). False when it is not one (a date alone is not)
  * or is not within the years 1970 to 9999 in UTC. */
 bool clock_parse_rfc3339(const char *text, int64_t *wall_us);
+/* "3s", "5m", "2h", "4d" of a span of time; a negative one is "0s". */
+void clock_format_span(int64_t us, char out[24]);
 /* Exactly "20261123T170501Z". */
 bool clock_parse_basic(const char *text, int64_t *wall_us);
 

@@ -34,6 +34,9 @@ static const struct cmd_row rows[] = {
      "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | pause NAME | "
      "resume NAME | rate NAME RATE... | NAME] [OPTION...]",
      "List, test, draft, show or check source definitions; pause a source or change its rate", cmd_sources_command},
+    {"stuck", "", "What does not get on by itself, and how to go on", cmd_stuck},
+    {"requeue", "[--all-failed] [--stuck] [--files] [ID...]", "Put failed or stuck jobs, or payloads that could not be loaded, back", cmd_requeue},
+    {"top", "", "Queues, running jobs, money and errors, live, with keys", cmd_top},
     {"check", "[--credentials DIR]", "Check configuration, sources, secrets and spool before a start", cmd_check},
     {"audit", "[--job ID] [--source NAME] [--campaign ID] [--by WHO] [--event EVENT]... [--since TIME] [--until TIME] [--all]", "Who did what", cmd_audit},
     {"money", "[--by source|campaign|day|job] [--source NAME] [--campaign ID] [--since TIME] [--until TIME]", "What was spent, is in doubt, and is left",

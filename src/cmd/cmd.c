@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,10 @@ void cmd_say(const struct cmd *cmd, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     str_printable(shown, sizeof shown, text, strlen(text));
+    if (cmd->said) {
+        buf_printf(cmd->said, "%s%s", cmd->said->length ? "\n" : "", shown);
+        return;
+    }
     fprintf(stderr, "batchspool %s: %s\n", cmd->row->name, shown);
 }
 
@@ -253,15 +257,7 @@ const char *cmd_shown(char *out, size_t size, const char *text, bool dash) {
 }
 
 const char *cmd_span(char out[24], int64_t us) {
-    int64_t s = us < 0 ? 0 : us / 1000000;
-    if (s < 120)
-        snprintf(out, 24, "%" PRId64 "s", s);
-    else if (s < INT64_C(120) * 60)
-        snprintf(out, 24, "%" PRId64 "m", s / 60);
-    else if (s < INT64_C(48) * 3600)
-        snprintf(out, 24, "%" PRId64 "h", s / 3600);
-    else
-        snprintf(out, 24, "%" PRId64 "d", s / 86400);
+    clock_format_span(us, out);
     return out;
 }
 

@@ -47,6 +47,7 @@ struct cmd {
     struct sources *sources;             /* after cmd_sources */
     struct index *index;                 /* see cmd_index */
     bool configured, index_looked;
+    struct buf *said; /* where messages go in place of standard error, a line each; or NULL */
 };
 
 enum cmd_option_kind { CMD_FLAG, CMD_TEXT, CMD_LIST };
@@ -128,5 +129,8 @@ int cmd_audit(struct cmd *cmd, int argc, char **argv);
 int cmd_money_command(struct cmd *cmd, int argc, char **argv);
 int cmd_reconcile(struct cmd *cmd, int argc, char **argv);
 int cmd_schedules(struct cmd *cmd, int argc, char **argv);
+int cmd_stuck(struct cmd *cmd, int argc, char **argv);
+int cmd_requeue(struct cmd *cmd, int argc, char **argv);
+int cmd_top(struct cmd *cmd, int argc, char **argv);
 
 #endif

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_jobs.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "engine/paused.h"
 #include "os/dirscan.h"
 #include "os/fsio.h"
 #include "source/criteria.h"
+#include "spool/payload.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -191,19 +194,13 @@ static void describe_drop(const struct spool *spool, const struct cmd_job *job, 
     buf_release(&text);
 }
 
-static bool row_from_index(struct cmd *cmd, const char *id, uint64_t bytes, struct job_row *row) {
-    struct index *index = cmd_index(cmd);
-    struct err ignored = {0};
-    return index && index_job(index, id, row, &ignored) == RC_OK && row->journal_offset == bytes;
-}
-
 enum rc cmd_job_journalled(struct cmd *cmd, const char *id, struct job_row *row, struct err *err) {
     uint64_t bytes;
     if (!journal_bytes(cmd->spool, id, &bytes))
         return err_set(err, RC_GONE, "%s: no journal", id);
     if (bytes && row->journal_offset == bytes && strcmp(row->id, id) == 0)
         return RC_OK;
-    return row_from_index(cmd, id, bytes, row) ? RC_OK : job_row_read(cmd->spool, id, row, NULL, NULL, err);
+    return index_job_now(cmd_index(cmd), cmd->spool, id, row, err);
 }
 
 /* Where the file lies is the state, whatever the journal said last. */
@@ -221,11 +218,12 @@ enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *
     enum rc rc = job->id[0] ? cmd_job_journalled(cmd, job->id, row, err) : RC_GONE;
     if (rc == RC_GONE) {
         job_row_init(row, job->id);
-        str_copy(row->mode, sizeof row->mode, "run");
         row->place = job->place;
         if (job->place == PLACE_NONE)
             return err_set(err, RC_GONE, "%s: it went away meanwhile", job->id);
         describe_drop(cmd->spool, job, row);
+        if (!*row->mode) /* it cannot be read */
+            str_copy(row->mode, sizeof row->mode, "run");
         return RC_OK;
     }
     if (rc == RC_CORRUPT) {
@@ -284,12 +282,15 @@ static int take_found(struct cmd *cmd, const char *part, struct cmd_jobs *jobs, 
 
 int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job) {
     struct err err = {0};
+    uint32_t batch;
     *job = (struct cmd_job){.place = PLACE_NONE};
-    if (jobid_valid(part)) {
-        str_copy(job->id, sizeof job->id, part);
-        job->place = cmd_job_place(cmd->spool, part);
-        if (job->place != PLACE_NONE || cmd_job_has_journal(cmd->spool, part))
+    if (jobid_valid(part) || payload_marker_parse(part, job->id, &batch)) {
+        if (!job->id[0])
+            str_copy(job->id, sizeof job->id, part);
+        job->place = cmd_job_place(cmd->spool, job->id);
+        if (job->place != PLACE_NONE || cmd_job_has_journal(cmd->spool, job->id))
             return EXIT_DONE;
+        *job = (struct cmd_job){.place = PLACE_NONE};
     }
     struct cmd_jobs jobs;
     enum rc rc = cmd_jobs_scan(cmd->spool, &jobs, &err);
@@ -327,4 +328,59 @@ int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *job
         jobs->count++;
     }
     return EXIT_DONE;
+}
+
+int64_t cmd_job_waits(struct cmd *cmd, const struct job_row *row, int64_t now_us, char reason[48]) {
+    const char *own = "";
+    const struct source *source = NULL;
+    struct paused paused;
+    const int64_t until_us = job_waits_until(row, now_us, &own);
+    str_copy(reason, 48, own);
+    if (until_us || row->place != PLACE_PROCESSING || row->requested_us > row->outcome_us)
+        return until_us; /* something is in flight */
+    if (row->total_records != JOB_UNKNOWN && row->processed_records >= row->total_records)
+        return 0;
+    if (cmd_sources(cmd) == EXIT_DONE && sources_get(cmd->sources, row->source, &source, NULL) != RC_OK)
+        source = NULL;
+    if (!paused_look(cmd_index(cmd), row->source, source, now_us, &paused))
+        return 0;
+    str_copy(reason, 48, paused.reason);
+    return paused.until_us;
+}
+
+void cmd_job_progress_json(struct cmd *cmd, const struct job_row *row, cJSON *json) {
+    char reason[48], when[CLOCK_RFC3339_SIZE];
+    const int64_t now_us = clock_wall_us(), until_us = cmd_job_waits(cmd, row, now_us, reason);
+    job_progress_json(row, now_us, json);
+    if (!until_us)
+        return;
+    clock_format_rfc3339(until_us, 6, when);
+    cJSON_ReplaceItemInObjectCaseSensitive(json, "waiting_until", cJSON_CreateString(when));
+    cJSON_ReplaceItemInObjectCaseSensitive(json, "waiting_for", cJSON_CreateString(reason));
+}
+
+const char *cmd_bar(char *out, size_t width, uint64_t records, uint64_t goal) {
+    const size_t full = goal == JOB_UNKNOWN || goal == 0 ? 0 : records >= goal ? width : (size_t)((double)records / (double)goal * (double)width);
+    memset(out, '.', width + 2);
+    memset(out + 1, '#', full);
+    out[0] = '[';
+    out[width + 1] = ']';
+    out[width + 2] = '\0';
+    return out;
+}
+
+const char *cmd_rate(char out[24], const struct job_progress *progress) {
+    if (progress->rate_per_s < 0)
+        str_copy(out, 24, "-");
+    else
+        snprintf(out, 24, progress->rate_per_s < 1000 ? "%.1f" : "%.0f", progress->rate_per_s);
+    return out;
+}
+
+const char *cmd_eta(char out[24], const struct job_progress *progress, int64_t now_us) {
+    if (!progress->eta_us)
+        str_copy(out, 24, "-");
+    else
+        cmd_span(out, progress->eta_us - now_us);
+    return out;
 }

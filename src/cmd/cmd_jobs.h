@@ -34,12 +34,26 @@ enum rc cmd_job_journalled(struct cmd *cmd, const char *id, struct job_row *row,
  * where the file lies. A damaged journal gives reason "damaged" and the err. */
 enum rc cmd_job_row(struct cmd *cmd, const struct cmd_job *job, struct job_row *row, struct err *err);
 
-/* The one job that part is a unique part of. 0; 66 none, 64 several (listed), both with a message. job->file is owned by the caller. */
+/* The one job that part is a unique part of, or that a payload of that name belongs to. 0; 66 none, 64 several (listed), both with a message. job->file is
+ * owned by the caller. */
 int cmd_job_find(struct cmd *cmd, const char *part, struct cmd_job *job);
 /* A whole subcommand whose one argument is such a part: run gets the job; its exit code is returned. */
 int cmd_job_run(struct cmd *cmd, int argc, char **argv, int (*run)(struct cmd *cmd, const struct cmd_job *job));
 /* The same as cmd_job_find for each of parts; frees nothing on failure that the caller could not free with cmd_jobs_release. */
 int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct cmd_jobs *jobs);
+
+/* Put it back into pending/, as `retry` does. 0, or the exit code after a message. */
+int cmd_move_requeue(struct cmd *cmd, struct cmd_job *job);
+
+/* A running job that waits, for a page's back-off or for its source: until when and for what; 0: it does not. reason has 48 bytes. */
+int64_t cmd_job_waits(struct cmd *cmd, const struct job_row *row, int64_t now_us, char reason[48]);
+/* job_progress_json, and for what it waits. */
+void cmd_job_progress_json(struct cmd *cmd, const struct job_row *row, cJSON *json);
+/* "[####....]" with width places for the mark; out has width + 3 bytes. */
+const char *cmd_bar(char *out, size_t width, uint64_t records, uint64_t goal);
+/* "120.5", "-" when it is not known; "4m" until the ETA, "-". */
+const char *cmd_rate(char out[24], const struct job_progress *progress);
+const char *cmd_eta(char out[24], const struct job_progress *progress, int64_t now_us);
 
 /* Follow one job: its row as the journal says, and its place. The journal is read again only when it grew. */
 struct cmd_follow {

@@ -36,17 +36,23 @@ static const char *records_of(char out[64], const struct job_row *row) {
     return out;
 }
 
-static void print_line(const struct cmd_job *job, const struct job_row *row, int id_width, int64_t now_us) {
-    char id[400], reason[100], records[64], money[128], age[24], source[100];
-    printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s\n", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true),
-           place_status(row->place), cmd_shown(reason, sizeof reason, row->reason, true), priority_name(row->priority), records_of(records, row),
-           row->metered ? cmd_money(money, row->cost, row->cost_in_doubt, row->currency) : "-", cmd_shown(source, sizeof source, row->source, true),
-           cmd_span(age, now_us - row->created_us));
+static void print_line(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, int id_width, int64_t now_us) {
+    char id[400], reason[100], records[64], money[128], age[24], source[100], waits[48], rate[24], eta[24];
+    const struct job_progress progress = job_progress(row, now_us);
+    cmd_job_waits(cmd, row, now_us, waits);
+    printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true),
+           place_status(row->place), cmd_shown(reason, sizeof reason, *waits ? waits : row->reason, true), priority_name(row->priority),
+           records_of(records, row), row->metered ? cmd_money(money, row->cost, row->cost_in_doubt, row->currency) : "-",
+           cmd_shown(source, sizeof source, row->source, true), cmd_span(age, now_us - row->created_us));
+    if (row->place == PLACE_PROCESSING)
+        printf("  %8s/s  %5s", cmd_rate(rate, &progress), cmd_eta(eta, &progress, now_us));
+    putchar('\n');
 }
 
 static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row) {
     cJSON *json = job_row_json(row);
     if (json) {
+        cmd_job_progress_json(cmd, row, json);
         if (!job->id[0])
             cJSON_ReplaceItemInObjectCaseSensitive(json, "job_id", cJSON_CreateNull());
         cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
@@ -67,7 +73,8 @@ static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct 
         width = length > width ? length : width;
     }
     if (!cmd->json && isatty(STDOUT_FILENO) && jobs->count)
-        printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s\n", width, "ID", "STATUS", "REASON", "PRIORITY", "RECORDS", "COST", "SOURCE", "AGE");
+        printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s  %10s  %5s\n", width, "ID", "STATUS", "REASON", "PRIORITY", "RECORDS", "COST", "SOURCE",
+               "AGE", "RATE", "ETA");
     for (size_t i = 0; i < jobs->count && !code; i++) {
         const struct cmd_job *job = &jobs->list[i];
         struct job_row row;
@@ -85,7 +92,7 @@ static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct 
         if (cmd->json)
             code = print_object(cmd, job, &row);
         else
-            print_line(job, &row, width, now_us);
+            print_line(cmd, job, &row, width, now_us);
     }
     return code;
 }

@@ -24,6 +24,7 @@ struct verb {
 static const struct verb retry = {"requeued", "retry", PLACE_PENDING};
 static const struct verb release = {"requeued", "release", PLACE_PENDING};
 static const struct verb cancel = {"cancelled", "asked", PLACE_CANCELLED};
+static const struct verb requeue = {"requeued", "requeue", PLACE_PENDING};
 static const struct verb hold = {"held", "asked", PLACE_HOLD};
 
 static enum rc move_drop(struct cmd *cmd, const struct cmd_job *job, enum place to, struct err *err) {
@@ -110,6 +111,11 @@ static int check_in_doubt(struct cmd *cmd, const struct cmd_job *job, const stru
     if (rc)
         return cmd_fail_rc(cmd, rc, &err);
     return row.unknown_batches ? in_doubt(cmd, &row) : EXIT_DONE;
+}
+
+int cmd_move_requeue(struct cmd *cmd, struct cmd_job *job) {
+    int code = check_in_doubt(cmd, job, &requeue);
+    return code ? code : move_one(cmd, job, &requeue);
 }
 
 static int worst(int a, int b) {

@@ -38,7 +38,24 @@ static void print_counts(const struct job_row *row) {
         printf("%-10s %s\n", "cost", cmd_money(money, row->cost, row->cost_in_doubt, row->currency));
 }
 
-static void print_job(const struct job_row *row, enum place place) {
+static void print_progress(struct cmd *cmd, const struct job_row *row) {
+    const int64_t now_us = clock_wall_us();
+    const struct job_progress progress = job_progress(row, now_us);
+    char rate[24], eta[24], reason[48];
+    if (progress.rate_per_s >= 0)
+        printf("%-10s %s records/s\n", "rate", cmd_rate(rate, &progress));
+    if (progress.eta_us) {
+        print_time("eta", progress.eta_us);
+        printf("%-10s %s\n", "left", cmd_eta(eta, &progress, now_us));
+    }
+    const int64_t until_us = cmd_job_waits(cmd, row, now_us, reason);
+    if (until_us) {
+        print_field("waits for", reason);
+        print_time("until", until_us);
+    }
+}
+
+static void print_job(struct cmd *cmd, const struct job_row *row, enum place place) {
     char reason[100];
     printf("%-10s %s\n", "id", row->id);
     printf("%-10s %s (jobs/%s)%s%s\n", "status", place_status(row->place), place_name(place), *row->reason ? ", " : "",
@@ -57,6 +74,7 @@ static void print_job(const struct job_row *row, enum place place) {
     print_time("completed", row->completed_us);
     print_field("reuses", row->reuses);
     print_counts(row);
+    print_progress(cmd, row);
 }
 
 static void print_batches(const struct batches *batches) {
@@ -130,6 +148,7 @@ static int print_document(struct cmd *cmd, const struct cmd_job *job, const stru
     cJSON_AddStringToObject(json, "place", place_name(job->place));
     char file[JOBID_SIZE + 8], shown[512];
     cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false));
+    cmd_job_progress_json(cmd, row, json);
     add_criteria(cmd, job->id, json);
     add_files(json, batches);
     char *text = cJSON_PrintUnformatted(json);
@@ -204,7 +223,7 @@ static int show_job(struct cmd *cmd, const struct cmd_job *job) {
     if (cmd->json)
         code = print_document(cmd, job, &row, &batches);
     else {
-        print_job(&row, job->place);
+        print_job(cmd, &row, job->place);
         print_batches(&batches);
         print_events(&batches);
     }

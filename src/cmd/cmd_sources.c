@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_sources.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cmd/cmd_drop.h"
 #include "cmd/cmd_pause.h"
+#include "engine/paused.h"
 #include "os/fsio.h"
 #include "source/cassette.h"
 #include "source/criteria.h"
@@ -137,6 +139,20 @@ static void see_secret(void *context, const char *name) {
     cJSON_AddStringToObject(l->secrets, name, state);
 }
 
+/* Where there is a spool: whether its daemon sends anything to the source now. */
+static void add_pause(struct cmd *cmd, const char *name, const struct source *source, cJSON *json) {
+    struct paused paused;
+    char until[CLOCK_RFC3339_SIZE];
+    struct err ignored = {0};
+    if (!cmd->spool && spool_open(cmd->config.spool, cmd->config.node, &cmd->spool, &ignored) != RC_OK)
+        return;
+    if (!paused_look(cmd_index(cmd), name, source, clock_wall_us(), &paused))
+        return;
+    clock_format_rfc3339(paused.until_us, 0, until);
+    cJSON_AddStringToObject(json, "paused_until", until);
+    cJSON_AddStringToObject(json, "paused_reason", paused.reason);
+}
+
 static bool list_one(void *context, const char *name) {
     struct listing *l = context;
     const struct source *source = NULL;
@@ -147,6 +163,7 @@ static bool list_one(void *context, const char *name) {
     cJSON_AddStringToObject(json, "name", name);
     cJSON_AddBoolToObject(json, "ok", good);
     cJSON_AddItemToArray(l->list, json);
+    add_pause(l->cmd, name, source, json);
     if (!good) {
         cJSON_AddStringToObject(json, "error", err.text);
         return true;
@@ -185,6 +202,9 @@ static void print_listed(struct cmd *cmd, const cJSON *json) {
         printf("  paused %s", cmd_shown(shown, sizeof shown, sources_text(json, "paused"), false));
     if (*sources_text(json, "limits"))
         printf("  limits: %s", cmd_shown(shown, sizeof shown, sources_text(json, "limits"), false));
+    const char *until = sources_text(json, "paused_until");
+    if (*until)
+        printf("  paused until %s: %s", until, cmd_shown(shown, sizeof shown, sources_text(json, "paused_reason"), true));
     putchar('\n');
     if (!good)
         cmd_say(cmd, "%s", sources_text(json, "error"));

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cmd/cmd_pause.h"
+#include "engine/queue.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct totals {
     uint64_t records, loaded, errors, bytes;
     uint64_t day_records, day_bytes, day_batches;
     struct dec cost, in_doubt;
+    struct queue queue;
 };
 
 struct stats {
@@ -81,6 +83,7 @@ static struct totals *totals_of(struct stats *stats, const struct job_row *row) 
 
 static void add_job(struct totals *t, const struct job_row *row, const struct captured *sum) {
     t->jobs[row->place]++;
+    queue_add(&t->queue, row);
     t->metered = t->metered || row->metered;
     t->records += row->processed_records;
     t->loaded += row->success_count;
@@ -125,6 +128,7 @@ static cJSON *totals_json(const struct totals *t, bool of_source) {
     cJSON_AddItemToObject(json, "jobs", jobs);
     for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
         cJSON_AddNumberToObject(jobs, place_status((enum place)place), (double)t->jobs[place]);
+    cJSON_AddItemToObject(json, "queue", queue_json(&t->queue, clock_wall_us()));
     cJSON_AddNumberToObject(json, "records", (double)t->records);
     cJSON_AddNumberToObject(json, "success_count", (double)t->loaded);
     cJSON_AddNumberToObject(json, "error_count", (double)t->errors);
@@ -154,6 +158,18 @@ static int print_json(struct cmd *cmd, const struct stats *stats) {
     return cmd_print_json(cmd, json);
 }
 
+/* Only what is there: a line a place and priority. */
+static void print_queue(const char *of, const struct queue *queue) {
+    char age[24];
+    for (const enum place *place = queue_places; *place != PLACE_NONE; place++)
+        for (int p = PRIORITY_URGENT; p >= PRIORITY_LOW; p--) {
+            const struct queue_figure *figure = &queue->figures[*place][p];
+            if (figure->depth)
+                printf("%s%-10s %-6s %10" PRIu64 "  oldest %s\n", of, place_name(*place), priority_name((enum priority)p), figure->depth,
+                       cmd_span(age, clock_wall_us() - figure->oldest_us));
+        }
+}
+
 static void print_text(const struct stats *stats) {
     const struct totals *all = &stats->all;
     for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
@@ -162,6 +178,7 @@ static void print_text(const struct stats *stats) {
     printf("%-12s %12" PRIu64 "\n", "bytes", all->bytes);
     printf("%-12s %12" PRIu64 " records, %" PRIu64 " batches, %" PRIu64 " bytes, %.1f records/h\n", "last 24 h", all->day_records, all->day_batches,
            all->day_bytes, (double)all->day_records / 24.0);
+    print_queue("queue ", &all->queue);
     for (size_t i = 0; i < stats->count; i++) {
         const struct totals *t = &stats->list[i];
         uint64_t jobs = 0;
@@ -170,6 +187,7 @@ static void print_text(const struct stats *stats) {
             jobs += t->jobs[place];
         printf("source %s: %" PRIu64 " jobs, %" PRIu64 " records, cost %s, last 24 h %" PRIu64 " records\n", cmd_shown(source, sizeof source, t->source, true),
                jobs, t->records, t->metered ? cmd_money(money, t->cost, t->in_doubt, t->currency) : "-", t->day_records);
+        print_queue("  queue ", &t->queue);
     }
 }
 

@@ -28,9 +28,6 @@ static void on_signal(int signo) {
 
 struct watched {
     struct cmd_follow follow;
-    int64_t at_ms;
-    uint64_t records;
-    double rate; /* records a second, smoothed */
     enum place shown_place;
     uint64_t shown_records;
     bool seen, shown;
@@ -61,48 +58,31 @@ static struct watched *watched_of(struct screen *screen, const char *id) {
     return w;
 }
 
-static enum rc look(struct cmd *cmd, struct watched *w, struct err *err) {
-    bool first = !w->follow.started;
-    enum rc rc = cmd_follow_look(cmd, &w->follow, err);
-    int64_t now = clock_mono_ms();
-    uint64_t records = w->follow.row.processed_records;
-    if (!first && now > w->at_ms) {
-        double rate = (double)(records - w->records) * 1000.0 / (double)(now - w->at_ms);
-        w->rate = w->rate > 0 ? w->rate * 0.8 + rate * 0.2 : rate;
-    }
-    w->at_ms = now;
-    w->records = records;
-    return rc;
-}
-
-static void draw_bar(char out[BAR_WIDTH + 3], uint64_t records, uint64_t goal) {
-    size_t full = goal == JOB_UNKNOWN || goal == 0 ? 0 : records >= goal ? BAR_WIDTH : (size_t)((double)records / (double)goal * BAR_WIDTH);
-    out[0] = '[';
-    for (size_t i = 0; i < BAR_WIDTH; i++)
-        out[i + 1] = i < full ? '#' : '.';
-    out[BAR_WIDTH + 1] = ']';
-    out[BAR_WIDTH + 2] = '\0';
-}
-
-static void format_line(const struct watched *w, bool bar, char *out, size_t size) {
+static void format_line(struct cmd *cmd, const struct watched *w, bool bar, char *out, size_t size) {
     const struct job_row *row = &w->follow.row;
     const enum place place = w->follow.job.place;
-    char progress[BAR_WIDTH + 4] = "", total[24] = "?", money[140] = "", reason[80] = "";
+    const int64_t now_us = clock_wall_us();
+    const struct job_progress progress = job_progress(row, now_us);
+    char bars[BAR_WIDTH + 4] = "", total[24] = "?", money[140] = "", reason[80] = "", rate[24], left[24], eta[40] = "", waits[48] = "";
     if (bar)
-        draw_bar(progress, row->processed_records, row->total_records);
+        cmd_bar(bars, BAR_WIDTH, row->processed_records, row->total_records);
+    if (progress.eta_us && place == PLACE_PROCESSING)
+        snprintf(eta, sizeof eta, "  %s left", cmd_eta(left, &progress, now_us));
+    if (place == PLACE_PROCESSING)
+        cmd_job_waits(cmd, row, now_us, waits);
     if (row->total_records != JOB_UNKNOWN)
         snprintf(total, sizeof total, "%" PRIu64, row->total_records);
     if (row->metered) {
         char plain[128];
         snprintf(money, sizeof money, "  %s", cmd_money(plain, row->cost, row->cost_in_doubt, row->currency));
     }
-    if (row->place == place && *row->reason)
-        snprintf(reason, sizeof reason, "  %s", row->reason);
-    snprintf(out, size, "%s  %s%s%-10s %" PRIu64 "/%s  %.1f/s%s%s", row->id, progress, bar ? " " : "", place_status(place), row->processed_records, total,
-             w->rate, money, reason);
+    if (row->place == place && (*row->reason || *waits))
+        snprintf(reason, sizeof reason, "  %s", *waits ? waits : row->reason);
+    snprintf(out, size, "%s  %s%s%-10s %" PRIu64 "/%s  %s/s%s%s%s", row->id, bars, bar ? " " : "", place_status(place), row->processed_records, total,
+             progress.rate_per_s < 0 ? "0.0" : cmd_rate(rate, &progress), eta, money, reason);
 }
 
-static void draw(struct screen *screen) {
+static void draw(struct cmd *cmd, struct screen *screen) {
     struct winsize window = {.ws_col = 0};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col < 20 || window.ws_row < 3)
         window = (struct winsize){.ws_col = 80, .ws_row = 24};
@@ -111,7 +91,7 @@ static void draw(struct screen *screen) {
     size_t most = (size_t)window.ws_row - 2, drawn = screen->count < most ? screen->count : most;
     for (size_t i = 0; i < drawn; i++) {
         char line[512];
-        format_line(&screen->list[i], true, line, sizeof line);
+        format_line(cmd, &screen->list[i], true, line, sizeof line);
         printf("\r\033[K%.*s\n", (int)window.ws_col - 1, line);
     }
     screen->lines = drawn;
@@ -137,13 +117,13 @@ static int print_changes(struct cmd *cmd, struct screen *screen) {
             cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
             cJSON_AddStringToObject(json, "place", place_name(w->follow.job.place));
             cJSON_ReplaceItemInObjectCaseSensitive(json, "status", cJSON_CreateString(place_status(w->follow.job.place)));
-            cJSON_AddNumberToObject(json, "records_per_second", w->rate);
+            cmd_job_progress_json(cmd, row, json);
             int code = cmd_print_json(cmd, json);
             if (code)
                 return code;
         } else {
             char line[512];
-            format_line(w, false, line, sizeof line);
+            format_line(cmd, w, false, line, sizeof line);
             puts(line);
         }
     }
@@ -165,12 +145,12 @@ static enum rc look_at_all(struct cmd *cmd, struct screen *screen, bool *busy, s
     }
     cmd_jobs_release(&jobs);
     for (size_t i = 0; !rc && i < screen->count; i++)
-        rc = look(cmd, &screen->list[i], err);
+        rc = cmd_follow_look(cmd, &screen->list[i].follow, err);
     return rc;
 }
 
 static enum rc look_at_one(struct cmd *cmd, struct screen *screen, bool *busy, int *end, struct err *err) {
-    enum rc rc = look(cmd, &screen->list[0], err);
+    enum rc rc = cmd_follow_look(cmd, &screen->list[0].follow, err);
     *end = rc ? EXIT_IO : cmd_follow_end(&screen->list[0].follow);
     *busy = *end < 0;
     return rc;
@@ -192,7 +172,7 @@ static int watch(struct cmd *cmd, struct screen *screen, bool one) {
             return cmd_fail_rc(cmd, rc, &err);
         int code = EXIT_DONE;
         if (screen->terminal)
-            draw(screen);
+            draw(cmd, screen);
         else
             code = print_changes(cmd, screen);
         idle = busy ? 0 : idle + 1;

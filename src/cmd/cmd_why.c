@@ -4,15 +4,15 @@
 #include "base/clock.h"
 #include "cmd/cmd_pause.h"
 #include "net/governor.h"
+#include "engine/paused.h"
 #include "os/fsio.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define WHY_MAX 65536
-#define GOVERNOR_BYTES 65536 /* the most that is kept of one */
+#define MOST_FILES 20
 
 static void tell_daemon(struct cmd *cmd, struct buf *out) {
     if (!spool_daemon_runs(cmd->spool))
@@ -23,42 +23,93 @@ static bool before(const struct job_row *a, const struct job_row *b) {
     return a->priority != b->priority ? a->priority > b->priority : strcmp(a->id, b->id) < 0;
 }
 
-/* The daemon keeps in the index until when nothing is sent to a source, and why. */
-static void tell_pause(struct cmd *cmd, const char *source, struct buf *out) {
-    struct index *index = cmd_index(cmd);
-    struct governor *governor = governor_new();
-    char *blob = malloc(GOVERNOR_BYTES), when[CLOCK_RFC3339_SIZE], shown[200];
-    const char *reason = "";
-    size_t length = GOVERNOR_BYTES;
-    if (index && governor && blob && index_get_governor(index, source, blob, &length, NULL) == RC_OK && governor_load(governor, blob, length)) {
-        const int64_t until_us = governor_paused_until_us(governor, &reason);
-        clock_format_rfc3339(until_us, 0, when);
-        if (until_us > clock_wall_us())
-            buf_printf(out, "The source %s is paused until %s: %s.\n", source, when, cmd_shown(shown, sizeof shown, reason, true));
-    }
-    free(blob);
-    governor_free(governor);
+static bool tell_pause(struct cmd *cmd, const char *name, struct buf *out) {
+    const struct source *source = NULL;
+    struct paused paused;
+    char when[CLOCK_RFC3339_SIZE], shown[200];
+    if (cmd_sources(cmd) == EXIT_DONE && sources_get(cmd->sources, name, &source, NULL) != RC_OK)
+        source = NULL;
+    if (!paused_look(cmd_index(cmd), name, source, clock_wall_us(), &paused))
+        return false;
+    clock_format_rfc3339(paused.until_us, 0, when);
+    buf_printf(out, "The source %s is paused until %s: %s.%s\n", name, when, cmd_shown(shown, sizeof shown, paused.reason, true),
+               paused_for_access(paused.reason) ? " It refused the credentials: renew them, then send the daemon SIGHUP." : "");
+    return true;
 }
 
-/* How many jobs of its source run, and wait in front of it. */
-static void tell_queue(struct cmd *cmd, const struct job_row *row, struct buf *out) {
+/* Its place in the queue, and whether there is room for it to run. */
+static void tell_queue(struct cmd *cmd, const struct job_row *row, bool paused, struct buf *out) {
     struct cmd_jobs jobs;
     struct err err = {0};
+    const int64_t now_us = clock_wall_us();
+    char reason[48];
     if (cmd_jobs_scan(cmd->spool, &jobs, &err) != RC_OK)
         return;
-    size_t ahead = 0, running = 0;
+    size_t ahead = 0, running = 0, busy = 0;
     for (size_t i = 0; i < jobs.count; i++) {
         struct job_row other;
         const enum place place = jobs.list[i].place;
-        if ((place != PLACE_PENDING && place != PLACE_PROCESSING) || cmd_job_row(cmd, &jobs.list[i], &other, &err) != RC_OK ||
-            strcmp(other.source, row->source) != 0)
+        if ((place != PLACE_PENDING && place != PLACE_PROCESSING) || cmd_job_row(cmd, &jobs.list[i], &other, &err) != RC_OK)
             continue;
-        running += place == PLACE_PROCESSING;
-        ahead += place == PLACE_PENDING && before(&other, row);
+        const bool same = strcmp(other.source, row->source) == 0;
+        busy += place == PLACE_PROCESSING && !cmd_job_waits(cmd, &other, now_us, reason);
+        running += same && place == PLACE_PROCESSING;
+        ahead += same && place == PLACE_PENDING && before(&other, row);
     }
     cmd_jobs_release(&jobs);
     buf_printf(out, "It waits for its turn at priority %s: %zu jobs of source %s run, %zu come before it.\n", priority_name(row->priority), running,
                row->source, ahead);
+    if (busy >= cmd->config.max_concurrent_jobs)
+        buf_printf(out, "All %u slots (max_concurrent_jobs) are used.\n", cmd->config.max_concurrent_jobs);
+    if (!paused && ahead && row->priority != PRIORITY_URGENT)
+        buf_printf(out, "`batchspool priority %s urgent` puts it in front.\n", row->id);
+}
+
+static void tell_run(struct cmd *cmd, const struct job_row *row, struct buf *out) {
+    const int64_t now_us = clock_wall_us();
+    const struct job_progress progress = job_progress(row, now_us);
+    char reason[48], when[CLOCK_RFC3339_SIZE], rate[24], eta[24], silent[24];
+    buf_printf(out, "It runs: %" PRIu64 " records captured", row->processed_records);
+    if (row->total_records != JOB_UNKNOWN)
+        buf_printf(out, " of %" PRIu64, row->total_records);
+    if (progress.rate_per_s >= 0)
+        buf_printf(out, ", %s records/s", cmd_rate(rate, &progress));
+    if (progress.eta_us)
+        buf_printf(out, ", done in %s", cmd_eta(eta, &progress, now_us));
+    buf_add_text(out, ".\n");
+    const int64_t until_us = cmd_job_waits(cmd, row, now_us, reason);
+    if (until_us) {
+        clock_format_rfc3339(until_us, 0, when);
+        buf_printf(out, "It waits until %s (%s) and then goes on by itself.\n", when, reason);
+    } else if (row->total_records != JOB_UNKNOWN && row->processed_records >= row->total_records && row->automatic)
+        buf_printf(out, "It waits for its payloads to be loaded: %" PRIu64 " of %" PRIu64 " are.\n", row->loaded_batches, row->captured_batches);
+    tell_pause(cmd, row->source, out);
+    if (now_us - job_heard_us(row) > (int64_t)cmd->config.stuck_after_s * 1000000)
+        buf_printf(out, "Nothing was heard of it for %s: see the daemon's log; `batchspool requeue %s` puts it back into the queue.\n",
+                   cmd_span(silent, now_us - job_heard_us(row)), row->id);
+}
+
+static void tell_files(struct cmd *cmd, const struct job_row *row, struct buf *out) {
+    struct batches batches;
+    struct err err = {0};
+    char shown[700];
+    size_t failed = 0;
+    if (!row->failed_batches)
+        return;
+    enum rc rc = cmd_batches_read(cmd->spool, row->id, &batches, &err);
+    for (size_t i = 0; (!rc || rc == RC_CORRUPT) && i < batches.count; i++) {
+        const struct file_row *file = batches.list[i].file;
+        if (!file || file->status != FILE_FAILED || ++failed > MOST_FILES)
+            continue;
+        buf_printf(out, "payload %04zu (%s) could not be loaded: %s\n", i + 1, file->file_path, cmd_shown(shown, sizeof shown, file->error_details, true));
+    }
+    cmd_batches_release(&batches);
+    if (failed > MOST_FILES)
+        buf_printf(out, "... and %zu more\n", failed - MOST_FILES);
+    if (row->place == PLACE_FAILED && strcmp(row->reason, "load") == 0)
+        buf_printf(out, "Mend the cause, then `batchspool requeue %s` puts these payloads and the job back.\n", row->id);
+    else
+        buf_printf(out, "Mend the cause, then `batchspool requeue --files %s` puts these payloads back to be loaded.\n", row->id);
 }
 
 static void tell_in_doubt(struct cmd *cmd, const struct job_row *row, struct buf *out) {
@@ -99,14 +150,12 @@ static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct 
     case PLACE_PENDING:
         if (!job->id[0] || !cmd_job_has_journal(cmd->spool, job->id))
             buf_add_text(out, "It was dropped and waits to be accepted by the daemon.\n");
-        else {
-            tell_pause(cmd, row->source, out);
-            tell_queue(cmd, row, out);
-        }
+        else
+            tell_queue(cmd, row, tell_pause(cmd, row->source, out), out);
         tell_daemon(cmd, out);
         return;
     case PLACE_PROCESSING:
-        buf_printf(out, "It runs: %" PRIu64 " records captured.\n", row->processed_records);
+        tell_run(cmd, row, out);
         tell_daemon(cmd, out);
         return;
     case PLACE_DEFERRED:
@@ -155,6 +204,7 @@ static int explain(struct cmd *cmd, const struct cmd_job *job) {
         if (!row.unknown_batches || job->place != PLACE_HOLD)
             tell_place(cmd, job, &row, &out);
     }
+    tell_files(cmd, &row, &out);
     int code = EXIT_DONE;
     char file[JOBID_SIZE + 8], shown[512];
     if (cmd->json) {

@@ -55,6 +55,8 @@ static const struct key keys[] = {
     {"priority_ageing_s", KIND_COUNT, AT(priority_ageing_s), 0, 86400, NULL, NULL},
     {"payload_retention_months", KIND_COUNT, AT(payload_retention_months), 0, 1200, NULL, NULL},
     {"daily_cost_caps", KIND_CAPS, AT(daily_cost_caps), 0, 0, NULL, NULL},
+    {"stuck_after_s", KIND_COUNT, AT(stuck_after_s), 1, 31 * 86400, NULL, NULL},
+    {"stuck_waiting_s", KIND_COUNT, AT(stuck_waiting_s), 1, 366 * 86400, NULL, NULL},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
@@ -267,6 +269,8 @@ static void set_defaults(struct config *config) {
     config->log_level = LOG_LEVEL_INFO;
     config->job_retention_days = 90;
     config->payload_retention_months = 1;
+    config->stuck_after_s = 900;
+    config->stuck_waiting_s = 21600;
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     if (credentials && *credentials == '/')
         str_copy(config->credentials, sizeof config->credentials, credentials);

@@ -32,6 +32,8 @@ struct config {
     unsigned job_retention_days, payload_retention_months;
     struct cost_cap daily_cost_caps[CONFIG_CAPS_MAX]; /* one a currency */
     unsigned daily_cost_cap_count;
+    unsigned stuck_after_s;   /* 900; struct stuck_options */
+    unsigned stuck_waiting_s; /* 21600 */
 };
 
 /* file: --config FILE or NULL (BATCHSPOOL_CONFIG, else etc/batchspool.json in the working directory when it is there, else /etc/batchspool/batchspool.json,

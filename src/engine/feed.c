@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/paused.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,6 @@ void feed_configure(struct feed *feed) {
         rates[i] = (struct governor_rate){list[i].limit, window_ms(list[i].interval_ms)};
     if (!governor_configure(feed->governor, rates, count, steer && steer->concurrency ? steer->concurrency : feed->source->max_concurrency))
         log_error("source %s: out of memory for its limits", feed->source->name);
-}
-
-static bool paused_for_access(const char *reason) {
-    return strcmp(reason, "unauthorized") == 0 || strcmp(reason, "token") == 0;
 }
 
 struct feed *feed_get(struct engine *engine, const struct source *source) {

@@ -7,13 +7,11 @@
 #include "os/child.h"
 #include "os/dirscan.h"
 #include "os/fsio.h"
-#include "os/lockfile.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /* Loading what lies in payloads/ready/ by a worker process of its own: a hostile payload ends that process, not the daemon. The record store has one writer at
  * a time, so one worker runs at a time. */
@@ -43,17 +41,6 @@ static bool shelf_has(const struct spool *spool, enum shelf shelf) {
     return any;
 }
 
-/* A claim that nobody holds: the loader that had it is gone. */
-static bool abandoned(const struct spool *spool, const char *marker) {
-    int fd;
-    char raw[PAYLOAD_PATH_SIZE];
-    if (payload_open(spool, SHELF_PROCESSING, marker, &fd, raw, NULL))
-        return true;
-    bool free_now = lockfile_try(fd, NULL) == RC_OK;
-    close(fd);
-    return free_now;
-}
-
 /* The same payload ended the loader again and again: it goes aside, the others go on. */
 static void set_crashers_aside(struct engine *engine) {
     struct dirscan *scan;
@@ -64,7 +51,7 @@ static void set_crashers_aside(struct engine *engine) {
     if (dirscan_open(engine->spool->shelf_fd[SHELF_PROCESSING], ".", &scan, NULL))
         return;
     while (dirscan_next(scan, &marker, &type, NULL) == RC_OK) {
-        if (!payload_marker_parse(marker, id, &batch) || !abandoned(engine->spool, marker))
+        if (!payload_marker_parse(marker, id, &batch) || !payload_abandoned(engine->spool, marker))
             continue;
         cJSON *m = engine_members();
         cJSON_AddNumberToObject(m, "batch", batch);
@@ -147,7 +134,7 @@ void loaders_start(struct engine *engine) {
     unsigned char type;
     if (dirscan_open(engine->spool->shelf_fd[SHELF_PROCESSING], ".", &scan, NULL) == RC_OK) {
         while (dirscan_next(scan, &marker, &type, NULL) == RC_OK)
-            if (type == DT_LNK && abandoned(engine->spool, marker))
+            if (type == DT_LNK && payload_abandoned(engine->spool, marker))
                 payload_marker_move(engine->spool, marker, SHELF_PROCESSING, SHELF_READY, false, NULL);
         dirscan_close(scan);
     }

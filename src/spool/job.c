@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RUN_SILENCE_US INT64_C(120000000) /* a job that is silent for a minute waits in deferred/ */
+
 static const char *const PRIORITIES[] = {"low", "normal", "high", "urgent"};
 
 const char *priority_name(enum priority priority) {
@@ -192,10 +194,6 @@ static void heard(struct job_row *row, const struct journal_line *line) {
         settle(row, at);
 }
 
-static void apply_retrying(struct job_row *row, const struct journal_line *line) {
-    heard(row, line);
-}
-
 /* Only a decision about charges decides them: a bare release, as `mv` makes, leaves them in doubt. */
 static void apply_released(struct job_row *row, const struct journal_line *line) {
     const char *decision = text_of(line, "decision");
@@ -233,11 +231,13 @@ static struct job_batch batch_before(const struct job_row *row) {
 static void apply_captured(struct job_row *row, const struct journal_line *line) {
     struct job_batch before = batch_before(row);
     heard(row, line);
+    row->outcome_us = line->ts_us;
     if (before.captured)
         return;
     apply_total(row, line, "total");
     row->captured_batches++;
     row->processed_records += count_of(line, "records");
+    row->progress_us = line->ts_us;
     if (before.failed_unit) {
         row->failed_units--;
         row->error_count--;
@@ -261,6 +261,7 @@ static void uncount(struct job_row *row, const struct job_batch *before) {
 
 static void apply_loaded(struct job_row *row, const struct journal_line *line) {
     struct job_batch before = batch_before(row);
+    row->outcome_us = line->ts_us;
     if (!before.captured)
         return;
     uncount(row, &before);
@@ -275,6 +276,13 @@ static void apply_file_rejected(struct job_row *row) {
         return;
     uncount(row, &before);
     row->failed_batches++;
+}
+
+/* A payload that could not be loaded is to be loaded once more. */
+static void apply_reshelved(struct job_row *row, const struct journal_line *line) {
+    struct job_batch before = batch_before(row);
+    (void)line;
+    uncount(row, &before);
 }
 
 static void apply_unit_failed(struct job_row *row) {
@@ -339,6 +347,7 @@ static void apply_accepted(struct job_row *row, const struct journal_line *line)
 
 static void apply_rejected(struct job_row *row, const struct journal_line *line) {
     if (job_line_batch(line) > 0) {
+        row->outcome_us = line->ts_us;
         apply_file_rejected(row);
         return;
     }
@@ -348,6 +357,7 @@ static void apply_rejected(struct job_row *row, const struct journal_line *line)
 }
 
 static void apply_previewed(struct job_row *row, const struct journal_line *line) {
+    row->outcome_us = line->ts_us;
     apply_total(row, line, "total");
     take_text(line, "currency", row->currency, sizeof row->currency);
 }
@@ -406,6 +416,7 @@ static void apply_completed(struct job_row *row, const struct journal_line *line
 static void apply_failed(struct job_row *row, const struct journal_line *line) {
     if (job_line_batch(line) > 0) {
         heard(row, line);
+        row->outcome_us = line->ts_us;
         apply_unit_failed(row);
         return;
     }
@@ -414,12 +425,33 @@ static void apply_failed(struct job_row *row, const struct journal_line *line) {
 }
 
 static void apply_requested(struct job_row *row, const struct journal_line *line) {
-    (void)line;
     row->requested = true;
+    if (row->started_us == 0 || line->ts_us - row->updated_us > RUN_SILENCE_US) {
+        row->started_us = line->ts_us;
+        row->started_records = row->processed_records;
+        row->started_batches = row->captured_batches;
+        row->progress_us = 0;
+    }
+    row->requested_us = line->ts_us;
+}
+
+/* Of several pages that wait the one that comes first counts. */
+static void apply_retrying(struct job_row *row, const struct journal_line *line) {
+    int64_t until_us = 0;
+    heard(row, line);
+    row->outcome_us = line->ts_us;
+    take_time(line, "until", &until_us);
+    if (until_us == 0 || (row->retry_us > line->ts_us && row->retry_us <= until_us))
+        return;
+    row->retry_us = until_us;
+    row->retry_reason[0] = '\0';
+    take_text(line, "reason", row->retry_reason, sizeof row->retry_reason);
 }
 
 static void apply_claimed(struct job_row *row, const struct journal_line *line) {
     put(row, line, PLACE_PROCESSING);
+    row->started_us = row->progress_us = row->retry_us = 0;
+    row->retry_reason[0] = '\0';
 }
 
 static void apply_held(struct job_row *row, const struct journal_line *line) {
@@ -434,20 +466,31 @@ static const struct {
     const char *event;
     void (*apply)(struct job_row *row, const struct journal_line *line);
 } EVENTS[] = {
-    {"accepted", apply_accepted},   {"rejected", apply_rejected},
-    {"previewed", apply_previewed}, {"listed", apply_listed},
-    {"claimed", apply_claimed},     {"requested", apply_requested},
+    {"accepted", apply_accepted},
+    {"rejected", apply_rejected},
+    {"previewed", apply_previewed},
+    {"listed", apply_listed},
+    {"claimed", apply_claimed},
+    {"requested", apply_requested},
+    {"captured", apply_captured},
+    {"loaded", apply_loaded},
+    {"deferred", apply_deferred},
+    {"held", apply_held},
+    {"released", apply_released},
+    {"cancelled", apply_cancelled},
+    {"requeued", apply_requeued},
+    {"reprioritised", apply_reprioritised},
+    {"completed", apply_completed},
+    {"failed", apply_failed},
     {"retrying", apply_retrying},
-    {"captured", apply_captured},   {"loaded", apply_loaded},
-    {"deferred", apply_deferred},   {"held", apply_held},
-    {"released", apply_released},   {"cancelled", apply_cancelled},
-    {"requeued", apply_requeued},   {"reprioritised", apply_reprioritised},
-    {"completed", apply_completed}, {"failed", apply_failed},
+    {"reshelved", apply_reshelved},
 };
 
 enum rc job_row_apply(struct job_row *row, const struct journal_line *line) {
     if (apply_doubt(row, line) != RC_OK)
         return RC_TEMP;
+    if (strcmp(line->event, "charge_unknown") == 0)
+        row->outcome_us = line->ts_us;
     for (size_t i = 0; i < sizeof EVENTS / sizeof EVENTS[0]; i++)
         if (strcmp(line->event, EVENTS[i].event) == 0) {
             EVENTS[i].apply(row, line);

@@ -61,6 +61,13 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     uint64_t owned_records;    /* of a delta purchase: not bought; in processed_records and success_count */
     uint64_t open_batches;     /* paid requests of which nothing was heard since: in flight, or lost by a crash and not told of yet */
     struct dec cost_open;      /* their highest price */
+    /* Of the run that goes on, or of the last one (job_progress). A run begins with its first `requested`: again after `claimed`, and after a silence that no
+     * waiting in processing/ explains (no daemon ran). */
+    int64_t started_us, progress_us;           /* its first `requested`, its last `captured`; 0: none yet */
+    uint64_t started_records, started_batches; /* captured before it began */
+    int64_t requested_us, outcome_us;          /* the last `requested`; the last event that tells how a request, or a load, went */
+    int64_t retry_us;                          /* `until` of a page that waits to be tried again; 0: none did since `claimed` */
+    char retry_reason[48];
     struct job_memory *memory; /* of who folds (job_row_read, the index) and NULL in every row that they hand out */
 };
 
@@ -125,6 +132,19 @@ void file_id_format(const char *job_id, uint32_t batch, char *out, size_t size);
  * row: who shows it reads it from job_text_read. */
 cJSON *job_row_json(const struct job_row *row);
 cJSON *file_row_json(const struct file_row *row);
+
+/* How a job gets on, from its row and the time: what every program shows. */
+struct job_progress {
+    double rate_per_s; /* records a second of the run that goes on, or of the last one; < 0: not known yet */
+    int64_t eta_us;    /* when all records that are expected will have come; 0: not known, or nothing goes on */
+};
+struct job_progress job_progress(const struct job_row *row, int64_t now_us);
+/* rate_per_s, eta, eta_s, waiting_until and waiting_for into what job_row_json made. */
+void job_progress_json(const struct job_row *row, int64_t now_us, cJSON *json);
+/* A job in processing/ that has nothing in flight and waits for a page's back-off: until when, and the reason; 0: it does not. */
+int64_t job_waits_until(const struct job_row *row, int64_t now_us, const char **reason);
+/* When something was heard of it last: it came to its place, asked, or was answered. */
+int64_t job_heard_us(const struct job_row *row);
 
 /* The text of `<id>.why` for a job in hold/, failed/ or deferred/: what, since when, how to go on. */
 void job_why_format(const struct job_row *row, char *out, size_t size);

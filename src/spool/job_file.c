@@ -51,6 +51,13 @@ static void apply_outcome(struct file_row *row, const struct journal_line *line,
     row->error_details[length] = '\0';
 }
 
+static void apply_reshelved(struct file_row *row) {
+    row->status = FILE_PENDING;
+    row->processed_us = 0;
+    row->properties_count = row->success_count = row->error_count = row->processing_time_ms = 0;
+    row->error_details[0] = '\0';
+}
+
 bool file_row_apply(struct file_row *row, const struct job_row *job, const struct journal_line *line) {
     if (row->batch == 0 || job_line_batch(line) != row->batch)
         return false;
@@ -62,6 +69,8 @@ bool file_row_apply(struct file_row *row, const struct job_row *job, const struc
         apply_outcome(row, line, FILE_COMPLETED);
     else if (strcmp(line->event, "rejected") == 0)
         apply_outcome(row, line, FILE_FAILED);
+    else if (strcmp(line->event, "reshelved") == 0)
+        apply_reshelved(row);
     else
         return false;
     return true;
@@ -133,6 +142,23 @@ cJSON *job_row_json(const struct job_row *row) {
     add_time(json, "not_before", row->not_before_us);
     add_time(json, "until", row->until_us);
     return json;
+}
+
+void job_progress_json(const struct job_row *row, int64_t now_us, cJSON *json) {
+    const struct job_progress progress = job_progress(row, now_us);
+    const char *reason = "";
+    char rate[40];
+    if (progress.rate_per_s < 0)
+        cJSON_AddNullToObject(json, "rate_per_s");
+    else if (str_format(rate, sizeof rate, "%.3f", progress.rate_per_s))
+        cJSON_AddRawToObject(json, "rate_per_s", rate);
+    add_time(json, "eta", progress.eta_us);
+    if (progress.eta_us != 0)
+        cJSON_AddNumberToObject(json, "eta_s", (double)((progress.eta_us - now_us) / 1000000));
+    else
+        cJSON_AddNullToObject(json, "eta_s");
+    add_time(json, "waiting_until", job_waits_until(row, now_us, &reason));
+    add_text(json, "waiting_for", reason);
 }
 
 cJSON *file_row_json(const struct file_row *row) {

@@ -149,6 +149,7 @@ static const struct {
     {"depth_limit", "mend `split` of the source, or narrow the search in a new job; `batchspool release --accept-coverage ID` takes what can be reached"},
     {"limit_ignored", "mend the source's paginator, then `batchspool release ID`, which asks for the next page; `batchspool cancel ID` ends it"},
     {"incremental", "mend or remove the bookmark, then `batchspool release ID`"},
+    {"load", "mend the cause, which `batchspool why ID` tells; then `batchspool requeue ID`"},
     {"unauthorized", "renew the source's credentials, then send the daemon SIGHUP; it also goes on by itself at that time"},
 };
 

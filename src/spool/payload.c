@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "os/dirscan.h"
 #include "os/fsio.h"
+#include "os/lockfile.h"
+#include "spool/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -205,6 +207,50 @@ enum rc payload_open(const struct spool *spool, enum shelf shelf, const char *ma
     rc = fsio_open_read(spool->raw_fd, raw_path, fd, NULL, err);
     if (rc == RC_GONE)
         return err_set(err, RC_CORRUPT, "payloads/%s/%s: its raw file payloads/raw/%s is missing", shelf_name(shelf), marker, raw_path);
+    return rc;
+}
+
+bool payload_abandoned(const struct spool *spool, const char *marker) {
+    int fd = -1;
+    char raw[PAYLOAD_PATH_SIZE];
+    if (payload_open(spool, SHELF_PROCESSING, marker, &fd, raw, NULL))
+        return true;
+    bool free_now = lockfile_try(fd, NULL) == RC_OK;
+    close(fd);
+    return free_now;
+}
+
+static enum rc tell_reshelved(const struct spool *spool, const char *job_id, uint32_t batch, enum shelf from, enum shelf to, const char *by, struct err *err) {
+    cJSON *members = cJSON_CreateObject();
+    if (!members)
+        return err_set(err, RC_TEMP, "out of memory");
+    cJSON_AddNumberToObject(members, "batch", batch);
+    cJSON_AddStringToObject(members, "from", shelf_name(from));
+    cJSON_AddStringToObject(members, "to", shelf_name(to));
+    enum rc rc = journal_put(spool, job_id, "reshelved", by, members, err);
+    cJSON_Delete(members);
+    return rc;
+}
+
+/* The event comes first: a loader that takes the marker at once must find its `loaded` behind it. */
+enum rc payload_reshelve(const struct spool *spool, const char *job_id, uint32_t batch, enum shelf from, enum shelf to, const char *by, struct err *err) {
+    char marker[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
+    struct stat st;
+    int fd = -1;
+    payload_marker_name(job_id, batch, marker);
+    enum rc rc = payload_open(spool, from, marker, &fd, raw, err);
+    if (rc)
+        return rc;
+    rc = lockfile_try(fd, err);
+    if (!rc) /* its loader may have finished before it was locked here */
+        rc = fsio_stat(spool->shelf_fd[from], marker, &st, err);
+    if (!rc)
+        rc = tell_reshelved(spool, job_id, batch, from, to, by, err);
+    if (from != SHELF_PROCESSING) /* there nobody takes it, and who finds it where it goes must not find it locked */
+        lockfile_unlock(fd);
+    if (!rc)
+        rc = payload_marker_move(spool, marker, from, to, true, err);
+    close(fd);
     return rc;
 }
 

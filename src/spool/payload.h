@@ -40,6 +40,11 @@ enum rc payload_mark_sync(const struct spool *spool, enum shelf shelf, struct er
 enum shelf payload_marker_shelf(const struct spool *spool, const char *marker);
 /* rename between shelves; RC_GONE when it is not there (another took it). durable: fsync both. */
 enum rc payload_marker_move(const struct spool *spool, const char *marker, enum shelf from, enum shelf to, bool durable, struct err *err);
+/* Put a payload that could not be loaded, or whose claim was abandoned, back to be loaded: journal `reshelved`, then move its marker. RC_GONE: it is not there
+ * (any more), or has no journal. RC_AGAIN: a loader has it. */
+enum rc payload_reshelve(const struct spool *spool, const char *job_id, uint32_t batch, enum shelf from, enum shelf to, const char *by, struct err *err);
+/* A marker in processing/ that no loader has locked. */
+bool payload_abandoned(const struct spool *spool, const char *marker);
 /* Open the raw file that a marker names: the link must read ../raw/YYYY-MM/NAME and lead to a regular file below payloads/raw, no links on the way (openat2
  * RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS). raw_path gets the path below payloads/raw. RC_PERM: a foreign or malformed marker; RC_GONE: no marker; RC_CORRUPT:
  * dangling. */

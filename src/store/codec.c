@@ -82,6 +82,14 @@ static const struct field JOB_FIELDS[] = {
     WIDE(struct job_row, owned_records),
     WIDE(struct job_row, open_batches),
     MONEY(struct job_row, cost_open),
+    WIDE(struct job_row, started_us),
+    WIDE(struct job_row, progress_us),
+    WIDE(struct job_row, started_records),
+    WIDE(struct job_row, started_batches),
+    WIDE(struct job_row, requested_us),
+    WIDE(struct job_row, outcome_us),
+    WIDE(struct job_row, retry_us),
+    TEXT(struct job_row, retry_reason),
 };
 
 static const struct field FILE_FIELDS[] = {

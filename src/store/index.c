@@ -17,7 +17,7 @@
 #define DATA_MODE 0640
 #define LOCK_MODE 0660
 #define UNSYNCED (MDB_NOSYNC | MDB_NOMETASYNC)
-#define FORMAT "batchspool index 4"
+#define FORMAT "batchspool index 5"
 #define BOOT_BYTES 64
 
 static const char *const TABLE_NAMES[TABLE_COUNT] = {"meta",   "jobs",     "files", "queue",   "places", "deferred", "campaigns",

@@ -38,6 +38,8 @@ enum rc index_follow_to(struct index *index, const struct spool *spool, const ch
 
 /* Reading; RC_GONE: no such row. Each sees the latest commit (and, in the writer, its own open transaction). */
 enum rc index_job(struct index *index, const char *job_id, struct job_row *row, struct err *err);
+/* The row as the journal has it now: of the index (may be NULL) when that is as new, else folded from the journal (job_row_read says what can go wrong). */
+enum rc index_job_now(struct index *index, const struct spool *spool, const char *job_id, struct job_row *row, struct err *err);
 enum rc index_file(struct index *index, const char *job_id, uint32_t batch, struct file_row *row, struct err *err);
 uint64_t index_count(struct index *index, enum place place); /* jobs there, of mode run */
 

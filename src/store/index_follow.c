@@ -306,6 +306,16 @@ static enum rc journal_bytes(const struct spool *spool, const char *job_id, uint
     return rc;
 }
 
+enum rc index_job_now(struct index *index, const struct spool *spool, const char *job_id, struct job_row *row, struct err *err) {
+    uint64_t bytes = 0;
+    enum rc rc = journal_bytes(spool, job_id, &bytes, err);
+    if (rc != RC_OK)
+        return rc;
+    if (index != NULL && index_job(index, job_id, row, NULL) == RC_OK && row->journal_offset == bytes)
+        return RC_OK;
+    return job_row_read(spool, job_id, row, NULL, NULL, err);
+}
+
 static enum rc follow(struct index *index, const struct spool *spool, struct fold *fold, uint64_t bytes, struct err *err) {
     uint64_t more = bytes > fold->row.journal_offset ? bytes - fold->row.journal_offset : 0;
     bool own;

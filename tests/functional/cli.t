@@ -7,7 +7,7 @@ source_metered properties
 source_free items
 bs --help >"$DIR/help" 2>&1
 commands=$(grep -oE '^ +[a-z]+' "$DIR/help" | tr -d ' ' | sort -u)
-for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check audit money reconcile pause resume reload schedules; do
+for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check audit money reconcile pause resume reload schedules stuck requeue top; do
     is "$command" "$(grep -x "$command" <<<"$commands")" "--help names $command"
     exits 0 "$command --help" bs "$command" --help
     like "usage: batchspool $command" "$OUT" "$command --help tells how it is used"
@@ -17,7 +17,7 @@ exits 64 'an unknown command' bs sumbit
 exits 64 'an unknown option' bs list --nonsense
 exits 64 'a missing argument' bs show
 exits 66 'an unknown id' bs show 20200101T000000Z-000000000000-none
-for verb in why retry cancel hold release process; do exits 66 "$verb of an unknown id" bs $verb nosuchjob; done
+for verb in why requeue retry cancel hold release process; do exits 66 "$verb of an unknown id" bs $verb nosuchjob; done
 exits 66 'submit of a file that is not there' bs submit "$DIR/none.json"
 echo '{"spol": "x"}' >"$DIR/wrong.json"
 exits 78 'an unknown key in the configuration' bs list --config "$DIR/wrong.json"
@@ -92,7 +92,7 @@ jq '.not_before = "2099-01-01T00:00:00Z"' "$DIR/one.json" >"$DIR/later.json"
 exits 0 'preview of a job for later does not wait for it' timeout 10 "$PROGRAMS/batchspool" preview "$DIR/later.json"
 is 0 "$(bs list --json | jq -c 'select(.mode? == "preview")' | wc -l)" 'list does not show previews'
 is 2 "$(bs list --mode preview --json | jq -s length)" 'but for --mode preview'
-for command in "list" "show $waited" "why $held" "stats" "process" "verify" "money" "audit"; do
+for command in "list" "show $waited" "why $held" "stats" "process" "verify" "money" "audit" "top"; do
     # shellcheck disable=SC2086
     exits 0 "$command --json" bs $command --json
     ok "$command --json is JSON" jq -e -s 'all(.[]; type == "object")' "$DIR/out"

@@ -20,7 +20,7 @@ exits 0 'and one cancelled' bs cancel "$(ids later)"
 daemon_stop
 
 shown() { bs list --json | jq -S -s -c 'sort_by(.job_id)[]'; bs show --json "$(ids 'done')" | jq -S -c 'del(.events)'; }
-stats() { bs stats --json | jq -S -c 'del(.. | .throughput?, .rates?, .generated_at?, .time?, .uptime_s?)'; }
+stats() { bs stats --json | jq -S -c 'del(.. | .throughput?, .rates?, .generated_at?, .time?, .uptime_s?, .oldest_s?)'; }
 before=$(shown)
 counted=$(stats)
 exits 0 'reindex' bs reindex

@@ -89,7 +89,8 @@ static void test_every_key(void **state) {
                   "\"lmdb\",\n"
                   "\"node\": \"n1\", \"rescan_interval_s\": 1, \"max_concurrent_jobs\": 2, \"max_active\": 3, \"sync_threads\": 4, \"loaders\": 5,\n"
                   "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7,\n"
-                  "\"daily_cost_caps\": {\"USD\": \"1000.50\", \"EUR\": 20}, \"priority_ageing_s\": 0}",
+                  "\"daily_cost_caps\": {\"USD\": \"1000.50\", \"EUR\": 20}, \"priority_ageing_s\": 0,\n"
+                  "\"stuck_after_s\": 8, \"stuck_waiting_s\": 9}",
                   &config, &err),
         RC_OK);
     assert_string_equal(config.spool, "/a");
@@ -113,6 +114,8 @@ static void test_every_key(void **state) {
     assert_true(config.daily_cost_caps[0].cap.nano == 1000500000000);
     assert_true(config.daily_cost_caps[1].cap.nano == 20000000000);
     assert_int_equal(config.priority_ageing_s, 0);
+    assert_int_equal(config.stuck_after_s, 8);
+    assert_int_equal(config.stuck_waiting_s, 9);
 }
 
 static void test_shipped_file(void **state) {

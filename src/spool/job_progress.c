@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spool/job.h"
+
+#define BURST 8 /* so many pages may come at once, and then none for as long */
+
+/*
+ * The mean since the run began: pages come in bursts (several requests in flight, windows of a rate), and what is shown must not jump. Silence counts once it
+ * is longer than BURST pages take; until then the next page is taken to come in time.
+ */
+struct job_progress job_progress(const struct job_row *row, int64_t now_us) {
+    struct job_progress progress = {.rate_per_s = -1};
+    if (row->started_us == 0 || row->progress_us <= row->started_us || row->captured_batches <= row->started_batches)
+        return progress;
+    const bool runs = row->place == PLACE_PROCESSING;
+    const uint64_t batches = row->captured_batches - row->started_batches, records = row->processed_records - row->started_records;
+    const int64_t span_us = row->progress_us - row->started_us;
+    const int64_t gap_us = batches > BURST ? span_us / (int64_t)batches * BURST : span_us;
+    const bool all = row->total_records != JOB_UNKNOWN && row->processed_records >= row->total_records; /* it waits for its loads */
+    const int64_t until_us = runs && !all && now_us - gap_us > row->progress_us ? now_us - gap_us : row->progress_us;
+    progress.rate_per_s = (double)records * 1e6 / (double)(until_us - row->started_us);
+    if (!runs || all || row->total_records == JOB_UNKNOWN || records == 0)
+        return progress;
+    const double left_us = (double)(row->total_records - row->processed_records) / progress.rate_per_s * 1e6;
+    if (left_us < 1e16) {
+        progress.eta_us = until_us + (int64_t)left_us;
+        progress.eta_us = progress.eta_us > now_us ? progress.eta_us : now_us;
+    }
+    return progress;
+}
+
+int64_t job_waits_until(const struct job_row *row, int64_t now_us, const char **reason) {
+    if (row->place != PLACE_PROCESSING || row->retry_us <= now_us || row->requested_us > row->outcome_us)
+        return 0;
+    *reason = row->retry_reason;
+    return row->retry_us;
+}
+
+int64_t job_heard_us(const struct job_row *row) {
+    const int64_t asked_us = row->requested_us > row->outcome_us ? row->requested_us : row->outcome_us;
+    return asked_us > row->placed_us ? asked_us : row->placed_us;
+}
