@@ -138,49 +138,58 @@ static unsigned score(const struct invoice *found) {
     return found->has[INVOICE_AMOUNT] && count > 1 ? count : 0;
 }
 
-/* The header with this separator. shown: the cells of the row that has most, for the error. */
+/* This row as a header, with the columns that options name and, of the others, those that are found. */
+static struct invoice as_header(const struct invoice_options *options, const struct csv_reader *row) {
+    struct invoice found = {.separator = row->separator, .header_line = row->line}, guessed = found;
+    const struct invoice none = {.header_line = 0};
+    if (options->columns && !named(&found, row, options->columns))
+        return none;
+    guess(&guessed, row);
+    for (size_t c = 0; c < INVOICE_COLUMNS; c++) {
+        if (found.has[c] || !guessed.has[c])
+            continue;
+        found.has[c] = true;
+        found.at[c] = guessed.at[c];
+        memcpy(found.names[c], guessed.names[c], sizeof found.names[c]);
+        if (c == INVOICE_AMOUNT)
+            memcpy(found.currency, guessed.currency, sizeof found.currency);
+    }
+    return found.has[INVOICE_AMOUNT] && (options->columns || score(&found)) ? found : none;
+}
+
+/* The cells of the row that has most, for the error. */
+static void note_cells(const struct csv_reader *row, struct buf *shown, size_t *most) {
+    if (csv_reader_count(row) <= *most)
+        return;
+    *most = csv_reader_count(row);
+    buf_reset(shown);
+    for (size_t i = 0; i < *most; i++) {
+        char name[NAME_BYTES];
+        take_name(name, csv_reader_cell(row, i));
+        buf_printf(shown, "%s\"%s\"", i ? ", " : "", name);
+    }
+}
+
+/* The header with this separator; header_line 0: there is none. */
 static struct invoice look(const struct invoice_options *options, char separator, const char *sample, size_t length, struct buf *shown, size_t *most) {
-    struct invoice best = {.separator = separator};
+    struct invoice best = {.header_line = 0};
     struct csv_reader reader;
-    csv_reader_init(&reader, separator);
     size_t at = 0;
-    for (unsigned rows = 0; rows < HEADER_ROWS; rows++) {
+    bool end = false;
+    csv_reader_init(&reader, separator);
+    for (unsigned rows = 0; rows < HEADER_ROWS && !end; rows++) {
         size_t used = 0;
         enum csv_step step = csv_reader_feed(&reader, sample + at, length - at, &used);
         at += used;
-        bool end = step == CSV_MORE;
-        step = end ? csv_reader_end(&reader) : step;
-        if (step == CSV_ROW) {
-            struct invoice found = {.separator = separator, .header_line = reader.line};
-            bool all = !options->columns || named(&found, &reader, options->columns);
-            struct invoice guessed = {.separator = separator, .header_line = reader.line};
-            guess(&guessed, &reader);
-            for (size_t c = 0; c < INVOICE_COLUMNS && all; c++) { /* what is not named is found */
-                if (found.has[c] || !guessed.has[c])
-                    continue;
-                found.has[c] = true;
-                found.at[c] = guessed.at[c];
-                memcpy(found.names[c], guessed.names[c], sizeof found.names[c]);
-                if (c == INVOICE_AMOUNT)
-                    memcpy(found.currency, guessed.currency, sizeof found.currency);
-            }
-            unsigned points = score(&found);
-            if (all && options->columns && found.has[INVOICE_AMOUNT])
-                points += INVOICE_COLUMNS;
-            if (all && points > score(&best) + (options->columns && best.header_line ? INVOICE_COLUMNS : 0))
-                best = found;
-            if (csv_reader_count(&reader) > *most) {
-                *most = csv_reader_count(&reader);
-                buf_reset(shown);
-                for (size_t i = 0; i < *most; i++) {
-                    char name[NAME_BYTES];
-                    take_name(name, csv_reader_cell(&reader, i));
-                    buf_printf(shown, "%s\"%s\"", i ? ", " : "", name);
-                }
-            }
-        }
+        end = step == CSV_MORE;
         if (end)
-            break;
+            step = csv_reader_end(&reader);
+        if (step != CSV_ROW)
+            continue;
+        struct invoice found = as_header(options, &reader);
+        if (found.header_line && (!best.header_line || score(&found) > score(&best)))
+            best = found;
+        note_cells(&reader, shown, most);
     }
     csv_reader_release(&reader);
     return best;
@@ -200,11 +209,11 @@ enum rc invoice_detect(struct invoice *invoice, const struct invoice_options *op
         if (options->separator && options->separator != separators[i])
             continue;
         struct invoice found = look(options, separators[i], sample, length, &shown, &most);
-        if (score(&found) > score(invoice) || (!invoice->header_line && found.header_line))
+        if (found.header_line && (!invoice->header_line || score(&found) > score(invoice)))
             *invoice = found;
     }
     invoice->options = *options;
-    if (!invoice->header_line || !invoice->has[INVOICE_AMOUNT])
+    if (!invoice->header_line)
         rc = err_set(err, RC_PERM,
                      "no header with a column of amounts is found in its first lines; it has %s: name them with --columns "
                      "amount=NAME,request_id=NAME,time=NAME,records=NAME",

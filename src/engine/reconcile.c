@@ -103,7 +103,8 @@ static enum rc put(struct sorter *sorter, const struct item *item, enum reconcil
     key_time(&key, item->from);
     key_number(&key, item->number);
     char packed[2 * sizeof *item];
-    return sorter_add(sorter, (struct slice){key.bytes, key.length}, (struct slice){packed, pack(item, sizeof *item, packed)}, err);
+    size_t length = pack(item, sizeof *item, packed);
+    return sorter_add(sorter, (struct slice){key.bytes, key.length}, (struct slice){packed, length}, err);
 }
 
 /* --- adding ---------------------------------------------------------------------------------------------------------- */
@@ -167,7 +168,8 @@ static enum rc tell(struct reconcile *r, const struct reconcile_result *result, 
     key_number(&key, result->has_line ? result->line.line : 0);
     key_time(&key, result->has_line ? 0 : result->charge.time_us);
     char packed[2 * sizeof *result];
-    return sorter_add(r->results, (struct slice){key.bytes, key.length}, (struct slice){packed, pack(result, sizeof *result, packed)}, err);
+    size_t length = pack(result, sizeof *result, packed);
+    return sorter_add(r->results, (struct slice){key.bytes, key.length}, (struct slice){packed, length}, err);
 }
 
 enum rc reconcile_add_bad(struct reconcile *r, uint64_t line, const char *error, struct err *err) {

@@ -163,7 +163,9 @@ static enum rc doubt(struct job_row *row, const struct job_unknown *unknown) {
     memory->unknown_count++;
     row->unknown_batches += !unknown->open;
     row->open_batches += unknown->open;
-    move_money(row, unknown->ts_us, unknown->open ? (struct job_money){.open = unknown->cost} : (struct job_money){.in_doubt = unknown->cost});
+    struct job_money moved = {.open = dec_zero()};
+    *(unknown->open ? &moved.open : &moved.in_doubt) = unknown->cost;
+    move_money(row, unknown->ts_us, moved);
     return RC_OK;
 }
 

@@ -37,7 +37,7 @@ static uint64_t read_all(const struct invoice *invoice, const char *text, size_t
                 sum = sum * 31 + line.line + line.records + (uint64_t)line.amount.nano + strlen(line.request_id) + strlen(shown);
             }
         }
-        sum = sum * 31 + (uint64_t)step * (step != CSV_MORE);
+        sum = step == CSV_MORE ? sum : sum * 31 + (uint64_t)step;
         if (at == length) {
             break;
         }

@@ -116,7 +116,8 @@ static void test_no_directory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few), cmocka_unit_test(test_none), cmocka_unit_test(test_runs), cmocka_unit_test(test_too_long), cmocka_unit_test(test_no_directory),
+        cmocka_unit_test(test_few),      cmocka_unit_test(test_none),         cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_no_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
