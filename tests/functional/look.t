@@ -66,19 +66,19 @@ paged_job behind offset-limited
 wait_event accepted
 like "The source offset-limited is paused until .*: api_budget" "$(bs why "$ID")" 'and one that is pending behind it'
 like '1 jobs of source offset-limited run, 0 come before it' "$(bs why "$ID")" 'with its place in the queue'
-paged_job high offset-limited '.priority = "high"'
+paged_job low offset-limited '.priority = "low"'
 wait_event accepted
 like "paused until" "$(bs sources list)" 'sources list has the pause'
 
 # --- figures of the queue
 bs stats --json >"$DIR/stats"
-is '[1,1,2,1]' "$(jq -c '.queue | [.pending.high.depth, .pending.normal.depth, .pending.depth, .processing.normal.depth]' "$DIR/stats")" 'stats --json: depth by place and priority'
+is '[1,1,2,1]' "$(jq -c '.queue | [.pending.low.depth, .pending.normal.depth, .pending.depth, .processing.normal.depth]' "$DIR/stats")" 'stats --json: depth by place and priority'
 is true "$(jq '.queue.pending.normal.oldest_s >= 0 and .queue.deferred.low.oldest_s == null' "$DIR/stats")" 'and the oldest'
-is '[1,1,2]' "$(jq -c '.sources[] | select(.source == "offset-limited") | .queue | [.pending.high.depth, .pending.normal.depth, .pending.depth]' "$DIR/stats")" 'of each source'
-like $'\n''queue pending    high            1  oldest [0-9]+s' "$(bs stats)" 'stats'
+is '[1,1,2]' "$(jq -c '.sources[] | select(.source == "offset-limited") | .queue | [.pending.low.depth, .pending.normal.depth, .pending.depth]' "$DIR/stats")" 'of each source'
+like $'\n''queue pending    low             1  oldest [0-9]+s' "$(bs stats)" 'stats'
 verified 'verify finds no difference'
 daemon_stop
 rm -f "$SPOOL/index/"*
 exits 0 'the row is the same from the journals' bs list --json
-is '["high","normal"]' "$(jq -s -c 'map(select(.status == "PENDING") | .priority) | sort' <<<"$OUT")" 'priorities without an index'
+is '["low","normal"]' "$(jq -s -c 'map(select(.status == "PENDING") | .priority) | sort' <<<"$OUT")" 'priorities without an index'
 finish
