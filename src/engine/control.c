@@ -96,13 +96,18 @@ static void read_rate(struct engine *engine, struct knob *knob) {
     wake(engine, knob->source, true);
 }
 
+static bool same_pause(const struct pause *a, const struct pause *b) {
+    return a->owner == b->owner && a->since_us == b->since_us && a->until_us == b->until_us && strcmp(a->by, b->by) == 0 && strcmp(a->reason, b->reason) == 0 &&
+           strcmp(a->wrong, b->wrong) == 0;
+}
+
 static void read_pause(struct engine *engine, struct knob *knob) {
     char what[PAUSE_NAME_SIZE], text[400], owner[65];
     struct pause before = knob->pause;
     struct err err = {0};
     if (pause_read(engine->spool, knob->name, &knob->pause, &err) == RC_GONE)
         return; /* the next look misses it */
-    if (memcmp(&before, &knob->pause, sizeof before) == 0)
+    if (same_pause(&before, &knob->pause))
         return;
     pause_text(&knob->pause, text, sizeof text);
     pause_user(knob->pause.owner, owner);
@@ -342,7 +347,7 @@ static bool file_priority(const struct spool *spool, const char *id, enum priori
 
 /* Under the journal's lock: `batchspool priority` writes file and event under it. */
 static enum rc compare(struct edit *e, struct journal *journal) {
-    struct job_row row;
+    struct job_row row = {.place = PLACE_NONE};
     uid_t owner;
     enum rc rc = journal_lock(journal, &e->err);
     if (!rc)

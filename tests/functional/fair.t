@@ -22,15 +22,15 @@ sent_least() { [ "$(sent "$1")" -ge "$2" ]; }
 
 # --- jobs of one source in turns
 exits 0 'the queue is paused' bs pause --reason 'setting up'
-put aa 8; one=$ID
-put bb 8; two=$ID
-put cc 8; three=$ID
+put aa 12; one=$ID
+put bb 12; two=$ID
+put cc 12; three=$ID
 is 'pending pending pending' "$(place "$one") $(place "$two") $(place "$three")" 'three jobs wait'
 exits 0 'resumed' bs resume
 for id in "$one" "$two" "$three"; do at processed 'each completes' "$id"; done
-is '8 8 8' "$(sent aa) $(sent bb) $(sent cc)" 'each asked for its pages once'
-is '5 aa,5 bb,5 cc' "$(tags | sed -n 4,18p | sort | uniq -c | sed 's/^ *//' | paste -sd,)" 'at the server they came in turns'
-is 0 "$(tags | sed -n 4,18p | uniq -d | wc -l)" 'none twice in a row'
+is '12 12 12' "$(sent aa) $(sent bb) $(sent cc)" 'each asked for its pages once'
+is '5 aa,5 bb,5 cc' "$(tags | sed -n 10,24p | sort | uniq -c | sed 's/^ *//' | paste -sd,)" 'at the server they came in turns'
+is 0 "$(tags | sed -n 10,24p | uniq -d | wc -l)" 'none twice in a row'
 
 # --- sources in turns, where slots are scarce
 config '.max_concurrent_jobs = 1'
