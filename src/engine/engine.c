@@ -249,6 +249,7 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     }
     loaders_start(engine);
     sched_deferred(engine);
+    aside_back(engine);
     engine->sched_by_ms = clock_mono_ms() + START_GATHER_MS;
     sched_kick(engine);
     *out = engine;
@@ -291,6 +292,7 @@ void engine_reload(struct engine *engine) {
     log_info("reading sources again");
     feed_reload(engine);
     sched_reload(engine);
+    aside_back(engine);
     sched_deferred(engine);
     sched_kick(engine);
 }

@@ -86,11 +86,6 @@ void guard_repeats(struct run *run, const struct page *page) {
     run_end(run, PLACE_FAILED, "coverage", text);
 }
 
-static int64_t next_day_us(int64_t now_us) {
-    int64_t day = 86400LL * 1000000;
-    return (now_us / day + 1) * day;
-}
-
 struct dec guard_page_price(const struct run *run, uint64_t limit) {
     const struct source *s = run->source;
     return dec_times(run->price, limit ? limit : s->max_limit ? s->max_limit : s->limit);
@@ -99,9 +94,9 @@ struct dec guard_page_price(const struct run *run, uint64_t limit) {
 /* What is spent plus what is in flight at its highest price stays within both caps. */
 bool guard_may_buy(struct run *run, uint64_t limit) {
     const struct source *s = run->source;
-    struct dec price = guard_page_price(run, limit), spent, in_doubt;
-    char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
-    int64_t now = clock_wall_us();
+    struct dec price = guard_page_price(run, limit), spent;
+    char text[300], cap[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE];
+    int64_t day_end_us;
     if ((run->criteria->has_max_cost || s->has_daily_cost_cap) && !run->price_known) {
         str_format(text, sizeof text, "%s, but neither the preview nor cost_per_record of the source tells a price",
                    run->criteria->has_max_cost ? "the job has a max_cost" : "the source has a daily_cost_cap");
@@ -122,19 +117,17 @@ bool guard_may_buy(struct run *run, uint64_t limit) {
     }
     if (!s->has_daily_cost_cap)
         return true;
-    clock_format_rfc3339(now, 0, day);
-    day[10] = '\0';
-    if (index_spent(run->engine->index, s->name, day, &spent, &in_doubt, NULL))
+    if (!limits_today(run->feed, &spent, &day_end_us))
         return false;
-    struct dec sum = dec_add(dec_add(spent, in_doubt), dec_add(run->feed->in_flight_price, price));
+    struct dec sum = dec_add(spent, dec_add(run->feed->in_flight_price, price));
     if (dec_compare(sum, dec_sub(s->daily_cost_cap, s->reserve)) <= 0)
         return true;
     if (!run->attempt_count && dec_compare(run->feed->in_flight_price, dec_zero()) == 0) {
         dec_format(s->daily_cost_cap, cap);
-        dec_format(dec_add(spent, in_doubt), is);
+        dec_format(spent, is);
         str_format(text, sizeof text, "source %s: %s of the day's %s %s are spent or in doubt", s->name, is, cap, s->currency);
         run_end(run, PLACE_DEFERRED, "daily_cost_cap", text);
-        run->end_until_us = next_day_us(now);
+        run->end_until_us = day_end_us;
     }
     return false;
 }

@@ -41,6 +41,7 @@ static bool source_open(struct engine *engine, const char *name) {
     if (feed_open(feed))
         return true;
     feed_pump(feed); /* sets the time to look again */
+    aside_pending(feed);
     return false;
 }
 
