@@ -180,6 +180,9 @@ static bool list_one(void *context, const char *name) {
     }
     l->secrets = cJSON_AddObjectToObject(json, "secrets");
     source_secrets(source, see_secret, l);
+    cJSON *limits = sources_limits(l->cmd, source);
+    if (limits)
+        cJSON_AddItemToObject(json, "limits", limits);
     return true;
 }
 
@@ -206,6 +209,7 @@ static void print_listed(struct cmd *cmd, const cJSON *json) {
     if (*until)
         printf("  paused until %s: %s", until, cmd_shown(shown, sizeof shown, sources_text(json, "paused_reason"), true));
     putchar('\n');
+    sources_limits_print(cJSON_GetObjectItemCaseSensitive(json, "limits"));
     if (!good)
         cmd_say(cmd, "%s", sources_text(json, "error"));
 }
@@ -220,7 +224,8 @@ static int list(struct cmd *cmd, const struct sources_options *options, int argc
     int code = cmd_sources(cmd);
     if (code)
         return code;
-    spool_open(cmd->config.spool, cmd->config.node, &cmd->spool, &err); /* where there is one, it tells what is paused */
+    if (spool_open(cmd->config.spool, cmd->config.node, &cmd->spool, &err)) /* without one nothing is known of their limits */
+        cmd->spool = NULL;
     l.list = cJSON_CreateArray();
     enum rc rc = l.list ? sources_list(cmd->sources, list_one, &l, &err) : err_set(&err, RC_TEMP, "out of memory");
     if (!rc && cmd->json)

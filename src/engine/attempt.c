@@ -147,6 +147,29 @@ static void not_begun(struct attempt *a, enum rc rc) {
         attempt_end(a);
 }
 
+static void depart(struct attempt *a);
+
+static void gate_opens(struct loop_timer *timer) {
+    struct attempt *a = HEAP_ENTRY(timer, struct attempt, timer);
+    a->gated = false;
+    depart(a);
+}
+
+/* What the journal let through sooner than the one before it stands back, so that requests leave as evenly as they are counted. */
+static void depart(struct attempt *a) {
+    int64_t now = clock_wall_us(), wait = limits_gate_us(a->run->feed, now);
+    a->stage = STAGE_FETCH;
+    if (wait > 0) {
+        a->gated = true;
+        loop_timer_start(a->engine->loop, &a->timer, clock_mono_ms() + (wait + 999) / 1000, gate_opens);
+        return;
+    }
+    a->run->feed->left_us = a->sent_us = now;
+    enum rc rc = attempt_send(a, fetched);
+    if (rc)
+        not_begun(a, rc);
+}
+
 static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     if (follow(a) == RC_OK && a->stage != STAGE_REQUEST)
@@ -164,10 +187,7 @@ static void request_done(struct work *work) {
         not_sent(a, a->rc ? "disk" : "stopped");
         return;
     }
-    a->stage = STAGE_FETCH;
-    enum rc rc = attempt_send(a, fetched);
-    if (rc)
-        not_begun(a, rc);
+    depart(a);
 }
 
 /* A probe learns from every answer but from those that are worth another try. */
@@ -197,6 +217,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     for (unsigned i = 0; a->status >= 300 && i < a->fields.count; i++)
         secrets_hide(a->run->feed, a->fields.list[i].value);
     attempt_send_heed(a);
+    limits_heard(a);
     a->stage = STAGE_CHECK;
     if (a->kind == REQUEST_PREVIEW || a->page.batch == 0) {
         struct answer body = {.sent = a->sent,
@@ -315,11 +336,11 @@ static void preview_good(struct attempt *a) {
     report(a, "previewed", false);
 }
 
-/* A rate limit, or a pause that the source asked for, holds for all its jobs. */
+/* A pause that the source asked for holds for all its jobs. */
 static int64_t wait_until(struct attempt *a, unsigned retries) {
     int64_t until = clock_wall_us() + run_backoff_us(a->run, retries, a->retry_after_s);
-    if (a->verdict.action == ACTION_RATE_LIMITED || a->retry_after_s)
-        feed_pause(a->run->feed, until, a->verdict.action == ACTION_RATE_LIMITED ? "rate_limited" : "retry_after");
+    if (a->retry_after_s)
+        feed_pause(a->run->feed, until, "retry_after");
     return until;
 }
 
@@ -380,10 +401,17 @@ static bool renew_token(struct attempt *a) {
     return first;
 }
 
+/* A host that is not there is no fault of the page: a job waits for it. Who asks for a preview or a probe is told at once when it is known to be dead. */
+static bool spared(const struct attempt *a) {
+    bool dead = governor_dead(a->run->feed->governor);
+    return strcmp(a->run->row.mode, "run") == 0 && (a->unreachable || (dead && !a->status));
+}
+
 static void attempt_decide(struct attempt *a) {
     struct run *run = a->run;
     const struct verdict *v = &a->verdict;
     unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
+    unsigned *refusals = a->page.batch ? &due_of(a)->refusals : &run->preview_refusals;
     if (!attempt_lane_good(a)) {
         auth_hide(run->source, a->verdict.error);
         secrets_hide(run->feed, a->verdict.error);
@@ -405,6 +433,8 @@ static void attempt_decide(struct attempt *a) {
     if (renew_token(a))
         return;
     if (v->charge == CHARGE_IN_DOUBT && v->action != ACTION_RETRY) {
+        if (a->retry_after_s)
+            wait_until(a, 1);
         page_in_doubt(a);
         return;
     }
@@ -415,13 +445,13 @@ static void attempt_decide(struct attempt *a) {
         return;
     }
     switch (v->action) {
-    case ACTION_RATE_LIMITED: {
-        unsigned *refusals = a->page.batch ? &due_of(a)->refusals : &run->preview_refusals;
-        try_again(a, wait_until(a, ++*refusals), "rate_limited", false);
+    case ACTION_RATE_LIMITED:
+        try_again(a, limits_refused(a, ++*refusals), "rate_limited", false);
         return;
-    }
     case ACTION_RETRY:
-        if (retries >= run->source->max_retries)
+        if (spared(a))
+            try_again(a, clock_wall_us() + (governor_dead(run->feed->governor) ? 0 : run_backoff_us(run, ++*refusals, 0)), v->reason, false);
+        else if (retries >= run->source->max_retries || (!a->status && governor_dead(run->feed->governor)))
             page_failed(a, v->reason);
         else
             try_again(a, wait_until(a, retries + 1), v->reason, true);
@@ -554,16 +584,17 @@ void attempt_preview(struct run *run) {
     a->page = run->ask;
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;
-    enum rc rc = attempt_send(a, fetched);
-    if (rc)
-        not_begun(a, rc);
+    depart(a);
 }
 
 void attempt_cancel_free(struct run *run) {
     for (struct attempt *a = run->attempts; a;) {
         struct attempt *next = a->next;
-        if (a->fetch && a->kind != REQUEST_PAID) {
-            fetch_cancel(a->fetch);
+        if (a->gated || (a->fetch && a->kind != REQUEST_PAID)) {
+            loop_timer_cancel(a->engine->loop, &a->timer);
+            if (a->fetch)
+                fetch_cancel(a->fetch);
+            a->gated = false;
             a->fetch = NULL;
             if (a->page.batch)
                 not_sent(a, "stopped");

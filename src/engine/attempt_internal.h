@@ -29,9 +29,11 @@ struct attempt { /* a lane has it while work is out */
     enum rc rc;
     struct err err;
     bool durable;
-    bool recorded;  /* its recording was begun before: something of it may be there */
-    bool holds;     /* a place among the requests in flight */
-    bool automatic; /* as the job was accepted; its row changes while a lane has this */
+    bool recorded;    /* its recording was begun before: something of it may be there */
+    bool holds;       /* a place among the requests in flight */
+    bool gated;       /* its request may leave, but not so soon after the one before */
+    bool unreachable; /* no connection: that is the host's fault, and uses up no retry */
+    bool automatic;   /* as the job was accepted; its row changes while a lane has this */
     int body_fd;
     char tmp[PAYLOAD_PATH_SIZE], raw[PAYLOAD_PATH_SIZE];
     struct fetch *fetch;
@@ -41,7 +43,7 @@ struct attempt { /* a lane has it while work is out */
     bool sent, complete;
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
-    int64_t retry_after_s, answered_us;
+    int64_t retry_after_s, sent_us, answered_us;
     uint64_t synced;                    /* size of the journal after its last line */
     uint64_t bytes, advance;            /* advance: from this page's offset to where the next one begins */
     const char *wanted[FIELDS_MAX + 1]; /* header fields */
@@ -65,6 +67,11 @@ void attempt_lane_record(struct work **items, size_t count);
 void attempt_lane_report(struct work **items, size_t count);
 cJSON *attempt_lane_members(const struct attempt *a); /* batch, step, attempt of its events */
 bool attempt_lane_good(const struct attempt *a);
+
+/* limits.c */
+void limits_heard(struct attempt *a); /* its answer came, or none; before it is judged */
+/* It was refused for its rate, so often in a row: the time until which its page waits, and where it is no single case the source. */
+int64_t limits_refused(struct attempt *a, unsigned refusals);
 
 /* attempt_send.c */
 enum rc attempt_send(struct attempt *a, fetch_done *fetched);

@@ -61,7 +61,7 @@ static void wake(struct engine *engine, const char *source, bool limits) {
         if (*source && strcmp(f->source->name, source) != 0)
             continue;
         if (limits)
-            feed_configure(f);
+            limits_configure(f, false);
         feed_pump(f);
     }
     sched_kick(engine);

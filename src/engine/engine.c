@@ -274,6 +274,7 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     loaders_start(engine);
     schedules_start(engine);
     sched_deferred(engine);
+    aside_back(engine);
     engine->sched_by_ms = clock_mono_ms() + START_GATHER_MS;
     sched_kick(engine);
     *out = engine;
@@ -325,6 +326,7 @@ void engine_reload(struct engine *engine, const struct engine_options *options) 
     feed_reload(engine);
     sched_reload(engine);
     schedules_scan(engine);
+    aside_back(engine);
     sched_deferred(engine);
     sched_kick(engine);
 }

@@ -3,9 +3,9 @@
 #define ENGINE_ENGINE_INTERNAL_H
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
- * source's limits), control.c (what persons paused or changed), run.c (one job), begin.c (its beginning), guard.c (what it may buy), attempt.c (one page),
- * replay.c (what a journal leaves to do), shift.c (moves), loaders.c, schedules.c (recurring
- * jobs). All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+ * source: which job sends next), limits.c (its limits), aside.c (budgets that are spent), control.c (what persons paused or changed), run.c (one job),
+ * begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c (moves), loaders.c, schedules.c
+ * (recurring jobs). All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -62,6 +62,10 @@ struct feed {
     uint64_t in_flight_bytes;   /* disk room that answers in flight may need */
     struct token token;
     struct loop_timer timer;
+    int64_t left_us;            /* when the last request left */
+    char trouble[200];          /* why its host could not be reached, last */
+    char silent_id[JOBID_SIZE]; /* of the page that was not answered in time last; "": an answer came since */
+    uint32_t silent_batch;
 };
 
 /* A page that was asked for, or must be, and is not captured. */
@@ -205,6 +209,9 @@ struct engine {
     struct loaders *loaders;
     unsigned shifts; /* moves under way */
     struct schedules *schedules;
+    /* aside.c */
+    char back_after[JOBID_SIZE];
+    unsigned coming_back;
 };
 
 /* engine.c */
@@ -251,8 +258,10 @@ void sched_reload(struct engine *engine); /* credentials may be new: jobs whose 
 
 /* feed.c */
 struct feed *feed_get(struct engine *engine, const struct source *source);
-bool feed_open(struct feed *feed);      /* a request could leave now */
-void feed_configure(struct feed *feed); /* its limits: those of the definition, or what a person set in their place */
+bool feed_open(struct feed *feed);       /* a request could leave now */
+int64_t feed_wait_us(struct feed *feed); /* until the source takes more; 0 also when only those in flight keep it */
+bool feed_long_wait(struct feed *feed);  /* its jobs belong into deferred/ */
+void feed_save(struct feed *feed);
 void feed_pump(struct feed *feed);
 void feed_sent(struct feed *feed);
 void feed_allow(struct feed *feed, uint64_t remaining, int64_t now_us, int64_t until_us);
@@ -262,7 +271,19 @@ void feed_remove(struct feed *feed, struct run *run);
 void feed_free(struct engine *engine);
 void feed_reload(struct engine *engine);
 
+/* limits.c */
+void limits_configure(struct feed *feed, bool lost); /* as its source says now; lost: nothing is known of it, journals are asked */
+bool limits_today(const struct feed *feed, struct dec *spent, int64_t *day_end_us); /* spent or in doubt on the day of daily_cost_cap; false: not to be had */
+bool limits_may_spend(const struct feed *feed);                                     /* daily_cost_cap lets a page be bought, as far as its price is known */
+int64_t limits_gate_us(const struct feed *feed, int64_t now_us); /* 0, or how long the next request must stand back so that all leave at even distances */
+void limits_why(struct feed *feed, const char *reason, char *out, size_t size); /* the error text of a deferral for that reason; may be "" */
+
+/* aside.c */
+void aside_pending(struct feed *feed);  /* its fixed window is spent for long: its jobs in pending/ go to deferred/, a few at a time */
+void aside_back(struct engine *engine); /* budgets may be others now: what they deferred and would not any more goes back to pending/ */
+
 /* run.c */
+bool run_wants(const struct run *run);                        /* it would send if it could */
 void run_claiming(struct engine *engine, const char *job_id); /* its file is on the way to processing/ */
 void run_unclaimed(struct engine *engine, const char *job_id, bool failed); /* failed: not to be claimed again for a while */ /* it did not get there */
 void run_claimed(struct engine *engine, const char *job_id); /* its file is in processing/ and journalled */

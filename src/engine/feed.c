@@ -10,22 +10,9 @@
 
 #define GOVERNOR_BLOB_BYTES (64u * 1024u)
 
-/* Requests leave a little after they are counted (their journal line is made durable first): a window that is a little longer than the source's own keeps it
- * from seeing more than its limit. */
-static int64_t window_ms(int64_t interval_ms) {
-    int64_t margin = interval_ms / 50;
-    return interval_ms + (margin < 20 ? 20 : margin > 250 ? 250 : margin);
-}
-
-void feed_configure(struct feed *feed) {
-    const struct steer *steer = control_rate(feed->engine, feed->source->name);
-    const struct source_rate *list = steer && steer->rate_count ? steer->rates : feed->source->rates;
-    unsigned count = steer && steer->rate_count ? steer->rate_count : feed->source->rate_count;
-    struct governor_rate rates[SOURCE_MAX_RATES];
-    for (unsigned i = 0; i < count; i++)
-        rates[i] = (struct governor_rate){list[i].limit, window_ms(list[i].interval_ms)};
-    if (!governor_configure(feed->governor, rates, count, steer && steer->concurrency ? steer->concurrency : feed->source->max_concurrency))
-        log_error("source %s: out of memory for its limits", feed->source->name);
+/* A start and a SIGHUP are a try, with the credentials of today, and with the network of today. */
+static bool tried_anew(const char *reason) {
+    return strcmp(reason, "unauthorized") == 0 || strcmp(reason, "token") == 0 || strcmp(reason, "dead_host") == 0;
 }
 
 struct feed *feed_get(struct engine *engine, const struct source *source) {
@@ -38,21 +25,24 @@ struct feed *feed_get(struct engine *engine, const struct source *source) {
     feed->governor = governor_new();
     if (!feed->governor)
         abort();
-    feed_configure(feed);
     void *blob = engine_alloc(GOVERNOR_BLOB_BYTES);
     size_t length = GOVERNOR_BLOB_BYTES;
-    if (index_get_governor(engine->index, source->name, blob, &length, NULL) == RC_OK)
-        governor_load(feed->governor, blob, length);
+    bool known = index_get_governor(engine->index, source->name, blob, &length, NULL) == RC_OK && governor_load(feed->governor, blob, length);
     free(blob);
+    limits_configure(feed, !known);
     const char *reason = "";
-    if (governor_paused_until_us(feed->governor, &reason) && paused_for_access(reason))
-        governor_resume(feed->governor); /* a start is a try with the credentials of today */
+    if (governor_paused_until_us(feed->governor, &reason) && tried_anew(reason))
+        governor_resume(feed->governor);
     feed->next = engine->feeds;
     engine->feeds = feed;
+    if (known)
+        feed->left_us = clock_wall_us(); /* perhaps one left just before a crash */
+    else
+        feed_save(feed);
     return feed;
 }
 
-static void feed_save(struct feed *feed) {
+void feed_save(struct feed *feed) {
     void *blob = engine_alloc(GOVERNOR_BLOB_BYTES);
     struct err err = {0};
     size_t length = governor_save(feed->governor, blob, GOVERNOR_BLOB_BYTES);
@@ -63,6 +53,16 @@ static void feed_save(struct feed *feed) {
 
 bool feed_open(struct feed *feed) {
     return !control_paused(feed->engine, feed->source->name) && governor_wait_us(feed->governor, clock_wall_us()) == 0;
+}
+
+int64_t feed_wait_us(struct feed *feed) {
+    int64_t wait = governor_wait_us(feed->governor, clock_wall_us());
+    return wait == INT64_MAX ? 0 : wait;
+}
+
+bool feed_long_wait(struct feed *feed) {
+    return feed_wait_us(feed) > SHORT_WAIT_US ||
+           (governor_dead(feed->governor) && feed_wait_us(feed) > 0 && strcmp(governor_wait_reason(feed->governor), "dead_host") == 0);
 }
 
 void feed_sent(struct feed *feed) {
@@ -138,17 +138,27 @@ static bool offer_one(struct feed *feed) {
     }
 }
 
+/* Nothing leaves for long: those that have nothing in flight go where that is seen. */
+static void stand_down(struct feed *feed) {
+    for (struct run *run = feed->runs; run;) {
+        struct run *next = run->next_of_feed;
+        if (run_wants(run) && !run->attempt_count)
+            run_step(run);
+        run = next;
+    }
+}
+
 void feed_pump(struct feed *feed) {
     int64_t wait = 0;
     if (control_paused(feed->engine, feed->source->name))
         return;
     while (!feed->engine->stopping && (wait = governor_wait_us(feed->governor, clock_wall_us())) == 0 && token_ready(feed) && offer_one(feed)) {
     }
-    for (struct run *r = feed->runs; wait > SHORT_WAIT_US && wait != INT64_MAX && r; r = r->next_of_feed)
-        run_step(r); /* who waited for one in flight waits in deferred/ now */
     if (wait > 0 && wait != INT64_MAX) {
         int64_t ms = (wait + 999) / 1000;
         loop_timer_start(feed->engine->loop, &feed->timer, clock_mono_ms() + (ms > 60000 ? 60000 : ms), feed_due);
+        if (feed_long_wait(feed))
+            stand_down(feed);
     }
 }
 
@@ -191,9 +201,9 @@ void feed_reload(struct engine *engine) {
         token_reset(feed);
         if (sources_get(engine->sources, feed->source->name, &source, NULL) == RC_OK)
             feed->source = source;
-        feed_configure(feed);
+        limits_configure(feed, false);
         const char *reason = "";
-        if (governor_paused_until_us(feed->governor, &reason) && paused_for_access(reason)) {
+        if (governor_paused_until_us(feed->governor, &reason) && tried_anew(reason)) {
             governor_resume(feed->governor);
             feed_save(feed);
         }

@@ -11,6 +11,7 @@
 #define DISK_MARGIN_BYTES (1024u * 1024u)
 #define DISK_MARGIN_INODES 16u
 #define DISK_ROOM_WAIT_US 30000000
+#define DAY_US INT64_C(86400000000)
 
 uint64_t guard_planned(const struct run *run) {
     return run->total == JOB_UNKNOWN ? JOB_UNKNOWN : run->criteria->take < run->total ? run->criteria->take : run->total;
@@ -93,11 +94,6 @@ void guard_repeats(struct run *run, const struct page *page) {
     run_end(run, PLACE_FAILED, "coverage", text);
 }
 
-static int64_t next_day_us(int64_t now_us) {
-    int64_t day = 86400LL * 1000000;
-    return (now_us / day + 1) * day;
-}
-
 struct dec guard_page_price(const struct run *run, uint64_t limit) {
     const struct source *s = run->source;
     return dec_times(run->price, limit ? limit : s->max_limit ? s->max_limit : s->limit);
@@ -105,32 +101,26 @@ struct dec guard_page_price(const struct run *run, uint64_t limit) {
 
 /* A cap of a day: of one source, or of all sources of a currency. */
 struct cap {
-    char name[80];        /* as index_spent wants it */
     struct dec limit;     /* without the reserve */
     struct dec cap;       /* to tell */
+    struct dec used;      /* spent, in doubt, and asked for without an outcome, by jobs that run or that a crash left behind */
+    int64_t end_us;       /* of the day */
     struct dec asked;     /* in flight, and not known to the index yet */
     bool idle;            /* nothing that it counts is in flight */
     const char *shown[2]; /* "source NAME", or "all sources of" and the currency */
 };
 
-/* What is spent, in doubt, and asked for without an outcome, by jobs that run or that a crash left behind, and this page stay within the cap. */
+/* What is used, and this page, stay within the cap. */
 static bool cap_allows(struct run *run, const struct cap *cap, struct dec price) {
-    char text[300], most[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE], day[CLOCK_RFC3339_SIZE];
-    struct job_money money;
-    int64_t now = clock_wall_us();
-    clock_format_rfc3339(now, 0, day);
-    day[10] = '\0';
-    if (index_spent(run->engine->index, cap->name, day, &money, NULL))
-        return false;
-    struct dec used = dec_add(money.spent, dec_add(money.in_doubt, money.open));
-    if (dec_compare(dec_add(dec_add(used, cap->asked), price), cap->limit) <= 0)
+    char text[300], most[DEC_TEXT_SIZE], is[DEC_TEXT_SIZE];
+    if (dec_compare(dec_add(dec_add(cap->used, cap->asked), price), cap->limit) <= 0)
         return true;
     if (!run->attempt_count && cap->idle) {
         dec_format(cap->cap, most);
-        dec_format(used, is);
+        dec_format(cap->used, is);
         str_format(text, sizeof text, "%s %s: %s of the day's %s %s are spent or in doubt", cap->shown[0], cap->shown[1], is, most, run->source->currency);
         run_end(run, PLACE_DEFERRED, "daily_cost_cap", text);
-        run->end_until_us = next_day_us(now);
+        run->end_until_us = cap->end_us;
     }
     return false;
 }
@@ -143,8 +133,7 @@ static bool source_allows(struct run *run, struct dec price) {
                       .asked = dec_sub(feed->in_flight_price, feed->open_price),
                       .idle = dec_compare(feed->in_flight_price, dec_zero()) == 0,
                       .shown = {"source", s->name}};
-    str_copy(cap.name, sizeof cap.name, s->name);
-    return !s->has_daily_cost_cap || cap_allows(run, &cap, price);
+    return !s->has_daily_cost_cap || (limits_today(feed, &cap.used, &cap.end_us) && cap_allows(run, &cap, price));
 }
 
 static const struct cost_cap *daemon_cap(const struct run *run) {
@@ -166,7 +155,16 @@ static bool daemon_allows(struct run *run, struct dec price) {
         cap.asked = dec_add(cap.asked, dec_sub(f->in_flight_price, f->open_price));
         cap.idle = cap.idle && dec_compare(f->in_flight_price, dec_zero()) == 0;
     }
-    str_format(cap.name, sizeof cap.name, "@%s", own->currency);
+    char name[16], day[CLOCK_RFC3339_SIZE];
+    struct job_money money;
+    int64_t now = clock_wall_us();
+    clock_format_rfc3339(now, 0, day);
+    day[10] = '\0';
+    str_format(name, sizeof name, "@%s", own->currency);
+    if (index_spent(run->engine->index, name, day, &money, NULL))
+        return false;
+    cap.used = dec_add(money.spent, dec_add(money.in_doubt, money.open));
+    cap.end_us = (now / DAY_US + 1) * DAY_US;
     return cap_allows(run, &cap, price);
 }
 

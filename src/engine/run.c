@@ -120,9 +120,18 @@ void run_due_remove(struct run *run, struct due_page *due) {
     }
 }
 
+/* How many requests of one job may be in flight: what is paid has its own limit, the rest as many as the source takes now; less when the job says so, in a
+ * member that its source declares. */
 static unsigned run_width(const struct run *run) {
-    unsigned width = run->source->metered ? run->source->max_in_flight : run->source->default_concurrency;
+    unsigned width = run->source->metered ? run->source->max_in_flight : governor_concurrency(run->feed->governor);
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(run->criteria->json, "concurrency");
+    if (cJSON_IsNumber(own) && own->valuedouble >= 1 && own->valuedouble < width)
+        width = (unsigned)own->valuedouble;
     return width ? width : 1;
+}
+
+bool run_wants(const struct run *run) {
+    return (run->phase == RUN_PREVIEW || run->phase == RUN_PAGES) && run->end == PLACE_NONE && !run->leaving && !run->busy;
 }
 
 /* The page to send now, or the one that waits least; asks the paginator when too few are waiting. NULL: none. */
@@ -297,24 +306,26 @@ void run_loaded(struct run *run) {
         run_end_now(run, PLACE_PROCESSED, "", "");
 }
 
-/* Nothing can be sent before this time: wait here, or in deferred/ when it is long. */
+/* Nothing can be sent before this time: wait here, or in deferred/ when it is long, or nobody knows how long. */
 static void wait_for(struct run *run, int64_t at_us, const char *reason) {
-    const char *why = "";
-    int64_t now = clock_wall_us(), governed = governor_wait_us(run->feed->governor, now);
-    if (governed > 0 && governed != INT64_MAX && now + governed + 1000000 > at_us) { /* the page waits for its source, or no longer than that */
+    char text[300] = "";
+    int64_t now = clock_wall_us(), governed = feed_wait_us(run->feed);
+    bool away = feed_long_wait(run->feed);
+    if (governed > 0 && now + governed + 1000000 > at_us) { /* the page waits for its source, or no longer than that */
         at_us = now + governed > at_us ? now + governed : at_us;
-        reason = governor_paused_until_us(run->feed->governor, &why) && *why ? why : "api_budget";
-    }
+        reason = governor_wait_reason(run->feed->governor);
+        limits_why(run->feed, reason, text, sizeof text);
+    } else
+        away = false;
     if (at_us <= now)
         return; /* what keeps it (a page in flight, a cap, another job) pumps the feed when it ends */
-    if (at_us - now <= SHORT_WAIT_US) {
+    if (at_us - now <= SHORT_WAIT_US && !away) {
         run->waits_until_us = at_us;
         run_wake_at(run, at_us);
         sched_kick(run->engine); /* its place is free */
         return;
     }
-    run_end(run, PLACE_DEFERRED, reason,
-            strcmp(reason, "unauthorized") == 0 ? "the source refused its credentials: renew them, then send the daemon SIGHUP" : "");
+    run_end(run, PLACE_DEFERRED, reason, text);
     run->end_until_us = at_us;
     run_finish(run);
 }

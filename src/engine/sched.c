@@ -89,6 +89,7 @@ static enum way source_way(struct engine *engine, const char *name, struct feed 
     if (feed_open(*feed))
         return WAY_OPEN;
     feed_pump(*feed); /* sets the time to look again */
+    aside_pending(*feed);
     int64_t wait = governor_wait_us((*feed)->governor, clock_wall_us());
     return wait <= SHORT_WAIT_US || wait == INT64_MAX ? WAY_SOON : WAY_CLOSED;
 }

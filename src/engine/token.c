@@ -154,10 +154,6 @@ enum rc secrets_way(struct secrets *secrets, const struct source *source, struct
 
 /* --- when there is none -------------------------------------------------------------------------------------------------- */
 
-static bool wants(const struct run *run) {
-    return (run->phase == RUN_PREVIEW || run->phase == RUN_PAGES) && run->end == PLACE_NONE && !run->leaving && !run->busy;
-}
-
 /* Nothing of this source can leave for a while: its jobs wait, and where that is long lie in deferred/ with the reason. */
 static void hold_back(struct feed *feed, int64_t until_us, const char *reason, const char *text) {
     log_warn("source %s: no access token: %s", feed->source->name, text);
@@ -165,7 +161,7 @@ static void hold_back(struct feed *feed, int64_t until_us, const char *reason, c
     bool away = until_us - clock_wall_us() > SHORT_WAIT_US;
     for (struct run *run = feed->runs; run && away;) {
         struct run *next = run->next_of_feed;
-        if (wants(run) && !run->attempt_count) {
+        if (run_wants(run) && !run->attempt_count) {
             run_end(run, PLACE_DEFERRED, reason, text);
             run->end_until_us = until_us;
             run_step(run);
@@ -269,7 +265,7 @@ bool token_ready(struct feed *feed) {
     if (feed->source->auth.type != AUTH_OAUTH2 || (token->text.length && clock_mono_ms() < token->renew_mono_ms))
         return true;
     for (const struct run *run = feed->runs; run && !token->fetch; run = run->next_of_feed) {
-        if (wants(run)) {
+        if (run_wants(run)) {
             ask(feed);
             break;
         }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/governor.h"
+#include "net/governor_internal.h"
+
+#include "base/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,35 +11,11 @@
  * nth newest left the window?
  */
 
-#define RATES_MAX 8
-#define REMEMBERED_MAX 100000u
 #define REMEMBERED_MIN 1000u
-#define INTERVAL_MAX_MS (INT64_C(100) * 366 * 86400 * 1000)
-#define REASON_SIZE 48
 #define ALLOWED_MAX_US (INT64_C(3601) * 1000000) /* no such word holds longer: the clock was set back */
 #define SAME_SPAN_US 1500000                     /* whole seconds are told, and answers take their time */
-
-/* Saved form, little-endian: magic, paused until (8 bytes), reason (48), count remembered (4), count kept (4), the kept times (8 each). */
-#define SAVED_MAGIC UINT64_C(0x31766f6773627362) /* "bsbsgov1" */
-#define SAVED_HEAD_BYTES (8 + 8 + REASON_SIZE + 4 + 4)
-#define SAVED_LEAST_ROOM 256u
-
-struct governor {
-    int64_t *times;
-    size_t capacity, first, count;
-    struct governor_rate rates[RATES_MAX];
-    unsigned rate_count, max_in_flight, in_flight;
-    int64_t paused_until_us;
-    char reason[REASON_SIZE];
-    uint64_t told;    /* how many it said were left, last */
-    uint64_t allowed; /* by the source itself, before allowed_until_us (0: it said nothing) */
-    int64_t allowed_until_us;
-};
-
-/* index 0 is the oldest. */
-static int64_t *time_at(const struct governor *governor, size_t index) {
-    return &governor->times[(governor->first + index) % governor->capacity];
-}
+#define DEAD "dead_host"
+#define BREAKER_MAX_MS ((int64_t)LIMIT_RETRY_AFTER_S * 1000)
 
 struct governor *governor_new(void) {
     struct governor *governor = calloc(1, sizeof(*governor));
@@ -60,7 +38,7 @@ void governor_free(struct governor *governor) {
     }
 }
 
-static bool resize(struct governor *governor, size_t capacity) {
+bool governor_resize(struct governor *governor, size_t capacity) {
     if (capacity == governor->capacity) {
         return true;
     }
@@ -70,7 +48,7 @@ static bool resize(struct governor *governor, size_t capacity) {
     }
     size_t kept = governor->count < capacity ? governor->count : capacity;
     for (size_t i = 0; i < kept; i++) {
-        times[i] = *time_at(governor, governor->count - kept + i);
+        times[i] = *governor_time_at(governor, governor->count - kept + i);
     }
     free(governor->times);
     governor->times = times;
@@ -81,23 +59,23 @@ static bool resize(struct governor *governor, size_t capacity) {
 }
 
 bool governor_configure(struct governor *governor, const struct governor_rate *rates, unsigned count, unsigned max_in_flight) {
-    if (count > RATES_MAX) {
+    if (count > GOVERNOR_RATES_MAX) {
         return false;
     }
     uint64_t capacity = REMEMBERED_MIN;
     for (unsigned i = 0; i < count; i++) {
-        if (rates[i].limit < 1 || rates[i].interval_ms < 1 || rates[i].interval_ms > INTERVAL_MAX_MS) {
+        if (rates[i].limit < 1 || rates[i].interval_ms < 1 || rates[i].interval_ms > GOVERNOR_INTERVAL_MAX_MS) {
             return false;
         }
         capacity = rates[i].limit > capacity ? rates[i].limit : capacity;
     }
-    if (!resize(governor, capacity < REMEMBERED_MAX ? (size_t)capacity : REMEMBERED_MAX)) {
+    if (!governor_resize(governor, capacity < GOVERNOR_REMEMBERED_MAX ? (size_t)capacity : GOVERNOR_REMEMBERED_MAX)) {
         return false;
     }
     for (unsigned i = 0; i < count; i++) {
         governor->rates[i] = rates[i];
-        if (rates[i].limit > REMEMBERED_MAX) {
-            governor->rates[i].limit = REMEMBERED_MAX;
+        if (rates[i].limit > GOVERNOR_REMEMBERED_MAX) {
+            governor->rates[i].limit = GOVERNOR_REMEMBERED_MAX;
         }
     }
     governor->rate_count = count;
@@ -108,48 +86,213 @@ bool governor_configure(struct governor *governor, const struct governor_rate *r
 /* A time later than now says that the clock was set back. When it was sent is then unknown; now is the latest it can have been, so the wait is at most one
  * interval. */
 static void forget_future(struct governor *governor, int64_t now_us) {
-    for (size_t i = governor->count; i > 0 && *time_at(governor, i - 1) > now_us; i--) {
-        *time_at(governor, i - 1) = now_us;
+    for (size_t i = governor->count; i > 0 && *governor_time_at(governor, i - 1) > now_us; i--) {
+        *governor_time_at(governor, i - 1) = now_us;
     }
 }
 
-int64_t governor_wait_us(struct governor *governor, int64_t now_us) {
-    forget_future(governor, now_us);
-    if (governor->max_in_flight != 0 && governor->in_flight >= governor->max_in_flight) {
-        return INT64_MAX;
-    }
-    int64_t free_at_us = governor->paused_until_us;
-    if (governor->allowed_until_us <= now_us || governor->allowed_until_us - now_us > ALLOWED_MAX_US) {
-        governor->allowed_until_us = 0;
-    } else if (governor->allowed == 0) {
-        free_at_us = governor->allowed_until_us > free_at_us ? governor->allowed_until_us : free_at_us;
-    }
+/* --- may one leave --------------------------------------------------------------------------------------------------- */
+
+/* When the limits that count let one leave; 0: at once. */
+static int64_t counted_us(struct governor *governor, int64_t now_us) {
+    int64_t free_at_us = governor_spent_until_us(governor, now_us);
     for (unsigned i = 0; i < governor->rate_count; i++) {
         const struct governor_rate *rate = &governor->rates[i];
         if (governor->count < rate->limit) {
             continue;
         }
-        int64_t left_us = *time_at(governor, governor->count - (size_t)rate->limit) + rate->interval_ms * 1000 + 1;
+        int64_t left_us = *governor_time_at(governor, governor->count - (size_t)rate->limit) + rate->interval_ms * 1000 + 1;
         free_at_us = left_us > free_at_us ? left_us : free_at_us;
     }
+    if (governor->pace.gap_us > 0 && governor->count > 0) {
+        int64_t next_us = *governor_time_at(governor, governor->count - 1) + governor->pace.gap_us;
+        free_at_us = next_us > free_at_us ? next_us : free_at_us;
+    }
+    return free_at_us;
+}
+
+int64_t governor_wait_us(struct governor *governor, int64_t now_us) {
+    forget_future(governor, now_us);
+    unsigned most = governor_concurrency(governor);
+    if ((most != 0 && governor->in_flight >= most) || (governor->opened > 0 && governor->in_flight > 0)) {
+        return INT64_MAX;
+    }
+    int64_t counted = counted_us(governor, now_us), free_at_us = governor->paused_until_us;
+    if (governor->allowed_until_us <= now_us || governor->allowed_until_us - now_us > ALLOWED_MAX_US) {
+        governor->allowed_until_us = 0;
+    } else if (governor->allowed == 0) {
+        counted = governor->allowed_until_us > counted ? governor->allowed_until_us : counted;
+    }
+    governor->by_pause = free_at_us >= counted;
+    free_at_us = counted > free_at_us ? counted : free_at_us;
     return free_at_us > now_us ? free_at_us - now_us : 0;
 }
 
-static void remember(struct governor *governor, int64_t sent_us) {
+const char *governor_wait_reason(const struct governor *governor) {
+    return governor->by_pause && governor->reason[0] != '\0' ? governor->reason : "api_budget";
+}
+
+bool governor_rate_state(const struct governor *governor, unsigned rate, int64_t now_us, uint64_t *used, int64_t *next_us) {
+    if (rate >= governor->rate_count) {
+        return false;
+    }
+    int64_t interval_us = governor->rates[rate].interval_ms * 1000;
+    *used = governor_remembered_since(governor, now_us - interval_us);
+    *next_us = *used > 0 ? *governor_time_at(governor, governor->count - (size_t)*used) + interval_us : 0;
+    return true;
+}
+
+void governor_remember(struct governor *governor, int64_t sent_us) {
     if (governor->count == governor->capacity) {
         governor->first = (governor->first + 1) % governor->capacity;
         governor->count--;
     }
-    *time_at(governor, governor->count) = sent_us;
+    *governor_time_at(governor, governor->count) = sent_us;
     governor->count++;
+}
+
+uint64_t governor_remembered_since(const struct governor *governor, int64_t begin_us) {
+    uint64_t count = 0;
+    while (count < governor->count && *governor_time_at(governor, governor->count - 1 - (size_t)count) >= begin_us) {
+        count++;
+    }
+    return count;
 }
 
 void governor_sent(struct governor *governor, int64_t now_us) {
     forget_future(governor, now_us);
-    remember(governor, now_us);
+    governor_remember(governor, now_us);
+    governor_window_sent(governor, now_us);
     governor->in_flight++;
     governor->allowed -= governor->allowed > 0;
 }
+
+unsigned governor_in_flight(const struct governor *governor) {
+    return governor->in_flight;
+}
+
+void governor_recall(struct governor *governor, const int64_t *sent_us, size_t count) {
+    size_t known = governor->count, room = governor->capacity - known;
+    size_t first = count > room ? count - room : 0;
+    int64_t *all = calloc(known + 1, sizeof(*all));
+    if (all == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < known; i++) {
+        all[i] = *governor_time_at(governor, i);
+    }
+    governor->count = 0;
+    for (size_t i = first; i < count; i++) {
+        governor_remember(governor, known > 0 && sent_us[i] > all[0] ? all[0] : sent_us[i]);
+    }
+    for (size_t i = 0; i < known; i++) {
+        governor_remember(governor, all[i]);
+    }
+    free(all);
+}
+
+/* --- what answers teach ----------------------------------------------------------------------------------------------- */
+
+void governor_adapt(struct governor *governor, unsigned initial) {
+    if (governor->initial == 0 && !(governor->concurrency > 0)) {
+        governor->concurrency = initial;
+    }
+    governor->initial = initial;
+    if (governor->max_in_flight > 0 && governor->concurrency > governor->max_in_flight) {
+        governor->concurrency = governor->max_in_flight;
+    }
+    if (governor->concurrency < 1) {
+        governor->concurrency = 1;
+    }
+}
+
+unsigned governor_concurrency(const struct governor *governor) {
+    return governor->initial == 0 ? governor->max_in_flight : (unsigned)(governor->concurrency + 0.5);
+}
+
+void governor_succeeded(struct governor *governor, int64_t now_us) {
+    pace_succeeded(&governor->pace, now_us);
+    /* Not far beyond what is really in flight: else a failure would be felt late. */
+    if (governor->initial == 0 || governor->concurrency >= governor->max_in_flight ||
+        governor->concurrency >= (double)governor->in_flight + governor->initial) {
+        return;
+    }
+    governor->success += 1 / governor->concurrency;
+    if (governor->success > 1 - 1e-9) {
+        governor->concurrency++;
+        governor->success = governor->failure = 0;
+    }
+}
+
+void governor_failed(struct governor *governor) {
+    if (governor->initial == 0) {
+        return;
+    }
+    governor->failure -= 1 / governor->concurrency;
+    if (governor->failure < 0) {
+        governor->concurrency -= governor->concurrency > 1;
+        governor->failure++;
+        governor->success = 0;
+    }
+}
+
+bool governor_refused(struct governor *governor, int64_t sent_us, int64_t now_us) {
+    governor_failed(governor);
+    return pace_refused(&governor->pace, sent_us, now_us);
+}
+
+unsigned governor_refusals(const struct governor *governor) {
+    return governor->pace.row;
+}
+
+void governor_spread(struct governor *governor, int64_t floor_us) {
+    governor->pace.floor_us = floor_us;
+}
+
+int64_t governor_gap_us(const struct governor *governor) {
+    return governor->pace.gap_us;
+}
+
+void governor_breaker(struct governor *governor, unsigned failures, int64_t reset_ms) {
+    governor->breaker_failures = failures;
+    governor->breaker_reset_ms = reset_ms;
+    if (failures == 0) {
+        (void)governor_reachable(governor);
+    }
+}
+
+bool governor_unreachable(struct governor *governor, int64_t now_us) {
+    bool was = governor->opened > 0;
+    if (governor->breaker_failures == 0 || (was && governor->paused_until_us > now_us)) {
+        return false; /* it left before the breaker opened */
+    }
+    governor->failures++;
+    if (governor->failures < governor->breaker_failures && !was) {
+        return false;
+    }
+    int64_t wait_ms = governor->breaker_reset_ms;
+    for (unsigned i = 0; i < governor->opened && wait_ms < BREAKER_MAX_MS; i++) {
+        wait_ms *= 2;
+    }
+    governor->opened++;
+    governor_pause(governor, now_us + (wait_ms < BREAKER_MAX_MS ? wait_ms : BREAKER_MAX_MS) * 1000, DEAD);
+    return !was;
+}
+
+bool governor_reachable(struct governor *governor) {
+    bool was = governor->opened > 0;
+    governor->failures = governor->opened = 0;
+    if (was && strcmp(governor->reason, DEAD) == 0) {
+        governor_resume(governor);
+    }
+    return was;
+}
+
+bool governor_dead(const struct governor *governor) {
+    return governor->opened > 0;
+}
+
+/* --- pauses ------------------------------------------------------------------------------------------------------------- */
 
 void governor_done(struct governor *governor) {
     if (governor->in_flight > 0) {
@@ -177,8 +320,12 @@ void governor_pause(struct governor *governor, int64_t until_us, const char *rea
     if (until_us <= governor->paused_until_us) {
         return;
     }
+    if (governor->pace.row > 0) { /* for a refusal; what is waited already counts once */
+        int64_t from_us = governor->paused_until_us > governor->pace.learned_us ? governor->paused_until_us : governor->pace.learned_us;
+        pace_waited(&governor->pace, until_us > from_us && until_us - from_us < ALLOWED_MAX_US ? until_us - from_us : 0);
+    }
     governor->paused_until_us = until_us;
-    size_t length = strnlen(reason, REASON_SIZE - 1);
+    size_t length = strnlen(reason, GOVERNOR_REASON_SIZE - 1);
     memset(governor->reason, 0, sizeof(governor->reason));
     memcpy(governor->reason, reason, length);
 }
@@ -193,94 +340,4 @@ int64_t governor_paused_until_us(const struct governor *governor, const char **r
         *reason = governor->reason;
     }
     return governor->paused_until_us;
-}
-
-static unsigned char *put_le(unsigned char *at, uint64_t value, unsigned bytes) {
-    for (unsigned i = 0; i < bytes; i++) {
-        at[i] = (unsigned char)(value >> (8 * i));
-    }
-    return at + bytes;
-}
-
-static uint64_t get_le(const unsigned char **at, unsigned bytes) {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value |= (uint64_t)(*at)[i] << (8 * i);
-    }
-    *at += bytes;
-    return value;
-}
-
-/* How many of the newest still lie in some window, seen from the newest: what is older says nothing any more. */
-static size_t still_counting(const struct governor *governor) {
-    int64_t longest_us = 0;
-    for (unsigned i = 0; i < governor->rate_count; i++) {
-        int64_t interval_us = governor->rates[i].interval_ms * 1000;
-        longest_us = interval_us > longest_us ? interval_us : longest_us;
-    }
-    size_t counting = 0;
-    while (counting < governor->count && *time_at(governor, governor->count - 1) - *time_at(governor, governor->count - 1 - counting) <= longest_us) {
-        counting++;
-    }
-    return counting;
-}
-
-size_t governor_save(const struct governor *governor, void *blob, size_t room) {
-    if (room < SAVED_LEAST_ROOM) {
-        return 0;
-    }
-    size_t counting = still_counting(governor);
-    size_t most = (room - SAVED_HEAD_BYTES) / 8;
-    size_t kept = counting < most ? counting : most;
-    unsigned char *at = put_le(blob, SAVED_MAGIC, 8);
-    at = put_le(at, (uint64_t)governor->paused_until_us, 8);
-    memcpy(at, governor->reason, REASON_SIZE);
-    at = put_le(at + REASON_SIZE, counting, 4);
-    at = put_le(at, kept, 4);
-    for (size_t i = governor->count - kept; i < governor->count; i++) {
-        at = put_le(at, (uint64_t)*time_at(governor, i), 8);
-    }
-    return (size_t)(at - (unsigned char *)blob);
-}
-
-/* The kept times must be possible ones, in order: anything else is not ours. */
-static bool times_valid(const unsigned char *at, size_t kept) {
-    int64_t before_us = 0;
-    for (size_t i = 0; i < kept; i++) {
-        int64_t sent_us = (int64_t)get_le(&at, 8);
-        if (sent_us < before_us || sent_us > INT64_MAX / 2) {
-            return false;
-        }
-        before_us = sent_us;
-    }
-    return true;
-}
-
-bool governor_load(struct governor *governor, const void *blob, size_t length) {
-    const unsigned char *at = blob;
-    if (length < SAVED_HEAD_BYTES || get_le(&at, 8) != SAVED_MAGIC) {
-        return false;
-    }
-    int64_t paused_until_us = (int64_t)get_le(&at, 8);
-    const char *reason = (const char *)at;
-    at += REASON_SIZE;
-    size_t remembered = (size_t)get_le(&at, 4), kept = (size_t)get_le(&at, 4);
-    if (paused_until_us < 0 || memchr(reason, 0, REASON_SIZE) == NULL || remembered > REMEMBERED_MAX || kept > remembered || (kept == 0) != (remembered == 0) ||
-        length - SAVED_HEAD_BYTES != kept * 8 || !times_valid(at, kept)) {
-        return false;
-    }
-    if (remembered > governor->capacity && !resize(governor, remembered)) {
-        return false;
-    }
-    governor->paused_until_us = paused_until_us;
-    memcpy(governor->reason, reason, REASON_SIZE);
-    governor->count = 0;
-    for (size_t i = kept; i < remembered; i++) {
-        const unsigned char *oldest = at;
-        remember(governor, (int64_t)get_le(&oldest, 8));
-    }
-    for (size_t i = 0; i < kept; i++) {
-        remember(governor, (int64_t)get_le(&at, 8));
-    }
-    return true;
 }

@@ -51,16 +51,27 @@ static void check_file_name(struct check *check, const struct source *source) {
 }
 
 static void read_top(struct check *check, struct source *source) {
-    static const char *const names[] = {"name",          "steps",
-                                        "auth",          "tls",
-                                        "proxy",         "paginator",
-                                        "data_selector", "primary_key",
-                                        "children",      "metering",
-                                        "api_budget",    "concurrency_level",
-                                        "error_handler", "coverage_tolerance",
-                                        "timeout_s",     "max_response_bytes",
-                                        "allow_http",    "job_members",
-                                        "incremental",   NULL};
+    static const char *const names[] = {"name",
+                                        "steps",
+                                        "auth",
+                                        "tls",
+                                        "proxy",
+                                        "paginator",
+                                        "data_selector",
+                                        "primary_key",
+                                        "children",
+                                        "metering",
+                                        "api_budget",
+                                        "concurrency_level",
+                                        "error_handler",
+                                        "coverage_tolerance",
+                                        "timeout_s",
+                                        "max_response_bytes",
+                                        "allow_http",
+                                        "job_members",
+                                        "incremental",
+                                        "circuit_breaker",
+                                        NULL};
     const cJSON *root = check->root;
 
     if (!check_object(check, root, names, NULL)) {

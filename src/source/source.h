@@ -9,6 +9,7 @@
 #include "base/dec.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "base/zone.h"
 
 /* A source definition (DESIGN 5), checked and made ready to use. No I/O here: texts come in, requests and verdicts go out. Immutable after source_parse. */
 
@@ -17,6 +18,7 @@
 #define SOURCE_MAX_CHILDREN 16
 #define SOURCE_MAX_FILTERS 32
 #define SOURCE_MAX_RATES 8
+#define SOURCE_MAX_WINDOWS 4
 #define SOURCE_MAX_MEMBERS 64
 #define SOURCE_MAX_HIDDEN 16
 
@@ -86,6 +88,12 @@ struct source_rate {
     int64_t interval_ms;
 };
 
+struct source_window { /* fixed_window: from local midnight on; shorter ones one after the other from there */
+    uint64_t limit;
+    int64_t period_ms; /* whole days when it is a day or more */
+    char zone[ZONE_NAME_SIZE];
+};
+
 struct source_member { /* job_members: one that the source declares */
     char name[65];
     char type[16];  /* string, integer, number, boolean, array, object */
@@ -128,6 +136,7 @@ struct source {
     struct dec daily_cost_cap;
     bool has_daily_cost_cap;
     struct dec reserve;
+    char zone[ZONE_NAME_SIZE]; /* whose days daily_cost_cap counts by */
     char currency[9];
     unsigned max_in_flight; /* paid requests of one job at a time */
     bool retry_unknown;     /* on_charge_unknown: retry */
@@ -140,6 +149,10 @@ struct source {
     /* budget, concurrency, errors */
     struct source_rate rates[SOURCE_MAX_RATES];
     unsigned rate_count;
+    struct source_window windows[SOURCE_MAX_WINDOWS];
+    unsigned window_count;
+    unsigned breaker_failures;                   /* connections that fail in a row before the host counts as dead; 0: never */
+    int64_t breaker_reset_ms;                    /* before the first try */
     const char *remaining_header, *reset_header; /* of the source's own words on its limit, when it has names of its own; or NULL */
     unsigned default_concurrency, max_concurrency;
     unsigned max_retries;

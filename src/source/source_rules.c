@@ -4,9 +4,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/limits.h"
+
 /* Money, rates, errors and the job's own members of a source (DESIGN 5). */
 
 #define REFRESH_OLDER_THAN_MS (INT64_C(30) * 24 * 3600 * 1000)
+#define DAY_MS INT64_C(86400000)
+#define BREAKER_FAILURES 5
+#define BREAKER_RESET_MS 60000
 
 /* --- money --------------------------------------------------------------------------------------------------------- */
 
@@ -29,6 +34,16 @@ static cJSON *read_overlay(struct check *check, const cJSON *metering, const cha
 static void check_overlay_body(struct check *check, const struct source *source, const cJSON *overlay, const char *name) {
     if (cJSON_GetObjectItemCaseSensitive(overlay, "json") != NULL && strcmp(source->steps[0].http.method, "GET") == 0) {
         (void)check_fail(check, name, "has json, but a GET has no body");
+    }
+}
+
+/* The name of a time zone; UTC when there is none. */
+static void read_zone(struct check *check, const cJSON *object, char out[ZONE_NAME_SIZE]) {
+    const cJSON *zone = check_string(check, object, "timezone", ZONE_NAME_SIZE - 1);
+
+    (void)str_copy(out, ZONE_NAME_SIZE, zone != NULL ? zone->valuestring : "UTC");
+    if (zone != NULL && !zone_known(out)) {
+        (void)check_fail(check, "timezone", "is no time zone that this machine knows; its names are such as \"America/Los_Angeles\" or \"UTC\"");
     }
 }
 
@@ -102,7 +117,7 @@ static void check_delta(struct check *check, const struct source *source) {
 void source_metering(struct check *check, const cJSON *definition, struct source *source) {
     static const char *const names[] = {"preview",     "purchase",       "count_path", "cost_path",          "cost_per_record",
                                         "currency",    "daily_cost_cap", "reserve",    "max_in_flight",      "on_charge_unknown",
-                                        "free_fields", "list",           "by_id",      "refresh_older_than", NULL};
+                                        "free_fields", "list",           "by_id",      "refresh_older_than", "timezone", NULL};
     static const char *const unknown[] = {"hold", "retry", NULL};
     const cJSON *metering = cJSON_GetObjectItemCaseSensitive(definition, "metering");
     unsigned choice = 0;
@@ -111,6 +126,7 @@ void source_metering(struct check *check, const cJSON *definition, struct source
 
     source->reserve = dec_zero();
     source->max_in_flight = 1;
+    (void)str_copy(source->zone, sizeof(source->zone), "UTC");
     if (metering == NULL || check->rc != RC_OK) {
         return;
     }
@@ -127,6 +143,7 @@ void source_metering(struct check *check, const cJSON *definition, struct source
         check_money(check, metering, "daily_cost_cap", &source->daily_cost_cap, &source->has_daily_cost_cap);
         check_money(check, metering, "reserve", &source->reserve, &has_reserve);
         read_currency(check, metering, source);
+        read_zone(check, metering, source->zone);
         check_unsigned(check, metering, "max_in_flight", 1, 64, &source->max_in_flight);
         check_choice(check, metering, "on_charge_unknown", unknown, &choice);
         source->retry_unknown = choice == 1;
@@ -178,17 +195,42 @@ void source_rates(struct check *check, const cJSON *object, struct source *sourc
     each_of(check, object, "rates", 1, SOURCE_MAX_RATES, read_rate, source);
 }
 
-static void read_policy(struct check *check, const cJSON *policy, struct source *source) {
-    static const char *const names[] = {"type", "rates", NULL}, *const types[] = {"moving_window", NULL};
-    unsigned type = 0;
+static void read_fixed_window(struct check *check, const cJSON *policy, struct source *source) {
+    static const char *const names[] = {"type", "period", "call_limit", "timezone", NULL};
+    struct source_window *out = &source->windows[source->window_count];
 
+    if (source->window_count == SOURCE_MAX_WINDOWS) {
+        (void)check_fail(check, NULL, "more than %u fixed windows", SOURCE_MAX_WINDOWS);
+    }
     if (!check_object(check, policy, names, NULL)) {
         return;
     }
-    if (cJSON_GetObjectItemCaseSensitive(policy, "type") == NULL) {
+    check_u64(check, policy, "call_limit", 1, 1000000000, &out->limit);
+    check_duration(check, policy, "period", 1000, &out->period_ms);
+    read_zone(check, policy, out->zone);
+    if (out->limit == 0 || out->period_ms == 0) {
+        (void)check_fail(check, NULL, "needs period and call_limit");
+    } else if (out->period_ms > DAY_MS && out->period_ms % DAY_MS != 0) {
+        (void)check_fail(check, "period", "must be whole days when it is longer than one: windows begin at midnight");
+    }
+    source->window_count++;
+}
+
+static void read_policy(struct check *check, const cJSON *policy, struct source *source) {
+    static const char *const names[] = {"type", "rates", NULL}, *const types[] = {"moving_window", "fixed_window", NULL};
+    unsigned type = 0;
+
+    if (cJSON_IsObject(policy) && cJSON_GetObjectItemCaseSensitive(policy, "type") == NULL) {
         (void)check_fail(check, NULL, "needs a type");
     }
     check_choice(check, policy, "type", types, &type);
+    if (type == 1) {
+        read_fixed_window(check, policy, source);
+        return;
+    }
+    if (!check_object(check, policy, names, NULL)) {
+        return;
+    }
     if (cJSON_GetObjectItemCaseSensitive(policy, "rates") == NULL) {
         (void)check_fail(check, NULL, "needs rates");
     }
@@ -206,6 +248,27 @@ static void read_budget(struct check *check, const cJSON *budget, struct source 
     each_of(check, budget, "policies", 0, SOURCE_MAX_RATES, read_policy, source);
 }
 
+/* What a host is given before it counts as dead. */
+static void read_breaker(struct check *check, const cJSON *breaker, struct source *source) {
+    static const char *const names[] = {"failures", "reset", NULL};
+    size_t mark;
+
+    source->breaker_failures = BREAKER_FAILURES;
+    source->breaker_reset_ms = BREAKER_RESET_MS;
+    if (breaker == NULL) {
+        return;
+    }
+    mark = check_enter(check, "circuit_breaker", 0);
+    if (check_object(check, breaker, names, NULL)) {
+        check_unsigned(check, breaker, "failures", 0, 1000, &source->breaker_failures);
+        check_duration(check, breaker, "reset", 1000, &source->breaker_reset_ms);
+        if (source->breaker_reset_ms > (int64_t)LIMIT_RETRY_AFTER_S * 1000) {
+            (void)check_fail(check, "reset", "must be at most an hour");
+        }
+    }
+    check_leave(check, mark);
+}
+
 void source_limits(struct check *check, const cJSON *definition, struct source *source) {
     static const char *const names[] = {"default_concurrency", "max_concurrency", NULL};
     const cJSON *budget = cJSON_GetObjectItemCaseSensitive(definition, "api_budget");
@@ -217,6 +280,7 @@ void source_limits(struct check *check, const cJSON *definition, struct source *
         read_budget(check, budget, source);
         check_leave(check, mark);
     }
+    read_breaker(check, cJSON_GetObjectItemCaseSensitive(definition, "circuit_breaker"), source);
     if (level != NULL) {
         mark = check_enter(check, "concurrency_level", 0);
         if (check_object(check, level, names, NULL)) {

@@ -113,6 +113,7 @@ static const struct field FILE_FIELDS[] = {
 
 static const struct field MONEY_FIELDS[] = {MONEY(struct codec_money, spent), MONEY(struct codec_money, in_doubt), MONEY(struct codec_money, open)};
 static const struct field UNKNOWN_FIELDS[] = {WIDE(struct job_unknown, ts_us), MONEY(struct job_unknown, cost), BOOL(struct job_unknown, open)};
+static const struct field SPAN_FIELDS[] = {WIDE(struct codec_span, requests), MONEY(struct codec_span, spent), MONEY(struct codec_span, in_doubt)};
 
 static unsigned char *put_number(unsigned char *at, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
@@ -289,4 +290,12 @@ bool codec_counts_read(const void *bytes, size_t length, struct codec_counts *co
     for (size_t i = 0; i < PLACE_COUNT; i++)
         counts->jobs[i] = get_number(at + 1 + 8 * i, 8);
     return true;
+}
+
+size_t codec_span_write(const struct codec_span *span, unsigned char out[CODEC_ROW_BYTES]) {
+    return write_fields(SPAN_FIELDS, COUNT(SPAN_FIELDS), span, out);
+}
+
+bool codec_span_read(const void *bytes, size_t length, struct codec_span *span) {
+    return read_fields(SPAN_FIELDS, COUNT(SPAN_FIELDS), bytes, length, span);
 }

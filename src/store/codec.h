@@ -40,4 +40,11 @@ struct codec_counts {
 size_t codec_counts_write(const struct codec_counts *counts, unsigned char out[CODEC_ROW_BYTES]);
 bool codec_counts_read(const void *bytes, size_t length, struct codec_counts *counts);
 
+struct codec_span { /* a quarter of an hour of one source */
+    uint64_t requests;
+    struct dec spent, in_doubt;
+};
+size_t codec_span_write(const struct codec_span *span, unsigned char out[CODEC_ROW_BYTES]);
+bool codec_span_read(const void *bytes, size_t length, struct codec_span *span);
+
 #endif

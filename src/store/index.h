@@ -72,8 +72,18 @@ enum rc index_same_criteria(struct index *index, const char *source, const char 
  * ("2026-11-23"); open (paid requests of which nothing was heard since, at their highest price) is that of all days. */
 enum rc index_spent(struct index *index, const char *name, const char *day, struct job_money *money, struct err *err);
 
-/* What the governor must not forget over a restart; not derived from journals, lost at a rebuild except for what `requested` lines tell. Small blob of at most
- * 64 KiB a source. */
+/* What was asked of a source, and its money, from one time to another; whole quarters of an hour, in which every midnight of every zone lies. Folded from the
+ * journals: requests are what `requested`, `previewed` and refused previews tell. */
+#define INDEX_SPAN_MS INT64_C(900000)
+struct index_sums {
+    uint64_t requests;
+    struct dec spent, in_doubt;
+};
+enum rc index_sums(struct index *index, const char *source, int64_t from_us, int64_t to_us, struct index_sums *sums, struct err *err);
+bool index_asked(const struct journal_line *line); /* the line says that a request was sent */
+
+/* What the governor must not forget over a restart; not derived from journals. After a rebuild there is none: who asks makes it from the `requested` lines.
+ * Small blob of at most 64 KiB a source. */
 enum rc index_put_governor(struct index *index, const char *source, const void *blob, size_t length, struct err *err);
 enum rc index_get_governor(struct index *index, const char *source, void *blob, size_t *length /* in: room, out: bytes */, struct err *err);
 

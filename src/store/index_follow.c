@@ -112,6 +112,21 @@ struct fold {
     struct err *err;
 };
 
+static enum rc add_to_span(struct fold *fold, int64_t ts_us, uint64_t requests, struct dec spent, struct dec in_doubt) {
+    struct index *index = fold->index;
+    struct codec_span span;
+    struct index_key key;
+    unsigned char bytes[CODEC_ROW_BYTES];
+    index_span_key(&key, fold->row.source, ts_us);
+    enum rc rc = index_get_span(index, index->txn, &key, &span, fold->err);
+    if (rc != RC_OK)
+        return index->failed = rc;
+    span.requests += requests;
+    span.spent = dec_add(span.spent, spent);
+    span.in_doubt = dec_add(span.in_doubt, in_doubt);
+    return index_put(index, TABLE_SPANS, &key, bytes, codec_span_write(&span, bytes), fold->err);
+}
+
 static void add_money(struct fold *fold, const char *name, const char *day, const struct job_money *moved) {
     struct index *index = fold->index;
     struct codec_money money;
@@ -143,6 +158,8 @@ static void money_moved(void *context, int64_t ts_us, const struct job_money *mo
     str_format(currency, sizeof currency, "@%s", fold->row.currency);
     add_money(fold, fold->row.source, open ? INDEX_NO_DAY : day, moved);
     add_money(fold, currency, open ? INDEX_NO_DAY : day, moved);
+    if (!open)
+        add_to_span(fold, ts_us, 0, moved->spent, moved->in_doubt);
 }
 
 static enum rc read_unknown(struct fold *fold) {
@@ -208,10 +225,17 @@ static enum rc put_file(struct fold *fold, const struct file_row *file) {
     return index_put(fold->index, TABLE_SHA256, &by_sum, "", 0, fold->err);
 }
 
+bool index_asked(const struct journal_line *line) {
+    return strcmp(line->event, "requested") == 0 || strcmp(line->event, "previewed") == 0 ||
+           (strcmp(line->event, "retrying") == 0 && job_line_batch(line) == 0);
+}
+
 static enum rc fold_job(struct fold *fold, const struct journal_line *line) {
     enum rc rc = job_row_apply(&fold->row, line);
     if (rc != RC_OK)
         return err_set(fold->err, rc, "out of memory");
+    if (fold->index->failed == RC_OK && index_asked(line))
+        add_to_span(fold, line->ts_us, 1, dec_zero(), dec_zero());
     return fold->index->failed;
 }
 

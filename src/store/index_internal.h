@@ -24,6 +24,7 @@
  *   unknown    job NUL batch                    an undecided CHARGE_UNKNOWN, or a paid request that is open
  *   units      job NUL batch                    (nothing); failed for good and not captured since
  *   governor   source                           a blob of the governor
+ *   spans      source NUL quarter               requests, spent, in doubt; quarters of an hour since 1970 (4 bytes)
  */
 enum index_table {
     TABLE_META,
@@ -39,6 +40,7 @@ enum index_table {
     TABLE_UNKNOWN,
     TABLE_UNITS,
     TABLE_GOVERNOR,
+    TABLE_SPANS,
     TABLE_COUNT
 };
 
@@ -108,6 +110,9 @@ enum rc index_get_file(struct index *index, MDB_txn *txn, const char *job_id, ui
 enum rc index_get_money(struct index *index, MDB_txn *txn, const struct index_key *key, struct codec_money *money,
                         struct err *err); /* zero when there is none */
 enum rc index_get_counts(struct index *index, MDB_txn *txn, struct codec_counts *counts, struct err *err);
+/* The span that a time lies in; zero when there is none. */
+void index_span_key(struct index_key *key, const char *source, int64_t at_us);
+enum rc index_get_span(struct index *index, MDB_txn *txn, const struct index_key *key, struct codec_span *span, struct err *err);
 void index_money_key(struct index_key *key, const char *source, const char *day);
 /* A job's row and every key that follows from it; before is NULL when it is new. In the write transaction. */
 enum rc index_put_job(struct index *index, const struct job_row *before, const struct job_row *row, struct err *err);

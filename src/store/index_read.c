@@ -40,6 +40,21 @@ enum rc index_get_money(struct index *index, MDB_txn *txn, const struct index_ke
     return rc == RC_GONE ? RC_OK : rc;
 }
 
+void index_span_key(struct index_key *key, const char *source, int64_t at_us) {
+    *key = (struct index_key){.length = 0};
+    index_key_name(key, source);
+    index_key_number(key, at_us > 0 ? (uint64_t)(at_us / (INDEX_SPAN_MS * 1000)) : 0, 4);
+}
+
+enum rc index_get_span(struct index *index, MDB_txn *txn, const struct index_key *key, struct codec_span *span, struct err *err) {
+    MDB_val value;
+    *span = (struct codec_span){.spent = dec_zero(), .in_doubt = dec_zero()};
+    enum rc rc = index_get(index, txn, TABLE_SPANS, key, &value, err);
+    if (rc == RC_OK && !codec_span_read(value.mv_data, value.mv_size, span))
+        rc = index_damaged(err, "a span");
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
 enum rc index_get_counts(struct index *index, MDB_txn *txn, struct codec_counts *counts, struct err *err) {
     static const struct index_key key = {.bytes = "counts", .length = 6};
     MDB_val value;
@@ -119,6 +134,30 @@ enum rc index_get_governor(struct index *index, const char *source, void *blob, 
 }
 
 /* Walks */
+
+enum rc index_sums(struct index *index, const char *source, int64_t from_us, int64_t to_us, struct index_sums *sums, struct err *err) {
+    struct index_key prefix = {.length = 0}, from, to;
+    struct index_walk walk;
+    *sums = (struct index_sums){.spent = dec_zero(), .in_doubt = dec_zero()};
+    index_key_name(&prefix, source);
+    index_span_key(&from, source, from_us);
+    index_span_key(&to, source, to_us - 1);
+    enum rc rc = index_walk_begin(&walk, index, TABLE_SPANS, &prefix, &from, err);
+    if (rc != RC_OK)
+        return rc;
+    for (; rc == RC_OK && index_walk_here(&walk) && walk.key.mv_size == to.length && memcmp(walk.key.mv_data, to.bytes, to.length) <= 0;
+         index_walk_step(&walk)) {
+        struct codec_span span;
+        if (!codec_span_read(walk.value.mv_data, walk.value.mv_size, &span)) {
+            rc = index_damaged(err, "a span");
+            break;
+        }
+        sums->requests += span.requests;
+        sums->spent = dec_add(sums->spent, span.spent);
+        sums->in_doubt = dec_add(sums->in_doubt, span.in_doubt);
+    }
+    return index_walk_end(&walk, rc, err);
+}
 
 enum rc index_walk_begin(struct index_walk *walk, struct index *index, enum index_table table, const struct index_key *prefix, const struct index_key *from,
                          struct err *err) {

@@ -82,7 +82,7 @@ tokens_are 3 'another source has a token of its own'
 
 # --- tokens that end -----------------------------------------------------------------------------------------------------
 
-source_oauth expiring '.error_handler.max_retries = 0 | .paginator.limit = 2 | .concurrency_level.default_concurrency = 1'
+source_oauth expiring '.error_handler.max_retries = 0 | .paginator.limit = 2 | .concurrency_level = {default_concurrency: 1, max_concurrency: 1}'
 paged_set "{\"auth\":\"$OAUTH\",\"oauth_expires\":3,\"delay_ms\":80}"
 drop_job expiring
 at processed 'a job that lasts longer than its token'

@@ -148,11 +148,11 @@ static void test_new_limits_remember(void **state) {
         governor_sent(governor, T0 + 500);
     }
     assert_int_equal(governor_wait_us(governor, T0 + 500), 1000000 + 1 - 500);
-    static const struct governor_rate none[] = {{0, 1000}}, instant[] = {{1, 0}}, endless[] = {{1, INT64_MAX}}, nine[9] = {{1, 1}};
+    static const struct governor_rate none[] = {{0, 1000}}, instant[] = {{1, 0}}, endless[] = {{1, INT64_MAX}}, ten[10] = {{1, 1}};
     assert_false(governor_configure(governor, none, 1, 0));
     assert_false(governor_configure(governor, instant, 1, 0));
     assert_false(governor_configure(governor, endless, 1, 0));
-    assert_false(governor_configure(governor, nine, 9, 0));
+    assert_false(governor_configure(governor, ten, 10, 0));
     assert_int_equal(governor_wait_us(governor, T0 + 500), 1000000 + 1 - 500);
     governor_free(governor);
 }
@@ -234,7 +234,7 @@ static void test_save_with_little_room_stays_safe(void **state) {
     assert_int_equal(governor_wait_us(before, T0 + 20000), 60000001 - 20000);
     int64_t wait_us = governor_wait_us(after, T0 + 20000);
     assert_in_range(wait_us, 60000001 - 20000, 60000001);
-    assert_int_equal(governor_save(before, blob, 255), 0);
+    assert_int_equal(governor_save(before, blob, 1023), 0);
     governor_free(before);
     governor_free(after);
 }
@@ -242,7 +242,7 @@ static void test_save_with_little_room_stays_safe(void **state) {
 static void test_load_refuses_what_is_not_ours(void **state) {
     (void)state;
     static const struct governor_rate rates[] = {{2, 1000}};
-    char blob[256], bad[256];
+    char blob[1024], bad[1024];
     struct governor *governor = governor_new();
     assert_true(governor_configure(governor, rates, 1, 0));
     governor_sent(governor, T0);
@@ -315,9 +315,249 @@ static void test_allowed_by_a_sliding_window(void **state) {
     governor_free(governor);
 }
 
+/* 2026-03-08 and 2026-11-01: a day of 23 hours and one of 25 in Los Angeles; midnights there are 08:00 and 07:00 UTC. */
+#define UTC(day, hour) ((INT64_C(20454) + (day)) * 86400 + INT64_C(3600) * (hour)) /* day 0 is 2026-01-01 */
+#define US(seconds) ((seconds)*INT64_C(1000000))
+#define SPRING 66
+#define AUTUMN 304
+
+static void spend(struct governor *governor, int64_t now_us, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(governor_wait_us(governor, now_us), 0);
+        governor_sent(governor, now_us);
+        governor_done(governor);
+    }
+}
+
+static void test_days(void **state) {
+    (void)state;
+    static const struct governor_window day[] = {{3, 86400000, "America/Los_Angeles"}};
+    struct governor *governor = governor_new();
+    const int64_t before = US(UTC(SPRING, 7)) + 1, begins = US(UTC(SPRING, 8)), ends = US(UTC(SPRING + 1, 7));
+    assert_true(governor_configure_windows(governor, day, 1, before));
+    assert_int_equal(governor_spent_until_us(governor, before), 0);
+    spend(governor, before, 3);
+    assert_int_equal(governor_wait_us(governor, before), begins - before);
+    assert_string_equal(governor_wait_reason(governor), "api_budget");
+    assert_int_equal(governor_spent_until_us(governor, before), begins);
+    assert_int_equal(governor_wait_us(governor, begins - 1), 1);
+    spend(governor, begins, 3);
+    assert_int_equal(governor_wait_us(governor, begins), INT64_C(23) * 3600 * 1000000); /* the clock was put forward */
+    spend(governor, ends, 3);
+    assert_int_equal(governor_wait_us(governor, ends), INT64_C(24) * 3600 * 1000000);
+    /* A clock that goes back makes no new day of a spent one. */
+    assert_int_equal(governor_wait_us(governor, ends - 5), 5);
+    spend(governor, US(UTC(AUTUMN, 7)), 3);
+    assert_int_equal(governor_wait_us(governor, US(UTC(AUTUMN, 7))), INT64_C(25) * 3600 * 1000000);
+    governor_free(governor);
+}
+
+static void test_short_and_long_windows(void **state) {
+    (void)state;
+    static const struct governor_window minute[] = {{2, 60000, "UTC"}}, week[] = {{2, 7 * 86400000, "UTC"}},
+                                        hours[] = {{1, 6 * 3600000, "America/Los_Angeles"}};
+    static const struct governor_window odd[] = {{1, 86400000 + 1, "UTC"}}, none[] = {{0, 1000, "UTC"}};
+    struct governor *governor = governor_new();
+    const int64_t now = US(UTC(10, 5)) + 12345678; /* a Sunday */
+    assert_true(governor_configure_windows(governor, minute, 1, now));
+    spend(governor, now, 2);
+    assert_int_equal(governor_wait_us(governor, now), 60000000 - 12345678);
+    assert_true(governor_configure_windows(governor, week, 1, now)); /* counted from what is remembered */
+    assert_int_equal(governor_wait_us(governor, now), US(UTC(11, 0)) - now);
+    assert_int_equal(governor_wait_us(governor, US(UTC(11, 0))), 0);
+    spend(governor, US(UTC(11, 0)), 2);
+    assert_int_equal(governor_wait_us(governor, US(UTC(17, 23))), 3600000000);
+    /* The last one of a day of 23 hours is shorter: midnight begins another. */
+    const int64_t evening = US(UTC(SPRING + 1, 6));
+    assert_true(governor_configure_windows(governor, hours, 1, evening));
+    spend(governor, evening, 1);
+    assert_int_equal(governor_wait_us(governor, evening), 3600000000);
+    assert_false(governor_configure_windows(governor, odd, 1, now));
+    assert_false(governor_configure_windows(governor, none, 1, now));
+    assert_int_equal(governor_wait_us(governor, evening), 3600000000);
+    governor_free(governor);
+}
+
+static void test_window_changes(void **state) {
+    (void)state;
+    static const struct governor_window five[] = {{5, 86400000, "UTC"}}, seven[] = {{7, 86400000, "UTC"}};
+    static char blob[4096];
+    struct governor *governor = governor_new(), *after = governor_new();
+    const int64_t now = US(UTC(3, 1));
+    assert_true(governor_configure_windows(governor, five, 1, now));
+    spend(governor, now, 5);
+    assert_true(governor_wait_us(governor, now) > 0);
+    assert_true(governor_configure_windows(governor, seven, 1, now));
+    spend(governor, now, 2);
+    assert_int_equal(governor_spent_until_us(governor, now), US(UTC(4, 0)));
+    size_t length = governor_save(governor, blob, sizeof(blob));
+    assert_true(governor_load(after, blob, length));
+    assert_true(governor_configure_windows(after, seven, 1, now));
+    assert_int_equal(governor_wait_us(after, now), US(UTC(4, 0)) - now);
+    for (size_t cut = 0; cut < length; cut++) {
+        assert_false(governor_load(after, blob, cut));
+    }
+    governor_counted(after, 0, 6); /* less than is known */
+    assert_true(governor_wait_us(after, now) > 0);
+    /* What leaves at the very end may arrive behind it. */
+    spend(after, US(UTC(5, 0)) - 1000, 3);
+    struct governor_window_state w;
+    assert_true(governor_window_state(after, 0, US(UTC(5, 0)), &w));
+    assert_int_equal(w.used, 3);
+    assert_false(governor_window_state(after, 1, now, &w));
+    governor_free(governor);
+    governor_free(after);
+}
+
+static void test_recall(void **state) {
+    (void)state;
+    static const struct governor_rate rates[] = {{4, 10000}};
+    static const int64_t past[] = {T0 - 20000000, T0 - 3000000, T0 - 2000000, T0 - 1000000};
+    struct governor *governor = governor_new();
+    assert_true(governor_configure(governor, rates, 1, 0));
+    governor_recall(governor, past, 4);
+    assert_int_equal(governor_wait_us(governor, T0), 0);
+    spend(governor, T0, 1);
+    assert_int_equal(governor_wait_us(governor, T0), 10000000 - 3000000 + 1);
+    uint64_t used;
+    int64_t next_us;
+    assert_true(governor_rate_state(governor, 0, T0, &used, &next_us));
+    assert_int_equal(used, 4);
+    assert_int_equal(next_us, T0 + 7000000);
+    governor_free(governor);
+}
+
+/* As many as may be in flight come back, and others go out for them. */
+static void cohort(struct governor *governor, bool good) {
+    unsigned count = governor_concurrency(governor);
+    for (unsigned i = 0; i < count; i++) {
+        governor_sent(governor, T0);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (good) {
+            governor_succeeded(governor, T0);
+        } else {
+            governor_failed(governor);
+        }
+        governor_done(governor);
+        governor_sent(governor, T0);
+    }
+    while (governor_in_flight(governor) > 0) {
+        governor_done(governor);
+    }
+}
+
+static void test_concurrency_adapts(void **state) {
+    (void)state;
+    struct governor *governor = governor_new();
+    assert_true(governor_configure(governor, NULL, 0, 6));
+    assert_int_equal(governor_concurrency(governor), 6);
+    governor_adapt(governor, 2);
+    assert_int_equal(governor_concurrency(governor), 2);
+    for (unsigned wanted = 3; wanted <= 6; wanted++) {
+        cohort(governor, true); /* one more after each full turn */
+        assert_int_equal(governor_concurrency(governor), wanted);
+    }
+    cohort(governor, true);
+    assert_int_equal(governor_concurrency(governor), 6);
+    governor_failed(governor);
+    assert_int_equal(governor_concurrency(governor), 5);
+    governor_failed(governor); /* the next few are of the same turn */
+    governor_failed(governor);
+    assert_int_equal(governor_concurrency(governor), 5);
+    for (unsigned i = 0; i < 5; i++) {
+        cohort(governor, false);
+    }
+    assert_int_equal(governor_concurrency(governor), 1);
+    cohort(governor, true);
+    assert_int_equal(governor_concurrency(governor), 2);
+    /* One in flight is no reason for ever more. */
+    for (unsigned i = 0; i < 100; i++) {
+        governor_sent(governor, T0);
+        governor_succeeded(governor, T0);
+        governor_done(governor);
+    }
+    assert_int_equal(governor_concurrency(governor), 3);
+    assert_true(governor_configure(governor, NULL, 0, 2));
+    governor_adapt(governor, 2);
+    assert_int_equal(governor_concurrency(governor), 2);
+    governor_free(governor);
+}
+
+static void test_breaker(void **state) {
+    (void)state;
+    static char blob[1024];
+    struct governor *governor = governor_new(), *after = governor_new();
+    const char *reason;
+    int64_t now_us = T0, wait_us = 60000000;
+    governor_breaker(governor, 3, 60000);
+    assert_false(governor_unreachable(governor, now_us));
+    assert_false(governor_unreachable(governor, now_us));
+    assert_false(governor_reachable(governor)); /* in a row */
+    assert_false(governor_unreachable(governor, now_us));
+    assert_false(governor_unreachable(governor, now_us));
+    assert_false(governor_dead(governor));
+    assert_true(governor_unreachable(governor, now_us));
+    assert_true(governor_dead(governor));
+    assert_false(governor_unreachable(governor, now_us + 1)); /* it left before */
+    assert_int_equal(governor_paused_until_us(governor, &reason), now_us + wait_us);
+    assert_string_equal(reason, "dead_host");
+    for (unsigned i = 0; i < 10; i++) {
+        now_us += wait_us;
+        assert_int_equal(governor_wait_us(governor, now_us), 0);
+        governor_sent(governor, now_us);
+        assert_int_equal(governor_wait_us(governor, now_us), INT64_MAX); /* one tries */
+        assert_false(governor_unreachable(governor, now_us));
+        governor_done(governor);
+        wait_us = 2 * wait_us < INT64_C(3600000000) ? 2 * wait_us : INT64_C(3600000000);
+        assert_int_equal(governor_wait_us(governor, now_us), wait_us);
+        assert_string_equal(governor_wait_reason(governor), "dead_host");
+    }
+    assert_true(governor_load(after, blob, governor_save(governor, blob, sizeof(blob))));
+    governor_breaker(after, 3, 60000);
+    assert_true(governor_dead(after));
+    assert_int_equal(governor_wait_us(after, now_us), wait_us);
+    assert_true(governor_reachable(after));
+    assert_int_equal(governor_wait_us(after, now_us), 0);
+    assert_false(governor_dead(after));
+    /* A pause that somebody else asked for stays. */
+    governor_pause(governor, now_us + 10 * wait_us, "retry_after");
+    assert_true(governor_reachable(governor));
+    assert_int_equal(governor_wait_us(governor, now_us), 10 * wait_us);
+    /* Switched off. */
+    governor_breaker(after, 0, 60000);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_false(governor_unreachable(after, now_us));
+    }
+    assert_int_equal(governor_wait_us(after, now_us), 0);
+    governor_free(governor);
+    governor_free(after);
+}
+
+static void test_reason_is_the_last_one_to_end(void **state) {
+    (void)state;
+    static const struct governor_rate rates[] = {{1, 10000}};
+    struct governor *governor = governor_new();
+    assert_true(governor_configure(governor, rates, 1, 0));
+    governor_pause(governor, T0 + 5, "retry_after");
+    assert_int_equal(governor_wait_us(governor, T0), 5);
+    assert_string_equal(governor_wait_reason(governor), "retry_after");
+    governor_sent(governor, T0 + 5);
+    assert_true(governor_wait_us(governor, T0 + 6) > 0);
+    assert_string_equal(governor_wait_reason(governor), "api_budget");
+    governor_free(governor);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows_hold_and_are_filled),
+        cmocka_unit_test(test_days),
+        cmocka_unit_test(test_short_and_long_windows),
+        cmocka_unit_test(test_window_changes),
+        cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_concurrency_adapts),
+        cmocka_unit_test(test_breaker),
+        cmocka_unit_test(test_reason_is_the_last_one_to_end),
         cmocka_unit_test(test_allowed),
         cmocka_unit_test(test_allowed_with_others_in_flight),
         cmocka_unit_test(test_allowed_by_a_sliding_window),

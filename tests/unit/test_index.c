@@ -107,6 +107,16 @@ static void assert_money(struct bench *b, struct index *index, const char *sourc
     assert_string_equal(text, spent);
     dec_format(money.in_doubt, text);
     assert_string_equal(text, in_doubt);
+
+    /* Its quarters of an hour come to the same. */
+    char begin[40];
+    int64_t begin_us;
+    struct index_sums sums;
+    (void)snprintf(begin, sizeof begin, "%sT00:00:00Z", day);
+    assert_true(clock_parse_rfc3339(begin, &begin_us));
+    assert_int_equal(index_sums(index, source, begin_us, begin_us + INT64_C(86400000000), &sums, &b->err), RC_OK);
+    assert_int_equal(dec_compare(sums.spent, is), 0);
+    assert_int_equal(dec_compare(sums.in_doubt, doubt), 0);
 }
 
 /* A page bought on the day of its answer. */

@@ -106,6 +106,27 @@ static void test_defaults(void **state) {
     source_free(s);
     s = source_of("{\"concurrency_level\":{\"max_concurrency\":1}}");
     assert_int_equal(s->default_concurrency, 1);
+    assert_int_equal(s->breaker_failures, 5);
+    assert_int_equal(s->breaker_reset_ms, 60000);
+    source_free(s);
+}
+
+static void test_limits(void **state) {
+    struct source *s =
+        source_of("{\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"P1D\",\"call_limit\":5000,\"timezone\":\"America/Los_Angeles\"},"
+                  "{\"type\":\"moving_window\",\"rates\":[{\"limit\":5,\"interval\":\"PT1S\"}]},"
+                  "{\"type\":\"fixed_window\",\"period\":\"PT1M\",\"call_limit\":60}]},\"circuit_breaker\":{\"failures\":0,\"reset\":\"PT5S\"}}");
+
+    (void)state;
+    assert_int_equal(s->window_count, 2);
+    assert_int_equal(s->windows[0].limit, 5000);
+    assert_int_equal(s->windows[0].period_ms, 86400000);
+    assert_string_equal(s->windows[0].zone, "America/Los_Angeles");
+    assert_int_equal(s->windows[1].period_ms, 60000);
+    assert_string_equal(s->windows[1].zone, "UTC");
+    assert_int_equal(s->rate_count, 1);
+    assert_int_equal(s->breaker_failures, 0);
+    assert_int_equal(s->breaker_reset_ms, 5000);
     source_free(s);
 }
 
@@ -176,6 +197,16 @@ static const struct {
      "/api_budget/policies/0/rates/0/interval: must be an ISO 8601"},
     {"{\"api_budget\":{\"policies\":[{\"type\":\"moving_window\",\"rates\":[{\"limit\":1,\"interval\":\"PT0S\"}]}]}}", "longer than nothing"},
     {"{\"api_budget\":{\"policies\":[{\"rates\":[]}]}}", "needs a type"},
+    {"{\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"P1D\"}]}}", "/api_budget/policies/0: needs period and call_limit"},
+    {"{\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"PT36H\",\"call_limit\":5}]}}", "/period: must be whole days"},
+    {"{\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"P1D\",\"call_limit\":0}]}}", "/call_limit"},
+    {"{\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"P1D\",\"call_limit\":5,\"rates\":[]}]}}", "unknown member \"rates\""},
+    {"{\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"P1D\",\"call_limit\":5,\"timezone\":\"Mars/Olympus\"}]}}",
+     "/timezone: is no time zone that this machine knows"},
+    {"{\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"P1D\",\"call_limit\":5,\"timezone\":\"../../etc/passwd\"}]}}", "/timezone: is no"},
+    {"{\"circuit_breaker\":{\"failures\":-1}}", "/circuit_breaker/failures"},
+    {"{\"circuit_breaker\":{\"reset\":\"PT2H\"}}", "/circuit_breaker/reset: must be at most an hour"},
+    {"{\"circuit_breaker\":{\"resett\":\"PT2S\"}}", "did you mean \"reset\""},
     {"{\"concurrency_level\":{\"default_concurrency\":5,\"max_concurrency\":4}}", "above max_concurrency"},
     {"{\"error_handler\":{\"response_filters\":[{\"action\":\"FAIL\"}]}}", "/error_handler/response_filters/0: needs http_codes"},
     {"{\"error_handler\":{\"response_filters\":[{\"http_codes\":[99],\"action\":\"FAIL\"}]}}", "100 to 599"},
@@ -324,9 +355,9 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_propertyradar), cmocka_unit_test(test_json_server), cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_keys),          cmocka_unit_test(test_wrong),       cmocka_unit_test(test_url),
-        cmocka_unit_test(test_place),         cmocka_unit_test(test_secrets),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_propertyradar), cmocka_unit_test(test_json_server), cmocka_unit_test(test_defaults), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_keys),          cmocka_unit_test(test_wrong),       cmocka_unit_test(test_url),      cmocka_unit_test(test_place),
+        cmocka_unit_test(test_secrets),       cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
