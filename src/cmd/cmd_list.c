@@ -37,10 +37,13 @@ static const char *records_of(char out[64], const struct job_row *row) {
 
 static void print_line(const struct cmd_job *job, const struct job_row *row, int id_width, int64_t now_us) {
     char id[400], reason[100], records[64], money[128], age[24], source[100];
-    printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s\n", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true),
+    char same[40] = "";
+    if (row->same_batches)
+        snprintf(same, sizeof same, "  %" PRIu64 " same", row->same_batches);
+    printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s%s\n", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true),
            place_status(row->place), cmd_shown(reason, sizeof reason, row->reason, true), priority_name(row->priority), records_of(records, row),
            row->metered ? cmd_money(money, row->cost, row->cost_in_doubt, row->currency) : "-", cmd_shown(source, sizeof source, row->source, true),
-           cmd_span(age, now_us - row->created_us));
+           cmd_span(age, now_us - row->created_us), same);
 }
 
 static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row) {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/reuse.h"
 #include "os/fsio.h"
 #include "source/split.h"
 
@@ -135,7 +136,7 @@ static void write_result(struct run *run, cJSON *m) {
 }
 
 static void write_preview(struct run *run) {
-    char cost[DEC_TEXT_SIZE];
+    struct estimate estimate;
     cJSON *m = engine_members();
     cJSON_AddStringToObject(m, "job_id", run->id);
     cJSON_AddStringToObject(m, "source", run->source->name);
@@ -145,17 +146,15 @@ static void write_preview(struct run *run) {
     else
         cJSON_AddNumberToObject(m, "total", (double)run->total);
     uint64_t plan_count = guard_planned(run);
-    if (plan_count != JOB_UNKNOWN) {
+    if (plan_count != JOB_UNKNOWN)
         cJSON_AddNumberToObject(m, "planned", (double)plan_count);
-        uint64_t size = run->criteria->batch_size;
-        if (size)
-            cJSON_AddNumberToObject(m, "requests", (double)((plan_count + size - 1) / size));
-    }
+    run->feed->looked[run->criteria->priority].at_us = 0; /* somebody waits for what is true now */
+    feed_estimate(run->engine, run->source, run->criteria, run->total, run->id, &estimate);
     if (plan_count != JOB_UNKNOWN && run->source->metered && run->price_known) {
-        dec_format(dec_times(run->price, plan_count), cost);
-        cJSON_AddStringToObject(m, "cost", cost);
-        cJSON_AddStringToObject(m, "currency", run->source->currency);
+        estimate.guess.cost = dec_times(run->price, plan_count); /* as the guards count it */
+        estimate.guess.priced = true;
     }
+    estimate_add(&estimate, run->source, true, m);
     cJSON *guards = cJSON_AddArrayToObject(m, "guards");
     if (run->end == PLACE_HOLD) {
         cJSON *guard = cJSON_CreateObject();
@@ -295,6 +294,24 @@ static void mended(struct replay *r) {
     go(run);
 }
 
+/* While it waited, the same job completed: that one answers it, within the source's cache_ttl. */
+static bool cached(struct run *run) {
+    const struct criteria *c = run->criteria;
+    const struct reuse_search search = {.source = c->source, .hash = c->hash, .take = c->take, .automatic = c->automatic, .except_id = run->id};
+    if (!run->source->cache_ttl_ms || !c->cache || strcmp(run->row.mode, "run") != 0 || run->row.requested)
+        return false;
+    return reuse_completed(run->engine->index, &search, clock_wall_us() - run->source->cache_ttl_ms * 1000, run->reuses, NULL) == RC_OK;
+}
+
+/* Of pages that are about to be adopted. */
+static void compare_bytes(struct run *run, struct replay *r) {
+    for (size_t i = 0; i < r->page_count; i++) {
+        struct answered *answered = r->pages[i].answered;
+        if (answered && !r->pages[i].captured)
+            reuse_bytes(run->engine->index, run->source->name, run->id, r->pages[i].batch, answered->sha256, answered->same_as, sizeof answered->same_as, NULL);
+    }
+}
+
 static void read(struct replay *r) {
     struct run *run = r->run;
     struct engine *engine = run->engine;
@@ -332,10 +349,15 @@ static void read(struct replay *r) {
     run->feed = feed_get(engine, run->source);
     engine->claiming_count--;
     feed_add(run->feed, run);
+    if (cached(run)) {
+        run_end_now(run, PLACE_PROCESSED, "cached", "");
+        return;
+    }
     if (strcmp(run->row.mode, "run") != 0 && strcmp(run->row.mode, "preview") != 0 && strcmp(run->row.mode, "probe") != 0) {
         run_end_now(run, PLACE_FAILED, "mode", "this daemon runs jobs of mode run, preview and probe");
         return;
     }
+    compare_bytes(run, r);
     run->busy = true;
     replay_mend(r, mended);
 }

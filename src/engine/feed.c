@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define GOVERNOR_BLOB_BYTES (64u * 1024u)
+#define LOOKED_US 100000
 
 /* Requests leave a little after they are counted (their journal line is made durable first): a window that is a little longer than the source's own keeps it
  * from seeing more than its limit. */
@@ -122,6 +123,15 @@ void feed_pump(struct feed *feed) {
         int64_t ms = (wait + 999) / 1000;
         loop_timer_start(feed->engine->loop, &feed->timer, clock_mono_ms() + (ms > 60000 ? 60000 : ms), feed_due);
     }
+}
+
+void feed_estimate(struct engine *engine, const struct source *source, const struct criteria *criteria, uint64_t total, const char *job_id,
+                   struct estimate *estimate) {
+    struct estimate_source *look = &feed_get(engine, source)->looked[criteria->priority];
+    int64_t now = clock_wall_us();
+    if (now - look->at_us > LOOKED_US || now < look->at_us)
+        estimate_look(engine->index, source, criteria->priority, "", now, look);
+    estimate_job(engine->index, source, criteria, total, job_id, look, engine->options.max_concurrent_jobs, estimate);
 }
 
 void feed_add(struct feed *feed, struct run *run) {

@@ -153,6 +153,11 @@ static void read_choices(struct check *check, const cJSON *root, const struct so
     check_choice(check, root, "on_duplicate", duplicates, &duplicate);
     c->on_duplicate = (enum on_duplicate)duplicate;
     check_duration(check, root, "duplicate_window", 0, &c->duplicate_window_ms);
+    c->cache = true;
+    check_flag(check, root, "cache", &c->cache);
+    if (duplicate == ON_DUPLICATE_RUN && cJSON_GetObjectItemCaseSensitive(root, "on_duplicate") != NULL) {
+        c->cache = false;
+    }
 }
 
 /* The source's own members: checked, and its defaults put in. */

@@ -24,6 +24,7 @@ struct criteria {
     bool automatic;
     enum on_duplicate on_duplicate;
     int64_t duplicate_window_ms;
+    bool cache;                 /* a completed job may answer it, where the source has a cache_ttl: unless it says "cache": false or "on_duplicate": "run" */
     char hash[DIGEST_HEX_SIZE]; /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */
 };
 

@@ -5,6 +5,7 @@
 #include <lmdb.h>
 
 #include "store/codec.h"
+#include "store/history.h"
 #include "store/index.h"
 
 /*
@@ -19,11 +20,12 @@
  *   deferred   until job                        (nothing)
  *   campaigns  campaign NUL job                 (nothing)
  *   sha256     32 bytes job NUL batch           (nothing)
- *   criteria   source NUL hash NUL job          (nothing); accepted jobs of mode run
+ *   criteria   source NUL hash NUL job          (nothing); accepted jobs of modes run and preview
  *   money      source NUL day                   spent, in doubt
  *   unknown    job NUL batch                    an undecided CHARGE_UNKNOWN
  *   units      job NUL batch                    (nothing); failed for good and not captured since
  *   governor   source                           a blob of the governor
+ *   history    source                           its newest pages (store/history.h)
  */
 enum index_table {
     TABLE_META,
@@ -39,6 +41,7 @@ enum index_table {
     TABLE_UNKNOWN,
     TABLE_UNITS,
     TABLE_GOVERNOR,
+    TABLE_HISTORY,
     TABLE_COUNT
 };
 
@@ -106,6 +109,7 @@ enum rc index_get_file(struct index *index, MDB_txn *txn, const char *job_id, ui
 enum rc index_get_money(struct index *index, MDB_txn *txn, const struct index_key *key, struct codec_money *money,
                         struct err *err); /* zero when there is none */
 enum rc index_get_counts(struct index *index, MDB_txn *txn, struct codec_counts *counts, struct err *err);
+enum rc index_get_history(struct index *index, MDB_txn *txn, const struct index_key *key, struct history *history, struct err *err); /* empty: none */
 void index_money_key(struct index_key *key, const char *source, const char *day);
 /* A job's row and every key that follows from it; before is NULL when it is new. In the write transaction. */
 enum rc index_put_job(struct index *index, const struct job_row *before, const struct job_row *row, struct err *err);
