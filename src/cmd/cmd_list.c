@@ -46,6 +46,8 @@ static void print_line(struct cmd *cmd, const struct cmd_job *job, const struct 
            cmd_shown(source, sizeof source, row->source, true), cmd_span(age, now_us - row->created_us));
     if (row->place == PLACE_PROCESSING)
         printf("  %8s/s  %5s", cmd_rate(rate, &progress), cmd_eta(eta, &progress, now_us));
+    if (row->same_batches)
+        printf("  %" PRIu64 " same", row->same_batches);
     putchar('\n');
 }
 

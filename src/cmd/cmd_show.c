@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_batches.h"
+#include "cmd/cmd_estimate.h"
 
 #include "base/clock.h"
 #include "os/fsio.h"
@@ -34,6 +35,9 @@ static void print_counts(const struct job_row *row) {
                row->missing_records);
     printf("%-10s %" PRIu64 " captured, %" PRIu64 " loaded, %" PRIu64 " that could not be loaded, %" PRIu64 " in doubt\n", "batches", row->captured_batches,
            row->loaded_batches, row->failed_batches, row->unknown_batches);
+    if (row->same_batches)
+        printf("%-10s %" PRIu64 " batches have the bytes of an earlier payload, %" PRIu64 " of them of another page of this job\n", "same", row->same_batches,
+               row->repeats);
     if (row->metered)
         printf("%-10s %s\n", "cost", cmd_money(money, row->cost, row->cost_in_doubt, row->currency));
 }
@@ -53,6 +57,23 @@ static void print_progress(struct cmd *cmd, const struct job_row *row) {
         print_field("waits for", reason);
         print_time("until", until_us);
     }
+}
+
+/* What was thought when it was accepted, and what it then took, with the time that it waited. */
+static void print_estimate(const struct job_row *row) {
+    char text[CMD_ESTIMATE_TEXT];
+    if (!*cmd_guess(text, &row->guess, row->currency))
+        return;
+    printf("%-10s %s\n", "estimate", text);
+    if (row->place != PLACE_PROCESSED)
+        return;
+    const int64_t from_us = row->not_before_us > row->created_us ? row->not_before_us : row->created_us;
+    struct job_guess took = {.requests = row->captured_batches,
+                             .records = row->processed_records,
+                             .ms = row->completed_us > from_us ? (uint64_t)(row->completed_us - from_us) / 1000 : 0,
+                             .cost = row->cost,
+                             .priced = row->metered};
+    printf("%-10s %s\n", "took", cmd_guess(text, &took, row->currency));
 }
 
 static void print_job(struct cmd *cmd, const struct job_row *row, enum place place) {
@@ -75,6 +96,7 @@ static void print_job(struct cmd *cmd, const struct job_row *row, enum place pla
     print_field("reuses", row->reuses);
     print_counts(row);
     print_progress(cmd, row);
+    print_estimate(row);
 }
 
 static void print_batches(const struct batches *batches) {
@@ -88,8 +110,8 @@ static void print_batches(const struct batches *batches) {
         first = false;
         char error[400];
         if (batch->file)
-            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s\n", i + 1, cmd_batch_state(batch), batch->file->records,
-                   batch->file->bytes, batch->file->sha256, batch->file->file_path);
+            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s\n", i + 1, cmd_batch_state(batch), batch->file->records,
+                   batch->file->bytes, batch->file->sha256, batch->file->file_path, batch->file->same_as[0] ? "  same as " : "", batch->file->same_as);
         else
             printf("  %04zu  %-14s  %s\n", i + 1, cmd_batch_state(batch), cmd_shown(error, sizeof error, batch->error, false));
     }

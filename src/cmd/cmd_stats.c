@@ -16,7 +16,7 @@ struct totals {
     char source[65], currency[9];
     bool metered;
     uint64_t jobs[PLACE_COUNT];
-    uint64_t records, loaded, errors, bytes;
+    uint64_t records, loaded, errors, bytes, same;
     uint64_t day_records, day_bytes, day_batches;
     struct dec cost, in_doubt;
     struct queue queue;
@@ -90,6 +90,7 @@ static void add_job(struct totals *t, const struct job_row *row, const struct ca
     t->errors += row->error_count;
     t->cost = dec_add(t->cost, row->cost);
     t->in_doubt = dec_add(t->in_doubt, row->cost_in_doubt);
+    t->same += row->same_batches;
     t->bytes += sum->bytes;
     t->day_records += sum->day_records;
     t->day_bytes += sum->day_bytes;
@@ -133,6 +134,7 @@ static cJSON *totals_json(const struct totals *t, bool of_source) {
     cJSON_AddNumberToObject(json, "success_count", (double)t->loaded);
     cJSON_AddNumberToObject(json, "error_count", (double)t->errors);
     cJSON_AddNumberToObject(json, "bytes", (double)t->bytes);
+    cJSON_AddNumberToObject(json, "same_batches", (double)t->same);
     if (of_source && t->metered) {
         char text[DEC_TEXT_SIZE];
         dec_format(t->cost, text);
@@ -176,6 +178,8 @@ static void print_text(const struct stats *stats) {
         printf("%-12s %12" PRIu64 "\n", place_status((enum place)place), all->jobs[place]);
     printf("%-12s %12" PRIu64 " captured, %" PRIu64 " loaded, %" PRIu64 " errors\n", "records", all->records, all->loaded, all->errors);
     printf("%-12s %12" PRIu64 "\n", "bytes", all->bytes);
+    if (all->same)
+        printf("%-12s %12" PRIu64 " batches have the bytes of an earlier payload\n", "same", all->same);
     printf("%-12s %12" PRIu64 " records, %" PRIu64 " batches, %" PRIu64 " bytes, %.1f records/h\n", "last 24 h", all->day_records, all->day_batches,
            all->day_bytes, (double)all->day_records / 24.0);
     print_queue("queue ", &all->queue);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_drop.h"
+#include "cmd/cmd_estimate.h"
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -10,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct submission {
     const char *file; /* as given; "-" is standard input */
     struct buf text;  /* as read, or as changed by --set */
     char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
+    char estimate[CMD_ESTIMATE_TEXT];
 };
 
 static enum rc apply_settings(struct submission *s, const struct cmd_list *settings, struct err *err) {
@@ -75,6 +78,8 @@ static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err
     if (rc)
         return rc;
     rc = try_request(source, criteria, err);
+    if (!rc && isatty(STDERR_FILENO))
+        cmd_estimate(cmd, source, criteria, s->estimate);
     criteria_free(criteria);
     return rc ? err_prefix(err, rc, "%s", file) : RC_OK;
 }
@@ -132,6 +137,8 @@ static int submit_all(struct cmd *cmd, struct submission *list, size_t count, co
             cJSON_AddStringToObject(json, "file", list[i].file);
             cmd_print_json(cmd, json);
         }
+        if (!code && list[i].estimate[0])
+            cmd_say(cmd, "%s: %s", list[i].id, list[i].estimate);
     }
     return code;
 }
@@ -178,8 +185,24 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     return with_submissions(cmd, argc, argv, &settings, wait);
 }
 
+static void print_time(const cJSON *json) {
+    const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "seconds"), *queue = cJSON_GetObjectItemCaseSensitive(json, "queue_seconds");
+    const cJSON *days = cJSON_GetObjectItemCaseSensitive(json, "days");
+    const char *basis = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "basis"));
+    char text[32], shown[200];
+    if (!cJSON_IsNumber(seconds)) {
+        printf("%-10s not known\n", "time");
+        return;
+    }
+    printf("%-10s %s (%s)\n", "time", cmd_duration(text, seconds->valuedouble), cmd_shown(shown, sizeof shown, basis ? basis : "", true));
+    if (cJSON_IsNumber(queue) && queue->valuedouble > 0)
+        printf("%-10s %s of it until it begins\n", "", cmd_duration(text, queue->valuedouble));
+    if (cJSON_IsNumber(days) && days->valuedouble > 1)
+        printf("%-10s %.0f, by the daily cap\n", "days", days->valuedouble);
+}
+
 static void print_preview(const cJSON *json) {
-    static const char *const names[] = {"job_id", "total", "planned", "owned", "to_buy", "cost", "saving", "currency"};
+    static const char *const names[] = {"job_id", "total", "planned", "owned", "to_buy", "requests", "cost", "saving", "currency"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, names[i]);
         bool delta = strcmp(names[i], "owned") == 0 || strcmp(names[i], "to_buy") == 0 || strcmp(names[i], "saving") == 0;
@@ -194,6 +217,7 @@ static void print_preview(const cJSON *json) {
         else
             printf("%-10s not known\n", label);
     }
+    print_time(json);
     const cJSON *guard;
     cJSON_ArrayForEach(guard, cJSON_GetObjectItemCaseSensitive(json, "guards")) {
         char shown[800], *text = cJSON_IsString(guard) ? NULL : cJSON_PrintUnformatted(guard);

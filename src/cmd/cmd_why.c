@@ -165,6 +165,8 @@ static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct 
         return;
     case PLACE_PROCESSED:
         buf_add_text(out, "It is complete.\n");
+        if (*row->reuses)
+            buf_printf(out, "Its payloads are those of job %s; nothing was asked for.\n", row->reuses);
         return;
     case PLACE_HOLD:
         buf_printf(out, "A person must let it go on: `batchspool release %s`.\n", row->id);
@@ -180,6 +182,14 @@ static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct 
         buf_add_text(out, "Its file is in no directory; the daemon will make it again in hold/.\n");
         return;
     }
+}
+
+static void tell_repeats(const struct job_row *row, struct buf *out) {
+    if (row->repeats)
+        buf_printf(out,
+                   "Warning: %" PRIu64 " of its %" PRIu64 " pages have the same bytes as another page of it: does the source ignore where a page begins? "
+                   "`batchspool show %s` names them.\n",
+                   row->repeats, row->captured_batches, row->id);
 }
 
 static int explain(struct cmd *cmd, const struct cmd_job *job) {
@@ -205,6 +215,7 @@ static int explain(struct cmd *cmd, const struct cmd_job *job) {
             tell_place(cmd, job, &row, &out);
     }
     tell_files(cmd, &row, &out);
+    tell_repeats(&row, &out);
     int code = EXIT_DONE;
     char file[JOBID_SIZE + 8], shown[512];
     if (cmd->json) {

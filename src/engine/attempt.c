@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/reuse.h"
 #include "net/ratelimit.h"
 #include "os/fsio.h"
 #include "source/auth.h"
@@ -281,6 +282,26 @@ static void set_until(struct attempt *a, int64_t until_us) {
     cJSON_AddStringToObject(a->members, "until", until);
 }
 
+/* Another page of this job with the same records is a strong hint that the source ignores where a page begins. Pages without records are all alike. */
+static void compare_bytes(struct attempt *a) {
+    struct run *run = a->run;
+    if (!a->verdict.facts.records)
+        return;
+    /* First those that are not in the index yet. */
+    for (const struct attempt *b = run->attempts; b && !a->same_as[0]; b = b->next)
+        if (b != a && b->raw[0] && strcmp(b->sha256, a->sha256) == 0)
+            str_copy(a->same_as, sizeof a->same_as, b->raw);
+    bool own = a->same_as[0];
+    if (!own && reuse_bytes(a->engine->index, run->source->name, run->id, a->page.batch, a->sha256, a->same_as, sizeof a->same_as, NULL) != RC_OK)
+        return;
+    own = own || payload_same_job(a->raw, a->same_as);
+    if (own && !run->told_repeat)
+        log_warn("job %s page %u: the same bytes as %s, another page of it; does the source ignore where a page begins?", run->id, a->page.batch, a->same_as);
+    else
+        log_debug("job %s page %u: the same bytes as %s", run->id, a->page.batch, a->same_as);
+    run->told_repeat = run->told_repeat || own;
+}
+
 static void page_good(struct attempt *a) {
     struct run *run = a->run;
     a->cost = a->verdict.has_cost ? a->verdict.cost : dec_times(run->source->cost_per_record, a->verdict.facts.records);
@@ -291,6 +312,7 @@ static void page_good(struct attempt *a) {
         run->price_known = true;
     }
     payload_raw_path(run->id, run->row.campaign, a->page.batch, NULL, a->raw);
+    compare_bytes(a);
     a->stage = STAGE_SETTLE;
     a->durable = true;
     on_job_lane(a, &record_class);

@@ -43,7 +43,8 @@ struct attempt { /* a lane has it while work is out */
     bool sent, complete;
     int status;
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
-    int64_t retry_after_s, sent_us, answered_us;
+    char same_as[PAYLOAD_PATH_SIZE]; /* the payload that has the same bytes; "" none */
+    int64_t retry_after_s, sent_us, asked_us, answered_us;
     uint64_t synced;                    /* size of the journal after its last line */
     uint64_t bytes, advance;            /* advance: from this page's offset to where the next one begins */
     const char *wanted[FIELDS_MAX + 1]; /* header fields */

@@ -107,7 +107,9 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .advance = a->advance,
                          .bookmark = &a->bookmark,
                          .cost = a->cost,
-                         .answered_us = a->answered_us};
+                         .answered_us = a->answered_us,
+                         .same_as = a->same_as,
+                         .took_ms = a->answered_us > a->asked_us ? (a->answered_us - a->asked_us + 999) / 1000 : 0};
     *event = "captured";
     return replay_captured_members(&c);
 }

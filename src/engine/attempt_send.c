@@ -55,6 +55,7 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
                                   .body_fd = a->body_fd,
                                   .once = a->kind == REQUEST_PAID,
                                   .hold = a->kind == REQUEST_FREE};
+        a->asked_us = clock_wall_us();
         rc = fetch_start(a->engine->fetcher, &f, fetched, a, &a->fetch, &a->err);
     } else if (secrets.err.text[0])
         a->err = secrets.err;

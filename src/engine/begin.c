@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/reuse.h"
 #include "os/fsio.h"
 #include "source/paginator_ids.h"
 #include "source/split.h"
@@ -136,6 +137,7 @@ void begin_answer(struct run *run, cJSON *m) {
 }
 
 static void write_preview(struct run *run) {
+    struct estimate estimate;
     char cost[DEC_TEXT_SIZE];
     cJSON *m = engine_members();
     cJSON_AddStringToObject(m, "job_id", run->id);
@@ -146,12 +148,8 @@ static void write_preview(struct run *run) {
     else
         cJSON_AddNumberToObject(m, "total", (double)run->total);
     uint64_t plan_count = guard_planned(run), buy_count = guard_bought(run);
-    if (plan_count != JOB_UNKNOWN) {
+    if (plan_count != JOB_UNKNOWN)
         cJSON_AddNumberToObject(m, "planned", (double)plan_count);
-        uint64_t size = run->criteria->batch_size;
-        if (size)
-            cJSON_AddNumberToObject(m, "requests", (double)((buy_count + size - 1) / size));
-    }
     if (run->delta) {
         cJSON_AddNumberToObject(m, "owned", (double)run->delta->owned);
         cJSON_AddNumberToObject(m, "to_buy", (double)run->delta->to_buy);
@@ -160,11 +158,13 @@ static void write_preview(struct run *run) {
         dec_format(dec_times(run->price, run->delta->owned), cost);
         cJSON_AddStringToObject(m, "saving", cost);
     }
+    run->feed->looked[run->criteria->priority].at_us = 0; /* somebody waits for what is true now */
+    feed_estimate(run->engine, run->source, run->criteria, run->delta ? buy_count : run->total, run->id, &estimate);
     if (plan_count != JOB_UNKNOWN && run->source->metered && run->price_known) {
-        dec_format(dec_times(run->price, buy_count), cost);
-        cJSON_AddStringToObject(m, "cost", cost);
-        cJSON_AddStringToObject(m, "currency", run->source->currency);
+        estimate.guess.cost = dec_times(run->price, buy_count); /* as the guards count it */
+        estimate.guess.priced = true;
     }
+    estimate_add(&estimate, run->source, true, m);
     cJSON *guards = cJSON_AddArrayToObject(m, "guards");
     if (run->end == PLACE_HOLD) {
         cJSON *guard = cJSON_CreateObject();
@@ -327,6 +327,24 @@ static void mended(struct replay *r) {
     go(run);
 }
 
+/* While it waited, the same job completed: that one answers it, within the source's cache_ttl. */
+static bool cached(struct run *run) {
+    const struct criteria *c = run->criteria;
+    const struct reuse_search search = {.source = c->source, .hash = c->hash, .take = c->take, .automatic = c->automatic, .except_id = run->id};
+    if (!run->source->cache_ttl_ms || !c->cache || strcmp(run->row.mode, "run") != 0 || run->row.requested)
+        return false;
+    return reuse_completed(run->engine->index, &search, clock_wall_us() - run->source->cache_ttl_ms * 1000, run->reuses, NULL) == RC_OK;
+}
+
+/* Of pages that are about to be adopted. */
+static void compare_bytes(struct run *run, struct replay *r) {
+    for (size_t i = 0; i < r->page_count; i++) {
+        struct answered *answered = r->pages[i].answered;
+        if (answered && !r->pages[i].captured)
+            reuse_bytes(run->engine->index, run->source->name, run->id, r->pages[i].batch, answered->sha256, answered->same_as, sizeof answered->same_as, NULL);
+    }
+}
+
 static void read(struct replay *r) {
     struct run *run = r->run;
     struct engine *engine = run->engine;
@@ -368,10 +386,15 @@ static void read(struct replay *r) {
         control_run(run);
         return;
     }
+    if (cached(run)) {
+        run_end_now(run, PLACE_PROCESSED, "cached", "");
+        return;
+    }
     if (strcmp(run->row.mode, "run") != 0 && strcmp(run->row.mode, "preview") != 0 && strcmp(run->row.mode, "probe") != 0) {
         run_end_now(run, PLACE_FAILED, "mode", "this daemon runs jobs of mode run, preview, probe and source");
         return;
     }
+    compare_bytes(run, r);
     run->busy = true;
     replay_mend(r, mended);
 }

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/heap.h"
 #include "engine/engine.h"
+#include "engine/estimate.h"
 #include "engine/keyset.h"
 #include "engine/sources.h"
 #include "net/fetch.h"
@@ -66,6 +67,7 @@ struct feed {
     char trouble[200];          /* why its host could not be reached, last */
     char silent_id[JOBID_SIZE]; /* of the page that was not answered in time last; "": an answer came since */
     uint32_t silent_batch;
+    struct estimate_source looked[PRIORITY_URGENT + 1]; /* kept for a moment: jobs come in floods */
 };
 
 /* A page that was asked for, or must be, and is not captured. */
@@ -112,12 +114,14 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct replay *replay; /* what the journal said; kept for the plan */
     bool leaving;          /* moved away or the daemon stops: finish what is paid for, begin nothing */
     bool accept_duplicates, accept_coverage;
-    enum place end; /* where it goes when nothing is in flight any more; PLACE_NONE: nowhere yet */
+    bool told_repeat; /* the log has a warning of pages with the same bytes */
+    enum place end;   /* where it goes when nothing is in flight any more; PLACE_NONE: nowhere yet */
     char end_reason[48];
     char end_error[600];
     int64_t end_until_us;
-    uint64_t total;       /* named last; JOB_UNKNOWN */
-    uint32_t total_batch; /* by that page; 0: the preview */
+    char reuses[JOBID_SIZE]; /* the job whose payloads are its own */
+    uint64_t total;          /* named last; JOB_UNKNOWN */
+    uint32_t total_batch;    /* by that page; 0: the preview */
     uint64_t records, duplicates, keyless, unkeyed;
     struct dec price; /* highest price of one record */
     bool price_known;
@@ -266,6 +270,9 @@ void feed_pump(struct feed *feed);
 void feed_sent(struct feed *feed);
 void feed_allow(struct feed *feed, uint64_t remaining, int64_t now_us, int64_t until_us);
 void feed_pause(struct feed *feed, int64_t until_us, const char *reason);
+/* What a job will take; total as in estimate_job. */
+void feed_estimate(struct engine *engine, const struct source *source, const struct criteria *criteria, uint64_t total, const char *job_id,
+                   struct estimate *estimate);
 void feed_add(struct feed *feed, struct run *run);
 void feed_remove(struct feed *feed, struct run *run);
 void feed_free(struct engine *engine);
@@ -405,6 +412,7 @@ struct replay_page {
 };
 struct answered {
     char sha256[DIGEST_HEX_SIZE], body[PAYLOAD_PATH_SIZE];
+    char same_as[PAYLOAD_PATH_SIZE]; /* the payload that has these bytes too; "" none */
     int status;
     unsigned attempt;
     uint64_t bytes;
@@ -454,6 +462,8 @@ struct captured {
     const struct buf *bookmark; /* the greatest value of an incremental source's records */
     struct dec cost;
     int64_t answered_us;
+    const char *same_as; /* below payloads/raw; "" none */
+    int64_t took_ms;     /* from the request to the answer; 0: not known */
 };
 cJSON *replay_captured_members(const struct captured *captured);
 /* Keep the greater of two values of an incremental source. */

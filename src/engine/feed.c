@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define GOVERNOR_BLOB_BYTES (64u * 1024u)
+#define LOOKED_US 100000
 
 /* A start and a SIGHUP are a try, with the credentials of today, and with the network of today. */
 static bool tried_anew(const char *reason) {
@@ -160,6 +161,15 @@ void feed_pump(struct feed *feed) {
         if (feed_long_wait(feed))
             stand_down(feed);
     }
+}
+
+void feed_estimate(struct engine *engine, const struct source *source, const struct criteria *criteria, uint64_t total, const char *job_id,
+                   struct estimate *estimate) {
+    struct estimate_source *look = &feed_get(engine, source)->looked[criteria->priority];
+    int64_t now = clock_wall_us();
+    if (now - look->at_us > LOOKED_US || now < look->at_us)
+        estimate_look(engine->index, source, criteria->priority, "", now, look);
+    estimate_job(engine->index, source, criteria, total, job_id, look, engine->options.max_concurrent_jobs, estimate);
 }
 
 void feed_add(struct feed *feed, struct run *run) {

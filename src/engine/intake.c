@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "engine/reuse.h"
 #include "os/fsio.h"
 
 #include <fcntl.h>
@@ -38,8 +39,10 @@ struct intake {
     char source[65], hash[DIGEST_HEX_SIZE];
     char reason[48], duplicate_of[JOBID_SIZE];
     bool refused;
-    bool again;       /* an edited text of an accepted job */
-    bool same_search; /* of which it asks the same, or which has asked already: no new duplicate */
+    int64_t cache_ttl_ms; /* of its source */
+    bool cached;          /* duplicate_of completed within the source's cache_ttl */
+    bool again;           /* an edited text of an accepted job */
+    bool same_search;     /* of which it asks the same, or which has asked already: no new duplicate */
     cJSON *members;
     char *why;
     struct drop drop;
@@ -150,6 +153,15 @@ static void accepted_members(struct intake *in, const struct source *source) {
         cJSON_AddStringToObject(m, "currency", source->currency);
 }
 
+static void add_estimate(struct intake *in, const struct source *source) {
+    struct estimate estimate;
+    if (strcmp(in->criteria->mode, "run") != 0)
+        return;
+    feed_estimate(in->engine, source, in->criteria, JOB_UNKNOWN, in->drop.job_id, &estimate);
+    if (estimate.guess.records != JOB_UNKNOWN)
+        estimate_add(&estimate, source, false, cJSON_AddObjectToObject(in->members, "estimate"));
+}
+
 static void refuse(struct intake *in, const char *reason, const char *error) {
     char room[NAME_MAX + 1];
     cJSON_Delete(in->members);
@@ -194,26 +206,77 @@ static void check(struct intake *in, enum rc read_rc, const struct err *read_err
     if (strcmp(in->criteria->mode, "run") != 0)
         in->criteria->not_before_us = 0; /* a preview of a scheduled job is wanted now */
     str_copy(in->hash, sizeof in->hash, in->criteria->hash);
+    in->cache_ttl_ms = source->cache_ttl_ms;
     in->drop.to = PLACE_PENDING;
     in->drop.event = "accepted";
     accepted_members(in, source);
+    add_estimate(in, source);
+}
+
+static void edited_refused(struct intake *in, enum place to, const char *event, const char *reason, const char *error);
+
+static struct reuse_search search_of(const struct intake *in) {
+    return (struct reuse_search){
+        .source = in->source, .hash = in->hash, .take = in->criteria->take, .automatic = in->criteria->automatic, .except_id = in->drop.job_id};
 }
 
 /* A live or completed job with the same criteria, or one that is being accepted now. */
 static bool duplicate(struct intake *in, char other[JOBID_SIZE]) {
     if (strcmp(in->criteria->mode, "run") != 0 || in->criteria->on_duplicate == ON_DUPLICATE_RUN)
         return false;
-    /* What is reused must be the whole answer: a job that took as many. */
-    const uint64_t *take = in->criteria->on_duplicate == ON_DUPLICATE_REUSE ? &in->criteria->take : NULL;
+    bool exactly = in->criteria->on_duplicate == ON_DUPLICATE_REUSE; /* what is reused must be the whole answer */
     for (struct intake *a = in->engine->accepting; a; a = a->next_accepting) {
-        if (a != in && (!take || (a->criteria && a->criteria->take == *take)) && a->criteria && !a->refused && strcmp(a->hash, in->hash) == 0 &&
-            strcmp(a->source, in->source) == 0) {
+        if (a == in || !a->criteria || a->refused || strcmp(a->criteria->mode, "run") != 0)
+            continue;
+        bool fits = exactly ? a->criteria->take == in->criteria->take : reuse_covers(a->criteria->take, in->criteria->take);
+        if (fits && strcmp(a->hash, in->hash) == 0 && strcmp(a->source, in->source) == 0) {
             str_copy(other, JOBID_SIZE, a->id);
             return true;
         }
     }
+    const struct reuse_search search = search_of(in);
     int64_t since = clock_wall_us() - in->criteria->duplicate_window_ms * 1000;
-    return index_same_criteria(in->engine->index, in->source, in->hash, since, in->drop.job_id, take, other, NULL) == RC_OK;
+    return reuse_duplicate(in->engine->index, &search, since, exactly, other, NULL) == RC_OK;
+}
+
+/* A job that completed within the source's cache_ttl answers this one, unless it is for a later time. */
+static bool cached(const struct intake *in, char other[JOBID_SIZE]) {
+    const struct criteria *c = in->criteria;
+    int64_t now = clock_wall_us();
+    if (!in->cache_ttl_ms || !c->cache || strcmp(c->mode, "run") != 0 || c->not_before_us > now)
+        return false;
+    const struct reuse_search search = search_of(in);
+    return reuse_completed(in->engine->index, &search, now - in->cache_ttl_ms * 1000, other, NULL) == RC_OK;
+}
+
+/* Its payloads are those of duplicate_of: nothing will be asked for. */
+static bool complete_at_once(const struct intake *in) {
+    return in->duplicate_of[0] && (in->cached || in->criteria->on_duplicate == ON_DUPLICATE_REUSE);
+}
+
+/* What an earlier job means for this one; false: it was moved on, and is released. */
+static bool compare_with_earlier(struct intake *in) {
+    if (!in->criteria || in->same_search)
+        return true;
+    in->cached = cached(in, in->duplicate_of);
+    bool twice = in->cached || duplicate(in, in->duplicate_of);
+    if (in->cached)
+        cJSON_AddStringToObject(in->members, "reason", "cached");
+    if (twice && complete_at_once(in)) {
+        cJSON_AddStringToObject(in->members, "reuses", in->duplicate_of);
+        cJSON_DeleteItemFromObjectCaseSensitive(in->members, "estimate");
+    }
+    if (!twice || complete_at_once(in))
+        return true;
+    char error[300];
+    str_format(error, sizeof error, "job %s has the same source and criteria; on_duplicate is \"reject\" within its duplicate_window", in->duplicate_of);
+    if (!in->again) {
+        refuse(in, "duplicate", error);
+        return true;
+    }
+    edited_refused(in, PLACE_FAILED, "failed", "duplicate", error); /* it has a journal: moved under its lock */
+    intake_release(in);
+    return false;
 }
 
 static void accept_run(struct work **items, size_t count) {
@@ -241,9 +304,9 @@ static void accepted(struct intake *in) {
     if (!in->drop.fresh_id)
         for (enum place p = PLACE_PENDING; p < PLACE_COUNT; p++)
             spool_why_remove(engine->spool, p, in->drop.job_id);
-    if (in->duplicate_of[0] && c->on_duplicate == ON_DUPLICATE_REUSE) {
+    if (complete_at_once(in)) {
         cJSON *m = engine_members();
-        cJSON_AddStringToObject(m, "reason", "reuse");
+        cJSON_AddStringToObject(m, "reason", in->cached ? "cached" : "reuse");
         cJSON_AddStringToObject(m, "reuses", in->duplicate_of);
         shift_start(engine, NULL, in->drop.job_id, PLACE_PENDING, PLACE_PROCESSED, "completed", m, NULL, 0, moved);
     } else if (c->not_before_us > clock_wall_us()) {
@@ -293,8 +356,6 @@ static void accept_done(struct work *work) {
 
 static const struct work_class accept_class = {.name = "accept", .run = accept_run, .done = accept_done, .max = ACCEPTING_MOST};
 
-static void edited_refused(struct intake *in, enum place to, const char *event, const char *reason, const char *error);
-
 /* A job that has nothing to wait for is claimed by the same work that accepts it. */
 static bool alone(const struct intake *in) {
     const struct engine *engine = in->engine;
@@ -305,20 +366,8 @@ static bool alone(const struct intake *in) {
 static void intake_pump(struct engine *engine) {
     while (!engine->stopping && engine->accepting_count < ACCEPTING_MOST && heap_top(&engine->intakes)) {
         struct intake *in = HEAP_ENTRY(heap_pop(&engine->intakes), struct intake, node);
-        bool twice = in->criteria && !in->same_search && duplicate(in, in->duplicate_of);
-        if (twice && in->criteria->on_duplicate == ON_DUPLICATE_REUSE)
-            cJSON_AddStringToObject(in->members, "reuses", in->duplicate_of);
-        if (twice && in->criteria->on_duplicate == ON_DUPLICATE_REJECT) {
-            char error[300];
-            str_format(error, sizeof error, "job %s has the same source and criteria; on_duplicate is \"reject\" within its duplicate_window",
-                       in->duplicate_of);
-            if (in->again) { /* it has a journal: moved under its lock */
-                edited_refused(in, PLACE_FAILED, "failed", "duplicate", error);
-                intake_release(in);
-                continue;
-            }
-            refuse(in, "duplicate", error);
-        }
+        if (!compare_with_earlier(in))
+            continue;
         in->drop.name = in->name;
         in->drop.st = &in->st;
         in->drop.members = in->members;

@@ -348,6 +348,10 @@ cJSON *replay_captured_members(const struct captured *c) {
         cJSON_AddStringToObject(m, "bookmark", buf_text(c->bookmark));
     clock_format_rfc3339(c->answered_us, 6, at);
     cJSON_AddStringToObject(m, "captured_at", at);
+    if (c->took_ms > 0)
+        cJSON_AddNumberToObject(m, "took_ms", (double)c->took_ms);
+    if (c->same_as[0])
+        cJSON_AddStringToObject(m, "same_as", c->same_as);
     return m;
 }
 
@@ -411,7 +415,8 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
                          .raw = raw,
                          .sha256 = p->answered->sha256,
                          .bytes = length,
-                         .answered_us = p->answered->at_us};
+                         .answered_us = p->answered->at_us,
+                         .same_as = verdict.facts.records ? p->answered->same_as : ""};
     if (run->delta)
         delta_facts(&verdict.facts);
     c.advance = keys_advance(&keys, run->source, p->limit, verdict.facts.records);

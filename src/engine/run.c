@@ -231,7 +231,9 @@ void run_finish(struct run *run) {
         cJSON_AddStringToObject(m, "until", until);
     }
     bool ran = run->source && strcmp(run->row.mode, "run") == 0;
-    if (ran && (run->end == PLACE_PROCESSED || strcmp(run->end_reason, "coverage") == 0))
+    if (run->reuses[0])
+        cJSON_AddStringToObject(m, "reuses", run->reuses);
+    else if (ran && (run->end == PLACE_PROCESSED || strcmp(run->end_reason, "coverage") == 0))
         add_coverage(run, m);
     if (run->end != PLACE_PROCESSED && run->end != PLACE_PENDING)
         why = engine_why(run->engine, run->id, run->end, run->end_reason, run->end_error, run->end == PLACE_DEFERRED ? run->end_until_us : 0);

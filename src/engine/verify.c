@@ -197,6 +197,28 @@ static bool on_row(void *context, const struct job_row *row) {
     return walk->rc == RC_OK;
 }
 
+static int compare_sums(const void *a, const void *b) {
+    const struct verify_known *const *x = a, *const *y = b;
+    return strcmp((*x)->sha256, (*y)->sha256);
+}
+
+/* A batch that was captured twice is known twice, side by side. */
+static enum rc count_same(struct verify *v, struct err *err) {
+    const struct verify_known **list = calloc(v->known_count + 1, sizeof(const struct verify_known *));
+    size_t count = 0;
+    if (!list)
+        return out_of_memory(err);
+    for (size_t i = 0; i < v->known_count; i++)
+        if (v->known[i].captured && (count == 0 || compare_known(list[count - 1], &v->known[i]) != 0))
+            list[count++] = &v->known[i];
+    if (count)
+        qsort(list, count, sizeof *list, compare_sums);
+    for (size_t i = 1; i < count; i++)
+        v->counts->same += compare_sums(&list[i - 1], &list[i]) == 0;
+    free(list);
+    return RC_OK;
+}
+
 static enum rc look_at_everything(struct verify *v, struct err *err) {
     enum rc rc = read_ids(v, err);
     for (size_t i = 0; !rc && i < v->ids.count; i++) {
@@ -205,6 +227,8 @@ static enum rc look_at_everything(struct verify *v, struct err *err) {
     }
     if (!rc && v->known_count)
         qsort(v->known, v->known_count, sizeof *v->known, compare_known);
+    if (!rc)
+        rc = count_same(v, err);
     for (int place = PLACE_PENDING; !rc && place < PLACE_COUNT; place++)
         rc = each_entry(v, v->spool->place_fd[place], ".", place, on_job_file, err);
     for (int shelf = SHELF_PENDING; !rc && shelf < SHELF_COUNT; shelf++)

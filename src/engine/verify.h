@@ -16,6 +16,7 @@ struct verify_options {
 
 struct verify_counts {
     uint64_t jobs, payloads, markers, index_rows, bytes, differences;
+    uint64_t same; /* payloads whose bytes another one, that is not counted, has by the journals; no difference */
 };
 
 /* kind: one word, path: below the spool, detail: what is different.

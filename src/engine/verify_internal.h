@@ -27,6 +27,7 @@ struct verify_known {
     char sha256[DIGEST_HEX_SIZE];
     char job_id[JOBID_SIZE];
     uint32_t batch;
+    bool captured;
 };
 
 struct verify_ids {

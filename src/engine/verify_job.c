@@ -101,8 +101,12 @@ static enum rc learn_line(struct fold *fold, const struct journal_line *line, st
     const uint32_t batch = job_line_batch(line);
     const char *sha256 = text_member(line->json, "sha256"), *step = text_member(line->json, "step");
     char path[PAYLOAD_PATH_SIZE];
-    if (strcmp(line->event, "captured") == 0)
-        return add_known(v, fold->id, text_member(line->json, "file"), sha256, batch, err);
+    if (strcmp(line->event, "captured") == 0) {
+        enum rc added = add_known(v, fold->id, text_member(line->json, "file"), sha256, batch, err);
+        if (added == RC_OK)
+            v->known[v->known_count - 1].captured = true;
+        return added;
+    }
     if (strcmp(line->event, "answered") != 0 || !batch)
         return RC_OK;
     /* Published but not captured yet: the last step's name carries no step. */

@@ -159,6 +159,11 @@ static void read_choices(struct check *check, const cJSON *root, const struct so
         (void)check_fail(check, "refresh_older_than", "the source %s does not list ids for free (metering.free_fields): what is owned cannot be left out",
                          source->name);
     }
+    c->cache = true;
+    check_flag(check, root, "cache", &c->cache);
+    if (duplicate == ON_DUPLICATE_RUN && cJSON_GetObjectItemCaseSensitive(root, "on_duplicate") != NULL) {
+        c->cache = false;
+    }
 }
 
 /* The source's own members: checked, and its defaults put in. */

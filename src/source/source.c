@@ -11,7 +11,8 @@
 
 const char *const source_common_members[] = {"mode",         "source",           "name",     "campaign_id", "criteria",           "priority",
                                              "not_before",   "max_records",      "max_cost", "take",        "batch_size",         "process",
-                                             "on_duplicate", "duplicate_window", "notify",   "created_by",  "refresh_older_than", NULL};
+                                             "on_duplicate", "duplicate_window", "notify",   "created_by",  "refresh_older_than", "cache",
+                                             NULL};
 
 const char *source_action_name(enum source_action action) {
     switch (action) {
@@ -71,6 +72,7 @@ static void read_top(struct check *check, struct source *source) {
                                         "job_members",
                                         "incremental",
                                         "circuit_breaker",
+                                        "cache_ttl",
                                         NULL};
     const cJSON *root = check->root;
 
@@ -98,6 +100,10 @@ static void read_top(struct check *check, struct source *source) {
     source_errors(check, root, source);
     source_members(check, root, source);
     check_u64(check, root, "coverage_tolerance", 0, UINT64_MAX, &source->coverage_tolerance);
+    check_duration(check, root, "cache_ttl", 0, &source->cache_ttl_ms);
+    if (source->incremental != NULL && source->cache_ttl_ms > 0) {
+        (void)check_fail(check, "cache_ttl", "an incremental source gives something else each time");
+    }
     check_unsigned(check, root, "timeout_s", 1, 3600, &source->timeout_s);
     check_u64(check, root, "max_response_bytes", 1024, 1u << 30, &source->max_response_bytes);
     if (check->rc == RC_OK) {

@@ -164,6 +164,7 @@ struct source {
     unsigned timeout_s;
     uint64_t max_response_bytes;
     bool allow_http;
+    int64_t cache_ttl_ms; /* a job that completed so long ago answers the same one; 0: none does */
     struct source_member members[SOURCE_MAX_MEMBERS];
     unsigned member_count;
     cJSON *definition; /* the whole file, owned */

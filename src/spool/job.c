@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "spool/journal_line.h"
+#include "spool/payload.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ void job_row_init(struct job_row *row, const char *id) {
     *row = (struct job_row){.place = PLACE_NONE, .priority = PRIORITY_NORMAL, .automatic = false};
     str_copy(row->id, sizeof row->id, id);
     row->total_records = row->take = row->unique_records = row->duplicate_records = row->missing_records = JOB_UNKNOWN;
+    row->guess.requests = row->guess.records = row->guess.ms = JOB_UNKNOWN;
     str_copy(row->journal_hash, sizeof row->journal_hash, JOURNAL_FIRST_PREV);
 }
 
@@ -230,12 +232,21 @@ static struct job_batch batch_before(const struct job_row *row) {
     return row->memory != NULL ? row->memory->batch : (struct job_batch){0};
 }
 
+static void apply_same_bytes(struct job_row *row, const struct journal_line *line) {
+    const char *file = text_of(line, "file"), *same_as = text_of(line, "same_as");
+    if (file == NULL || same_as == NULL)
+        return;
+    row->same_batches++;
+    row->repeats += payload_same_job(file, same_as);
+}
+
 static void apply_captured(struct job_row *row, const struct journal_line *line) {
     struct job_batch before = batch_before(row);
     heard(row, line);
     row->outcome_us = line->ts_us;
     if (before.captured)
         return;
+    apply_same_bytes(row, line);
     apply_total(row, line, "total");
     row->captured_batches++;
     row->processed_records += count_of(line, "records");
@@ -308,6 +319,18 @@ static void put(struct job_row *row, const struct journal_line *line, enum place
     row->completed_us = final ? line->ts_us : 0;
 }
 
+static void apply_guess(struct job_row *row, const struct journal_line *line) {
+    const struct journal_line guess = {.json = cJSON_GetObjectItemCaseSensitive(line->json, "estimate")};
+    const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(guess.json, "seconds");
+    row->guess = (struct job_guess){.requests = JOB_UNKNOWN, .records = JOB_UNKNOWN, .ms = JOB_UNKNOWN, .cost = money_of(&guess, "cost")};
+    row->guess.priced = text_of(&guess, "cost") != NULL;
+    take_count(&guess, "requests", &row->guess.requests);
+    take_count(&guess, "records", &row->guess.records);
+    take_text(&guess, "basis", row->guess.basis, sizeof row->guess.basis);
+    if (cJSON_IsNumber(seconds) && seconds->valuedouble >= 0 && seconds->valuedouble < 1e12)
+        row->guess.ms = (uint64_t)(seconds->valuedouble * 1000 + 0.5);
+}
+
 static bool by_person(const struct journal_line *line) {
     const char *by = text_of(line, "by");
     return by != NULL && strcmp(by, "daemon") != 0;
@@ -341,6 +364,7 @@ static void apply_accepted(struct job_row *row, const struct journal_line *line)
     take_bool(line, "metered", &row->metered);
     take_count(line, "take", &row->take);
     take_time(line, "not_before", &row->not_before_us);
+    apply_guess(row, line);
     if (!row->requested) {
         row->total_records = JOB_UNKNOWN;
         set_owned(row, 0);

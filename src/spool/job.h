@@ -24,6 +24,13 @@ const char *file_status_name(enum file_status status);
 
 #define JOB_UNKNOWN UINT64_MAX /* a count that is not known yet */
 
+struct job_guess { /* what a job may take; JOB_UNKNOWN where nobody knows */
+    uint64_t requests, records, ms;
+    struct dec cost;
+    bool priced;    /* cost is known */
+    char basis[80]; /* how the time was got; "" when ms is not known */
+};
+
 struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     char id[JOBID_SIZE];
     enum place place; /* where the journal says the file lies */
@@ -68,6 +75,9 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     int64_t requested_us, outcome_us;          /* the last `requested`; the last event that tells how a request, or a load, went */
     int64_t retry_us;                          /* `until` of a page that waits to be tried again; 0: none did since `claimed` */
     char retry_reason[48];
+    uint64_t same_batches;     /* captured pages whose bytes an earlier payload of the source has */
+    uint64_t repeats;          /* of them those that repeat another page of this job */
+    struct job_guess guess;    /* made when it was accepted */
     struct job_memory *memory; /* of who folds (job_row_read, the index) and NULL in every row that they hand out */
 };
 
@@ -121,6 +131,7 @@ struct file_row { /* DESIGN 7 batch_file_status: one captured payload */
     int64_t created_us, processed_us, captured_us; /* captured_us: ts of its first `answered` (orders versions of a record) */
     char error_details[300];
     uint64_t properties_count, success_count, error_count, processing_time_ms;
+    char same_as[256]; /* the payload that had these bytes before, below the spool; "" none */
 };
 /* Fold one line in; true when it was about this file. Start from a zeroed row with job_id set and batch of the event (`captured` makes it; it has a file_path
  * from then on). */

@@ -28,6 +28,8 @@ static void apply_captured(struct file_row *row, const struct job_row *job, cons
     str_format(row->file_path, sizeof row->file_path, "payloads/raw/%s", text_of(line, "file"));
     str_copy(row->sha256, sizeof row->sha256, text_of(line, "sha256"));
     str_copy(row->campaign, sizeof row->campaign, job->campaign);
+    if (text_of(line, "same_as")[0] != '\0')
+        str_format(row->same_as, sizeof row->same_as, "payloads/raw/%s", text_of(line, "same_as"));
     journal_line_u64(line->json, "bytes", &row->bytes);
     journal_line_u64(line->json, "records", &row->records);
     row->status = FILE_PENDING;
@@ -103,6 +105,27 @@ static void add_money(cJSON *json, const char *name, struct dec money) {
     cJSON_AddStringToObject(json, name, text);
 }
 
+/* null when nothing was known. */
+static void add_guess(cJSON *json, const struct job_guess *guess, const char *currency) {
+    if (guess->records == JOB_UNKNOWN && guess->requests == JOB_UNKNOWN) {
+        cJSON_AddNullToObject(json, "estimate");
+        return;
+    }
+    cJSON *estimate = cJSON_AddObjectToObject(json, "estimate");
+    add_count(estimate, "requests", guess->requests);
+    add_count(estimate, "records", guess->records);
+    if (guess->priced)
+        add_money(estimate, "cost", guess->cost);
+    else
+        cJSON_AddNullToObject(estimate, "cost");
+    add_text(estimate, "currency", guess->priced ? currency : "");
+    if (guess->ms != JOB_UNKNOWN)
+        cJSON_AddNumberToObject(estimate, "seconds", (double)guess->ms / 1000);
+    else
+        cJSON_AddNullToObject(estimate, "seconds");
+    add_text(estimate, "basis", guess->basis);
+}
+
 cJSON *job_row_json(const struct job_row *row) {
     cJSON *json = cJSON_CreateObject();
     if (json == NULL)
@@ -141,6 +164,8 @@ cJSON *job_row_json(const struct job_row *row) {
     add_time(json, "completed_at", row->completed_us);
     add_time(json, "not_before", row->not_before_us);
     add_time(json, "until", row->until_us);
+    add_count(json, "same_batches", row->same_batches);
+    add_guess(json, &row->guess, row->currency);
     return json;
 }
 
@@ -184,5 +209,6 @@ cJSON *file_row_json(const struct file_row *row) {
     add_count(json, "success_count", row->success_count);
     add_count(json, "error_count", row->error_count);
     add_count(json, "processing_time_ms", row->processing_time_ms);
+    add_text(json, "same_as", row->same_as);
     return json;
 }

@@ -111,6 +111,11 @@ bool payload_same_month(const char *raw_path, const char *other) {
     return strncmp(raw_path, other, 8) == 0;
 }
 
+bool payload_same_job(const char *raw_path, const char *other) {
+    const char *end = strrchr(raw_path, '_'), *other_end = strrchr(other, '_');
+    return end != NULL && other_end != NULL && strcmp(end, other_end) == 0;
+}
+
 enum rc payload_publish_sync(const struct spool *spool, const char *raw_path, struct err *err) {
     char month[16];
     enum rc rc = month_dir(spool, raw_path, month, err);

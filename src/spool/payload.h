@@ -28,6 +28,8 @@ enum rc payload_publish_sync(const struct spool *spool, const char *raw_path, st
 enum rc payload_publish_unlink(const struct spool *spool, const char *tmp, struct err *err); /* RC_OK too when it is gone */
 /* Both are in the same month, whose directory one sync covers. */
 bool payload_same_month(const char *raw_path, const char *other);
+/* Both are pages of one job: their names end alike. */
+bool payload_same_job(const char *raw_path, const char *other);
 /* Move payloads/tmp/<tmp> to payloads/failed/<tmp>, fsync both: evidence of an answer that was not good. RC_GONE: there was none. */
 enum rc payload_keep_failed(const struct spool *spool, const char *tmp, struct err *err);
 

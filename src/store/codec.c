@@ -90,6 +90,14 @@ static const struct field JOB_FIELDS[] = {
     WIDE(struct job_row, outcome_us),
     WIDE(struct job_row, retry_us),
     TEXT(struct job_row, retry_reason),
+    WIDE(struct job_row, same_batches),
+    WIDE(struct job_row, repeats),
+    WIDE(struct job_row, guess.requests),
+    WIDE(struct job_row, guess.records),
+    WIDE(struct job_row, guess.ms),
+    MONEY(struct job_row, guess.cost),
+    BOOL(struct job_row, guess.priced),
+    TEXT(struct job_row, guess.basis),
 };
 
 static const struct field FILE_FIELDS[] = {
@@ -109,6 +117,7 @@ static const struct field FILE_FIELDS[] = {
     WIDE(struct file_row, success_count),
     WIDE(struct file_row, error_count),
     WIDE(struct file_row, processing_time_ms),
+    TEXT(struct file_row, same_as),
 };
 
 static const struct field MONEY_FIELDS[] = {MONEY(struct codec_money, spent), MONEY(struct codec_money, in_doubt), MONEY(struct codec_money, open)};

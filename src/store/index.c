@@ -17,11 +17,11 @@
 #define DATA_MODE 0640
 #define LOCK_MODE 0660
 #define UNSYNCED (MDB_NOSYNC | MDB_NOMETASYNC)
-#define FORMAT "batchspool index 6"
+#define FORMAT "batchspool index 7"
 #define BOOT_BYTES 64
 
 static const char *const TABLE_NAMES[TABLE_COUNT] = {"meta",   "jobs",     "files", "queue",   "places", "deferred", "campaigns",
-                                                     "sha256", "criteria", "money", "unknown", "units",  "governor", "spans"};
+                                                     "sha256", "criteria", "money", "unknown", "units",  "governor", "spans",     "history"};
 
 static const struct index_key KEY_FORMAT = {.bytes = "format", .length = 6};
 static const struct index_key KEY_BOOT = {.bytes = "boot", .length = 4};

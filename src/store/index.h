@@ -50,7 +50,8 @@ enum rc index_jobs(struct index *index, enum place place /* PLACE_NONE: all, by 
 enum rc index_jobs_of_campaign(struct index *index, const char *campaign, index_job_seen *fn, void *context, struct err *err);
 typedef bool index_file_seen(void *context, const struct file_row *row);
 enum rc index_files(struct index *index, const char *job_id, index_file_seen *fn, void *context, struct err *err);
-enum rc index_files_by_sha256(struct index *index, const char *sha256, index_file_seen *fn, void *context, struct err *err);
+/* job_id: only those of that job; NULL: of all. */
+enum rc index_files_by_sha256(struct index *index, const char *sha256, const char *job_id, index_file_seen *fn, void *context, struct err *err);
 
 /* Dispatch: the pending job of this source that comes first (priority, then id) after the job `after_id` of priority `after_priority` ("": from the first of
  * that priority on). RC_GONE: none. Jobs of mode source wait for nobody: they have a queue of their own, that of INDEX_NO_SOURCE, which index_next_source
@@ -62,11 +63,12 @@ enum rc index_next_pending(struct index *index, const char *source, enum priorit
 enum rc index_next_source(struct index *index, const char *after, char source[65], struct err *err);
 /* The deferred job that is due first. RC_GONE: none. */
 enum rc index_next_deferred(struct index *index, char job_id[JOBID_SIZE], int64_t *until_us, struct err *err);
-/* A live or completed `run` job with the same source and canonical criteria accepted at or after since_us that is not except_id and was not failed, cancelled
- * or empty-handed (a waiting or running job counts, a completed one too). take (NULL: any): only one that was trimmed to as many (JOB_UNKNOWN: not trimmed), as
- * a reuse must be. RC_GONE: none. */
-enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id, const uint64_t *take,
-                            char job_id[JOBID_SIZE], struct err *err);
+/* The accepted jobs of modes run and preview with the same source and canonical criteria, newest first. */
+enum rc index_jobs_of_criteria(struct index *index, const char *source, const char *criteria_hash, index_job_seen *fn, void *context, struct err *err);
+
+/* The newest pages of a source; none is no error. */
+struct history;
+enum rc index_history(struct index *index, const char *source, struct history *history, struct err *err);
 
 /* Money of a source, or of all sources of a currency ("@USD"), folded from the journals: spent and in doubt (undecided CHARGE_UNKNOWN) on that UTC day
  * ("2026-11-23"); open (paid requests of which nothing was heard since, at their highest price) is that of all days. */

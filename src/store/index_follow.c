@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "os/fsio.h"
+#include "spool/journal_line.h"
+#include "store/history.h"
 #include "store/index_internal.h"
 
 #include <stdlib.h>
@@ -44,7 +46,7 @@ static bool in_criteria(const struct job_row *row, struct index_key *key) {
     index_key_name(key, row->source);
     index_key_name(key, row->criteria_hash);
     index_key_text(key, row->id);
-    return row->accepted && row->criteria_hash[0] != '\0' && strcmp(row->mode, "run") == 0;
+    return row->accepted && row->criteria_hash[0] != '\0' && (strcmp(row->mode, "run") == 0 || strcmp(row->mode, "preview") == 0);
 }
 
 static const struct {
@@ -230,6 +232,37 @@ bool index_asked(const struct journal_line *line) {
            (strcmp(line->event, "retrying") == 0 && job_line_batch(line) == 0);
 }
 
+static bool page_of_history(const struct job_row *row, const struct journal_line *line, struct history_page *page) {
+    const char *cost = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "cost"));
+    const char *answered = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "captured_at"));
+    uint64_t took_ms, records = 0;
+    *page = (struct history_page){.answered_us = line->ts_us, .job = history_job(row->id), .cost = dec_zero()};
+    if (row->source[0] == '\0' || strcmp(line->event, "captured") != 0 || !journal_line_u64(line->json, "took_ms", &took_ms))
+        return false; /* also a page that recovery took over: nobody knows how long it took */
+    journal_line_u64(line->json, "records", &records);
+    if (answered != NULL)
+        clock_parse_rfc3339(answered, &page->answered_us);
+    page->took_ms = took_ms < UINT32_MAX ? (uint32_t)took_ms : UINT32_MAX;
+    page->records = records < UINT32_MAX ? (uint32_t)records : UINT32_MAX;
+    page->paid = cost != NULL && dec_parse(slice_of(cost), &page->cost);
+    return true;
+}
+
+static enum rc put_history(struct fold *fold, const struct journal_line *line) {
+    struct index *index = fold->index;
+    struct index_key key = {.length = 0};
+    struct history_page page;
+    struct history history;
+    unsigned char bytes[CODEC_ROW_BYTES];
+    if (!page_of_history(&fold->row, line, &page))
+        return RC_OK;
+    index_key_text(&key, fold->row.source);
+    enum rc rc = index_get_history(index, index->txn, &key, &history, fold->err);
+    if (rc != RC_OK)
+        return index->failed = rc;
+    return history_add(&history, &page) ? index_put(index, TABLE_HISTORY, &key, bytes, history_write(&history, bytes), fold->err) : RC_OK;
+}
+
 static enum rc fold_job(struct fold *fold, const struct journal_line *line) {
     enum rc rc = job_row_apply(&fold->row, line);
     if (rc != RC_OK)
@@ -264,7 +297,7 @@ static enum rc fold_batch(struct fold *fold, const struct journal_line *line, ui
         return unit;
     bool failed = unit == RC_OK;
     fold->memory.batch = (struct job_batch){captured, failed, file.status, file.success_count, file.error_count};
-    if ((rc = fold_job(fold, line)) != RC_OK)
+    if ((rc = fold_job(fold, line)) != RC_OK || (!captured && (rc = put_history(fold, line)) != RC_OK))
         return rc;
     if (file_row_apply(&file, &fold->row, line) && (rc = put_file(fold, &file)) != RC_OK)
         return rc;

@@ -5,6 +5,7 @@
 #include <lmdb.h>
 
 #include "store/codec.h"
+#include "store/history.h"
 #include "store/index.h"
 
 /*
@@ -19,12 +20,13 @@
  *   deferred   until job                        (nothing)
  *   campaigns  campaign NUL job                 (nothing)
  *   sha256     32 bytes job NUL batch           (nothing)
- *   criteria   source NUL hash NUL job          (nothing); accepted jobs of mode run
+ *   criteria   source NUL hash NUL job          (nothing); accepted jobs of modes run and preview
  *   money      source NUL day                   spent, in doubt; also of "@" and a currency; of INDEX_NO_DAY: open
  *   unknown    job NUL batch                    an undecided CHARGE_UNKNOWN, or a paid request that is open
  *   units      job NUL batch                    (nothing); failed for good and not captured since
  *   governor   source                           a blob of the governor
  *   spans      source NUL quarter               requests, spent, in doubt; quarters of an hour since 1970 (4 bytes)
+ *   history    source                           its newest pages (store/history.h)
  */
 enum index_table {
     TABLE_META,
@@ -41,6 +43,7 @@ enum index_table {
     TABLE_UNITS,
     TABLE_GOVERNOR,
     TABLE_SPANS,
+    TABLE_HISTORY,
     TABLE_COUNT
 };
 
@@ -113,6 +116,7 @@ enum rc index_get_counts(struct index *index, MDB_txn *txn, struct codec_counts 
 /* The span that a time lies in; zero when there is none. */
 void index_span_key(struct index_key *key, const char *source, int64_t at_us);
 enum rc index_get_span(struct index *index, MDB_txn *txn, const struct index_key *key, struct codec_span *span, struct err *err);
+enum rc index_get_history(struct index *index, MDB_txn *txn, const struct index_key *key, struct history *history, struct err *err); /* empty: none */
 void index_money_key(struct index_key *key, const char *source, const char *day);
 /* A job's row and every key that follows from it; before is NULL when it is new. In the write transaction. */
 enum rc index_put_job(struct index *index, const struct job_row *before, const struct job_row *row, struct err *err);

@@ -279,12 +279,14 @@ enum rc index_files(struct index *index, const char *job_id, index_file_seen *fn
     return each_file(index, TABLE_FILES, &prefix, 0, fn, context, err);
 }
 
-enum rc index_files_by_sha256(struct index *index, const char *sha256, index_file_seen *fn, void *context, struct err *err) {
+enum rc index_files_by_sha256(struct index *index, const char *sha256, const char *job_id, index_file_seen *fn, void *context, struct err *err) {
     struct index_key prefix = {.length = 0};
     unsigned char sum[DIGEST_BYTES];
     if (!str_unhex(sha256, sum, sizeof sum))
         return RC_OK;
     index_key_bytes(&prefix, sum, sizeof sum);
+    if (job_id != NULL)
+        index_key_name(&prefix, job_id);
     return each_file(index, TABLE_SHA256, &prefix, sizeof sum, fn, context, err);
 }
 
@@ -352,38 +354,15 @@ enum rc index_next_deferred(struct index *index, char job_id[JOBID_SIZE], int64_
     return walked != RC_OK ? walked : rc;
 }
 
-/* DESIGN 4 on_duplicate: live or completed, and not empty-handed. A job that points at another's payloads has none of its own: that other one is found. */
-static bool counts_as_same(const struct job_row *row) {
-    bool nothing_of_some = row->processed_records == 0 && row->total_records != JOB_UNKNOWN && row->total_records > 0;
-    switch (row->place) {
-    case PLACE_PENDING:
-    case PLACE_PROCESSING:
-    case PLACE_DEFERRED:
-        return true;
-    case PLACE_HOLD:
-        return row->requested || row->captured_batches > 0;
-    case PLACE_PROCESSED:
-        return row->captured_batches > 0 && !nothing_of_some;
-    case PLACE_NONE:
-    case PLACE_FAILED:
-    case PLACE_CANCELLED:
-    case PLACE_COUNT:
-        break;
-    }
-    return false;
-}
-
 /* Onto the last key before the end of the prefix. */
 static void walk_to_last(struct index_walk *walk) {
     walk->code = mdb_cursor_get(walk->cursor, &walk->key, &walk->value, walk->code == 0 ? MDB_PREV : MDB_LAST);
 }
 
-enum rc index_same_criteria(struct index *index, const char *source, const char *criteria_hash, int64_t since_us, const char *except_id, const uint64_t *take,
-                            char job_id[JOBID_SIZE], struct err *err) {
+enum rc index_jobs_of_criteria(struct index *index, const char *source, const char *criteria_hash, index_job_seen *fn, void *context, struct err *err) {
     struct index_key prefix = {.length = 0};
     struct index_walk walk;
     struct job_row row;
-    bool found = false;
     index_key_name(&prefix, source);
     index_key_name(&prefix, criteria_hash);
     struct index_key end = prefix;
@@ -393,13 +372,36 @@ enum rc index_same_criteria(struct index *index, const char *source, const char 
         return rc;
     if (!end.too_long)
         walk_to_last(&walk);
-    for (; !found && index_walk_here(&walk); walk.code = found ? 0 : mdb_cursor_get(walk.cursor, &walk.key, &walk.value, MDB_PREV)) {
-        rc = key_job(&walk, prefix.length, job_id) ? index_get_job(index, walk.txn, job_id, &row, err) : RC_GONE;
+    for (bool more = true; more && index_walk_here(&walk);) {
+        char id[JOBID_SIZE];
+        rc = key_job(&walk, prefix.length, id) ? index_get_job(index, walk.txn, id, &row, err) : RC_GONE;
         if (rc != RC_OK)
             break;
-        found =
-            row.created_us >= since_us && (except_id == NULL || strcmp(row.id, except_id) != 0) && counts_as_same(&row) && (take == NULL || row.take == *take);
+        more = fn(context, &row);
+        if (more)
+            walk.code = mdb_cursor_get(walk.cursor, &walk.key, &walk.value, MDB_PREV);
     }
-    rc = index_walk_end(&walk, led_nowhere(rc, err), err);
-    return rc == RC_OK && !found ? RC_GONE : rc;
+    return index_walk_end(&walk, led_nowhere(rc, err), err);
+}
+
+enum rc index_get_history(struct index *index, MDB_txn *txn, const struct index_key *key, struct history *history, struct err *err) {
+    MDB_val value;
+    history->count = 0;
+    enum rc rc = index_get(index, txn, TABLE_HISTORY, key, &value, err);
+    if (rc == RC_OK && !history_read(value.mv_data, value.mv_size, history))
+        rc = index_damaged(err, "the history of a source");
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
+enum rc index_history(struct index *index, const char *source, struct history *history, struct err *err) {
+    struct index_key key = {.length = 0};
+    MDB_txn *txn;
+    history->count = 0;
+    index_key_text(&key, source);
+    enum rc rc = index_read_begin(index, &txn, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = index_get_history(index, txn, &key, history, err);
+    index_read_end(index, txn);
+    return rc;
 }

@@ -65,6 +65,66 @@ at cancelled 'lies in cancelled/'
 drop anew3 402
 at processed 'does not stop it either'
 
+# What waits, and what ended in other ways.
+drop waiting 404 '.not_before = "2099-01-01T00:00:00Z"'
+at deferred 'one that waits for its time'
+drop second2 404
+at failed 'makes the same one a duplicate'
+faults '{"kind": "drop_after", "on": "paid", "count": 1}'
+drop doubtful 405
+at hold 'one that may have been charged'
+drop second3 405
+at failed 'makes the same one a duplicate'
+faults ''
+drop empty 0
+at processed 'a search that gives nothing'
+drop empty2 0
+at processed 'has captured nothing: the same one is no duplicate'
+
+# The criteria count as they are meant, not as they are written.
+source_metered worded '.job_members = {"depth": {"type": "integer", "default": 3}, "state": {"type": "string"}} | .steps[0].http.params.Depth = "${job.depth}"'
+kill -HUP "$DAEMON_PID"
+wait_for 5 daemon_says 'reading sources again'
+drop worded1 30 '.source = "worded"'
+at processed 'a source with members of its own'
+n=0
+for text in '{"depth": 3, "criteria": [{"value": [30], "name": "Count"}], "source": "worded"}' \
+    '{"source":"worded","criteria":[{"name":"Count","value":[3.0e1]}],"depth":3.0}' \
+    '{"source":"worded","cr\u0069teria":[{"n\u0061me":"C\u006funt","value":[30]}],"batch_size":100,"process":"auto","max_records":5000,"max_cost":"100","notify":[]}'; do
+    n=$((n + 1))
+    printf '%s' "$text" >"$SPOOL/jobs/tmp/form$n.json"
+    mv "$SPOOL/jobs/tmp/form$n.json" "$SPOOL/jobs/pending/"
+    taken "form$n"
+    is 'rejected duplicate' "$(events)" "the same: $text"
+done
+drop worded2 30 '.source = "worded" | .depth = 4'
+at processed 'another value of a member is another search'
+drop worded3 30 '.source = "worded" | .state = "CA"'
+at processed 'so is one more member'
+
+# take: a job that would fetch more than the other captured is no duplicate.
+drop sample 600 '.take = 50'
+sample=$ID
+at processed 'a sample'
+drop smaller 600 '.take = 20'
+at failed 'a smaller one has it all already'
+drop more 600 '.take = 100'
+at processed 'a larger sample is no duplicate of it'
+drop all 600
+at processed 'nor is the full job'
+is 600 "$(event 'select(.event == "completed") | .unique')" 'which has all'
+for take in 50 100 599 600 601; do
+    drop "again$take" 600 ".take = $take"
+    at failed "take $take is a duplicate of the full one"
+done
+drop beyond 40 '.take = 500'
+at processed 'a take that is more than there is'
+drop whole 40
+at failed 'took all there was: the full job is a duplicate'
+drop reused50 600 '.take = 50 | .on_duplicate = "reuse"'
+at processed 'reuse'
+is "$sample" "$(event 'select(.event == "completed") | .reuses')" 'points at one that took as many'
+
 # Two of a kind dropped together.
 job "$SPOOL/jobs/tmp/x.json" 403
 cp "$SPOOL/jobs/tmp/x.json" "$SPOOL/jobs/tmp/y.json"

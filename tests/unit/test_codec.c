@@ -23,6 +23,8 @@ static void fill_job(struct job_row *row) {
     row->cost.nano = -12345;
     row->open_batches = 3;
     row->cost_open = (struct dec){.nano = 1};
+    row->repeats = 3;
+    row->guess = (struct job_guess){.requests = 5, .records = JOB_UNKNOWN, .ms = 1500, .cost.nano = 77, .priced = true, .basis = "history of 9 pages"};
     row->cost_in_doubt = dec_times((struct dec){.nano = INT64_MAX}, 1000);
 }
 
@@ -30,6 +32,7 @@ static void fill_file(struct file_row *row) {
     *row = (struct file_row){.batch = UINT32_MAX, .status = FILE_FAILED, .bytes = 12, .captured_us = 5, .processing_time_ms = 77};
     str_copy(row->job_id, sizeof row->job_id, "20261123T170501Z-4f9c2a01b7d3-ca-absentee");
     str_copy(row->file_path, sizeof row->file_path, "payloads/raw/2026-11/x.json");
+    str_copy(row->same_as, sizeof row->same_as, "payloads/raw/2026-11/y.json");
 }
 
 static void test_round_trip(void **state) {
@@ -44,6 +47,8 @@ static void test_round_trip(void **state) {
     assert_memory_equal(bytes, again, length);
     assert_true(job_back.until_us == -1 && job_back.total_records == JOB_UNKNOWN && job_back.place == PLACE_CANCELLED && job_back.priority == PRIORITY_URGENT);
     assert_string_equal(job_back.error_details, job.error_details);
+    assert_string_equal(job_back.guess.basis, job.guess.basis);
+    assert_true(job_back.repeats == 3 && job_back.guess.priced && job_back.guess.cost.nano == 77 && job_back.guess.records == JOB_UNKNOWN);
     assert_int_equal(dec_compare(job_back.cost, job.cost), 0);
     assert_int_equal(dec_compare(job_back.cost_in_doubt, job.cost_in_doubt), 0);
     assert_true(job_back.open_batches == 3 && job_back.cost_open.nano == 1);

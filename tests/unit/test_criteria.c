@@ -78,6 +78,7 @@ static void test_defaults(void **state) {
     assert_int_equal(c->batch_size, 400);
     assert_int_equal(c->on_duplicate, ON_DUPLICATE_REJECT);
     assert_int_equal(c->duplicate_window_ms, INT64_C(30) * 24 * 3600 * 1000);
+    assert_true(c->cache);
     assert_false(c->automatic);
     assert_string_equal(c->campaign_id, "");
     assert_string_equal(cJSON_GetObjectItem(c->json, "fields")->valuestring, "Overview");
@@ -87,6 +88,13 @@ static void test_defaults(void **state) {
     criteria_free(c);
     c = good(f, "{\"source\":\"items\",\"urls\":[]}");
     assert_int_equal(c->on_duplicate, ON_DUPLICATE_RUN);
+    assert_true(c->cache);
+    criteria_free(c);
+    c = good(f, "{\"source\":\"items\",\"urls\":[],\"on_duplicate\":\"run\",\"cache\":true}");
+    assert_false(c->cache); /* it was asked for, not left out */
+    criteria_free(c);
+    c = good(f, "{\"source\":\"items\",\"urls\":[],\"on_duplicate\":\"reject\",\"cache\":false}");
+    assert_false(c->cache);
     criteria_free(c);
     c = good(s, "{\"source\":\"items\",\"mode\":\"preview\",\"criteria\":[]}");
     assert_string_equal(c->mode, "preview");
@@ -123,6 +131,7 @@ static void test_wrong(void **state) {
         {"\"criteria\":[],\"process\":\"now\"", "must be one of manual, auto"},
         {"\"criteria\":[],\"on_duplicate\":\"ignore\"", "must be one of reject, reuse, run"},
         {"\"criteria\":[],\"duplicate_window\":\"1M\"", "ISO 8601"},
+        {"\"criteria\":[],\"cache\":\"no\"", "/cache: must be true or false"},
         {"\"criteria\":[],\"notify\":\"mailto:a@b\"", "/notify: must be a list"},
         {"\"criteria\":[],\"notify\":[\"mailto:a@b\",\"mailto:a@b\\r\\nBcc: c@d\"]", "/notify/1"},
         {"\"criteria\":[],\"notify\":[\"ftp://x\"]", "/notify/0"},
@@ -212,6 +221,18 @@ static void test_hash(void **state) {
         {"\"criteria\":[],\"fields\":\"Overview\"", "\"criteria\":[]", true},
         {"\"criteria\":[],\"fields\":\"All\"", "\"criteria\":[]", false},
         {"\"criteria\":[9007199254740991]", "\"criteria\":[9007199254740990]", false},
+        {"\"criteria\":[400,0.5]", "\"criteria\":[4e2,5.0e-1]", true},
+        {"\"criteria\":[400]", "\"criteria\":[\"400\"]", false},
+        {"\"criteria\":[0.1]", "\"criteria\":[0.1000000000000001]", false},
+        {"\"criteria\":{\"a\":{\"x\":1,\"y\":[true,null]},\"b\":\"\\u00e9\\/\"}", "\"criteria\":{\"b\":\"é/\",\"a\":{\"y\":[true,null],\"x\":1}}", true},
+        {"\"criteria\":{\"a\":null}", "\"criteria\":{}", false},
+        {"\"criteria\":[],\"depth\":2", "\"depth\":2.0,\"criteria\":[]", true},
+        {"\"criteria\":[],\"depth\":2", "\"criteria\":[]", false},
+        {"\"criteria\":[]",
+         "\"criteria\":[],\"mode\":\"run\",\"priority\":\"normal\",\"process\":\"manual\",\"on_duplicate\":\"reject\",\"duplicate_window\":\"P30D\","
+         "\"cache\":true,\"batch_size\":400,\"max_records\":9,\"max_cost\":\"1\",\"campaign_id\":\"c\",\"created_by\":\"x\",\"notify\":[],"
+         "\"not_before\":\"2026-11-24T06:00:00Z\",\"fields\":\"Overview\"",
+         true},
     };
 
     (void)state;

@@ -82,7 +82,9 @@ static void dump(struct index *index, char out[DIGEST_HEX_SIZE]) {
     struct digest *sum = digest_new();
     MDB_txn *txn;
     assert_int_equal(mdb_txn_begin(index->env, NULL, MDB_RDONLY, &txn), 0);
-    for (unsigned i = 0; i < TABLE_GOVERNOR; i++) {
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        if (i == TABLE_GOVERNOR)
+            continue;
         MDB_cursor *cursor;
         MDB_val key, value;
         assert_int_equal(mdb_cursor_open(txn, index->tables[i], &cursor), 0);
@@ -115,8 +117,8 @@ static void assert_money(struct bench *b, struct index *index, const char *sourc
     (void)snprintf(begin, sizeof begin, "%sT00:00:00Z", day);
     assert_true(clock_parse_rfc3339(begin, &begin_us));
     assert_int_equal(index_sums(index, source, begin_us, begin_us + INT64_C(86400000000), &sums, &b->err), RC_OK);
-    assert_int_equal(dec_compare(sums.spent, is), 0);
-    assert_int_equal(dec_compare(sums.in_doubt, doubt), 0);
+    assert_int_equal(dec_compare(sums.spent, money.spent), 0);
+    assert_int_equal(dec_compare(sums.in_doubt, money.in_doubt), 0);
 }
 
 /* A page bought on the day of its answer. */
@@ -197,14 +199,15 @@ static void test_follow(void **state) {
     assert_int_equal(index_files(index, id, count_file, &files, &b->err), RC_OK);
     assert_int_equal(files, 3);
     snprintf(sum, sizeof sum, "%064x", 5u);
-    assert_int_equal(index_files_by_sha256(index, sum, count_file, &files, &b->err), RC_OK);
+    assert_int_equal(index_files_by_sha256(index, sum, NULL, count_file, &files, &b->err), RC_OK);
     assert_int_equal(files, 4);
     index_close(index);
 }
 
 static const char *const EVENTS[][2] = {
     {"claimed", "{}"},
-    {"captured", "{\"batch\":%u,\"file\":\"f%u\",\"sha256\":\"%064x\",\"records\":3,\"bytes\":9,\"cost\":\"0.15\"}"},
+    {"captured", "{\"batch\":%u,\"file\":\"f%u\",\"sha256\":\"%064x\",\"records\":3,\"bytes\":9,\"cost\":\"0.15\","
+                 "\"took_ms\":%u,\"same_as\":\"x_y\"}"},
     {"charge_unknown", "{\"batch\":%u,\"cost\":\"1.5\"}"},
     {"released", "{\"decision\":\"give_up\",\"batch\":%u}"},
     {"released", "{\"decision\":\"accept_charge\"}"},
@@ -374,57 +377,6 @@ static void test_deferred(void **state) {
     index_close(index);
 }
 
-static void assert_same(struct bench *b, struct index *index, int64_t since_us, const char *except, const char *expected) {
-    char found[JOBID_SIZE];
-    enum rc rc = index_same_criteria(index, "props", "h1", since_us, except, NULL, found, &b->err);
-    if (expected == NULL) {
-        assert_int_equal(rc, RC_GONE);
-        return;
-    }
-    assert_int_equal(rc, RC_OK);
-    assert_string_equal(found, expected);
-}
-
-static void test_same_criteria(void **state) {
-    struct bench *b = *state;
-    struct index *index = open_index(b);
-    char first[JOBID_SIZE], second[JOBID_SIZE], other[JOBID_SIZE];
-    id_of(1, first);
-    id_of(2, second);
-    id_of(3, other);
-    accept_job(b, other, "props", "low", "h10");
-    follow(b, index, other, NULL);
-    assert_same(b, index, 0, "", NULL);
-    accept_job(b, first, "props", "low", "h1");
-    follow(b, index, first, NULL);
-    assert_same(b, index, 0, "", first);
-    assert_same(b, index, 0, first, NULL);
-    assert_same(b, index, INT64_MAX, "", NULL);
-    accept_job(b, second, "props", "low", "h1");
-    follow(b, index, second, NULL);
-    assert_same(b, index, 0, "", second);
-    say(b, second, "held", "{\"reason\":\"max_records\"}");
-    follow(b, index, second, NULL);
-    assert_same(b, index, 0, "", first);
-    say(b, second, "requested", "{\"batch\":1}");
-    follow(b, index, second, NULL);
-    assert_same(b, index, 0, "", second);
-    say(b, second, "completed", "{\"reason\":\"reuse\",\"reuses\":\"x\"}");
-    follow(b, index, second, NULL);
-    assert_same(b, index, 0, "", first);
-    say(b, first, "cancelled", "{}");
-    follow(b, index, first, NULL);
-    assert_same(b, index, 0, "", NULL);
-    capture(b, first, 1, "2026-11-23");
-    say(b, first, "completed", "{\"total\":400}");
-    follow(b, index, first, NULL);
-    assert_same(b, index, 0, "", first);
-    say(b, first, "failed", "{\"reason\":\"coverage\"}");
-    follow(b, index, first, NULL);
-    assert_same(b, index, 0, "", NULL);
-    index_close(index);
-}
-
 struct seen {
     char ids[8][JOBID_SIZE];
     unsigned count, most;
@@ -434,6 +386,71 @@ static bool see_job(void *context, const struct job_row *row) {
     struct seen *seen = context;
     str_copy(seen->ids[seen->count++], JOBID_SIZE, row->id);
     return seen->count < seen->most;
+}
+
+static bool see_id(void *context, const struct job_row *row) {
+    char *all = context;
+    size_t used = strlen(all);
+    snprintf(all + used, 100 - used, "%.*s ", 1, row->id + strlen("20261123T170501Z-00000000000"));
+    return used < 6;
+}
+
+static void test_jobs_of_criteria(void **state) {
+    struct bench *b = *state;
+    struct index *index = open_index(b);
+    char id[JOBID_SIZE], all[100] = "";
+    static const char *const hashes[] = {"h1", "h10", "h1", "h1", "h", "h1", "h1"};
+    for (unsigned i = 0; i < sizeof hashes / sizeof hashes[0]; i++) {
+        id_of(i, id);
+        accept_job(b, id, "props", "low", hashes[i]);
+        follow(b, index, id, NULL);
+    }
+    id_of(9, id);
+    accept_job(b, id, "other", "low", "h1");
+    follow(b, index, id, NULL);
+    assert_int_equal(index_jobs_of_criteria(index, "props", "h10", see_id, all, &b->err), RC_OK);
+    assert_string_equal(all, "1 ");
+    all[0] = '\0';
+    assert_int_equal(index_jobs_of_criteria(index, "props", "h1", see_id, all, &b->err), RC_OK);
+    assert_string_equal(all, "6 5 3 2 "); /* the newest first, until it was told to stop */
+    all[0] = '\0';
+    assert_int_equal(index_jobs_of_criteria(index, "props", "h2", see_id, all, &b->err), RC_OK);
+    assert_string_equal(all, "");
+    index_close(index);
+}
+
+/* Of a source's pages the newest are kept, whatever the order of the journals in which they are found. */
+static void test_history(void **state) {
+    struct bench *b = *state;
+    struct index *index = open_index(b);
+    struct history history;
+    char id[JOBID_SIZE], members[400];
+    assert_int_equal(index_history(index, "props", &history, &b->err), RC_OK);
+    assert_int_equal(history.count, 0);
+    for (unsigned job = 0; job < 3; job++) {
+        id_of(job, id);
+        accept_job(b, id, "props", "low", "h");
+        for (unsigned batch = 1; batch <= 60; batch++) { /* the first job's pages are the newest */
+            snprintf(members, sizeof members,
+                     "{\"batch\":%u,\"file\":\"2026-11/x.json\",\"sha256\":\"%064x\",\"records\":%u,\"cost\":\"0.05\",\"took_ms\":%u,"
+                     "\"captured_at\":\"2026-11-2%uT10:00:%02uZ\"}",
+                     batch, batch, batch, 100 + batch, 3 - job, batch - 1);
+            say(b, id, "captured", members);
+        }
+        say(b, id, "captured", "{\"batch\":61,\"file\":\"2026-11/x.json\",\"sha256\":\"\",\"captured_at\":\"2026-12-01T10:00:00Z\"}");
+        say(b, id, "captured", "{\"batch\":60,\"file\":\"2026-11/x.json\",\"took_ms\":5,\"captured_at\":\"2026-12-01T10:00:00Z\"}");
+        follow(b, index, id, NULL);
+    }
+    assert_int_equal(index_history(index, "props", &history, &b->err), RC_OK);
+    assert_int_equal(history.count, HISTORY_PAGES);
+    assert_int_equal(history.pages[HISTORY_PAGES - 1].records, 60);
+    assert_int_equal(history.pages[HISTORY_PAGES - 1].took_ms, 160); /* not of what told no time, nor of a second capture of a page */
+    assert_int_equal(history.pages[0].records, 53);                  /* of the third job eight are left */
+    id_of(0, id);
+    assert_int_equal(history.pages[HISTORY_PAGES - 1].job, history_job(id));
+    assert_int_equal(index_history(index, "other", &history, &b->err), RC_OK);
+    assert_int_equal(history.count, 0);
+    index_close(index);
 }
 
 static void test_walks(void **state) {
@@ -769,7 +786,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_follow_is_rebuild, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deferred, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_same_criteria, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_jobs_of_criteria, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_walks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_growth, setup, teardown),

@@ -36,6 +36,44 @@ static void accepted_tells_what_a_job_is(void **state) {
     assert_int_equal(row.journal_seq, 3);
 }
 
+static void accepted_tells_what_was_expected(void **state) {
+    struct bench *b = *state;
+    bench_event(b, ID_A, "accepted", "daemon",
+                "{\"source\":\"s\",\"currency\":\"USD\",\"estimate\":{\"requests\":20,\"records\":8000,\"cost\":\"400.00\",\"seconds\":4.25,"
+                "\"basis\":\"history of 60 pages\"}}");
+    struct job_row row = bench_row(b, ID_A);
+    assert_true(row.guess.requests == 20 && row.guess.records == 8000 && row.guess.ms == 4250 && row.guess.priced);
+    assert_money(row.guess.cost, "400.00");
+    assert_string_equal(row.guess.basis, "history of 60 pages");
+    cJSON *json = job_row_json(&row);
+    char *text = cJSON_PrintUnformatted(cJSON_GetObjectItem(json, "estimate"));
+    assert_string_equal(text, "{\"requests\":20,\"records\":8000,\"cost\":\"400.00\",\"currency\":\"USD\",\"seconds\":4.25,\"basis\":\"history of 60 pages\"}");
+    cJSON_free(text);
+    cJSON_Delete(json);
+    bench_event(b, ID_A, "accepted", "daemon", "{\"source\":\"s\",\"estimate\":{\"requests\":-1,\"seconds\":\"x\",\"cost\":5}}");
+    row = bench_row(b, ID_A);
+    assert_true(row.guess.requests == JOB_UNKNOWN && row.guess.ms == JOB_UNKNOWN && !row.guess.priced && row.guess.basis[0] == '\0');
+    json = job_row_json(&row);
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "estimate")));
+    cJSON_Delete(json);
+}
+
+static void pages_with_the_same_bytes_are_counted(void **state) {
+    struct bench *b = *state;
+    bench_event(b, ID_A, "accepted", "daemon", "{\"source\":\"s\"}");
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":1,\"file\":\"2026-11/c_batch0001_20261123T170501Z-4f9c2a01b7d3.json\"}");
+    bench_event(b, ID_A, "captured", "daemon",
+                "{\"batch\":2,\"file\":\"2026-11/c_batch0002_20261123T170501Z-4f9c2a01b7d3.json\","
+                "\"same_as\":\"2026-11/c_batch0001_20261123T170501Z-4f9c2a01b7d3.json\"}");
+    bench_event(b, ID_A, "captured", "daemon",
+                "{\"batch\":3,\"file\":\"2026-11/c_batch0003_20261123T170501Z-4f9c2a01b7d3.json\","
+                "\"same_as\":\"2026-10/c_batch0003_20261023T170501Z-4f9c2a01b7d9.json\"}");
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":3,\"file\":\"x\",\"same_as\":\"x\"}"); /* the first is final */
+    struct job_row row = bench_row(b, ID_A);
+    assert_int_equal(row.same_batches, 2);
+    assert_int_equal(row.repeats, 1);
+}
+
 static void events_tell_the_place(void **state) {
     struct bench *b = *state;
     bench_event(b, ID_A, "rejected", "daemon", "{\"reason\":\"invalid\",\"error\":\"line 1\",\"name\":\"x.json\"}");
@@ -302,6 +340,8 @@ static void owned_records_count(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(accepted_tells_what_a_job_is),
+        BENCH_TEST(accepted_tells_what_was_expected),
+        BENCH_TEST(pages_with_the_same_bytes_are_counted),
         BENCH_TEST(events_tell_the_place),
         BENCH_TEST(a_new_time_by_hand_overrides_not_before),
         BENCH_TEST(counts_and_money),

@@ -101,11 +101,13 @@ static void test_defaults(void **state) {
     assert_int_equal(s->default_concurrency, 2);
     assert_int_equal(s->max_concurrency, 2);
     assert_int_equal(s->coverage_tolerance, 0);
+    assert_int_equal(s->cache_ttl_ms, 0);
     assert_string_equal(s->data_selector, "");
     assert_int_equal(s->key_count, 0);
     source_free(s);
-    s = source_of("{\"concurrency_level\":{\"max_concurrency\":1}}");
+    s = source_of("{\"concurrency_level\":{\"max_concurrency\":1},\"cache_ttl\":\"PT1H30M\"}");
     assert_int_equal(s->default_concurrency, 1);
+    assert_int_equal(s->cache_ttl_ms, 5400000);
     assert_int_equal(s->breaker_failures, 5);
     assert_int_equal(s->breaker_reset_ms, 60000);
     source_free(s);
@@ -222,6 +224,9 @@ static const struct {
     {"{\"metering\":{\"list\":{\"params\":{\"a\":\"${item.ids}\"}},\"preview\":{},\"free_fields\":[\"id\"],\"by_id\":{}},\"primary_key\":\"/id\"}", "no items"},
     {"{\"metering\":{\"preview\":{},\"refresh_older_than\":\"a month\"}}", "/metering/refresh_older_than: must be an ISO 8601"},
     {"{\"timeout_s\":0}", "/timeout_s"},
+    {"{\"cache_ttl\":\"1h\"}", "/cache_ttl: must be an ISO 8601"},
+    {"{\"cache_ttl\":3600}", "/cache_ttl"},
+    {"{\"job_members\":{\"cache\":{\"type\":\"boolean\"}}}", "every job has this member"},
     {"{\"max_response_bytes\":1e15}", "/max_response_bytes"},
     {"{\"allow_http\":\"yes\"}", "must be true or false"},
     {"{\"job_members\":{\"criteria\":{\"type\":\"array\"}}}", "every job has this member"},
