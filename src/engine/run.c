@@ -328,7 +328,7 @@ static void wait_for(struct run *run, int64_t at_us, const char *reason) {
         return;
     }
     run_end(run, PLACE_DEFERRED, reason, text);
-    run->end_until_us = at_us;
+    run->end_until_us = (at_us + 999999) / 1000000 * 1000000; /* whole seconds are told, and none too few */
     run_finish(run);
 }
 
