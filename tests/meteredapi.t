@@ -146,7 +146,7 @@ is '[3,1,{"200":2,"400":1},3]' "$(stat '[.requests,.connections,.statuses,(.arri
 faults '{"kind":"delay","ms":300,"count":3}' >/dev/null
 for _ in 1 2 3; do search 1 0 1 '' -o /dev/null & JOBS+=($!); done
 wait "${JOBS[@]}"
-is '[0,true,0,true]' "$(stat '[.in_flight,.max_in_flight>=2,.paid_in_flight,.max_paid_in_flight>=2]')" 'requests in flight'
+is '[0,true,0,true,true]' "$(stat '[.in_flight,.max_in_flight>=2,.paid_in_flight,.max_paid_in_flight>=2,.same_in_flight>=1]')" 'requests in flight, of the same page, too'
 
 # --- every fault
 once status '"status":503'

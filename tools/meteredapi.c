@@ -162,6 +162,8 @@ struct server {
     uint64_t window_count;
 
     uint64_t requests, paid_requests, previews, dropped, connections;
+    struct request *sales;   /* paid requests in flight */
+    uint64_t same_in_flight; /* paid requests that came while the same page was being sold */
     unsigned in_flight, max_in_flight, paid_in_flight, max_paid_in_flight;
     uint64_t statuses[STATUS_MAX];
     int64_t arrivals_us[ARRIVALS_MAX]; /* a ring; requests counts them */
@@ -176,6 +178,8 @@ struct request {
     uint64_t id;
     bool counted, paid, finished, too_big;
     struct buf body;
+    struct request *next_sale; /* and, of a paid one, its first record */
+    uint64_t first;
 };
 
 struct search {
@@ -455,12 +459,17 @@ static void request_count(struct request *request) {
     pthread_mutex_unlock(&server->lock);
 }
 
-static void request_classify(struct request *request, enum scope scope) {
+static void request_classify(struct request *request, const struct search *search) {
     struct server *server = request->server;
     pthread_mutex_lock(&server->lock);
-    server->previews += scope == SCOPE_PREVIEW;
-    if (scope == SCOPE_PAID) {
+    server->previews += search->scope == SCOPE_PREVIEW;
+    if (search->scope == SCOPE_PAID) {
         request->paid = true;
+        request->first = search->offset + search->position;
+        for (const struct request *other = server->sales; other; other = other->next_sale)
+            server->same_in_flight += other->first == request->first;
+        request->next_sale = server->sales;
+        server->sales = request;
         server->paid_requests++;
         if (++server->paid_in_flight > server->max_paid_in_flight)
             server->max_paid_in_flight = server->paid_in_flight;
@@ -475,7 +484,13 @@ static void request_finish(struct request *request) {
     request->finished = true;
     pthread_mutex_lock(&request->server->lock);
     request->server->in_flight--;
-    request->server->paid_in_flight -= request->paid;
+    if (request->paid) {
+        struct request **at = &request->server->sales;
+        request->server->paid_in_flight--;
+        while (*at != request)
+            at = &(*at)->next_sale;
+        *at = request->next_sale;
+    }
     pthread_mutex_unlock(&request->server->lock);
 }
 
@@ -989,7 +1004,7 @@ static bool reply_spoil(struct reply *reply, const struct fault *action) {
 
 static enum MHD_Result serve_search(struct request *request, const struct search *search) {
     struct server *server = request->server;
-    request_classify(request, search->scope);
+    request_classify(request, search);
     struct plan plan = plan_make(server, search);
     if (plan.delay_ms > 0 && !wait_ms(request, plan.delay_ms))
         return drop(request);
@@ -1114,6 +1129,7 @@ static enum MHD_Result route_stats(struct request *request) {
         {"charged_ids", server->charged_ids},
         {"max_charge", server->max_charge},
         {"twice", server->charged_twice},
+        {"same_in_flight", server->same_in_flight},
         {"in_flight", server->in_flight},
         {"max_in_flight", server->max_in_flight},
         {"paid_in_flight", server->paid_in_flight},
@@ -1186,7 +1202,7 @@ static enum MHD_Result route_reset(struct request *request) {
     server->faults_fired = 0;
     server->total_delta = server->shift = 0;
     server->window_count = 0;
-    server->requests = server->paid_requests = server->previews = server->dropped = server->connections = 0;
+    server->requests = server->paid_requests = server->previews = server->dropped = server->connections = server->same_in_flight = 0;
     server->max_in_flight = server->in_flight;
     server->max_paid_in_flight = server->paid_in_flight;
     memset(server->statuses, 0, sizeof server->statuses);

@@ -197,6 +197,20 @@ static enum rc watch_all(struct engine *engine, struct err *err) {
     return RC_OK;
 }
 
+/* Payloads that a kill left without their markers. A job that goes on makes its own; but it may have been moved away, or edited. */
+static void mark_captured(struct engine *engine, const struct job_row *row) {
+    struct err err = {0};
+    if (row->captured_batches <= row->loaded_batches + row->failed_batches)
+        return;
+    if (payload_mark_captured(engine->spool, row->id, row->automatic ? SHELF_READY : SHELF_PENDING, &err))
+        log_warn("payloads of %s: %s", row->id, err.text);
+}
+
+static bool captured_before(void *context, const struct job_row *row) {
+    mark_captured(context, row);
+    return true;
+}
+
 /* Fold in what every journal has beyond what the index knows. Nothing is bought before this is done. */
 static enum rc level_index(struct engine *engine, struct err *err) {
     struct dirscan *scan;
@@ -218,10 +232,15 @@ static enum rc level_index(struct engine *engine, struct err *err) {
         struct job_row row;
         if (!jobid_valid(id) || fstatat(engine->spool->journal_fd, name, &st, AT_SYMLINK_NOFOLLOW))
             continue;
-        if (index_job(engine->index, id, &row, NULL) == RC_OK && row.journal_offset == (uint64_t)st.st_size)
+        bool known = index_job(engine->index, id, &row, NULL) == RC_OK && row.journal_offset == (uint64_t)st.st_size;
+        if (known && row.place == PLACE_PROCESSING)
+            mark_captured(engine, &row);
+        if (known)
             continue;
         struct err damaged = {0};
-        enum rc one = index_follow(engine->index, engine->spool, id, NULL, &damaged);
+        enum rc one = index_follow(engine->index, engine->spool, id, &row, &damaged);
+        if (!one)
+            mark_captured(engine, &row);
         if (one == RC_CORRUPT)
             log_error("journal of %s: %s", id, damaged.text);
         else if (one && one != RC_GONE)
@@ -245,7 +264,8 @@ static enum rc open_index(struct engine *engine, struct err *err) {
     log_info("index: %s; building it again from the journals", err->text);
     if (payload_sums_rebuild(engine->spool, err)) /* written without sync, too */
         log_warn("SHA256SUMS: %s", err->text);
-    return index_rebuild(engine->spool, &engine->index, NULL, NULL, err);
+    rc = index_rebuild(engine->spool, &engine->index, NULL, NULL, err);
+    return rc ? rc : index_jobs(engine->index, PLACE_NONE, "", captured_before, engine, err);
 }
 
 enum rc engine_start(struct loop *loop, const struct spool *spool, const struct engine_options *options, struct engine **out, struct err *err) {

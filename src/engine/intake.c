@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "engine/reuse.h"
 #include "os/fsio.h"
+#include "spool/journal.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -52,6 +53,10 @@ struct intakes {
     struct intake *names[NAME_BUCKETS]; /* every intake by its file's name */
     uint32_t strange[STRANGE_SLOTS];    /* names that were reported */
     uint64_t order;
+    const struct spool *spool;
+    int spare;        /* what the next new journal is made of (journal_spare); of the accepting lane */
+    struct work make; /* makes it */
+    bool making;
 };
 
 static bool intake_before(const struct heap_node *x, const struct heap_node *y) {
@@ -284,9 +289,28 @@ static void accept_run(struct work **items, size_t count) {
     struct engine *engine = HEAP_ENTRY(items[0], struct intake, work)->engine;
     for (size_t i = 0; i < count; i++)
         drops[i] = HEAP_ENTRY(items[i], struct intake, work)->drop;
-    drop_accept(engine->spool, drops, count);
+    drop_accept(engine->spool, drops, count, &engine->intake->spare);
     for (size_t i = 0; i < count; i++)
         HEAP_ENTRY(items[i], struct intake, work)->drop = drops[i];
+}
+
+static void spare_run(struct work **items, size_t count) {
+    struct intakes *intakes = HEAP_ENTRY(items[0], struct intakes, make);
+    (void)count;
+    journal_spare(intakes->spool, &intakes->spare);
+}
+
+static void spare_done(struct work *work) {
+    HEAP_ENTRY(work, struct intakes, make)->making = false;
+}
+
+static const struct work_class spare_class = {.name = "spare", .run = spare_run, .done = spare_done, .max = 1};
+
+static void spare_make(struct engine *engine) {
+    if (engine->intake->making || engine->accepting_count || engine->stopping)
+        return;
+    engine->intake->making = true;
+    worker_submit(engine->worker, &engine->intake->make, &spare_class, ACCEPT_LANE);
 }
 
 static void intake_pump(struct engine *engine);
@@ -351,6 +375,7 @@ static void accept_done(struct work *work) {
     }
     intake_release(in);
     intake_pump(engine);
+    spare_make(engine);
     engine_settle_stop(engine);
 }
 
@@ -562,10 +587,14 @@ void intake_free(struct engine *engine) {
     while ((node = heap_pop(&engine->intakes)))
         intake_release(HEAP_ENTRY(node, struct intake, node));
     heap_release(&engine->intakes);
+    if (engine->intake->spare >= 0)
+        close(engine->intake->spare);
     free(engine->intake);
 }
 
 void intake_start(struct engine *engine) {
     engine->intake = engine_alloc(sizeof *engine->intake);
+    engine->intake->spool = engine->spool;
+    engine->intake->spare = -1;
     heap_init(&engine->intakes, intake_before);
 }

@@ -25,7 +25,7 @@ struct verify_counts {
  *   job-place         the file lies where the journal does not have it              job-foreign      a file that no journal knows where only accepted jobs lie
  *   payload-changed   other bytes than the journal says                             payload-missing  captured, and not there
  *   payload-unknown   a raw file that no journal names                              sums-changed     SHA256SUMS says otherwise than the journal
- *   marker-missing, marker-double, marker-foreign, marker-dangling                  index-changed    a row is not what the journal gives
+ *   marker-missing, marker-double, marker-place, marker-foreign, marker-dangling    index-changed    a row is not what the journal gives
  *   index-stray       a row without a journal                                       pause-foreign    a file of paused/ whose name is none
  *   pause-wrong       one that does not check */
 typedef void verify_found(void *context, const char *kind, const char *path, const char *detail);

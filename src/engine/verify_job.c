@@ -17,6 +17,7 @@ struct captured {
     char sha256[DIGEST_HEX_SIZE];
     uint64_t bytes, end; /* end of its line in the journal */
     uint32_t batch;
+    bool loaded;
 };
 
 struct fold {
@@ -66,17 +67,17 @@ static enum rc add_known(struct verify *v, const char *id, const char *path, con
     return RC_OK;
 }
 
-static bool has_captured(const struct fold *fold, uint32_t batch) {
+static struct captured *find_captured(const struct fold *fold, uint32_t batch) {
     for (size_t i = fold->count; i > 0; i--)
         if (fold->list[i - 1].batch == batch)
-            return true;
-    return false;
+            return &fold->list[i - 1];
+    return NULL;
 }
 
 /* The first `captured` of a batch is final. Batches come about in order, so that a new one is known by the highest number so far. */
 static enum rc take_captured(struct fold *fold, const struct journal_line *line, struct err *err) {
     const uint32_t batch = job_line_batch(line);
-    if (batch <= fold->highest && has_captured(fold, batch))
+    if (batch <= fold->highest && find_captured(fold, batch))
         return RC_OK;
     if (fold->count == fold->capacity) {
         size_t capacity = fold->capacity ? fold->capacity * 2 : 64;
@@ -91,6 +92,7 @@ static enum rc take_captured(struct fold *fold, const struct journal_line *line,
     str_copy(c->sha256, sizeof c->sha256, text_member(line->json, "sha256"));
     c->bytes = count_member(line->json, "bytes");
     c->batch = batch;
+    c->loaded = false;
     c->end = line->end;
     fold->highest = batch > fold->highest ? batch : fold->highest;
     return RC_OK;
@@ -130,6 +132,9 @@ static void take_line(struct fold *fold, const struct journal_line *line) {
         str_copy(fold->listed, sizeof fold->listed, text_member(line->json, "sha256"));
     if (strcmp(line->event, "captured") == 0)
         fold->rc = take_captured(fold, line, fold->err);
+    struct captured *loaded = strcmp(line->event, "loaded") == 0 ? find_captured(fold, job_line_batch(line)) : NULL;
+    if (loaded)
+        loaded->loaded = true;
     if (!fold->rc && fold->learn)
         fold->rc = learn_line(fold, line, fold->err);
 }
@@ -258,6 +263,8 @@ static enum rc check_marker_of(struct verify *v, const struct fold *fold, const 
         seen++;
     }
     str_format(path, sizeof path, "payloads/%s/%s", shelf_name((enum shelf)where), marker);
+    if (seen == 1 && where == SHELF_PROCESSED && !c->loaded)
+        return verify_add(v, err, "marker-place", path, "the journal does not say that it was loaded: it belongs into ready/ or pending/");
     if (seen == 1)
         return RC_OK;
     if (seen)

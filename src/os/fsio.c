@@ -163,6 +163,24 @@ enum rc fsio_create(int dir_fd, const char *path, mode_t mode, int *fd, struct e
     return *fd < 0 ? err_sys(err, "%s", path) : RC_OK;
 }
 
+enum rc fsio_create_unnamed(int dir_fd, mode_t mode, int *fd, struct err *err) {
+    *fd = fault("open", "") ? -1 : place_open_file(dir_fd, ".", O_TMPFILE | O_RDWR | O_APPEND | O_NONBLOCK, mode);
+    if (*fd >= 0 && fchmod(*fd, mode) < 0) {
+        place_close_fd(*fd);
+        *fd = -1;
+    }
+    return *fd < 0 ? err_sys(err, "a file without a name") : RC_OK;
+}
+
+enum rc fsio_name(int fd, int dir_fd, const char *name, struct err *err) {
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (fault("link", name) || linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
+        return err_sys(err, "%s", name);
+    return RC_OK;
+}
+
 enum rc fsio_open_append(int dir_fd, const char *path, mode_t mode, int *fd, bool *created, struct err *err) {
     const int flags = O_RDWR | O_APPEND | O_NONBLOCK;
     struct stat st;
@@ -276,40 +294,6 @@ enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err) {
     rc = synced(fault("fsync", path) ? -1 : fsync(fd), fd, err);
     place_close_fd(fd);
     return rc;
-}
-
-static void *sync_beside(void *context) {
-    struct fsio_syncing *syncing = context;
-
-    syncing->rc = synced(fsync(syncing->fd), syncing->fd, &syncing->err);
-    return NULL;
-}
-
-void fsio_sync_dir_begin(int dir_fd, struct fsio_syncing *syncing) {
-    sigset_t all, before;
-
-    *syncing = (struct fsio_syncing){.fd = -1};
-    syncing->rc = fsio_open_dir(dir_fd, ".", &syncing->fd, &syncing->err);
-    if (syncing->rc == RC_OK && fault("fsync", "."))
-        syncing->rc = synced(-1, syncing->fd, &syncing->err);
-    if (syncing->rc != RC_OK)
-        return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    syncing->begun = pthread_create(&syncing->thread, NULL, sync_beside, syncing) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!syncing->begun)
-        sync_beside(syncing);
-}
-
-enum rc fsio_sync_dir_end(struct fsio_syncing *syncing, struct err *err) {
-    if (syncing->begun)
-        pthread_join(syncing->thread, NULL);
-    if (syncing->fd >= 0)
-        place_close_fd(syncing->fd);
-    if (syncing->rc != RC_OK && err != NULL)
-        *err = syncing->err;
-    return syncing->rc;
 }
 
 /* Through FUSE, NFS and others a syncfs hands the bytes on and no more. */

@@ -2,7 +2,6 @@
 #ifndef OS_FSIO_H
 #define OS_FSIO_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +32,11 @@ enum rc fsio_make_dirs(int dir_fd, const char *path, mode_t mode, struct err *er
 enum rc fsio_open_read(int dir_fd, const char *path, int *fd, struct stat *st, struct err *err);
 /* Create a new file for writing and reading back (O_EXCL), mode exact. RC_PERM with errno EEXIST when it exists. */
 enum rc fsio_create(int dir_fd, const char *path, mode_t mode, int *fd, struct err *err);
+/* Create a file that has no name yet, to be appended to; without a name it goes with its descriptor. RC_PERM where there are no such files (errno EOPNOTSUPP).
+ */
+enum rc fsio_create_unnamed(int dir_fd, mode_t mode, int *fd, struct err *err);
+/* Give it one, without replacing: RC_PERM with errno EEXIST. dir_fd as at its creation; name is one name. */
+enum rc fsio_name(int fd, int dir_fd, const char *name, struct err *err);
 /* Open for appending, created with mode when missing (*created says so). O_RDWR so that the tail can be read. */
 enum rc fsio_open_append(int dir_fd, const char *path, mode_t mode, int *fd, bool *created, struct err *err);
 
@@ -49,16 +53,6 @@ enum rc fsio_sync(int fd, struct err *err);
 enum rc fsio_sync_data(int fd, struct err *err);
 /* fsync of a directory given by path beneath dir_fd ("." for itself). */
 enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err);
-/* The same beside what the caller does meanwhile, by a thread of its own. What cannot begin is told at the end; each begin needs its end. */
-struct fsio_syncing {
-    pthread_t thread;
-    bool begun;
-    int fd;
-    enum rc rc;
-    struct err err;
-};
-void fsio_sync_dir_begin(int dir_fd, struct fsio_syncing *syncing);
-enum rc fsio_sync_dir_end(struct fsio_syncing *syncing, struct err *err);
 /* Everything that was written to the file system of dir_fd, by whomever: cheaper than many syncs. RC_PERM: its kind is not known to flush the disk then, sync
  * one by one. */
 enum rc fsio_sync_all(int dir_fd, struct err *err);

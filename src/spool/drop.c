@@ -155,28 +155,27 @@ static void fail(const struct spool *spool, struct drop *d, enum rc rc, const st
     d->err = *err;
 }
 
-/* The new names are on the disk before any event tells of them: after a power loss a file must not lie under its dropped name with its job accepted. Meanwhile
- * the journals are made, empty. */
-static void sync_names(const struct spool *spool, struct drop *drops, struct journal **journals, size_t count) {
-    struct fsio_syncing pending;
-    struct err err = {0}, none;
+/* The new names are on the disk before any event tells of them: after a power loss a file must not lie under its dropped name with its job accepted. All names
+ * are made before the first is synced: the journal of a file system takes them together. */
+static void sync_names(const struct spool *spool, struct drop *drops, struct journal **journals, size_t count, int *spare) {
+    struct err err = {0};
     bool failed = false;
-    fsio_sync_dir_begin(spool->place_fd[PLACE_PENDING], &pending);
     for (size_t i = 0; i < count; i++) {
-        enum rc one = drops[i].rc ? RC_OK : journal_open(spool, drops[i].job_id, true, &journals[i], &err);
+        enum rc one = drops[i].rc ? RC_OK : journal_open_spare(spool, drops[i].job_id, spare, &journals[i], &err);
         if (one)
             fail(spool, &drops[i], one, &err);
         failed = failed || (!drops[i].rc && drops[i].to == PLACE_FAILED);
     }
-    enum rc rc = failed ? fsio_sync_dir(spool->place_fd[PLACE_FAILED], ".", &err) : RC_OK;
+    enum rc rc = fsio_sync_dir(spool->place_fd[PLACE_PENDING], ".", &err);
+    if (!rc && failed)
+        rc = fsio_sync_dir(spool->place_fd[PLACE_FAILED], ".", &err);
     if (!rc)
         rc = fsio_sync_dir(spool->journal_fd, ".", &err);
-    enum rc ended = fsio_sync_dir_end(&pending, rc ? &none : &err);
     for (size_t i = 0; i < count; i++) {
         if (!drops[i].rc)
             journal_entered(journals[i]);
-        if (!drops[i].rc && (rc || ended))
-            fail(spool, &drops[i], rc ? rc : ended, &err);
+        if (!drops[i].rc && rc)
+            fail(spool, &drops[i], rc, &err);
     }
 }
 
@@ -195,7 +194,7 @@ static void settle(const struct spool *spool, struct drop *d, enum rc synced, co
         spool_why_write(spool, d->to, d->job_id, d->why, NULL);
 }
 
-void drop_accept(const struct spool *spool, struct drop *drops, size_t count) {
+void drop_accept(const struct spool *spool, struct drop *drops, size_t count, int *spare) {
     struct journal **journals = calloc(count, sizeof *journals);
     char(*ids)[JOBID_SIZE] = calloc(count, sizeof *ids);
     enum rc *rcs = calloc(count, sizeof *rcs);
@@ -208,7 +207,7 @@ void drop_accept(const struct spool *spool, struct drop *drops, size_t count) {
         d->rc = memory ? take_name(spool, d) : err_set(&d->err, RC_TEMP, "out of memory");
     }
     if (memory) {
-        sync_names(spool, drops, journals, count);
+        sync_names(spool, drops, journals, count, spare);
         for (size_t i = 0; i < count; i++) {
             if (!drops[i].rc && (drops[i].rc = write_line(&drops[i], journals[i])))
                 put_back(spool, &drops[i]);

@@ -53,7 +53,7 @@ static enum rc open_file(struct journal *journal, struct err *err) {
     return rc;
 }
 
-enum rc journal_open(const struct spool *spool, const char *job_id, bool create, struct journal **out, struct err *err) {
+static enum rc open_one(const struct spool *spool, const char *job_id, bool create, int *spare, struct journal **out, struct err *err) {
     *out = NULL;
     struct journal *journal = calloc(1, sizeof *journal);
     if (journal == NULL)
@@ -63,13 +63,31 @@ enum rc journal_open(const struct spool *spool, const char *job_id, bool create,
     journal->fd = -1;
     buf_init(&journal->queue, QUEUE_BYTES);
     enum rc rc = journal_name(job_id, journal->name, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK && *spare >= 0 && fsio_name(*spare, spool->journal_fd, journal->name, NULL) == RC_OK) {
+        journal->fd = *spare;
+        journal->made = true;
+        *spare = -1;
+    } else if (rc == RC_OK)
         rc = open_file(journal, err);
     if (rc == RC_OK)
         *out = journal;
     else
         journal_close(journal);
     return rc;
+}
+
+enum rc journal_open(const struct spool *spool, const char *job_id, bool create, struct journal **out, struct err *err) {
+    int none = -1;
+    return open_one(spool, job_id, create, &none, out, err);
+}
+
+enum rc journal_open_spare(const struct spool *spool, const char *job_id, int *spare, struct journal **out, struct err *err) {
+    return open_one(spool, job_id, true, spare, out, err);
+}
+
+void journal_spare(const struct spool *spool, int *spare) {
+    if (*spare < 0 && fsio_create_unnamed(spool->journal_fd, JOURNAL_MODE, spare, NULL) != RC_OK)
+        *spare = -1;
 }
 
 void journal_close(struct journal *journal) {

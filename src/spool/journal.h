@@ -18,6 +18,10 @@ struct journal; /* one open journal of one thread */
 
 /* create: make it when missing (mode 0660; the caller of journal_sync also gets the directory synced). RC_GONE without create. */
 enum rc journal_open(const struct spool *spool, const char *job_id, bool create, struct journal **journal, struct err *err);
+/* As with create; a new journal gets the file of *spare, when there is one (*spare is -1 then). */
+enum rc journal_open_spare(const struct spool *spool, const char *job_id, int *spare, struct journal **journal, struct err *err);
+/* See to it that there is one: an empty file without a name (-1: none, which is no failure). To make a file can take longer than to sync it. */
+void journal_spare(const struct spool *spool, int *spare);
 void journal_close(struct journal *journal); /* unlocks */
 
 /* flock, then look at the tail: cut a torn last line, learn seq and prev (nothing is read when nobody else wrote since). RC_CORRUPT: the last line is no event

@@ -278,6 +278,21 @@ enum rc payload_sums_add(const struct spool *spool, const char *raw_path, const 
     return rc;
 }
 
+enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enum shelf shelf, struct err *err) {
+    struct journal_reader *reader;
+    struct journal_line line;
+    enum rc rc = journal_reader_open(spool, job_id, 0, 0, NULL, &reader, err);
+    if (rc)
+        return rc;
+    while (!rc && (rc = journal_reader_find(reader, "captured", &line, err)) == RC_OK) {
+        const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line.json, "file"));
+        if (file && raw_path_valid(file))
+            rc = payload_mark(spool, job_id, job_line_batch(&line), file, shelf, err);
+    }
+    journal_reader_close(reader);
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
 struct sum {
     char month[8];
     char line[PAYLOAD_PATH_SIZE + 80];

@@ -38,6 +38,8 @@ enum rc payload_mark(const struct spool *spool, const char *job_id, uint32_t bat
 /* The same without the sync, which is the caller's: payload_mark_sync. fresh: there cannot be one yet, so the other shelves are not looked at. */
 enum rc payload_mark_put(const struct spool *spool, const char *job_id, uint32_t batch, const char *raw_path, enum shelf shelf, bool fresh, struct err *err);
 enum rc payload_mark_sync(const struct spool *spool, enum shelf shelf, struct err *err);
+/* Make those that payloads of this job lack: a kill between `captured` and marker leaves it so, and the job may never run again. */
+enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enum shelf shelf, struct err *err);
 /* Where a marker is; SHELF_NONE. */
 enum shelf payload_marker_shelf(const struct spool *spool, const char *marker);
 /* rename between shelves; RC_GONE when it is not there (another took it). durable: fsync both. */

@@ -88,6 +88,8 @@ static enum rc rename_synced(const struct spool *spool, const char *job_id, enum
     return rc;
 }
 
+/* The event comes first, whatever the place: it changes nothing of what the journal says, so a kill behind it leaves a file that is put back once more, and
+ * none leaves a file that was put back without a word. */
 static enum rc put_back(const struct spool *spool, struct journal *journal, const struct sight *sight, struct recover_result *result, struct err *err) {
     const struct job_row *row = &result->row;
     char name[JOBID_SIZE + 5];
@@ -100,19 +102,22 @@ static enum rc put_back(const struct spool *spool, struct journal *journal, cons
     }
     if (row->place == PLACE_DEFERRED)
         rc = fsio_set_mtime(spool->place_fd[sight->where], name, row->until_mtime_us, err);
-    if (!rc || rc == RC_PERM) /* another user's file: its time is the new one, as if it had been touched */
+    if (rc && rc != RC_PERM) /* another user's file: its time is the new one, as if it had been touched */
+        return rc;
+    cJSON *m = cJSON_CreateObject();
+    cJSON_AddStringToObject(m, "from", place_name(sight->where));
+    cJSON_AddStringToObject(m, "to", place_name(row->place));
+    cJSON_AddStringToObject(m, "reason", "put_back");
+    rc = say(journal, "requeued", sight, m, err);
+    if (!rc)
         rc = rename_synced(spool, row->id, sight->where, row->place, err);
     if (rc)
         return rc;
     spool_why_remove(spool, sight->where, row->id);
     note(spool, row, row->place, NULL);
-    cJSON *m = cJSON_CreateObject();
-    cJSON_AddStringToObject(m, "from", place_name(sight->where));
-    cJSON_AddStringToObject(m, "to", place_name(row->place));
-    cJSON_AddStringToObject(m, "reason", "put_back");
     result->what = RECOVERED_PUT_BACK;
     result->where = row->place;
-    return say(journal, "requeued", sight, m, err);
+    return RC_OK;
 }
 
 static enum rc moved_by_hand(const struct spool *spool, struct journal *journal, const struct sight *sight, struct recover_result *result, struct err *err) {
@@ -279,6 +284,37 @@ static enum rc settle(const struct spool *spool, struct journal *journal, bool s
     return moved_by_hand(spool, journal, sight, result, err);
 }
 
+/* A drop that was refused, and lies somewhere else now: in pending/ it is for the caller to accept, in hold/ and cancelled/ it rests, and the journal says so.
+ */
+static enum rc refused(const struct spool *spool, struct journal *journal, bool second_look, struct sight *sight, struct recover_result *result,
+                       struct err *err) {
+    const struct job_row *row = &result->row;
+    result->where = sight->where;
+    if (sight->count > 1) {
+        if (!second_look) {
+            result->what = RECOVERED_LOOK_AGAIN;
+            return RC_OK;
+        }
+        enum rc rc = set_doubles_aside(spool, row->id, sight, err);
+        if (rc)
+            return rc;
+        result->what = RECOVERED_DOUBLE;
+    }
+    if (sight->where == PLACE_PENDING) {
+        result->what = RECOVERED_NEVER_ACCEPTED;
+        return RC_OK;
+    }
+    if (sight->where == PLACE_NONE)
+        return RC_OK;
+    if (sight->where == row->place) {
+        note_missing(spool, row);
+        return RC_OK;
+    }
+    if (sight->where == PLACE_HOLD || sight->where == PLACE_CANCELLED)
+        return moved_by_hand(spool, journal, sight, result, err);
+    return put_back(spool, journal, sight, result, err);
+}
+
 /* Nobody can say what this job has done: it waits for a person. */
 static enum rc damaged(const struct spool *spool, const char *job_id, const struct sight *sight, struct recover_result *result, struct err *err) {
     struct err ignored = {0};
@@ -317,14 +353,11 @@ enum rc recover_job(const struct spool *spool, const char *job_id, bool second_l
         rc = looked;
     } else if (rc == RC_CORRUPT)
         rc = damaged(spool, job_id, &sight, result, err);
-    else if (rc == RC_GONE || (!rc && !result->row.accepted && (sight.where != PLACE_FAILED || sight.count > 1))) {
+    else if (rc == RC_GONE || (!rc && result->row.place == PLACE_NONE)) {
         journal_close(journal);
         return never_accepted(spool, job_id, &sight, result, err);
-    } else if (!rc && !result->row.accepted) {
-        result->where = sight.where;
-        note_missing(spool, &result->row);
     } else if (!rc) {
-        rc = settle(spool, journal, second_look, &sight, result, err);
+        rc = result->row.accepted ? settle(spool, journal, second_look, &sight, result, err) : refused(spool, journal, second_look, &sight, result, err);
         if (!rc && result->what != RECOVERED_NOTHING && result->what != RECOVERED_LOOK_AGAIN)
             rc = job_row_read(spool, job_id, &result->row, NULL, NULL, err);
     }

@@ -5,7 +5,8 @@
 #   tenths JOURNAL        median time (ms) of a page in the first and the last tenth of the pages, and their ratio
 #   files DIR COUNT       criteria files for the source `limited`
 #   flood N SPOOL DIR     moves those to pending/, N urgent drops spread among them: seconds that the move took, and the longest from drop to claim
-#   drops N SPOOL...      N urgent drops, by turns into each spool, each when the one before is done: for each spool p50 and p99 (ms) of drop to claim
+#   drops N SPOOL...      N urgent drops, by turns into each spool, each when the one before is done: for each spool p50 and p99 (ms) of drop to claim;
+#                         PRIORITY in the environment: another one
 use strict;
 use warnings;
 use POSIX qw(mktime tzset);
@@ -68,13 +69,14 @@ sub tenths {
 sub files {
     my ($dir, $count) = @_;
     mkdir $dir;
-    write_file(sprintf('%s/flood-%06d.json', $dir, $_), qq({"source": "limited", "count": $_})) for 1 .. $count;
+    write_file(sprintf('%s/flood-%06d.json', $dir, $_), sprintf '{"source": "limited", "count": %d}', 1 + $_ % 40) for 1 .. $count;
 }
 
 # Lays an urgent file ready in tmp/.
 sub urgent {
     my ($spool, $name) = @_;
-    write_file("$spool/jobs/tmp/$name.json", qq({"source": "items", "count": 10, "priority": "urgent", "name": "$name"}));
+    my $priority = $ENV{PRIORITY} // 'urgent';
+    write_file("$spool/jobs/tmp/$name.json", qq({"source": "items", "count": 10, "priority": "$priority", "name": "$name"}));
 }
 
 # Moves it to pending/; the time of it.
@@ -127,9 +129,10 @@ sub drops {
     my @waited;
     for my $n (1 .. $count) {
         for my $i (0 .. $#spools) {
-            urgent($spools[$i], "one-$n");
-            my $dropped = drop($spools[$i], "one-$n");
-            push @{$waited[$i]}, (wait_claimed($spools[$i], "one-$n") - $dropped) * 1000;
+            my $name = "one-$$-$n";
+            urgent($spools[$i], $name);
+            my $dropped = drop($spools[$i], $name);
+            push @{$waited[$i]}, (wait_claimed($spools[$i], $name) - $dropped) * 1000;
         }
     }
     for my $each (@waited) {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Cost and memory stay level: over 2,500 pages of one job, and beside 100,000 files that wait. BATCHSPOOL_TEST_PAGES and BATCHSPOOL_TEST_WAITING make it shorter.
+# Cost and memory stay level: over 2,500 pages of one job, and beside 100,000 files that wait, or are worked off. BATCHSPOOL_TEST_PAGES and BATCHSPOOL_TEST_WAITING make it shorter.
 . "$(dirname "$0")/../lib.sh"
 pages=${BATCHSPOOL_TEST_PAGES:-2500}
 waiting=${BATCHSPOOL_TEST_WAITING:-100000}
@@ -102,7 +102,38 @@ read -r small_p50 small_p99 large_p50 large_p99 <<<"$(measure drops 200 "$DIR/sm
 tell "drop to claimed: p50 $small_p50 ms, p99 $small_p99 ms beside 10 waiting files; p50 $large_p50 ms, p99 $large_p99 ms beside $waiting"
 holds 'a drop is claimed as fast beside them as beside 10 (p50)' "${large_p50:-9999} < ${small_p50:-0} * 1.5 + 2"
 holds 'and the slowest are not slower (p99)' "${large_p99:-9999} < ${small_p99:-0} * 2.5 + 20"
+holds 'within 50 ms (p99)' "${large_p99:-9999} < 50"
+read -r normal_p50 normal_p99 <<<"$(PRIORITY=normal measure drops 200 "$SPOOL")"
+tell "of the priority that they have: p50 $normal_p50 ms, p99 $normal_p99 ms"
+holds 'a drop of the same priority, and of another source, too' "${normal_p99:-9999} < 50"
+# looks NAME COMMAND...: an answer within 5 s
+looks() {
+    local start
+    start=$(date +%s.%N)
+    bs "${@:2}" >"$DIR/out" 2>"$DIR/err"
+    tell "$1: $(seconds_since "$start") s, $(wc -l <"$DIR/out") lines"
+    holds "$1 answers within 5 s" "$(seconds_since "$start") < 5"
+}
+looks list list
+looks stats stats
+daemon_stop
+start=$(date +%s.%N)
+daemon_start
+tell "the daemon starts beside them in $(seconds_since "$start") s"
+holds 'within 5 s' "$(seconds_since "$start") < 5"
+sampled "$DIR/rss.again"
+read -r again_p50 again_p99 <<<"$(measure drops 200 "$SPOOL")"
+tell "after that: p50 $again_p50 ms, p99 $again_p99 ms"
+holds 'and claims within 50 ms (p99)' "${again_p99:-9999} < 50"
+# Now they may go, one after the other; who comes meanwhile waits for the next slot.
+source_free limited
+kill -HUP "$DAEMON_PID"
+ok 'the queue moves' wait_for 30 compgen -G "$SPOOL/jobs/processed/*flood*"
+read -r open_p50 open_p99 <<<"$(measure drops 200 "$SPOOL")"
+tell "beside a queue of $waiting that moves: p50 $open_p50 ms, p99 $open_p99 ms"
+holds 'an urgent drop is claimed within 50 ms of it (p99)' "${open_p99:-9999} < 50"
 read -r waiting_kb <"$DIR/rss.waiting"
-tell "RssAnon at most: $waiting_kb kB"
-holds 'RssAnon below 64 MiB' "$waiting_kb < $most_kb"
+read -r again_kb <"$DIR/rss.again"
+tell "RssAnon at most: $waiting_kb kB, $again_kb kB after the start beside them"
+holds 'RssAnon below 64 MiB' "$waiting_kb < $most_kb && $again_kb < $most_kb"
 finish

@@ -94,6 +94,18 @@ is hold "$(place 20260101T000000Z-00000000000b-rests)" 'a file that was never ac
 is '' "$(ids rests)" 'and has no journal'
 wait_for 5 has_journal stray
 at failed 'a file that was never accepted goes from processed/ to failed/' "$(ids stray)"
+
+# Moved away after a kill between the line of a page and its marker: the job may never go on, its payload is there for whoever loads.
+daemon_stop
+job "$jobs/pending/marked.json" 0 '{source: "items", count: 13}'
+BATCHSPOOL_FAULT=1:kill:symlink "$PROGRAMS/batchspoold" --foreground >>"$DIR/daemon.log" 2>&1
+ID=$(ids marked)
+is 'captured processing' "$(events | tail -n 1) $(place)" 'killed before the marker of its page'
+is '' "$(find "$SPOOL/payloads" -name "${ID}_batch*")" 'which is missing'
+move "$ID" processing cancelled
+daemon_start
+found "$ID" cancelled cancelled 'processing -> cancelled'
+is "pending/${ID}_batch0001.json" "$(cd "$SPOOL/payloads" && find ./*/ -name "${ID}_batch*" | sed 's/^..//')" 'its marker is made'
 printf 'x' >"$jobs/tmp/leftover"
 drop last 0 '{source: "items", count: 12}'
 at processed 'and everything goes on'

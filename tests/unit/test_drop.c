@@ -6,6 +6,8 @@
 
 #define PENDING(b) ((b)->spool->place_fd[PLACE_PENDING])
 
+static int none = -1; /* no spare journal */
+
 static enum rc read_it(struct bench *b, const char *name, bool closed, struct stat *st) {
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     enum rc rc = drop_read(b->spool, name, closed, &text, st, &b->err);
@@ -88,7 +90,7 @@ static void a_batch_is_taken_in(void **state) {
     drops[1].members = bad;
     drops[1].why = "line 1\n";
     drops[2].fresh_id = false;
-    drop_accept(b->spool, drops, 3);
+    drop_accept(b->spool, drops, 3, &none);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(drops[i].rc, RC_OK);
         assert_int_equal(bench_place(b, drops[i].job_id), drops[i].to);
@@ -108,7 +110,7 @@ static void a_taken_id_is_drawn_again(void **state) {
     bench_put(PENDING(b), "CA Absentee.json", "{}");
     assert_int_equal(read_it(b, "CA Absentee.json", true, &st), RC_OK);
     struct drop drop = fresh("CA Absentee.json", &st, ID_A);
-    drop_accept(b->spool, &drop, 1);
+    drop_accept(b->spool, &drop, 1, &none);
     assert_int_equal(drop.rc, RC_OK);
     assert_string_not_equal(drop.job_id, ID_A);
     assert_non_null(strstr(drop.job_id, "-ca-absentee"));
@@ -124,17 +126,18 @@ static void a_file_that_was_replaced_goes_back(void **state) {
     bench_put(PENDING(b), "new", "{ }");
     assert_int_equal(renameat(PENDING(b), "new", PENDING(b), "a.json"), 0);
     struct drop drop = fresh("a.json", &st, ID_A);
-    drop_accept(b->spool, &drop, 1);
+    drop_accept(b->spool, &drop, 1, &none);
     assert_int_equal(drop.rc, RC_GONE);
     assert_true(bench_has(PENDING(b), "a.json"));
     assert_int_equal(bench_place(b, ID_A), PLACE_NONE);
     assert_false(bench_has(b->spool->journal_fd, ID_A ".ndjson"));
     drop = fresh("b.json", &st, ID_A);
-    drop_accept(b->spool, &drop, 1);
+    drop_accept(b->spool, &drop, 1, &none);
     assert_int_equal(drop.rc, RC_GONE);
 }
 
 static int accept_again(struct bench *b) {
+    int spare = -1;
     struct stat st;
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     bool named = !bench_has(PENDING(b), "a.json");
@@ -145,7 +148,10 @@ static int accept_again(struct bench *b) {
         return (int)rc;
     struct drop drop = fresh(name, &st, ID_A);
     drop.fresh_id = !named;
-    drop_accept(b->spool, &drop, 1);
+    journal_spare(b->spool, &spare);
+    drop_accept(b->spool, &drop, 1, &spare);
+    if (spare >= 0)
+        close(spare);
     return (int)drop.rc;
 }
 

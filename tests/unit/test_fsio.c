@@ -246,6 +246,25 @@ static void append_creates_once(void **state) {
     assert_int_equal(fsio_open_append(s->fd, "fifo", 0660, &fd, &created, &err), RC_PERM);
 }
 
+static void unnamed_files_get_a_name_once(void **state) {
+    const struct scratch *s = *state;
+    struct err err = {0};
+    int fd, other;
+
+    if (fsio_create_unnamed(s->fd, 0660, &fd, &err) != RC_OK)
+        skip(); /* not on this file system */
+    assert_int_equal(fsio_create_unnamed(s->fd, 0660, &other, &err), RC_OK);
+    assert_int_equal(fsio_name(fd, s->fd, "a", &err), RC_OK);
+    assert_int_equal(mode_of(s, "a"), 0660);
+    assert_int_equal(fsio_write(fd, "one", 3, &err), RC_OK);
+    errno = 0;
+    assert_int_equal(fsio_name(other, s->fd, "a", &err), RC_PERM);
+    assert_int_equal(errno, EEXIST);
+    assert_content(s, "a", "one");
+    close(fd);
+    close(other);
+}
+
 static void moves_do_not_replace(void **state) {
     const struct scratch *s = *state;
     struct err err = {0};
@@ -549,6 +568,7 @@ int main(void) {
         TEST(read_all_is_bounded),
         TEST(read_all_reads_long_files),
         TEST(append_creates_once),
+        TEST(unnamed_files_get_a_name_once),
         TEST(moves_do_not_replace),
         TEST(moves_do_not_replace_where_the_flag_is_unknown),
         TEST(links_are_read_not_followed),

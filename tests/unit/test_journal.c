@@ -41,6 +41,35 @@ static void append_raw(struct bench *b, const void *bytes, size_t length) {
     close(fd);
 }
 
+static void a_spare_file_is_used_once(void **state) {
+    struct bench *b = *state;
+    struct journal *journal;
+    struct stat st;
+    int spare = -1;
+    enum rc end;
+    journal_spare(b->spool, &spare);
+    if (spare < 0)
+        skip(); /* no files without a name here */
+    int kept = spare;
+    journal_spare(b->spool, &spare);
+    assert_int_equal(spare, kept);
+    assert_int_equal(journal_open_spare(b->spool, ID_A, &spare, &journal, &b->err), RC_OK);
+    assert_int_equal(spare, -1);
+    put(b, journal, "accepted");
+    journal_close(journal);
+    assert_int_equal(fstatat(b->spool->journal_fd, FILE_A, &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+    /* A journal that is there keeps its lines, and the spare file is kept for another. */
+    journal_spare(b->spool, &spare);
+    assert_int_equal(journal_open_spare(b->spool, ID_A, &spare, &journal, &b->err), RC_OK);
+    assert_true(spare >= 0);
+    put(b, journal, "claimed");
+    journal_close(journal);
+    assert_int_equal(count_lines(b, &end), 2);
+    assert_int_equal(end, RC_GONE);
+    close(spare);
+}
+
 static void lines_are_chained(void **state) {
     struct bench *b = *state;
     struct journal_reader *reader;
@@ -330,6 +359,7 @@ static void many_journals_share_a_sync(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(lines_are_chained),
+        BENCH_TEST(a_spare_file_is_used_once),
         BENCH_TEST(two_writers_take_turns),
         BENCH_TEST(a_torn_line_is_cut),
         BENCH_TEST(a_last_line_that_is_no_event_stops_writers),

@@ -118,6 +118,16 @@ static void markers(void **state) {
     assert_int_equal(payload_open(b->spool, SHELF_READY, MARKER, &fd, raw, &b->err), RC_CORRUPT);
 }
 
+static void markers_that_are_missing_are_made(void **state) {
+    struct bench *b = *state;
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":1,\"file\":\"" RAW "\",\"sha256\":\"" SUM_A "\"}");
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":2,\"file\":\"2026-11/CA_batch0002.json\",\"sha256\":\"" SUM_A "\"}");
+    assert_int_equal(payload_mark(b->spool, ID_A, 1, RAW, SHELF_PROCESSED, &b->err), RC_OK);
+    assert_int_equal(payload_mark_captured(b->spool, ID_A, SHELF_READY, &b->err), RC_OK);
+    assert_int_equal(payload_marker_shelf(b->spool, MARKER), SHELF_PROCESSED);
+    assert_int_equal(payload_marker_shelf(b->spool, ID_A "_batch0002.json"), SHELF_READY);
+}
+
 static void markers_lead_nowhere_else(void **state) {
     struct bench *b = *state;
     static const char *const TARGETS[] = {
@@ -175,6 +185,7 @@ int main(void) {
         BENCH_TEST(stopped_at_every_step),
         BENCH_TEST(evidence_is_kept),
         BENCH_TEST(markers),
+        BENCH_TEST(markers_that_are_missing_are_made),
         BENCH_TEST(markers_lead_nowhere_else),
         BENCH_TEST(sums_can_be_checked),
     };

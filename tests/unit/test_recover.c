@@ -197,6 +197,35 @@ static void files_that_never_were_jobs(void **state) {
     assert_int_equal(recover(b, ID_A).what, RECOVERED_NOTHING);
 }
 
+/* A drop that was refused lies in failed/; the journal follows where a hand puts it, and a second file of its id is set aside. */
+static void refused_drops_are_moved_like_jobs(void **state) {
+    struct bench *b = *state;
+    for (enum place to = PLACE_PENDING; to < PLACE_COUNT; to++) {
+        char id[JOBID_SIZE], name[JOBID_SIZE + 8];
+        if (to == PLACE_FAILED)
+            continue;
+        bool rests = to == PLACE_HOLD || to == PLACE_CANCELLED;
+        snprintf(id, sizeof id, "20261123T170501Z-%012x-x", (unsigned)to);
+        snprintf(name, sizeof name, "%s.json", id);
+        bench_event(b, id, "rejected", "daemon", "{\"reason\":\"invalid\"}");
+        bench_put(b->spool->place_fd[PLACE_FAILED], name, JOB_TEXT);
+        bench_mv(b, id, PLACE_FAILED, to);
+        struct recover_result result = recover(b, id);
+        assert_int_equal(result.what, to == PLACE_PENDING ? RECOVERED_NEVER_ACCEPTED : rests ? RECOVERED_BY_MV : RECOVERED_PUT_BACK);
+        assert_int_equal(result.where, to == PLACE_PENDING || rests ? to : PLACE_FAILED);
+        assert_int_equal(bench_place(b, id), result.where);
+        if (to != PLACE_PENDING)
+            assert_int_equal(bench_row(b, id).place, result.where);
+        assert_false(result.row.accepted);
+    }
+    bench_event(b, ID_A, "rejected", "daemon", "{\"reason\":\"invalid\"}");
+    bench_put(b->spool->place_fd[PLACE_FAILED], ID_A ".json", JOB_TEXT);
+    bench_put(b->spool->place_fd[PLACE_PENDING], ID_A ".json", "{}");
+    assert_int_equal(recover(b, ID_A).what, RECOVERED_DOUBLE);
+    assert_int_equal(bench_place(b, ID_A), PLACE_FAILED);
+    assert_true(bench_has(b->spool->place_fd[PLACE_FAILED], ID_A ".dup-1.json"));
+}
+
 static void a_damaged_journal_holds_its_job(void **state) {
     struct bench *b = *state;
     struct recover_result result;
@@ -225,6 +254,7 @@ static int recover_once(struct bench *b) {
 
 /* What a hand did is brought to its end whenever recovery itself is stopped. */
 static void stopped_at_every_step(void **state) {
+    char line[4096];
     struct bench *b = *state;
     static const struct {
         enum place from, to, end; /* to none: the file is removed */
@@ -249,6 +279,10 @@ static void stopped_at_every_step(void **state) {
                 bench_mv(b, ID_A, CASES[i / 3].from, CASES[i / 3].to);
             snprintf(plan, sizeof plan, "%d:%s", point, ACTIONS[i % 3]);
             stopped = bench_faulty(b, plan, recover_once, &code) || code != RC_OK;
+            if (CASES[i / 3].to != PLACE_NONE && CASES[i / 3].from == CASES[i / 3].end && bench_place(b, ID_A) == CASES[i / 3].end) {
+                last_line(b, ID_A, line, sizeof line);
+                assert_non_null(strstr(line, "put_back")); /* nothing is put back without a word */
+            }
             recover(b, ID_A);
             struct recover_result result = recover(b, ID_A);
             assert_int_equal(result.what, RECOVERED_NOTHING);
@@ -270,6 +304,7 @@ int main(void) {
         BENCH_TEST(a_second_name_of_one_file_is_no_double),
         BENCH_TEST(links_are_nobodys_job),
         BENCH_TEST(files_that_never_were_jobs),
+        BENCH_TEST(refused_drops_are_moved_like_jobs),
         BENCH_TEST(a_damaged_journal_holds_its_job),
         BENCH_TEST(stopped_at_every_step),
     };

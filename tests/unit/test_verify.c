@@ -158,6 +158,10 @@ static void test_markers(void **state) {
     write_at(w->spool->shelf_fd[SHELF_READY], "readme", "x");
     check(w, NULL, false, "marker-foreign payloads/ready/readme\n");
     assert_int_equal(unlinkat(w->spool->shelf_fd[SHELF_READY], "readme", 0), 0);
+    /* Put there by a hand before it was loaded. */
+    assert_int_equal(renameat(w->spool->shelf_fd[SHELF_READY], MARKER, w->spool->shelf_fd[SHELF_PROCESSED], MARKER), 0);
+    check(w, NULL, false, "marker-place payloads/processed/" MARKER "\n");
+    assert_int_equal(renameat(w->spool->shelf_fd[SHELF_PROCESSED], MARKER, w->spool->shelf_fd[SHELF_READY], MARKER), 0);
     /* The body of an answer that was not good is no marker. */
     write_at(w->spool->shelf_fd[SHELF_FAILED], JOB "_batch0002.1.body", "x");
     check(w, NULL, false, "");
