@@ -73,7 +73,8 @@ static uint64_t pages_of(uint64_t records, uint64_t size) {
 /* Requests of one job that are in flight together: types whose answers name the next page have one. */
 static unsigned width_of(const struct source *source) {
     const struct paginator_row *row = paginator_row(source->paginator_type);
-    unsigned width = source->metered ? source->max_in_flight : source->default_concurrency;
+    /* One job may use all that the source takes. */
+    unsigned width = source->metered ? source->max_in_flight : source->max_concurrency ? source->max_concurrency : source->default_concurrency;
     if (row == NULL || !row->by_position || width == 0)
         return 1;
     return width < source->max_concurrency || source->max_concurrency == 0 ? width : source->max_concurrency;

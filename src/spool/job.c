@@ -240,10 +240,15 @@ static void apply_same_bytes(struct job_row *row, const struct journal_line *lin
     row->repeats += payload_same_job(file, same_as);
 }
 
+static void page_over(struct job_row *row, const struct journal_line *line) {
+    row->outcome_us = line->ts_us;
+    row->in_flight -= row->in_flight > 0 && job_line_batch(line) > 0;
+}
+
 static void apply_captured(struct job_row *row, const struct journal_line *line) {
     struct job_batch before = batch_before(row);
     heard(row, line);
-    row->outcome_us = line->ts_us;
+    page_over(row, line);
     if (before.captured)
         return;
     apply_same_bytes(row, line);
@@ -442,7 +447,7 @@ static void apply_completed(struct job_row *row, const struct journal_line *line
 static void apply_failed(struct job_row *row, const struct journal_line *line) {
     if (job_line_batch(line) > 0) {
         heard(row, line);
-        row->outcome_us = line->ts_us;
+        page_over(row, line);
         apply_unit_failed(row);
         return;
     }
@@ -457,6 +462,13 @@ static void apply_requested(struct job_row *row, const struct journal_line *line
         row->started_records = row->processed_records;
         row->started_batches = row->captured_batches;
         row->progress_us = 0;
+        row->in_flight = row->in_flight_most = 0;
+    }
+    if (++row->in_flight > row->in_flight_most) {
+        row->in_flight_most = row->in_flight;
+        row->full_us = line->ts_us;
+        row->full_records = row->processed_records;
+        row->full_batches = row->captured_batches;
     }
     row->requested_us = line->ts_us;
 }
@@ -465,7 +477,7 @@ static void apply_requested(struct job_row *row, const struct journal_line *line
 static void apply_retrying(struct job_row *row, const struct journal_line *line) {
     int64_t until_us = 0;
     heard(row, line);
-    row->outcome_us = line->ts_us;
+    page_over(row, line);
     take_time(line, "until", &until_us);
     if (until_us == 0 || (row->retry_us > line->ts_us && row->retry_us <= until_us))
         return;
@@ -492,31 +504,22 @@ static const struct {
     const char *event;
     void (*apply)(struct job_row *row, const struct journal_line *line);
 } EVENTS[] = {
-    {"accepted", apply_accepted},
-    {"rejected", apply_rejected},
-    {"previewed", apply_previewed},
-    {"listed", apply_listed},
-    {"claimed", apply_claimed},
-    {"requested", apply_requested},
-    {"captured", apply_captured},
-    {"loaded", apply_loaded},
-    {"deferred", apply_deferred},
-    {"held", apply_held},
-    {"released", apply_released},
-    {"cancelled", apply_cancelled},
-    {"requeued", apply_requeued},
-    {"reprioritised", apply_reprioritised},
-    {"completed", apply_completed},
-    {"failed", apply_failed},
-    {"retrying", apply_retrying},
-    {"reshelved", apply_reshelved},
+    {"accepted", apply_accepted},   {"rejected", apply_rejected},
+    {"previewed", apply_previewed}, {"listed", apply_listed},
+    {"claimed", apply_claimed},     {"requested", apply_requested},
+    {"captured", apply_captured},   {"loaded", apply_loaded},
+    {"deferred", apply_deferred},   {"held", apply_held},
+    {"released", apply_released},   {"cancelled", apply_cancelled},
+    {"requeued", apply_requeued},   {"reprioritised", apply_reprioritised},
+    {"completed", apply_completed}, {"failed", apply_failed},
+    {"retrying", apply_retrying},   {"reshelved", apply_reshelved},
 };
 
 enum rc job_row_apply(struct job_row *row, const struct journal_line *line) {
     if (apply_doubt(row, line) != RC_OK)
         return RC_TEMP;
     if (strcmp(line->event, "charge_unknown") == 0)
-        row->outcome_us = line->ts_us;
+        page_over(row, line);
     for (size_t i = 0; i < sizeof EVENTS / sizeof EVENTS[0]; i++)
         if (strcmp(line->event, EVENTS[i].event) == 0) {
             EVENTS[i].apply(row, line);

@@ -65,13 +65,16 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     char reuses[JOBID_SIZE];              /* on_duplicate: reuse: the job whose payloads it points at */
     uint64_t journal_offset, journal_seq; /* how far the journal was folded in */
     char journal_hash[DIGEST_HEX_SIZE];
-    uint64_t owned_records;    /* of a delta purchase: not bought; in processed_records and success_count */
-    uint64_t open_batches;     /* paid requests of which nothing was heard since: in flight, or lost by a crash and not told of yet */
-    struct dec cost_open;      /* their highest price */
+    uint64_t owned_records; /* of a delta purchase: not bought; in processed_records and success_count */
+    uint64_t open_batches;  /* paid requests of which nothing was heard since: in flight, or lost by a crash and not told of yet */
+    struct dec cost_open;   /* their highest price */
     /* Of the run that goes on, or of the last one (job_progress). A run begins with its first `requested`: again after `claimed`, and after a silence that no
      * waiting in processing/ explains (no daemon ran). */
     int64_t started_us, progress_us;           /* its first `requested`, its last `captured`; 0: none yet */
     uint64_t started_records, started_batches; /* captured before it began */
+    uint64_t in_flight, in_flight_most;        /* pages asked for and without an outcome; the most since it began */
+    int64_t full_us;                           /* when there were that many for the first time: before, the source was only tried */
+    uint64_t full_records, full_batches;       /* captured by then */
     int64_t requested_us, outcome_us;          /* the last `requested`; the last event that tells how a request, or a load, went */
     int64_t retry_us;                          /* `until` of a page that waits to be tried again; 0: none did since `claimed` */
     char retry_reason[48];

@@ -3,6 +3,22 @@
 
 #define BURST 8 /* so many pages may come at once, and then none for as long */
 
+struct span {
+    int64_t from_us;
+    uint64_t records, batches; /* that came in it */
+};
+
+/* What the rate is taken from: the run, or the part of it in which as many requests as ever were in flight, once as many pages came in that. A source that is
+ * tried with more and more requests would else look slower than it is. */
+static struct span measured(const struct job_row *row) {
+    const struct span run = {row->started_us, row->processed_records - row->started_records, row->captured_batches - row->started_batches};
+    const struct span full = {row->full_us, row->processed_records - row->full_records, row->captured_batches - row->full_batches};
+    return row->place == PLACE_PROCESSING && row->full_us > row->started_us && full.batches >= row->in_flight_most && full.batches > 1 && full.records > 0 &&
+                   row->progress_us > full.from_us
+               ? full
+               : run;
+}
+
 /*
  * The mean since the run began: pages come in bursts (several requests in flight, windows of a rate), and what is shown must not jump. Silence counts once it
  * is longer than BURST pages take; until then the next page is taken to come in time.
@@ -12,13 +28,13 @@ struct job_progress job_progress(const struct job_row *row, int64_t now_us) {
     if (row->started_us == 0 || row->progress_us <= row->started_us || row->captured_batches <= row->started_batches)
         return progress;
     const bool runs = row->place == PLACE_PROCESSING;
-    const uint64_t batches = row->captured_batches - row->started_batches, records = row->processed_records - row->started_records;
-    const int64_t span_us = row->progress_us - row->started_us;
-    const int64_t gap_us = batches > BURST ? span_us / (int64_t)batches * BURST : span_us;
+    const struct span span = measured(row);
+    const int64_t span_us = row->progress_us - span.from_us;
+    const int64_t gap_us = span.batches > BURST ? span_us / (int64_t)span.batches * BURST : span_us;
     const bool all = row->total_records != JOB_UNKNOWN && row->processed_records >= row->total_records; /* it waits for its loads */
     const int64_t until_us = runs && !all && now_us - gap_us > row->progress_us ? now_us - gap_us : row->progress_us;
-    progress.rate_per_s = (double)records * 1e6 / (double)(until_us - row->started_us);
-    if (!runs || all || row->total_records == JOB_UNKNOWN || records == 0)
+    progress.rate_per_s = (double)span.records * 1e6 / (double)(until_us - span.from_us);
+    if (!runs || all || row->total_records == JOB_UNKNOWN || span.records == 0)
         return progress;
     const double left_us = (double)(row->total_records - row->processed_records) / progress.rate_per_s * 1e6;
     if (left_us < 1e16) {

@@ -92,7 +92,7 @@ static void test_requests(void **state) {
 
 static void test_time(void **state) {
     struct source *one = source_of("{\"concurrency_level\":{\"max_concurrency\":1}}");
-    struct source *four = source_of("{\"concurrency_level\":{\"default_concurrency\":4,\"max_concurrency\":8}}");
+    struct source *four = source_of("{\"concurrency_level\":{\"default_concurrency\":4,\"max_concurrency\":4}}");
     struct source *chain = source_of("{\"concurrency_level\":{\"default_concurrency\":4},\"paginator\":{\"type\":\"cursor\",\"cursor_path\":\"/next\","
                                      "\"cursor_param\":\"after\",\"limit\":100,\"limit_param\":\"limit\"}}");
     struct estimate estimate;
@@ -152,7 +152,7 @@ static void test_limits(void **state) {
 }
 
 static void test_queue(void **state) {
-    struct source *source = source_of("{\"concurrency_level\":{\"default_concurrency\":2,\"max_concurrency\":4}}");
+    struct source *source = source_of("{\"metering\":{\"max_in_flight\":2},\"concurrency_level\":{\"default_concurrency\":2,\"max_concurrency\":4}}");
     struct estimate estimate;
     struct estimate_input in = input_of(source, 1000);
     (void)state;

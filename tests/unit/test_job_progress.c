@@ -66,6 +66,30 @@ static void a_steady_source(void **state) {
     job_memory_release(&t.memory);
 }
 
+/* The source is tried with more and more requests, each answered after 2 s, up to 4 at a time: 200 records/s then, whatever it was before. */
+static void a_source_that_is_tried(void **state) {
+    (void)state;
+    struct told t;
+    begin(&t);
+    int64_t due[64], now = T0;
+    unsigned first = 0, asked = 0, width = 1;
+    for (unsigned came = 0; came < 24; came++) {
+        while (asked - first < width) {
+            tell(&t, now + asked, "requested", "{\"batch\":1}");
+            due[asked++] = now + 2 * SECOND;
+        }
+        now = due[first++];
+        tell(&t, now + came, "captured", "{\"batch\":1,\"records\":100,\"total\":5000}");
+        width += width < 4 && came + 1 >= width * 2;
+    }
+    assert_int_equal(t.row.in_flight_most, 4);
+    struct job_progress p = job_progress(&t.row, now);
+    assert_true(near(p.rate_per_s, 200, 0.2));
+    assert_true(near((double)(p.eta_us - now), 2600.0 / 200 * SECOND, 0.2));
+    t.row.memory = NULL;
+    job_memory_release(&t.memory);
+}
+
 static void pages_that_come_in_bursts(void **state) {
     (void)state;
     struct told t;
@@ -150,11 +174,8 @@ static void as_json(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_steady_source),
-        cmocka_unit_test(pages_that_come_in_bursts),
-        cmocka_unit_test(each_run_by_itself),
-        cmocka_unit_test(what_it_waits_for),
-        cmocka_unit_test(as_json),
+        cmocka_unit_test(a_steady_source),    cmocka_unit_test(a_source_that_is_tried), cmocka_unit_test(pages_that_come_in_bursts),
+        cmocka_unit_test(each_run_by_itself), cmocka_unit_test(what_it_waits_for),      cmocka_unit_test(as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
