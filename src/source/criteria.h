@@ -26,9 +26,9 @@ struct criteria {
     enum on_duplicate on_duplicate;
     int64_t duplicate_window_ms;
     int64_t refresh_older_than_ms; /* owned records that are older are bought again; of a source that lists ids for free */
-    struct steer *steer;        /* of mode source, owned; else NULL */
-    bool cache;                 /* a completed job may answer it, where the source has a cache_ttl: unless it says "cache": false or "on_duplicate": "run" */
-    char hash[DIGEST_HEX_SIZE]; /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */
+    struct steer *steer;           /* of mode source, owned; else NULL */
+    bool cache;                    /* a completed job may answer it, where the source has a cache_ttl: unless it says "cache": false or "on_duplicate": "run" */
+    char hash[DIGEST_HEX_SIZE];    /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */
 };
 
 /* The member `source` (and `mode`) of a job text that passed json_check, so that the caller can find the definition. RC_PERM with err when it is not an object

@@ -9,10 +9,9 @@
 #include "source/split.h"
 #include "source/source_parts.h"
 
-const char *const source_common_members[] = {"mode",         "source",           "name",     "campaign_id", "criteria",           "priority",
-                                             "not_before",   "max_records",      "max_cost", "take",        "batch_size",         "process",
-                                             "on_duplicate", "duplicate_window", "notify",   "created_by",  "refresh_older_than", "cache",
-                                             NULL};
+const char *const source_common_members[] = {
+    "mode",       "source",  "name",         "campaign_id",      "criteria", "priority",   "not_before",         "max_records", "max_cost", "take",
+    "batch_size", "process", "on_duplicate", "duplicate_window", "notify",   "created_by", "refresh_older_than", "cache",       NULL};
 
 const char *source_action_name(enum source_action action) {
     switch (action) {
@@ -52,28 +51,17 @@ static void check_file_name(struct check *check, const struct source *source) {
 }
 
 static void read_top(struct check *check, struct source *source) {
-    static const char *const names[] = {"name",
-                                        "steps",
-                                        "auth",
-                                        "tls",
-                                        "proxy",
-                                        "paginator",
-                                        "data_selector",
-                                        "primary_key",
-                                        "children",
-                                        "metering",
-                                        "api_budget",
-                                        "concurrency_level",
-                                        "error_handler",
-                                        "coverage_tolerance",
-                                        "timeout_s",
-                                        "max_response_bytes",
-                                        "allow_http",
-                                        "job_members",
-                                        "incremental",
-                                        "circuit_breaker",
-                                        "cache_ttl",
-                                        NULL};
+    static const char *const names[] = {"name",          "steps",
+                                        "auth",          "tls",
+                                        "proxy",         "paginator",
+                                        "data_selector", "primary_key",
+                                        "children",      "metering",
+                                        "api_budget",    "concurrency_level",
+                                        "error_handler", "coverage_tolerance",
+                                        "timeout_s",     "max_response_bytes",
+                                        "allow_http",    "job_members",
+                                        "incremental",   "circuit_breaker",
+                                        "cache_ttl",     NULL};
     const cJSON *root = check->root;
 
     if (!check_object(check, root, names, NULL)) {

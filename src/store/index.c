@@ -20,8 +20,8 @@
 #define FORMAT "batchspool index 8"
 #define BOOT_BYTES 64
 
-static const char *const TABLE_NAMES[TABLE_COUNT] = {"meta",   "jobs",     "files", "queue",   "places", "deferred", "campaigns",
-                                                     "sha256", "criteria", "money", "unknown", "units",  "governor", "spans",     "history"};
+static const char *const TABLE_NAMES[TABLE_COUNT] = {"meta",     "jobs",  "files",   "queue", "places",   "deferred", "campaigns", "sha256",
+                                                     "criteria", "money", "unknown", "units", "governor", "spans",    "history"};
 
 static const struct index_key KEY_FORMAT = {.bytes = "format", .length = 6};
 static const struct index_key KEY_BOOT = {.bytes = "boot", .length = 4};
