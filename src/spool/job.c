@@ -240,15 +240,23 @@ static void apply_same_bytes(struct job_row *row, const struct journal_line *lin
     row->repeats += payload_same_job(file, same_as);
 }
 
-static void page_over(struct job_row *row, const struct journal_line *line) {
-    row->outcome_us = line->ts_us;
-    row->in_flight -= row->in_flight > 0 && job_line_batch(line) > 0;
+/* The pages of a run double: a new mark. */
+static void mark_page(struct job_row *row, const struct journal_line *line) {
+    const uint64_t batches = row->captured_batches - row->started_batches;
+    if (row->mark_us != 0 && batches < 2 * (row->mark_batches - row->started_batches))
+        return;
+    row->earlier_us = row->mark_us;
+    row->earlier_records = row->mark_records;
+    row->earlier_batches = row->mark_batches;
+    row->mark_us = line->ts_us;
+    row->mark_records = row->processed_records;
+    row->mark_batches = row->captured_batches;
 }
 
 static void apply_captured(struct job_row *row, const struct journal_line *line) {
     struct job_batch before = batch_before(row);
     heard(row, line);
-    page_over(row, line);
+    row->outcome_us = line->ts_us;
     if (before.captured)
         return;
     apply_same_bytes(row, line);
@@ -256,6 +264,7 @@ static void apply_captured(struct job_row *row, const struct journal_line *line)
     row->captured_batches++;
     row->processed_records += count_of(line, "records");
     row->progress_us = line->ts_us;
+    mark_page(row, line);
     if (before.failed_unit) {
         row->failed_units--;
         row->error_count--;
@@ -447,7 +456,7 @@ static void apply_completed(struct job_row *row, const struct journal_line *line
 static void apply_failed(struct job_row *row, const struct journal_line *line) {
     if (job_line_batch(line) > 0) {
         heard(row, line);
-        page_over(row, line);
+        row->outcome_us = line->ts_us;
         apply_unit_failed(row);
         return;
     }
@@ -462,13 +471,7 @@ static void apply_requested(struct job_row *row, const struct journal_line *line
         row->started_records = row->processed_records;
         row->started_batches = row->captured_batches;
         row->progress_us = 0;
-        row->in_flight = row->in_flight_most = 0;
-    }
-    if (++row->in_flight > row->in_flight_most) {
-        row->in_flight_most = row->in_flight;
-        row->full_us = line->ts_us;
-        row->full_records = row->processed_records;
-        row->full_batches = row->captured_batches;
+        row->mark_us = row->earlier_us = 0;
     }
     row->requested_us = line->ts_us;
 }
@@ -477,7 +480,7 @@ static void apply_requested(struct job_row *row, const struct journal_line *line
 static void apply_retrying(struct job_row *row, const struct journal_line *line) {
     int64_t until_us = 0;
     heard(row, line);
-    page_over(row, line);
+    row->outcome_us = line->ts_us;
     take_time(line, "until", &until_us);
     if (until_us == 0 || (row->retry_us > line->ts_us && row->retry_us <= until_us))
         return;
@@ -488,7 +491,7 @@ static void apply_retrying(struct job_row *row, const struct journal_line *line)
 
 static void apply_claimed(struct job_row *row, const struct journal_line *line) {
     put(row, line, PLACE_PROCESSING);
-    row->started_us = row->progress_us = row->retry_us = 0;
+    row->started_us = row->progress_us = row->retry_us = row->mark_us = row->earlier_us = 0;
     row->retry_reason[0] = '\0';
 }
 
@@ -519,7 +522,7 @@ enum rc job_row_apply(struct job_row *row, const struct journal_line *line) {
     if (apply_doubt(row, line) != RC_OK)
         return RC_TEMP;
     if (strcmp(line->event, "charge_unknown") == 0)
-        page_over(row, line);
+        row->outcome_us = line->ts_us;
     for (size_t i = 0; i < sizeof EVENTS / sizeof EVENTS[0]; i++)
         if (strcmp(line->event, EVENTS[i].event) == 0) {
             EVENTS[i].apply(row, line);

@@ -72,11 +72,11 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
      * waiting in processing/ explains (no daemon ran). */
     int64_t started_us, progress_us;           /* its first `requested`, its last `captured`; 0: none yet */
     uint64_t started_records, started_batches; /* captured before it began */
-    uint64_t in_flight, in_flight_most;        /* pages asked for and without an outcome; the most since it began */
-    int64_t full_us;                           /* when there were that many for the first time: before, the source was only tried */
-    uint64_t full_records, full_batches;       /* captured by then */
-    int64_t requested_us, outcome_us;          /* the last `requested`; the last event that tells how a request, or a load, went */
-    int64_t retry_us;                          /* `until` of a page that waits to be tried again; 0: none did since `claimed` */
+    /* When the run had 1, 2, 4, 8 ... pages: the last such moment and the one before; what came by then. */
+    int64_t mark_us, earlier_us;
+    uint64_t mark_records, mark_batches, earlier_records, earlier_batches;
+    int64_t requested_us, outcome_us; /* the last `requested`; the last event that tells how a request, or a load, went */
+    int64_t retry_us;                 /* `until` of a page that waits to be tried again; 0: none did since `claimed` */
     char retry_reason[48];
     uint64_t same_batches;     /* captured pages whose bytes an earlier payload of the source has */
     uint64_t repeats;          /* of them those that repeat another page of this job */

@@ -8,19 +8,16 @@ struct span {
     uint64_t records, batches; /* that came in it */
 };
 
-/* What the rate is taken from: the run, or the part of it in which as many requests as ever were in flight, once as many pages came in that. A source that is
- * tried with more and more requests would else look slower than it is. */
+/* What the rate is taken from: of a job that runs the later part, half of its pages or more, since a source is tried with more and more requests at first, and
+ * changes later. */
 static struct span measured(const struct job_row *row) {
     const struct span run = {row->started_us, row->processed_records - row->started_records, row->captured_batches - row->started_batches};
-    const struct span full = {row->full_us, row->processed_records - row->full_records, row->captured_batches - row->full_batches};
-    return row->place == PLACE_PROCESSING && row->full_us > row->started_us && full.batches >= row->in_flight_most && full.batches > 1 && full.records > 0 &&
-                   row->progress_us > full.from_us
-               ? full
-               : run;
+    const struct span late = {row->earlier_us, row->processed_records - row->earlier_records, row->captured_batches - row->earlier_batches};
+    return row->place == PLACE_PROCESSING && late.from_us != 0 && late.batches > 2 && row->progress_us > late.from_us ? late : run;
 }
 
 /*
- * The mean since the run began: pages come in bursts (several requests in flight, windows of a rate), and what is shown must not jump. Silence counts once it
+ * A mean over many pages: they come in bursts (several requests in flight, windows of a rate), and what is shown must not jump. Silence counts once it
  * is longer than BURST pages take; until then the next page is taken to come in time.
  */
 struct job_progress job_progress(const struct job_row *row, int64_t now_us) {

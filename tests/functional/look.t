@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 WAIT_S=30
 paged_start
-source_paged offset '.concurrency_level = {default_concurrency: 2, max_concurrency: 4}'
+source_paged offset '.concurrency_level = {default_concurrency: 2, max_concurrency: 2}'
 paged_job() { jq -n --arg source "${2:-offset}" '{source: $source} | '"${3:-.}" >"$DIR/$1.json"; ID=$(bs submit "$DIR/$1.json"); }
 seconds() { date -d "$1" +%s.%N; }
 
