@@ -284,17 +284,31 @@ static enum rc settle(const struct spool *spool, struct journal *journal, bool s
     return moved_by_hand(spool, journal, sight, result, err);
 }
 
+/* There is no text to make it again from. */
+static enum rc refused_and_gone(struct journal *journal, struct recover_result *result, struct err *err) {
+    struct sight nobody = {.st = {.st_uid = geteuid()}};
+    cJSON *m = cJSON_CreateObject();
+    cJSON_AddStringToObject(m, "reason", "missing");
+    cJSON_AddStringToObject(m, "error", "its file has gone, and it was never accepted");
+    result->what = RECOVERED_BY_MV;
+    return say(journal, "rejected", &nobody, m, err);
+}
+
 /* A drop that was refused, and lies somewhere else now: in pending/ it is for the caller to accept, in hold/ and cancelled/ it rests, and the journal says so.
  */
 static enum rc refused(const struct spool *spool, struct journal *journal, bool second_look, struct sight *sight, struct recover_result *result,
                        struct err *err) {
     const struct job_row *row = &result->row;
     result->where = sight->where;
-    if (sight->count > 1) {
+    if (sight->count == 0 && !live(row->place))
+        return RC_OK;
+    if (sight->count != 1) {
         if (!second_look) {
             result->what = RECOVERED_LOOK_AGAIN;
             return RC_OK;
         }
+        if (sight->count == 0)
+            return refused_and_gone(journal, result, err);
         enum rc rc = set_doubles_aside(spool, row->id, sight, err);
         if (rc)
             return rc;
@@ -304,8 +318,6 @@ static enum rc refused(const struct spool *spool, struct journal *journal, bool 
         result->what = RECOVERED_NEVER_ACCEPTED;
         return RC_OK;
     }
-    if (sight->where == PLACE_NONE)
-        return RC_OK;
     if (sight->where == row->place) {
         note_missing(spool, row);
         return RC_OK;

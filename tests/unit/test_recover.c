@@ -218,6 +218,12 @@ static void refused_drops_are_moved_like_jobs(void **state) {
             assert_int_equal(bench_row(b, id).place, result.where);
         assert_false(result.row.accepted);
     }
+    /* Put back into the queue, and taken away: it does not wait for ever. */
+    bench_event(b, ID_B, "rejected", "daemon", "{\"reason\":\"invalid\"}");
+    bench_event(b, ID_B, "requeued", "command line", "{\"to\":\"pending\"}");
+    recover(b, ID_B);
+    assert_int_equal(bench_row(b, ID_B).place, PLACE_FAILED);
+    assert_string_equal(bench_row(b, ID_B).reason, "missing");
     bench_event(b, ID_A, "rejected", "daemon", "{\"reason\":\"invalid\"}");
     bench_put(b->spool->place_fd[PLACE_FAILED], ID_A ".json", JOB_TEXT);
     bench_put(b->spool->place_fd[PLACE_PENDING], ID_A ".json", "{}");
