@@ -355,7 +355,8 @@ sub explained {
     return 1 if doubles($id) > $i->{doubles}; # it was the copy that was moved
     return 0 if $i->{copy};
     my @since = @{$job{$id}{events}}[$i->{seen} .. $#{$job{$id}{events}}];
-    return grep { ($_->{reason} // '') eq 'put_back' || ($_->{by} // '') eq 'mv' || ($place_of{$_->{event}} // $_->{to} // '') eq $i->{to} } @since;
+    # A command that was begun before may have come after the move, and followed it.
+    return grep { ($_->{reason} // '') eq 'put_back' || ($_->{by} // '') =~ /^(?:mv|command line)$/ || ($place_of{$_->{event}} // $_->{to} // '') eq $i->{to} } @since;
 }
 
 # Once everything was looked at, each move that nobody overtook must have been put right, and told of.
