@@ -151,12 +151,12 @@ static inline void *play_accept_main(void *context) {
         }
         conn->server = server;
         conn->fd = fd;
+        pthread_mutex_lock(&server->mutex); /* counted before it is answered */
+        server->conns[server->conn_count++] = conn;
+        pthread_mutex_unlock(&server->mutex);
         if (pthread_create(&conn->thread, NULL, play_conn_main, conn) != 0) {
             abort();
         }
-        pthread_mutex_lock(&server->mutex);
-        server->conns[server->conn_count++] = conn;
-        pthread_mutex_unlock(&server->mutex);
     }
     return NULL;
 }
