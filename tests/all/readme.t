@@ -17,7 +17,7 @@ steps() {
     while IFS= read -r line; do
         case $line in
         'A tour') on=1 ;;
-        'Where things lie') on='' ;;
+        'Looking after it' | 'Where things lie') on='' ;;
         '    $ '*)
             [ -n "$on" ] || continue
             n=$((n + 1)) blank=''
