@@ -114,7 +114,7 @@ static enum rc walk_members(struct export *export, const struct spool *spool, co
         rc = members_open(spool, job_id, NULL, &members, export->err);
     if (rc != RC_OK)
         return rc;
-    while (rc == RC_OK && export->rc == RC_OK && members_next(members, &member)) {
+    while (rc == RC_OK && export->rc == RC_OK && export->most > 0 && members_next(members, &member)) {
         const char *owner = member.job_id[0] != '\0' ? member.job_id : job_id;
         if ((owned_only && owner == job_id) || !answer_key(member.key, &key))
             continue;
@@ -407,10 +407,12 @@ static bool write_record(void *context, const struct sink_seen *seen) {
     enum rc rc = take_key(export, seen->key);
 
     export->seen++;
-    if (rc == RC_OK && export->most-- == 0)
+    if (rc == RC_OK && export->most == 0)
         return false;
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        export->most--;
         rc = each_row(export, seen, put_row);
+    }
     export->rc = rc == RC_GONE ? RC_OK : rc;
     return export->rc == RC_OK;
 }

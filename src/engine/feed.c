@@ -13,7 +13,7 @@
 
 /* A start and a SIGHUP are a try, with the credentials of today, and with the network of today. */
 static bool tried_anew(const char *reason) {
-    return strcmp(reason, "unauthorized") == 0 || strcmp(reason, "token") == 0 || strcmp(reason, "dead_host") == 0;
+    return paused_for_access(reason) || strcmp(reason, "dead_host") == 0;
 }
 
 struct feed *feed_get(struct engine *engine, const struct source *source) {
