@@ -307,7 +307,7 @@ static enum rc read_log(struct request *r, uint64_t after, uint64_t limit, cJSON
         *last = line.seq;
         cJSON *event = cJSON_Duplicate(line.json, true);
         if (strcmp(line.event, "accepted") == 0)
-            cJSON_DeleteItemFromObjectCaseSensitive(event, "job"); /* it is in the job itself */
+            cJSON_DeleteItemFromObjectCaseSensitive(event, "text"); /* the job itself has it */
         cJSON_AddItemToArray(list, event);
     }
     journal_reader_close(reader);
