@@ -42,7 +42,7 @@ int cmd_drop(struct cmd *cmd, const char *label, const struct buf *text, char id
         rc = jobid_new(clock_wall_us(), slug, id, &err);
         if (rc)
             break;
-        if (cmd_job_has_journal(cmd->spool, id))
+        if (jobs_has_journal(cmd->spool, id))
             continue;
         str_format(name, sizeof name, "%s.json", id);
         errno = 0;
