@@ -20,7 +20,7 @@ endif
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
 LIBS = -lcurl -lcjson -llmdb -lcrypto -pthread
 
-LAYERS = base os spool net store source sink notify engine
+LAYERS = base os spool net store source sink notify engine api
 LIB_SRC = $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)) $(filter-out $(wildcard src/cmd/*_main.c),$(wildcard src/cmd/*.c))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 PROGRAMS = $(patsubst src/cmd/%_main.c,$(BUILD)/%,$(wildcard src/cmd/*_main.c))
@@ -42,6 +42,8 @@ $(BUILD)/obj/%.o: %.c Makefile
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
+
+$(BUILD)/batchspool-httpd: LIBS += -lmicrohttpd
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/obj/src/cmd/%_main.o $(LIB)
 	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)

@@ -342,9 +342,10 @@ static enum rc open_for_reading(struct index *index, struct err *err) {
     return code == 0 ? RC_OK : index_fail(err, code, "open");
 }
 
-static void set_mode(const struct spool *spool, const char *path, mode_t mode) {
+static void set_mode(const struct spool *spool, const char *dir, const char *name, mode_t mode) {
+    char path[64];
     struct stat st;
-    if (fsio_stat(spool->root_fd, path, &st, NULL) == RC_OK && S_ISREG(st.st_mode) && (st.st_mode & 07777) != mode &&
+    if (str_format(path, sizeof path, "%s/%s", dir, name) && fsio_stat(spool->root_fd, path, &st, NULL) == RC_OK && S_ISREG(st.st_mode) && (st.st_mode & 07777) != mode &&
         fchmodat(spool->root_fd, path, mode, 0) != 0)
         log_warn("%s: its mode could not be set to %04o", path, (unsigned)mode);
 }
@@ -363,11 +364,11 @@ static enum rc check_length(struct index *index, struct err *err) {
     return (uint64_t)st.st_size < used ? err_set(err, RC_CORRUPT, "index/data.mdb: %zu bytes are missing at its end", used - (size_t)st.st_size) : RC_OK;
 }
 
-static enum rc open_env(const struct spool *spool, struct index *index, struct err *err) {
-    char path[sizeof spool->root + 8];
-    if (!str_format(path, sizeof path, "%s/index", spool->root))
+static enum rc open_env(const struct spool *spool, const char *dir, struct index *index, struct err *err) {
+    char path[sizeof spool->root + 64];
+    if (!str_format(path, sizeof path, "%s/%s", spool->root, dir))
         return err_set(err, RC_PERM, "%s: the path is too long", spool->root);
-    enum rc rc = index->write ? fsio_make_dirs(spool->root_fd, "index", DIR_MODE, err) : RC_OK;
+    enum rc rc = index->write ? fsio_make_dirs(spool->root_fd, dir, DIR_MODE, err) : RC_OK;
     if (rc != RC_OK)
         return rc;
     int code = mdb_env_set_maxdbs(index->env, TABLE_COUNT);
@@ -378,8 +379,8 @@ static enum rc open_env(const struct spool *spool, struct index *index, struct e
     if (code != 0)
         return index_fail(err, code, "open");
     if (index->write) {
-        set_mode(spool, "index/data.mdb", DATA_MODE);
-        set_mode(spool, "index/lock.mdb", LOCK_MODE);
+        set_mode(spool, dir, "data.mdb", DATA_MODE);
+        set_mode(spool, dir, "lock.mdb", LOCK_MODE);
     }
     return check_length(index, err);
 }
@@ -393,7 +394,7 @@ static int start_map(struct index *index) {
     return code == 0 ? mdb_reader_check(index->env, &dead) : code;
 }
 
-enum rc index_open(const struct spool *spool, bool write, struct index **out, struct err *err) {
+enum rc index_open_at(const struct spool *spool, const char *dir, bool write, struct index **out, struct err *err) {
     *out = NULL;
     struct index *index = calloc(1, sizeof *index);
     if (index == NULL || mdb_env_create(&index->env) != 0) {
@@ -401,7 +402,7 @@ enum rc index_open(const struct spool *spool, bool write, struct index **out, st
         return err_set(err, RC_TEMP, "index/: out of memory");
     }
     index->write = write;
-    enum rc rc = open_env(spool, index, err);
+    enum rc rc = open_env(spool, dir, index, err);
     int code = rc == RC_OK ? start_map(index) : 0;
     if (code != 0)
         rc = index_fail(err, code, "open");
@@ -413,7 +414,11 @@ enum rc index_open(const struct spool *spool, bool write, struct index **out, st
     }
     mdb_env_close(index->env);
     free(index);
-    return rc == RC_GONE ? err_set(err, RC_GONE, "%s/index: there is no index; `batchspool reindex` makes it", spool->root) : rc;
+    return rc == RC_GONE ? err_set(err, RC_GONE, "%s/%s: there is no index; `batchspool reindex` makes it", spool->root, dir) : rc;
+}
+
+enum rc index_open(const struct spool *spool, bool write, struct index **out, struct err *err) {
+    return index_open_at(spool, "index", write, out, err);
 }
 
 /* All that was committed is on disk before the mark that says so. */

@@ -10,11 +10,13 @@
 
 #define JOBS_A_COMMIT 1000
 
-static enum rc remove_old(const struct spool *spool, struct err *err) {
-    static const char *const names[] = {"index/data.mdb", "index/lock.mdb"};
+static enum rc remove_old(const struct spool *spool, const char *dir, struct err *err) {
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    char path[64];
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < sizeof names / sizeof names[0]; i++) {
-        rc = fsio_unlink(spool->root_fd, names[i], err);
+        str_format(path, sizeof path, "%s/%s", dir, names[i]);
+        rc = fsio_unlink(spool->root_fd, path, err);
         if (rc == RC_GONE)
             rc = RC_OK;
     }
@@ -72,12 +74,16 @@ static enum rc fold_all(struct index *index, const struct spool *spool, struct d
 }
 
 enum rc index_rebuild(const struct spool *spool, struct index **out, void (*progress)(void *context, uint64_t jobs), void *context, struct err *err) {
+    return index_rebuild_at(spool, "index", out, progress, context, err);
+}
+
+enum rc index_rebuild_at(const struct spool *spool, const char *dir, struct index **out, void (*progress)(void *context, uint64_t jobs), void *context, struct err *err) {
     struct index *index = NULL;
     struct dirscan *scan;
     *out = NULL;
-    enum rc rc = remove_old(spool, err);
+    enum rc rc = remove_old(spool, dir, err);
     if (rc == RC_OK)
-        rc = index_open(spool, true, &index, err);
+        rc = index_open_at(spool, dir, true, &index, err);
     if (rc != RC_OK)
         return rc;
     rc = dirscan_open(spool->journal_fd, ".", &scan, err);
