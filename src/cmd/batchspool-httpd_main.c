@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "api/events.h"
 #include "api/follow.h"
+#include "api/payloads.h"
 #include "api/route.h"
 #include "api/server.h"
 #include "base/clock.h"
@@ -50,7 +51,8 @@ static enum rc start(struct api *api, const char *where, char at[128], struct er
     enum rc rc = worker_new(api->loop, LANES, &api->worker, err);
     api->board = board_new();
     api->events = events_new(api);
-    if (!rc && (!api->board || !api->events))
+    api->runs = payload_runs_new();
+    if (!rc && (!api->board || !api->events || !api->runs))
         rc = err_set(err, RC_TEMP, "out of memory");
     if (!rc)
         rc = follow_start(api, &api->follow, err);
@@ -65,6 +67,8 @@ static void stop(struct api *api) {
     follow_stop(api->follow);
     events_free(api->events);
     board_free(api->board);
+    payload_runs_free(api->runs);
+    sources_free(api->sources);
 }
 
 static int serve(const struct config *config, const char *where, const struct api_options *options) {
@@ -143,5 +147,6 @@ int main(int argc, char **argv) {
     raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
+    api_options.sources_dir = config.sources;
     return serve(&config, where, &api_options);
 }
