@@ -20,7 +20,7 @@ struct api_options {
     const char *sources_dir;
     const char *origin; /* of the proxy in front, "https://batch.example.com"; "" none */
     bool tls;
-    unsigned upload_max_bytes;
+    uint64_t upload_max_bytes;
     unsigned stuck_after_s, stuck_waiting_s;
 };
 

@@ -6,12 +6,15 @@
 #include "api/jobs.h"
 #include "api/payloads.h"
 #include "api/submission.h"
+#include "api/uploads.h"
 #include "base/limits.h"
 
 #define JOBS "/api/batch-jobs"
 #define JOB JOBS "/{id}"
 #define ACT (ROUTE_JOB | ROUTE_LANE | ROUTE_JSON_OPT)
 #define ACT_BYTES 4096u
+#define UPLOAD (ROUTE_LANE | ROUTE_UPLOAD)
+#define UPLOAD_MOST (1024u * 1024u * 1024u) /* or upload_max_bytes of the configuration */
 
 /* clang-format off: a table */
 const struct route routes[] = {
@@ -33,6 +36,9 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/files", .operation = "listFiles", .role = ROLE_VIEWER, .scope = "read", .handle = payloads_list},
     {.method = "POST", .path = "/api/files/process", .operation = "processFiles", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = "process", .handle = payloads_load, .prepare = payloads_load_prepare, .finish = payloads_load_done, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "GET", .path = "/api/files/process/{run_id}", .operation = "processRun", .role = ROLE_VIEWER, .scope = "read", .handle = payloads_run},
+    {.method = "POST", .path = "/api/documents", .operation = "uploadDocument", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = "submit", .handle = uploads_document, .upload = uploads_piece, .body_max = UPLOAD_MOST},
+    {.method = "POST", .path = "/api/uploads/criteria", .operation = "uploadCriteria", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = "submit", .handle = uploads_criteria, .upload = uploads_piece, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = "submit", .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
     {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = "read", .handle = events_handle},
     {.method = NULL},
 };

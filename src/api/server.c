@@ -267,6 +267,11 @@ static bool take_head(struct server_request *q, const char *method) {
     return true;
 }
 
+static size_t body_max(const struct request *r) {
+    const size_t most = (size_t)r->api->options->upload_max_bytes;
+    return r->route->upload && most < r->route->body_max ? most : r->route->body_max;
+}
+
 static bool check_length(struct request *r) {
     const char *text = request_header(r, "Content-Length");
     uint64_t length = 0;
@@ -276,11 +281,10 @@ static bool check_length(struct request *r) {
         reply_problem(r, 400, "Content-Length is no number");
         return false;
     }
-    if (length > r->route->body_max) {
-        reply_problem(r, 413, "the body may have at most %zu bytes", r->route->body_max);
-        return false;
-    }
-    return true;
+    if (length <= body_max(r))
+        return true;
+    reply_problem(r, 413, "the body may have at most %zu bytes", body_max(r));
+    return false;
 }
 
 static bool check_type(struct request *r) {
@@ -449,10 +453,10 @@ static enum MHD_Result take_piece(struct server_request *q, const char *bytes, s
     q->received += got;
     /* The rest of a body that was refused in its middle: an answer can be given at its end only, which is not waited for long. */
     if (q->done)
-        return q->received > r->route->body_max + SERVER_REST_BYTES ? MHD_NO : MHD_YES;
+        return q->received > body_max(r) + SERVER_REST_BYTES ? MHD_NO : MHD_YES;
     if (r->route->upload) {
-        if (q->received > r->route->body_max)
-            reply_problem(r, 413, "the body may have at most %zu bytes", r->route->body_max);
+        if (q->received > body_max(r))
+            reply_problem(r, 413, "the body may have at most %zu bytes", body_max(r));
         else if (r->route->upload(r, bytes, got))
             return MHD_YES;
         q->done = true;

@@ -139,6 +139,21 @@ static bool submit(struct request *r, const char *mode) {
     return done;
 }
 
+bool submission_check(struct request *r) {
+    struct err err = {0};
+    if (json_check(buf_text(&r->body), r->body.length, &json_rules_config, &err)) {
+        reply_invalid(r, "", "the file is no JSON: %s", err.text);
+        return false;
+    }
+    cJSON_Delete(r->json);
+    r->json = cJSON_ParseWithLength(buf_text(&r->body), r->body.length);
+    if (!cJSON_IsObject(r->json)) {
+        reply_invalid(r, "", "must be an object");
+        return false;
+    }
+    return check_members(r) && check_text(r, &r->body);
+}
+
 void submission_create(struct request *r) {
     if (check_members(r) && submit(r, NULL))
         reply_empty(r, 201);

@@ -2,13 +2,16 @@
 #include "api/api.h"
 #include "api/events.h"
 #include "api/follow.h"
+#include "api/idempotency.h"
 #include "api/payloads.h"
 #include "api/route.h"
 #include "api/server.h"
+#include "api/uploads.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/config.h"
 #include "os/listen.h"
+#include "os/lockfile.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -17,10 +20,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define EXIT_USAGE 64
 #define EXIT_OSERR 71
+#define EXIT_HELD 75
 #define EXIT_CONFIG 78
+#define LOCK "web/.lock" /* one web program a spool: it writes web/index */
 #define LANES 4
 
 static const char usage[] = "usage: batchspool-httpd [--spool DIR] [--config FILE] [--listen ADDRESS] [--web-root DIR] [--routes]\n"
@@ -76,15 +82,24 @@ static int serve(const struct config *config, const struct api_options *options)
     struct err err = {0};
     struct spool *spool;
     char at[LISTEN_TEXT_SIZE];
+    int lock;
     struct api api = {.options = options, .started_us = clock_wall_us()};
     if (spool_open(config->spool, config->node, &spool, &err))
         return fail(EXIT_CONFIG, &err);
     api.spool = spool;
-    enum rc rc = loop_new(&api.loop, &err);
+    enum rc rc = lockfile_hold(spool->root_fd, LOCK, &lock, &err);
     if (rc) {
+        spool_close(spool);
+        return fail(rc == RC_AGAIN ? EXIT_HELD : EXIT_OSERR, &err);
+    }
+    rc = loop_new(&api.loop, &err);
+    if (rc) {
+        close(lock);
         spool_close(spool);
         return fail(EXIT_OSERR, &err);
     }
+    uploads_sweep(spool);
+    idempotency_prune(spool);
     rc = loop_signal_start(api.loop, SIGTERM, got_signal, api.loop, &err);
     if (!rc)
         rc = loop_signal_start(api.loop, SIGINT, got_signal, api.loop, &err);
@@ -98,6 +113,7 @@ static int serve(const struct config *config, const struct api_options *options)
     stop(&api);
     loop_free(api.loop);
     spool_close(spool);
+    close(lock);
     if (!code)
         log_info("batchspool-httpd has ended in good order");
     return code;
@@ -157,6 +173,11 @@ int main(int argc, char **argv) {
         return EXIT_CONFIG;
     }
     api_options.sources_dir = config.sources;
+    api_options.upload_max_bytes = config.httpd.upload_max_bytes;
+    api_options.stuck_after_s = config.stuck_after_s;
+    api_options.stuck_waiting_s = config.stuck_waiting_s;
+    api_options.tls = *config.httpd.tls_certificate != '\0';
+    api_options.origin = config.httpd.proxy;
     if (!*api_options.web_root)
         api_options.web_root = config.httpd.web_root;
     return serve(&config, &api_options);
