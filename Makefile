@@ -18,7 +18,7 @@ else
 LDSAN = -pie -Wl,-z,relro,-z,now
 endif
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
-LIBS = -lcurl -lcjson -llmdb -lcrypto -pthread
+LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -lidn2 -pthread
 
 LAYERS = base os spool net store source sink notify engine api
 LIB_SRC = $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)) $(filter-out $(wildcard src/cmd/*_main.c),$(wildcard src/cmd/*.c))

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <idn2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -35,6 +36,16 @@ static bool trim_path(CURLU *url) {
     return done;
 }
 
+/* In lower case and ASCII (RFC 5891). libcurl does that too, but by the locale of the program. */
+static bool set_host(CURLU *url, const char *host) {
+    char *ascii = NULL;
+    if (*host == '[')
+        return true;
+    bool done = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK && set(url, CURLUPART_HOST, ascii, 0);
+    idn2_free(ascii);
+    return done;
+}
+
 static const char *refused(CURLU *url, const char *text) {
     char *part = NULL;
     const char *why = NULL;
@@ -51,11 +62,11 @@ static const char *refused(CURLU *url, const char *text) {
         why = "has a user name or a password in it";
     curl_free(part);
     part = NULL;
-    if (!why && (curl_url_get(url, CURLUPART_HOST, &part, CURLU_PUNYCODE) != CURLUE_OK || !host_is_name(part)))
+    if (!why && (curl_url_get(url, CURLUPART_HOST, &part, 0) != CURLUE_OK || !host_is_name(part)))
         why = "has no host name";
-    for (char *at = part; at && *at; at++)
-        *at = (char)tolower((unsigned char)*at);
-    if (!why && (!set(url, CURLUPART_HOST, part, 0) || !set(url, CURLUPART_FRAGMENT, NULL, 0) || !trim_path(url)))
+    if (!why && !set_host(url, part))
+        why = "has a host name that is none";
+    if (!why && (!set(url, CURLUPART_FRAGMENT, NULL, 0) || !trim_path(url)))
         why = "is no URL";
     curl_free(part);
     return why;
@@ -76,7 +87,7 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
     if (!url)
         return err_set(err, RC_TEMP, "out of memory");
     const char *why = refused(url, whole);
-    if (!why && curl_url_get(url, CURLUPART_URL, &clean, CURLU_PUNYCODE) != CURLUE_OK)
+    if (!why && curl_url_get(url, CURLUPART_URL, &clean, 0) != CURLUE_OK)
         why = "is no URL";
     if (!why) {
         size_t length = strlen(clean);
