@@ -24,7 +24,7 @@ struct audit {
     struct cmd *cmd;
     const char *job, *source, *campaign, *by;
     struct cmd_list events;
-    struct cmd_period period;
+    struct period period;
     bool all;
     struct sorter *sorter;
     struct user users[USERS];
@@ -191,7 +191,7 @@ static void keep(struct audit *audit, int64_t ts_us, uint64_t seq, const struct 
 }
 
 static bool is_wanted(struct audit *audit, const struct journal_line *line, const char *by, bool has_uid, uint64_t uid) {
-    return cmd_period_has(&audit->period, line->ts_us) && is_wanted_event(audit, line->event, by) && is_by(audit, by, has_uid, uid) &&
+    return period_has(&audit->period, line->ts_us) && is_wanted_event(audit, line->event, by) && is_by(audit, by, has_uid, uid) &&
            (!audit->source || strcmp(audit->source, audit->row.source) == 0) && (!audit->campaign || strcmp(audit->campaign, audit->row.campaign) == 0);
 }
 

@@ -2,20 +2,14 @@
 #ifndef CMD_CMD_JOURNALS_H
 #define CMD_CMD_JOURNALS_H
 
-#include "base/clock.h"
+#include "base/period.h"
 #include "cmd/cmd.h"
 #include "spool/job.h"
 
 /* What `audit`, `money` and `reconcile` share: all journals one after the other, whatever the index says, and a span of time. */
 
-struct cmd_period {
-    int64_t since_us, until_us; /* until is not in it */
-};
-/* Of --since and --until (each may be NULL: no end): an RFC 3339 time, a UTC day ("2026-11-23": its beginning, for --until its end), or how long ago
- * ("P7D", "PT2H"). 0, or 64 after a message. */
-int cmd_period_parse(struct cmd *cmd, const char *since, const char *until, struct cmd_period *period);
-bool cmd_period_has(const struct cmd_period *period, int64_t us);
-void cmd_day(char out[CLOCK_RFC3339_SIZE], int64_t us); /* "2026-11-23", UTC */
+/* Of --since and --until (each may be NULL: no end), as period_time has them. 0, or 64 after a message. */
+int cmd_period_parse(struct cmd *cmd, const char *since, const char *until, struct period *period);
 
 struct cmd_journals {
     /* One journal; RC_GONE: it went away. Anything else but RC_OK ends the walk. */

@@ -34,8 +34,8 @@ struct report {
     struct cmd *cmd;
     enum by by;
     const char *source, *campaign;
-    struct cmd_period period;
-    struct cmd_period today;
+    struct period period;
+    struct period today;
     struct groups groups;
     struct groups used;   /* of today, by source: what caps count */
     struct groups totals; /* by currency */
@@ -141,7 +141,7 @@ static void add_to(struct report *report, struct groups *groups, const char *nam
 }
 
 static bool wanted(const struct report *report, int64_t us) {
-    return cmd_period_has(&report->period, us) && (!report->source || strcmp(report->source, report->row.source) == 0) &&
+    return period_has(&report->period, us) && (!report->source || strcmp(report->source, report->row.source) == 0) &&
            (!report->campaign || strcmp(report->campaign, report->row.campaign) == 0);
 }
 
@@ -150,7 +150,7 @@ static void add(struct report *report, int64_t us, const struct sum *sum) {
     char day[CLOCK_RFC3339_SIZE];
     if (!wanted(report, us))
         return;
-    cmd_day(day, us);
+    period_day(day, us);
     const char *const names[] = {[BY_SOURCE] = row->source, [BY_CAMPAIGN] = row->campaign, [BY_DAY] = day, [BY_JOB] = row->id};
     add_to(report, &report->groups, names[report->by], sum);
     add_to(report, &report->totals, "", sum);
@@ -161,7 +161,7 @@ static void on_money(void *context, int64_t ts_us, const struct job_money *moved
     struct sum sum = {.money = *moved}, used = sum;
     report->moved_us = ts_us;
     add(report, ts_us, &sum);
-    if (!cmd_period_has(&report->today, ts_us)) /* what is open counts on every day */
+    if (!period_has(&report->today, ts_us)) /* what is open counts on every day */
         used.money.spent = used.money.in_doubt = dec_zero();
     add_to(report, &report->used, report->row.source, &used);
 }
@@ -420,6 +420,6 @@ int cmd_money_command(struct cmd *cmd, int argc, char **argv) {
         (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;
     const int64_t day_us = INT64_C(24) * 3600 * 1000000, now = clock_wall_us();
-    report.today = (struct cmd_period){now / day_us * day_us, now / day_us * day_us + day_us};
+    report.today = (struct period){now / day_us * day_us, now / day_us * day_us + day_us};
     return run(&report);
 }

@@ -512,7 +512,7 @@ int cmd_reconcile(struct cmd *cmd, int argc, char **argv) {
     struct words words = {.zone = "UTC"};
     struct invoice_options options = {.zone = "UTC"};
     struct reconcile_options how = {.window_us = WINDOW_US};
-    struct cmd_period period;
+    struct period period;
     const char *since = NULL, *until = NULL;
     const struct cmd_option table[] = {
         {"source", CMD_LIST, &work.sources, "NAME", "the source that the invoice is about; more than once for several"},
