@@ -65,7 +65,7 @@ static void tell_paused(struct cmd *cmd, const struct buf *text) {
     const char *source = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(job, "source"));
     const char *mode = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(job, "mode"));
     if (source && !(mode && strcmp(mode, "source") == 0))
-        cmd_pause_tell(cmd, source, &out);
+        pauses_tell(cmd->spool, source, &out);
     if (out.length)
         cmd_say(cmd, "%.*s Waiting.", (int)strcspn(buf_text(&out), "\n"), buf_text(&out));
     buf_release(&out);

@@ -90,7 +90,7 @@ static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct 
             return cmd_fail_rc(cmd, rc, &err);
         if (!wanted(filter, &row))
             continue;
-        cmd_pause_reason(cmd, &row);
+        pauses_reason(cmd->spool, &row);
         if (cmd->json)
             code = print_object(cmd, job, &row);
         else

@@ -156,7 +156,7 @@ static int print_json(struct cmd *cmd, const struct stats *stats) {
     cJSON *list = cJSON_AddArrayToObject(json, "sources");
     for (size_t i = 0; i < stats->count; i++)
         cJSON_AddItemToArray(list, totals_json(&stats->list[i], true));
-    cJSON_AddItemToObject(json, "paused", cmd_pause_list(cmd));
+    cJSON_AddItemToObject(json, "paused", pauses_list(cmd->spool));
     return cmd_print_json(cmd, json);
 }
 

@@ -202,9 +202,9 @@ static int explain(struct cmd *cmd, const struct jobs_entry *job) {
     if (job->file)
         str_copy(row.id, sizeof row.id, "FILE");
     struct buf out = BUF_INIT(WHY_MAX);
-    cmd_pause_reason(cmd, &row);
+    pauses_reason(cmd->spool, &row);
     if (strcmp(row.reason, "paused") == 0)
-        cmd_pause_tell(cmd, row.source, &out);
+        pauses_tell(cmd->spool, row.source, &out);
     const size_t told = out.length;
     if (job->place != PLACE_NONE)
         tell_file(cmd, job, &out);

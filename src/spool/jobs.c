@@ -44,6 +44,22 @@ static bool id_of_journal(const char *name, char id[JOBID_SIZE]) {
     return jobid_valid(id);
 }
 
+enum rc jobs_journals(const struct spool *spool, enum rc (*read)(void *context, const char *job_id, struct err *err), void *context, struct err *err) {
+    struct dirscan *scan;
+    enum rc rc = dirscan_open(spool->journal_fd, ".", &scan, err);
+    if (rc)
+        return err_prefix(err, rc, "journal");
+    const char *name;
+    unsigned char type;
+    while ((rc = dirscan_next(scan, &name, &type, err)) == RC_OK) {
+        char id[JOBID_SIZE];
+        if (id_of_journal(name, id) && (rc = read(context, id, err)) != RC_OK && rc != RC_GONE)
+            break;
+    }
+    dirscan_close(scan);
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
 static enum rc scan_place(const struct spool *spool, enum place place, struct jobs *jobs, struct err *err) {
     struct dirscan *scan;
     enum rc rc = dirscan_open(spool->place_fd[place], ".", &scan, err);
@@ -67,20 +83,8 @@ static enum rc scan_place(const struct spool *spool, enum place place, struct jo
     return rc == RC_GONE ? RC_OK : rc;
 }
 
-static enum rc scan_journals(const struct spool *spool, struct jobs *jobs, struct err *err) {
-    struct dirscan *scan;
-    enum rc rc = dirscan_open(spool->journal_fd, ".", &scan, err);
-    if (rc)
-        return err_prefix(err, rc, "journal");
-    const char *name;
-    unsigned char type;
-    while ((rc = dirscan_next(scan, &name, &type, err)) == RC_OK) {
-        char id[JOBID_SIZE];
-        if (id_of_journal(name, id) && (rc = add_job(jobs, id, NULL, PLACE_NONE, err)) != RC_OK)
-            break;
-    }
-    dirscan_close(scan);
-    return rc == RC_GONE ? RC_OK : rc;
+static enum rc add_journal(void *context, const char *id, struct err *err) {
+    return add_job(context, id, NULL, PLACE_NONE, err);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -113,7 +117,7 @@ enum rc jobs_scan(const struct spool *spool, struct jobs *jobs, struct err *err)
     for (int place = PLACE_PENDING; !rc && place < PLACE_COUNT; place++)
         rc = scan_place(spool, (enum place)place, jobs, err);
     if (!rc)
-        rc = scan_journals(spool, jobs, err);
+        rc = jobs_journals(spool, add_journal, jobs, err);
     if (rc) {
         jobs_release(jobs);
         return rc;

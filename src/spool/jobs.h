@@ -31,4 +31,8 @@ bool jobs_has_journal(const struct spool *spool, const char *id);
 /* The size of its journal. False: there is none. */
 bool jobs_journal_bytes(const struct spool *spool, const char *id, uint64_t *bytes);
 
+/* Every journal there is, in the order of the directory: read returns RC_GONE when it went away meanwhile; anything else but RC_OK ends the walk and is the
+ * result. */
+enum rc jobs_journals(const struct spool *spool, enum rc (*read)(void *context, const char *job_id, struct err *err), void *context, struct err *err);
+
 #endif
