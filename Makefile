@@ -43,10 +43,20 @@ $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
+# The dashboard is built in.
+WEB_FILES = $(sort $(patsubst src/web/%,%,$(wildcard src/web/*.html src/web/*.css src/web/*.js src/web/*.svg src/web/vendor/*.js src/web/vendor/*.css)))
+$(BUILD)/web_files.c: $(BUILD)/tools/embed $(WEB_FILES:%=src/web/%) Makefile
+	$< src/web $(WEB_FILES) >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/web_files.o: $(BUILD)/web_files.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
+
 $(BUILD)/batchspool-httpd: LIBS += -lmicrohttpd
+$(BUILD)/batchspool-httpd: $(BUILD)/obj/web_files.o
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/obj/src/cmd/%_main.o $(LIB)
-	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
 $(BUILD)/tools/%: $(BUILD)/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)

@@ -5,6 +5,7 @@
 #include "api/decode.h"
 #include "api/events.h"
 #include "api/route.h"
+#include "api/web.h"
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/json.h"
@@ -306,6 +307,8 @@ static bool begin(struct server_request *q, const char *method) {
     if (!access_host(r))
         return false;
     r->route = route_find(strcmp(method, "HEAD") == 0 ? "GET" : method, r->path, r->vars, allowed);
+    if (!r->route && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) && web_serves(r->path))
+        r->route = &web_route;
     if (!r->route) {
         if (*allowed) {
             reply_problem(r, 405, "%s takes %s", r->path, allowed);

@@ -75,7 +75,7 @@ int cmd_journals_each(struct cmd *cmd, const char *part, const struct cmd_journa
         enum rc rc = read_all(cmd, journals, &err);
         return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
     }
-    struct cmd_job job;
+    struct jobs_entry job;
     int code = cmd_job_find(cmd, part, &job);
     if (code)
         return code;
