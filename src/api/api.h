@@ -13,6 +13,7 @@
 struct events;
 struct server;
 struct follow;
+struct payload_runs;
 
 struct api_options {
     const char *web_root; /* "" : the dashboard that is built in */
@@ -28,11 +29,13 @@ struct api {
     struct worker *worker;
     const struct spool *spool;
     const struct api_options *options;
+    struct sources *sources; /* of the lane of ROUTE_SOURCES */
     int64_t started_us;
     struct board *board;   /* loop only */
     struct follow *follow; /* loop only */
     struct events *events; /* loop only */
     struct server *server; /* loop only */
+    struct payload_runs *runs; /* loop only */
 };
 
 #endif

@@ -265,9 +265,7 @@ static int order(const struct board_row *a, const struct board_row *b, const str
     return query->down ? -by : by;
 }
 
-static bool meant(const struct board_row *row, const struct filter *filter, const char *owner) {
-    if (owner && strcmp(row->owner, owner) != 0)
-        return false;
+bool board_has(const struct filter *filter, const struct board_row *row) {
     const struct filter_job job = {.id = row->id,
                                    .name = row->name,
                                    .source = row->source,
@@ -284,6 +282,10 @@ static bool meant(const struct board_row *row, const struct filter *filter, cons
                                    .created_us = row->created_us,
                                    .updated_us = row->updated_us};
     return filter_has(filter, &job);
+}
+
+static bool meant(const struct board_row *row, const struct filter *filter, const char *owner) {
+    return (!owner || strcmp(row->owner, owner) == 0) && board_has(filter, row);
 }
 
 /* The page is a heap whose top is its last row, until all have been seen. */

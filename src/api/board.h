@@ -76,6 +76,7 @@ struct board_page {
 };
 void board_list(const struct board *board, const struct board_query *query, struct board_page *page);
 
+bool board_has(const struct filter *filter, const struct board_row *row);
 /* Every job that the filter has, by id. fn returns false to stop. */
 typedef bool board_seen(void *context, const struct board_row *row);
 void board_each(const struct board *board, const struct filter *filter, const char *owner, board_seen *fn, void *context);

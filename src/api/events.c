@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/events.h"
 
-#include "api/access.h"
+#include "api/admit.h"
 #include "api/jobs.h"
 #include "api/server.h"
 #include "base/clock.h"
@@ -59,7 +59,7 @@ static void wake_all(struct events *e) {
 static bool hears(const struct listener *l, const struct event *event) {
     if (event->admin)
         return l->who.role == ROLE_ADMIN;
-    return !event->owner || access_sees(&l->who, event->owner);
+    return !event->owner || admit_sees(&l->who, event->owner);
 }
 
 static struct event *event_of(struct events *e, uint64_t number) {
@@ -202,7 +202,7 @@ static void beat_due(struct loop_timer *timer) {
     struct events *e = HEAP_ENTRY(timer, struct events, beat);
     for (struct listener *l = e->first; l; l = l->after) {
         l->beat = true;
-        l->closed = l->closed || !access_holds(e->api, &l->who);
+        l->closed = l->closed || !admit_holds(e->api, &l->who);
     }
     wake_all(e);
     if (e->listeners)

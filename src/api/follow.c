@@ -137,13 +137,13 @@ static void look_waiting(struct follow *f, const char *id) {
 }
 
 static enum rc open_index(struct follow *f, struct err *err) {
-    enum rc rc = index_open_at(f->api->spool, INDEX_DIR, true, &f->index, err);
+    enum rc rc = index_open(f->api->spool, INDEX_OF_WEB, true, &f->index, err);
     if (rc != RC_CORRUPT)
         return rc;
     log_warn("%s/" INDEX_DIR ": made again (%s)", f->api->spool->root, err->text);
     fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
     fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/lock.mdb", NULL);
-    return index_open_at(f->api->spool, INDEX_DIR, true, &f->index, err);
+    return index_open(f->api->spool, INDEX_OF_WEB, true, &f->index, err);
 }
 
 /* A journal is shorter than what was read of it: lines that were never synced were cut off. What was made of them must go. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/jobs.h"
 
-#include "api/access.h"
+#include "api/admit.h"
 #include "api/board.h"
 #include "api/decode.h"
 #include "api/follow.h"
@@ -116,7 +116,7 @@ void jobs_list(struct request *r) {
     struct filter filter;
     uint64_t limit = LIMIT_DEFAULT;
     const char *sort = request_query(r, "sort"), *cursor = request_query(r, "cursor");
-    struct board_query query = {.filter = &filter, .owner = access_owner(&r->who), .sort = BOARD_CREATED, .down = true, .after = cursor ? cursor : ""};
+    struct board_query query = {.filter = &filter, .owner = admit_owner(&r->who), .sort = BOARD_CREATED, .down = true, .after = cursor ? cursor : ""};
     if (!jobs_filter(r, &filter) || !request_number(r, "limit", 1, BOARD_LIMIT_MAX, &limit))
         return;
     if (sort && *sort && !board_sort_parse(sort, &query.sort, &query.down)) {

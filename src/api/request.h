@@ -10,6 +10,7 @@
 #include "api/principal.h"
 #include "api/reply.h"
 #include "base/buf.h"
+#include "os/loop.h"
 #include "os/worker.h"
 #include "spool/job.h"
 
@@ -46,6 +47,8 @@ struct request {
     void *own; /* what the handler keeps from its part on the loop to that on the lane, or between calls */
     void (*own_release)(void *own);
     struct work work;
+    struct loop_timer timer; /* for a route whose `finish` waits for something */
+    bool waiting;            /* set by `finish`: the answer comes by server_answer */
     struct server_request *server; /* the server's */
 };
 

@@ -14,7 +14,7 @@ enum route_flag {
     ROUTE_JSON_OPT = 16,  /* the same, or no body at all */
     ROUTE_UPLOAD = 32,    /* the body goes piece by piece to `upload`; stricter rate limit */
     ROUTE_LOGIN = 64,     /* the strictest rate limit */
-    ROUTE_IDEMPOTENT = 128 /* takes Idempotency-Key: the same key and body get the first answer again (api/idempotency.h) */
+    ROUTE_SOURCES = 128   /* of ROUTE_LANE: on the one lane that api->sources belongs to */
 };
 
 /* On a lane. A piece of the body (NULL, 0: its end, then handle is called). RC_OK, or the reply is set and no more is read. */
@@ -29,7 +29,7 @@ struct route {
     void (*handle)(struct request *r);
     /* For ROUTE_LANE: called on the loop first; false: the reply is set. May be NULL. */
     bool (*prepare)(struct request *r);
-    /* For ROUTE_LANE: called on the loop with what handle answered (follow a job, change the answer). May be NULL. */
+    /* For ROUTE_LANE: called on the loop with what handle answered: changes it, or waits for something (r->waiting, server_answer). May be NULL. */
     void (*finish)(struct request *r);
     size_t body_max; /* bytes; 0: no body */
     route_upload *upload;

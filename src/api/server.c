@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/server.h"
 
-#include "api/access.h"
+#include "api/admit.h"
 #include "api/decode.h"
 #include "api/events.h"
 #include "api/route.h"
@@ -159,6 +159,7 @@ static void client_address(struct MHD_Connection *mhd, char out[64]) {
 
 static void request_free(struct server_request *q) {
     struct request *r = &q->r;
+    loop_timer_cancel(q->server->api->loop, &r->timer);
     if (r->own && r->own_release)
         r->own_release(r->own);
     for (size_t i = 0; i < r->query_count; i++) {
@@ -304,7 +305,7 @@ static bool begin(struct server_request *q, const char *method) {
     }
     if (!take_head(q, method))
         return false;
-    if (!access_host(r))
+    if (!admit_host(r))
         return false;
     r->route = route_find(strcmp(method, "HEAD") == 0 ? "GET" : method, r->path, r->vars, allowed);
     if (!r->route && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) && web_serves(r->path))
@@ -317,7 +318,7 @@ static bool begin(struct server_request *q, const char *method) {
             reply_problem(r, 404, "there is no %s", r->path);
         return false;
     }
-    if (!access_admit(r) || !check_length(r) || !check_type(r))
+    if (!admit_request(r) || !check_length(r) || !check_type(r))
         return false;
     buf_init(&r->body, r->route->body_max);
     set_deadline(q->connection, SERVER_BODY_MS);
@@ -352,16 +353,27 @@ static void finish(struct server_request *q) {
     struct request *r = &q->r;
     if (r->route && r->route->finish)
         r->route->finish(r);
+    if (!r->reply.status && !r->waiting)
+        reply_problem(r, 500, "no answer was made");
+    q->done = !r->waiting;
+}
+
+void server_answer(struct request *r) {
+    struct server_request *q = r->server;
+    r->waiting = false;
+    loop_timer_cancel(q->server->api->loop, &r->timer);
     if (!r->reply.status)
         reply_problem(r, 500, "no answer was made");
     q->done = true;
+    server_wake(q->server, q->mhd);
 }
 
 static void lane_done(struct work *item) {
     struct request *r = HEAP_ENTRY(item, struct request, work);
     struct server_request *q = r->server;
     finish(q);
-    server_wake(q->server, q->mhd);
+    if (q->done)
+        server_wake(q->server, q->mhd);
 }
 
 /* The whole request is there. True: it waits for a lane. */
@@ -382,7 +394,7 @@ static bool serve(struct server_request *q) {
         return false;
     }
     MHD_suspend_connection(q->mhd);
-    worker_submit(q->server->api->worker, &r->work, &request_class, access_lane(r));
+    worker_submit(q->server->api->worker, &r->work, &request_class, admit_lane(r));
     return true;
 }
 
@@ -416,7 +428,7 @@ static struct MHD_Response *response_of(struct server_request *q) {
 
 static enum MHD_Result answer(struct server_request *q) {
     struct request *r = &q->r;
-    access_seal(r);
+    admit_seal(r);
     struct MHD_Response *response = response_of(q);
     if (!response)
         return MHD_NO;

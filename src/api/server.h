@@ -15,12 +15,16 @@
 #define SERVER_CONNECTIONS 2000u
 #define SERVER_HEAD_BYTES 32768u /* of a request's line and header fields; more is 431 */
 
+struct request;
 struct server;
 
 /* listen_fd is taken (also on failure). certificate and key: PEM texts, or NULL without TLS. */
 enum rc server_start(struct api *api, int listen_fd, const char *certificate, const char *key, struct server **server, struct err *err);
 /* No new connections; requests on their way end first. Live streams are closed. */
 void server_stop(struct server *server);
+
+/* A request whose `finish` set waiting has its reply now. Not within finish. */
+void server_answer(struct request *r);
 
 /* Live events (events.c): let a connection that has nothing to send sleep, and wake it. */
 struct MHD_Connection;

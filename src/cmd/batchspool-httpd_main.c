@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "api/events.h"
 #include "api/follow.h"
+#include "api/payloads.h"
 #include "api/route.h"
 #include "api/server.h"
 #include "base/clock.h"
@@ -45,17 +46,19 @@ static void raise_descriptors(void) {
     }
 }
 
-static enum rc start(struct api *api, const char *where, char at[128], struct err *err) {
+static enum rc start(struct api *api, const struct config_listen *listen, char at[LISTEN_TEXT_SIZE], struct err *err) {
+    const struct listen_at where = {.is_unix = listen->is_unix, .address = listen->address, .port = listen->port};
     int fd;
     enum rc rc = worker_new(api->loop, LANES, &api->worker, err);
     api->board = board_new();
     api->events = events_new(api);
-    if (!rc && (!api->board || !api->events))
+    api->runs = payload_runs_new();
+    if (!rc && (!api->board || !api->events || !api->runs))
         rc = err_set(err, RC_TEMP, "out of memory");
     if (!rc)
         rc = follow_start(api, &api->follow, err);
     if (!rc)
-        rc = listen_open(where, &fd, at, err);
+        rc = listen_open(&where, &fd, at, err);
     return rc ? rc : server_start(api, fd, NULL, NULL, &api->server, err);
 }
 
@@ -65,12 +68,14 @@ static void stop(struct api *api) {
     follow_stop(api->follow);
     events_free(api->events);
     board_free(api->board);
+    payload_runs_free(api->runs);
+    sources_free(api->sources);
 }
 
-static int serve(const struct config *config, const char *where, const struct api_options *options) {
+static int serve(const struct config *config, const struct api_options *options) {
     struct err err = {0};
     struct spool *spool;
-    char at[128];
+    char at[LISTEN_TEXT_SIZE];
     struct api api = {.options = options, .started_us = clock_wall_us()};
     if (spool_open(config->spool, config->node, &spool, &err))
         return fail(EXIT_CONFIG, &err);
@@ -84,7 +89,7 @@ static int serve(const struct config *config, const char *where, const struct ap
     if (!rc)
         rc = loop_signal_start(api.loop, SIGINT, got_signal, api.loop, &err);
     if (!rc)
-        rc = start(&api, where, at, &err);
+        rc = start(&api, &config->httpd.listen, at, &err);
     int code = rc ? fail(EXIT_OSERR, &err) : 0;
     if (!rc) {
         log_info("batchspool-httpd runs: spool %s, http://%s", config->spool, at);
@@ -102,7 +107,7 @@ int main(int argc, char **argv) {
     static const struct option options[] = {{"spool", required_argument, NULL, 's'},  {"config", required_argument, NULL, 'c'}, {"listen", required_argument, NULL, 'l'},
                                             {"web-root", required_argument, NULL, 'w'}, {"routes", no_argument, NULL, 'r'},       {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *spool = NULL, *config_file = NULL, *where = "127.0.0.1:8080";
+    const char *spool = NULL, *config_file = NULL, *where = NULL;
     struct api_options api_options = {.web_root = ""};
     static struct config config;
     struct err err = {0};
@@ -143,5 +148,16 @@ int main(int argc, char **argv) {
     raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
-    return serve(&config, where, &api_options);
+    if (where && !config_listen_parse(where, &config.httpd.listen)) {
+        fprintf(stderr, "batchspool-httpd: --listen %s: must be ADDRESS:PORT, [ADDRESS]:PORT or unix:/PATH\n", where);
+        return EXIT_USAGE;
+    }
+    if (where && !config.httpd.listen.loopback && !*config.httpd.tls_certificate && !*config.httpd.proxy) {
+        fprintf(stderr, "batchspool-httpd: --listen %s: other hosts reach it, so it wants tls_certificate and tls_key, or proxy, in the key httpd\n", where);
+        return EXIT_CONFIG;
+    }
+    api_options.sources_dir = config.sources;
+    if (!*api_options.web_root)
+        api_options.web_root = config.httpd.web_root;
+    return serve(&config, &api_options);
 }
