@@ -27,6 +27,7 @@ cJSON *jobs_row_json(const struct job_row *row, bool waiting) {
     if (!json)
         return NULL;
     job_progress_json(row, clock_wall_us(), json);
+    cJSON_AddStringToObject(json, "place", place_name(row->place));
     cJSON_AddBoolToObject(json, "accepted", !waiting);
     return json;
 }
