@@ -5,6 +5,7 @@
 #include "api/events.h"
 #include "api/jobs.h"
 #include "api/payloads.h"
+#include "api/searches.h"
 #include "api/submission.h"
 #include "api/uploads.h"
 #include "base/limits.h"
@@ -13,6 +14,7 @@
 #define JOB JOBS "/{id}"
 #define ACT (ROUTE_JOB | ROUTE_LANE | ROUTE_JSON_OPT)
 #define ACT_BYTES 4096u
+#define FILES (ROUTE_LANE | ROUTE_SOURCES) /* small files, one change after another */
 #define UPLOAD (ROUTE_LANE | ROUTE_UPLOAD)
 #define UPLOAD_MOST (1024u * 1024u * 1024u) /* or upload_max_bytes of the configuration */
 
@@ -39,6 +41,11 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/documents", .operation = "uploadDocument", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = "submit", .handle = uploads_document, .upload = uploads_piece, .body_max = UPLOAD_MOST},
     {.method = "POST", .path = "/api/uploads/criteria", .operation = "uploadCriteria", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = "submit", .handle = uploads_criteria, .upload = uploads_piece, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = "submit", .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
+    {.method = "GET", .path = "/api/searches", .operation = "listSearches", .role = ROLE_VIEWER, .flags = FILES, .scope = "read", .handle = searches_list},
+    {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = "submit", .handle = searches_create, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/searches/{name}", .operation = "getSearch", .role = ROLE_VIEWER, .flags = FILES, .scope = "read", .handle = searches_get},
+    {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = "submit", .handle = searches_put, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = "submit", .handle = searches_delete, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = "read", .handle = events_handle},
     {.method = NULL},
 };
