@@ -3,6 +3,7 @@
 #define API_API_H
 
 #include "api/board.h"
+#include "engine/engine.h"
 #include "engine/sources.h"
 #include "os/loop.h"
 #include "os/worker.h"
@@ -22,6 +23,8 @@ struct api_options {
     bool tls;
     uint64_t upload_max_bytes;
     unsigned stuck_after_s, stuck_waiting_s;
+    const struct cost_cap *caps; /* daily_cost_caps */
+    unsigned cap_count;
 };
 
 struct api {

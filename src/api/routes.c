@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/route.h"
 
+#include "api/accounts.h"
 #include "api/control.h"
 #include "api/events.h"
 #include "api/jobs.h"
@@ -46,6 +47,8 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/searches/{name}", .operation = "getSearch", .role = ROLE_VIEWER, .flags = FILES, .scope = "read", .handle = searches_get},
     {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = "submit", .handle = searches_put, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = "submit", .handle = searches_delete, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = FILES, .scope = "read", .handle = accounts_money},
+    {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = "admin", .handle = accounts_audit},
     {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = "read", .handle = events_handle},
     {.method = NULL},
 };
