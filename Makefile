@@ -18,9 +18,10 @@ else
 LDSAN = -pie -Wl,-z,relro,-z,now
 endif
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
-LIBS = -lcurl -lcjson -llmdb -lcrypto -pthread
+# Each program is linked to those of them that it uses.
+LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -lsodium -ljwt -pthread
 
-LAYERS = base os spool net store source sink notify engine
+LAYERS = base os spool net store source sink notify engine api
 LIB_SRC = $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)) $(filter-out $(wildcard src/cmd/*_main.c),$(wildcard src/cmd/*.c))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 PROGRAMS = $(patsubst src/cmd/%_main.c,$(BUILD)/%,$(wildcard src/cmd/*_main.c))

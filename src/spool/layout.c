@@ -63,6 +63,8 @@ static const struct row {
     {"index", 02750, FD_NONE},
     {"archive", 02770, FD_NONE},
     {"schedules", 02770, FD(schedules_fd)},
+    {"web", 02770, FD(web_fd)},
+    {"web/sessions", 02770, FD_NONE},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof ROWS[0])
 #define ROOT_MODE 02770

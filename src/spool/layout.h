@@ -51,6 +51,7 @@ struct spool {
     int bookmarks_fd;          /* bookmarks/ */
     int paused_fd;             /* paused/ */
     int schedules_fd;          /* schedules/ */
+    int web_fd;                /* web/: the web program's own state */
     char node[65];             /* the `node` of events; the host's name by default */
 };
 
