@@ -15,6 +15,9 @@ struct events;
 struct server;
 struct follow;
 struct payload_runs;
+struct who;
+struct gate;
+struct buckets;
 
 struct api_options {
     const char *web_root; /* "" : the dashboard that is built in */
@@ -39,6 +42,9 @@ struct api {
     struct events *events; /* loop only */
     struct server *server; /* loop only */
     struct payload_runs *runs; /* loop only */
+    struct who *who;         /* loop only, but for who_secret */
+    const struct gate *gate;
+    struct buckets *buckets; /* loop only */
 };
 
 #endif
