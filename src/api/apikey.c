@@ -163,7 +163,7 @@ const struct apikey *apikeys_at(const struct apikeys *keys, size_t i) {
 }
 
 static struct apikey *find(const struct apikeys *keys, const char *id) {
-    struct apikey key;
+    struct apikey key = {.role = ROLE_NONE};
     return keys->count && str_copy(key.id, sizeof key.id, id) ? bsearch(&key, keys->list, keys->count, sizeof key, by_id) : NULL;
 }
 

@@ -174,7 +174,7 @@ static bool look_older(void *context, const struct found *found) {
 static enum rc make_room(const struct spool *spool, const char *user, struct err *err) {
     char prefix[PRINCIPAL_NAME_SIZE + 1];
     struct oldest o;
-    enum rc rc;
+    enum rc rc = RC_OK;
     if (!prefix_of(user, prefix))
         return err_set(err, RC_PERM, "that is no user's name");
     do {
@@ -279,7 +279,7 @@ enum rc sessions_rotate(const struct spool *spool, const struct secret *secret, 
                         char next[SESSIONS_TOKEN_SIZE], bool *reused, struct err *err) {
     struct use u = {.spool = spool, .secret = secret, .token = token, .now_s = now_s};
     char last[SECRET_MAC_SIZE];
-    bool ignored;
+    bool ignored = false;
     int lock;
     reused = reused ? reused : &ignored;
     *reused = false;

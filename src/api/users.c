@@ -128,7 +128,7 @@ enum rc users_refresh(struct users *users, struct err *err) {
 }
 
 const struct user *users_find(const struct users *users, const char *name) {
-    struct user key;
+    struct user key = {.role = ROLE_NONE};
     return users->count && str_copy(key.name, sizeof key.name, name) ? bsearch(&key, users->list, users->count, sizeof key, by_name) : NULL;
 }
 

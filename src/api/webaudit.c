@@ -81,9 +81,8 @@ enum rc webaudit_add(const struct spool *spool, const struct webaudit *entry, st
     struct stat st;
     bool created;
     int fd;
-    enum rc rc = make_line(entry, &line);
-    rc = rc ? err_set(err, rc, "out of memory") : open_locked(spool, &fd, &st, &created, err);
-    if (!rc) {
+    enum rc rc = make_line(entry, &line) ? err_set(err, RC_TEMP, "out of memory") : open_locked(spool, &fd, &st, &created, err);
+    if (rc == RC_OK) {
         const size_t from = torn(fd, st.st_size) ? 0 : 1; /* the line feed that ends what was torn */
         rc = fsio_write(fd, line.data + from, line.length - from, err);
         rc = rc ? rc : fsio_sync_data(fd, err);
