@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "engine/batches.h"
-#include "os/fsio.h"
 
 #include <inttypes.h>
 #include <stdio.h>
