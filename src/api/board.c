@@ -147,7 +147,8 @@ static bool row_of(struct board *board, const struct job_row *job, bool waiting,
                               .success_count = job->success_count,
                               .journal_offset = job->journal_offset,
                               .cost = job->cost,
-                              .cost_in_doubt = job->cost_in_doubt};
+                              .cost_in_doubt = job->cost_in_doubt,
+                              .cost_open = job->cost_open};
     memcpy(row->id, job->id, sizeof row->id);
     memcpy(row->currency, job->currency, sizeof row->currency);
     if (!row->source || !row->campaign || !row->owner || !row->reason || !row->mode)
@@ -223,9 +224,11 @@ const struct board_row *board_at(const struct board *board, size_t number) {
 
 /* --- lists -------------------------------------------------------------------------------------------------------------- */
 
-static const char *const SORTS[] = {"created_at", "updated_at", "completed_at", "priority", "status", "source", "name", "total_records", "processed_records", "cost"};
-const char board_sort_names[] = "created_at, updated_at, completed_at, priority, status, source, name, total_records, processed_records or cost, with - before it "
-                                "from the greatest down";
+static const char *const SORTS[] = {"created_at", "updated_at", "completed_at",  "priority",          "status",
+                                    "source",     "name",       "total_records", "processed_records", "cost"};
+const char board_sort_names[] =
+    "created_at, updated_at, completed_at, priority, status, source, name, total_records, processed_records or cost, with - before it "
+    "from the greatest down";
 
 bool board_sort_parse(const char *text, enum board_sort *sort, bool *down) {
     *down = *text == '-';

@@ -24,7 +24,7 @@ struct board_row { /* borrowed until the next change of the board; what filters 
     char currency[9];
     int64_t completed_us, placed_us, started_us;
     uint64_t total_records, processed_records, success_count, journal_offset;
-    struct dec cost, cost_in_doubt;
+    struct dec cost, cost_in_doubt, cost_open;
 };
 
 /* What a change was, for those who hear of it. */

@@ -2,10 +2,14 @@
 #include "api/route.h"
 
 #include "api/accounts.h"
+#include "api/analytics.h"
 #include "api/control.h"
 #include "api/events.h"
+#include "api/health.h"
 #include "api/jobs.h"
+#include "api/metrics.h"
 #include "api/payloads.h"
+#include "api/queue.h"
 #include "api/searches.h"
 #include "api/signin.h"
 #include "api/submission.h"
@@ -64,6 +68,10 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = accounts_money},
     {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = accounts_audit},
     {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = events_handle},
+    {.method = "GET", .path = "/api/queue/status", .operation = "queueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
+    {.method = "GET", .path = "/api/analytics", .operation = "analytics", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = analytics},
+    {.method = "GET", .path = "/api/health", .operation = "health", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
+    {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
     {.method = NULL},
 };
 /* clang-format on */

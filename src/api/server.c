@@ -4,6 +4,7 @@
 #include "api/admit.h"
 #include "api/decode.h"
 #include "api/events.h"
+#include "api/metrics.h"
 #include "api/route.h"
 #include "api/web.h"
 #include "base/clock.h"
@@ -219,6 +220,7 @@ static void *on_line(void *cls, const char *uri, struct MHD_Connection *mhd) {
     q->mhd = mhd;
     q->connection = connection_of(mhd);
     q->r.api = s->api;
+    q->r.begun_us = clock_mono_us();
     q->r.server = q;
     q->r.path = strndup(uri, strcspn(uri, "?"));
     buf_init(&q->r.body, 0);
@@ -446,6 +448,7 @@ static struct MHD_Response *response_of(struct server_request *q) {
 static enum MHD_Result answer(struct server_request *q) {
     struct request *r = &q->r;
     admit_seal(r);
+    metrics_count(r);
     struct MHD_Response *response = response_of(q);
     if (!response)
         return MHD_NO;

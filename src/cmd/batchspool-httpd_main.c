@@ -4,11 +4,16 @@
 #include "api/events.h"
 #include "api/follow.h"
 #include "api/gate.h"
+#include "api/health.h"
 #include "api/idempotency.h"
+#include "api/metrics.h"
+#include "api/outlook.h"
 #include "api/payloads.h"
+#include "api/recent.h"
 #include "api/route.h"
 #include "api/server.h"
 #include "api/sessions.h"
+#include "api/trend.h"
 #include "api/uploads.h"
 #include "api/who.h"
 #include "base/clock.h"
@@ -89,7 +94,12 @@ static enum rc start(struct api *api, const struct config_httpd *config, char at
     api->board = board_new();
     api->events = events_new(api);
     api->runs = payload_runs_new();
-    if (!rc && (!api->board || !api->events || !api->runs))
+    api->trend = trend_new();
+    api->recent = recent_new();
+    api->outlook = outlook_new(api);
+    api->metrics = metrics_new();
+    api->health = health_new();
+    if (!rc && (!api->board || !api->events || !api->trend || !api->recent || !api->outlook || !api->metrics || !api->health || !api->runs))
         rc = err_set(err, RC_TEMP, "out of memory");
     if (!rc)
         rc = follow_start(api, &api->follow, err);
@@ -110,6 +120,11 @@ static void stop(struct api *api) {
     buckets_free(api->buckets);
     who_free(api->who);
     sources_free(api->sources);
+    trend_free(api->trend);
+    recent_free(api->recent);
+    outlook_free(api->outlook);
+    metrics_free(api->metrics);
+    health_free(api->health);
 }
 
 static enum rc guard(struct api *api, const struct config_httpd *config, struct gate *gate, struct err *err) {
@@ -181,8 +196,12 @@ static int serve(const struct config *config, const struct api_options *options)
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"spool", required_argument, NULL, 's'},  {"config", required_argument, NULL, 'c'}, {"listen", required_argument, NULL, 'l'},
-                                            {"web-root", required_argument, NULL, 'w'}, {"routes", no_argument, NULL, 'r'},       {"help", no_argument, NULL, 'h'},
+    static const struct option options[] = {{"spool", required_argument, NULL, 's'},
+                                            {"config", required_argument, NULL, 'c'},
+                                            {"listen", required_argument, NULL, 'l'},
+                                            {"web-root", required_argument, NULL, 'w'},
+                                            {"routes", no_argument, NULL, 'r'},
+                                            {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     const char *spool = NULL, *config_file = NULL, *where = NULL;
     struct api_options api_options = {.web_root = ""};
