@@ -66,19 +66,21 @@ static enum rc try_request(const struct source *source, const struct criteria *c
 
 static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err) {
     const char *file = strcmp(s->file, "-") == 0 ? "standard input" : s->file;
-    const struct source *source;
+    const struct source *source = NULL;
     struct criteria *criteria;
+    enum errand_kind kind;
     enum rc rc = criteria_source(file, buf_text(&s->text), s->text.length, s->source, s->mode, err);
     if (rc)
         return rc;
-    rc = sources_get(cmd->sources, s->source, &source, err);
+    if (!errand_mode(s->mode, &kind))
+        rc = sources_get(cmd->sources, s->source, &source, err);
     if (rc) /* the job names it: the job's data are wrong, not a file that was asked for */
         return err_prefix(err, rc == RC_GONE ? RC_PERM : rc, "%s: source", file);
     rc = criteria_parse(file, buf_text(&s->text), s->text.length, source, &criteria, err);
     if (rc)
         return rc;
-    rc = try_request(source, criteria, err);
-    if (!rc && isatty(STDERR_FILENO))
+    rc = source ? try_request(source, criteria, err) : RC_OK;
+    if (!rc && source && isatty(STDERR_FILENO))
         cmd_estimate(cmd, source, criteria, s->estimate);
     criteria_free(criteria);
     return rc ? err_prefix(err, rc, "%s", file) : RC_OK;
@@ -106,7 +108,7 @@ static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list 
 /* What the id's slug is made of. */
 static const char *label_of(const struct submission *s) {
     const char *slash = strrchr(s->file, '/');
-    return strcmp(s->file, "-") == 0 ? s->source : slash ? slash + 1 : s->file;
+    return strcmp(s->file, "-") == 0 ? (s->source[0] ? s->source : s->mode) : slash ? slash + 1 : s->file;
 }
 
 static int wait_for(struct cmd *cmd, const struct submission *list, size_t count) {

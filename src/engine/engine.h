@@ -3,6 +3,7 @@
 #define ENGINE_ENGINE_H
 
 #include "base/dec.h"
+#include "engine/retention.h"
 #include "os/loop.h"
 #include "spool/layout.h"
 
@@ -25,6 +26,7 @@ struct engine_options { /* strings are borrowed for the engine's life */
     const struct cost_cap *cost_caps;
     unsigned cost_cap_count;
     unsigned priority_ageing_s; /* 0: no ageing */
+    struct retention_limits retention;
 };
 
 /* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop.

@@ -34,13 +34,14 @@ static enum rc wrong_source(const char *shown, const char *alone, size_t length,
 }
 
 static enum rc check_job(struct sources *sources, const char *shown, const struct schedule_file *file, struct err *err) {
-    const struct source *source;
+    const struct source *source = NULL;
     struct criteria *criteria = NULL;
+    enum errand_kind kind;
     char name[65], mode[16], *alone = job_in_place(file);
     if (!alone)
         return err_set(err, RC_TEMP, "out of memory");
     enum rc rc = criteria_source(shown, alone, file->text.length, name, mode, err);
-    if (!rc) {
+    if (!rc && !errand_mode(mode, &kind)) {
         rc = sources_get(sources, name, &source, err);
         if (rc == RC_GONE || rc == RC_PERM)
             rc = wrong_source(shown, alone, file->text.length, err);
