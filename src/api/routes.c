@@ -4,6 +4,7 @@
 #include "api/accounts.h"
 #include "api/analytics.h"
 #include "api/control.h"
+#include "api/definitions.h"
 #include "api/downloads.h"
 #include "api/events.h"
 #include "api/health.h"
@@ -14,6 +15,7 @@
 #include "api/searches.h"
 #include "api/signin.h"
 #include "api/submission.h"
+#include "api/timetable.h"
 #include "api/uploads.h"
 #include "base/limits.h"
 
@@ -70,6 +72,20 @@ const struct route routes[] = {
     {.method = "POST", .path = JOB "/results", .operation = "makeResults", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_READ, .handle = downloads_make, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOB "/results/download", .operation = "jobDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
     {.method = "GET", .path = "/api/records", .operation = "records", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_records, .finish = downloads_records_done},
+    {.method = "GET", .path = "/api/sources", .operation = "listSources", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_list},
+    {.method = "GET", .path = "/api/sources/{name}", .operation = "getSource", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_get},
+    {.method = "GET", .path = "/api/sources/{name}/suggest", .operation = "suggest", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = definitions_suggest},
+    {.method = "POST", .path = "/api/sources/{name}/pause", .operation = "pauseSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_pause, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/sources/{name}/resume", .operation = "resumeSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_resume, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/sources/{name}/rate", .operation = "rateSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_CONTROL, .handle = definitions_rate, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/schedules", .operation = "listSchedules", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = timetable_list},
+    {.method = "POST", .path = "/api/schedules", .operation = "createSchedule", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = timetable_create, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/schedules/{name}", .operation = "getSchedule", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = timetable_get},
+    {.method = "PUT", .path = "/api/schedules/{name}", .operation = "putSchedule", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = timetable_put, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "DELETE", .path = "/api/schedules/{name}", .operation = "deleteSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = timetable_delete, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/schedules/{name}/pause", .operation = "pauseSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_CONTROL, .handle = timetable_pause, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/schedules/{name}/resume", .operation = "resumeSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_CONTROL, .handle = timetable_resume, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/schedules/{name}/run", .operation = "runSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = timetable_run, .finish = submission_created, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = accounts_money},
     {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = accounts_audit},
     {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = events_handle},

@@ -159,6 +159,18 @@ void submission_create(struct request *r) {
         reply_empty(r, 201);
 }
 
+void submission_dropped(struct request *r, const char *job_id) {
+    struct submission *s = calloc(1, sizeof *s);
+    r->own = s;
+    r->own_release = free;
+    if (!s) {
+        reply_later(r, 1, "out of memory");
+        return;
+    }
+    str_copy(s->id, sizeof s->id, job_id);
+    reply_empty(r, 201);
+}
+
 void submission_created(struct request *r) {
     const struct submission *s = r->own;
     struct job_row row;
