@@ -7,6 +7,7 @@
 #include "api/definitions.h"
 #include "api/downloads.h"
 #include "api/events.h"
+#include "api/families.h"
 #include "api/health.h"
 #include "api/jobs.h"
 #include "api/metrics.h"
@@ -93,6 +94,24 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/analytics", .operation = "analytics", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = analytics},
     {.method = "GET", .path = "/api/health", .operation = "health", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
     {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
+    {.method = "DELETE", .path = "/api/cleanup", .operation = "cleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/v1/batch-processing/start", .operation = "batchStart", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_start, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
+    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
+    {.method = "POST", .path = "/api/v1/batch-processing/cancel/{id}", .operation = "batchCancel", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/v1/batch-processing/results/{id}", .operation = "batchResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
+    {.method = "GET", .path = "/api/v1/batch-processing/queue/status", .operation = "batchQueueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
+    {.method = "DELETE", .path = "/api/v1/batch-processing/cleanup", .operation = "batchCleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/v1/batch-processing/health", .operation = "batchHealth", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
+    {.method = "POST", .path = "/api/lease-processing/upload", .operation = "leaseUpload", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_upload, .finish = submission_created, .upload = uploads_piece, .body_max = UPLOAD_MOST},
+    {.method = "GET", .path = "/api/lease-processing/processor", .operation = "leaseProcessorStatus", .role = ROLE_VIEWER, .scope = SCOPE_PROCESS, .handle = queue_status, .env_scope = SCOPE_PROCESS},
+    {.method = "POST", .path = "/api/lease-processing/processor", .operation = "leaseProcessor", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_PROCESS, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_PROCESS, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/lease-processing/status/{id}", .operation = "leaseStatus", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
+    {.method = "GET", .path = "/api/lease-processing/results/{id}", .operation = "leaseResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
+    {.method = "GET", .path = "/api/lease-processing/results/{id}/download", .operation = "leaseDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
+    {.method = "GET", .path = "/api/cron/process-lease-jobs", .operation = "cronStatus", .role = ROLE_VIEWER, .scope = SCOPE_CRON, .handle = queue_status, .env_scope = SCOPE_CRON},
+    {.method = "POST", .path = "/api/cron/process-lease-jobs", .operation = "cronLeaseJobs", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_CRON, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_CRON, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/test-email", .operation = "testEmail", .role = ROLE_ADMIN, .flags = ROUTE_JSON, .scope = SCOPE_ADMIN, .handle = families_test_email, .body_max = ACT_BYTES},
     {.method = NULL},
 };
 /* clang-format on */

@@ -120,6 +120,8 @@ static bool submit(struct request *r, const char *mode) {
     struct err err = {0};
     const char *key = request_header(r, "Idempotency-Key");
     bool done = false;
+    if (r->own && r->own_release)
+        r->own_release(r->own);
     r->own = s;
     r->own_release = free;
     if (!s || make_text(r, mode, &text))
