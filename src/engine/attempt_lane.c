@@ -136,7 +136,7 @@ static enum rc take_body(struct attempt *a, const char **data, size_t *length) {
     *data = a->held->bytes;
     *length = a->held->length;
     digest_of_hex(*data, *length, a->sha256);
-    return fsio_write(a->body_fd, *data, *length, &a->err);
+    return (a->automatic ? fsio_write : fsio_write_direct)(a->body_fd, *data, *length, &a->err);
 }
 
 static void judge(struct attempt *a) {

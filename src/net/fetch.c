@@ -9,7 +9,6 @@
 #include "net/fetch_head.h"
 #include "net/fetch_multi.h"
 #include "net/fetch_url.h"
-#include "os/fsio.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -150,7 +149,7 @@ static struct fetch_held *take_held(struct fetcher *fetcher) {
         fetcher->spare = held->next;
         fetcher->spare_count--;
     } else if (fetcher->held_count < HELD_MOST) {
-        held = malloc(sizeof(*held));
+        held = aligned_alloc(FSIO_DIRECT_BYTES, sizeof(*held));
     }
     if (held != NULL) {
         held->length = 0;

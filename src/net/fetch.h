@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/fields.h"
+#include "os/fsio.h"
 #include "os/loop.h"
 
 /* HTTP by libcurl's multi interface on our loop: connections kept and reused, HTTP/2 where offered, content coding undone, the body streamed to a file while it
@@ -42,10 +43,10 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
 };
 
 #define FETCH_HELD_BYTES (1024u * 1024u)
-struct fetch_held { /* a body in memory */
+struct fetch_held { /* a body in memory, as fsio_write_direct takes it */
+    _Alignas(FSIO_DIRECT_BYTES) char bytes[FETCH_HELD_BYTES];
     struct fetch_held *next;
     size_t length;
-    char bytes[FETCH_HELD_BYTES];
 };
 
 struct fetch_answer { /* borrowed during the callback */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define READ_CHUNK_BYTES ((size_t)64 * 1024)
+#define DIRECT_LEAST_BYTES ((size_t)64 * 1024) /* less is copied sooner than it is waited for */
 
 /* Pass a fault point; true when the action must fail, with errno set. */
 static bool fault(const char *name, const char *path) {
@@ -261,6 +262,35 @@ enum rc fsio_write(int fd, const void *bytes, size_t length, struct err *err) {
         length -= (size_t)put;
     }
     return RC_OK;
+}
+
+/* One write of so much; how much of it was written, -1 with errno. */
+static ssize_t write_once(int fd, const char *bytes, size_t length) {
+    int errnum = fault_point("write", "");
+
+    if (errnum > 0) {
+        errno = errnum;
+        return -1;
+    }
+    return write(fd, bytes, errnum < 0 ? length / 2 / FSIO_DIRECT_BYTES * FSIO_DIRECT_BYTES : length);
+}
+
+enum rc fsio_write_direct(int fd, const void *bytes, size_t length, struct err *err) {
+    size_t whole = length < DIRECT_LEAST_BYTES ? 0 : length / FSIO_DIRECT_BYTES * FSIO_DIRECT_BYTES;
+    int flags = fcntl(fd, F_GETFL);
+    ssize_t put = 0;
+
+    if (whole > 0 && flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+        put = write_once(fd, bytes, whole);
+        int saved = errno;
+        if (fcntl(fd, F_SETFL, flags) < 0)
+            return fail_fd(fd, err, "write");
+        errno = saved;
+        if (put < 0 && errno != EINVAL && errno != EINTR) /* EINVAL: of other multiples, or not at all */
+            return fail_fd(fd, err, "write");
+    }
+    put = put < 0 ? 0 : put;
+    return fsio_write(fd, (const char *)bytes + put, length - (size_t)put, err);
 }
 
 enum rc fsio_truncate(int fd, off_t length, struct err *err) {
