@@ -197,6 +197,11 @@ static bool retried(const struct attempt *a) {
     return v->action == ACTION_RATE_LIMITED || (v->action == ACTION_RETRY && a->run->preview_retries < a->run->source->max_retries);
 }
 
+/* What is paid is kept before more is bought, and what a refusal says holds for the next. */
+static bool leaves_early(const struct attempt *a) {
+    return a->kind == REQUEST_FREE && a->status < 300;
+}
+
 static void fetched(void *context, const struct fetch_answer *answer) {
     struct attempt *a = context;
     a->fetch = NULL;
@@ -253,7 +258,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
         a->room_bytes = a->bytes;
     }
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
-    if (a->kind == REQUEST_FREE && a->status < 300) { /* what is paid is kept before more is bought, and what a refusal says holds for the next */
+    if (leaves_early(a) && fetcher_holds(a->engine->fetcher)) { /* else the loop would have to write what comes next */
         give_place(a);
         feed_pump(a->run->feed);
     }
@@ -270,6 +275,12 @@ static void body_refused(struct attempt *a) {
 
 static void check_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    fetcher_give_back(a->engine->fetcher, a->held);
+    a->held = NULL;
+    if (a->holds && leaves_early(a)) {
+        give_place(a);
+        feed_pump(a->run->feed);
+    }
     if (a->rc && attempt_lane_good(a))
         body_refused(a);
     else

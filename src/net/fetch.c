@@ -158,6 +158,10 @@ static struct fetch_held *take_held(struct fetcher *fetcher) {
     return held;
 }
 
+bool fetcher_holds(const struct fetcher *fetcher) {
+    return fetcher->held_count < HELD_MOST;
+}
+
 void fetcher_give_back(struct fetcher *fetcher, struct fetch_held *held) {
     if (held == NULL) {
         return;

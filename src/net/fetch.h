@@ -83,6 +83,7 @@ typedef void fetch_done(void *context, const struct fetch_answer *answer);
 /* RC_PERM: ca_file is not readable. */
 enum rc fetcher_new(struct loop *loop, const char *ca_file, struct fetcher **fetcher, struct err *err);
 void fetcher_give_back(struct fetcher *fetcher, struct fetch_held *held); /* NULL is none */
+bool fetcher_holds(const struct fetcher *fetcher);                        /* there is memory for one more */
 void fetcher_free(struct fetcher *fetcher);                               /* all fetches must have ended or been cancelled */
 
 /* done() comes later from the loop, once; never before this returns; in it new fetches may be started and others cancelled. The fetch is gone after done().
