@@ -53,6 +53,8 @@ struct feed {
     struct engine *engine;
     const struct source *source;
     struct governor *governor;
+    void *saved; /* of it, as the index has it; or NULL */
+    size_t saved_bytes;
     struct run *runs;
     uint64_t round; /* of offering */
     uint64_t sends; /* requests that were sent, and of each priority which of them was its last, and when */
