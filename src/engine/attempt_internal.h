@@ -66,7 +66,8 @@ void attempt_lane_request(struct work **items, size_t count);
 void attempt_lane_check(struct work **items, size_t count);
 void attempt_lane_record(struct work **items, size_t count);
 void attempt_lane_report(struct work **items, size_t count);
-cJSON *attempt_lane_members(const struct attempt *a); /* batch, step, attempt of its events */
+enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err); /* fetch_open: makes the file of its body */
+cJSON *attempt_lane_members(const struct attempt *a);                    /* batch, step, attempt of its events */
 bool attempt_lane_good(const struct attempt *a);
 
 /* limits.c */

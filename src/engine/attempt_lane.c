@@ -116,27 +116,35 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
 
 /* --- lane: the four kinds of work ---------------------------------------------------------------------------------- */
 
+enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err) {
+    struct attempt *a = attempt;
+    int dir = a->engine->spool->payloads_tmp_fd;
+    enum rc rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, err);
+    if (rc == RC_PERM && errno == EEXIST && fsio_unlink(dir, a->tmp, err) == RC_OK)
+        rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, err);
+    *body_fd = a->body_fd;
+    return rc;
+}
+
+/* What is paid for must find its file; other bodies get it when they are written, by any lane: it takes the disk long to make one. */
 void attempt_lane_request(struct work **items, size_t count) {
     journal_group(items, count, STAGE_REQUEST, requested_line);
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
-        int dir = a->engine->spool->payloads_tmp_fd;
-        if (a->rc)
-            continue;
-        a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
-        if (a->rc == RC_PERM && errno == EEXIST && fsio_unlink(dir, a->tmp, &a->err) == RC_OK)
-            a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
+        if (!a->rc && a->kind == REQUEST_PAID)
+            a->rc = attempt_lane_body(a, &a->body_fd, &a->err);
     }
 }
 
 /* The whole body for the checks. What is held in memory is written and hashed here. */
 static enum rc take_body(struct attempt *a, const char **data, size_t *length) {
+    enum rc rc = a->body_fd < 0 ? attempt_lane_body(a, &a->body_fd, &a->err) : RC_OK;
     if (!a->held)
-        return fsio_map(a->body_fd, data, length, &a->err);
+        return rc ? rc : fsio_map(a->body_fd, data, length, &a->err);
     *data = a->held->bytes;
     *length = a->held->length;
     digest_of_hex(*data, *length, a->sha256);
-    return (a->automatic ? fsio_write : fsio_write_direct)(a->body_fd, *data, *length, &a->err);
+    return rc ? rc : (a->automatic ? fsio_write : fsio_write_direct)(a->body_fd, *data, *length, &a->err);
 }
 
 static void judge(struct attempt *a) {

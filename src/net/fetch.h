@@ -23,6 +23,9 @@ struct fetch_way {                    /* by which way; NULL: as the fetcher and 
     const char *proxy_username, *proxy_password;
 };
 
+/* Of the context that fetch_start got. */
+typedef enum rc fetch_open(void *context, int *body_fd, struct err *err);
+
 struct fetch_request { /* all borrowed until fetch_start returns, but for body: until the end */
     const char *method, *url;
     char *const *headers; /* "Name: value", NULL at the end; no line breaks in them */
@@ -38,8 +41,9 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
     bool allow_http;           /* plain http to other than loopback hosts */
     const char *const *wanted; /* header fields that are wanted of the answer, NULL at the end; until the end. Or NULL */
     struct fetch_way way;
-    int body_fd; /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
-    bool hold;   /* a small body is handed over as answer.held, neither written to body_fd nor hashed: for a thread that has the time. Not with once */
+    int body_fd;           /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
+    fetch_open *body_open; /* or NULL: gives body_fd when something must be written, as a body that is handed over need not be */
+    bool hold; /* a small body is handed over as answer.held, neither written to body_fd nor hashed: for a thread that has the time. Not with once */
 };
 
 #define FETCH_HELD_BYTES (1024u * 1024u)
@@ -59,7 +63,7 @@ struct fetch_answer { /* borrowed during the callback */
     int disk_errno;   /* with reason "disk"; ENOMEM when body_fd was -1 */
     uint64_t body_bytes;
     char sha256[DIGEST_HEX_SIZE]; /* of the body bytes */
-    const char *body;             /* when body_fd was -1 */
+    const char *body;             /* when there was no file for it */
     struct fetch_held *held;      /* the whole body, sha256 is ""; from now on the caller's: fetcher_give_back. NULL: it is in body_fd */
     int64_t retry_after_s;        /* of either form; a time that has passed is 1; 0: none, or not readable */
     const struct fields *fields;  /* of the wanted ones those that came */
