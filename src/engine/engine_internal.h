@@ -394,6 +394,7 @@ void token_reset(struct feed *feed);                 /* forget it, and what is o
 void attempt_page(struct run *run, struct due_page *due);
 void attempt_preview(struct run *run);
 void attempt_cancel_free(struct run *run);
+uint64_t attempt_synced(const struct run *run); /* how far the index may follow the journal: no page is in it without its marker */
 
 /* replay.c */
 /* What the journal says of one page. */
