@@ -315,6 +315,7 @@ enum rc fsio_sync_data(int fd, struct err *err) {
     return synced(fault("fsync", "") ? -1 : fdatasync(fd), fd, err);
 }
 
+/* Opened each time: the kernel tells an error once to each open file, and dir_fd is shared by lanes of which every one must hear it. */
 enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err) {
     int fd;
     enum rc rc = fsio_open_dir(dir_fd, path, &fd, err);
