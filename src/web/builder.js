@@ -6,6 +6,8 @@
 import {DATE_FORMS, KINDS, kinds, pad, parseJson, same} from './builder-kinds.js';
 export * from './builder-kinds.js';
 
+export const PRIORITIES = ['low', 'normal', 'high', 'urgent'];
+export const ON_DUPLICATE = ['reject', 'reuse', 'run'];
 const ENTRIES_MAX = 200;
 const VALUES_MAX = 20000;
 
@@ -324,4 +326,49 @@ export function toLocalInput(rfc3339) {
 export function fromLocalInput(text) {
     const date = new Date(text);
     return text && !Number.isNaN(date.getTime()) ? date.toISOString().replace('.000Z', 'Z') : '';
+}
+
+/* JSON that people read: what is short stays on its line. */
+export function jsonText(value, indent = '') {
+    const short = JSON.stringify(value);
+    if (short === undefined || value === null || typeof value !== 'object' || short.length + indent.length <= 60 && !Object.values(value).some((v) => v && typeof v === 'object' && !Array.isArray(v)))
+        return spaced(value);
+    const deeper = `${indent}  `, isList = Array.isArray(value);
+    const parts = Object.entries(value).map(([name, v]) => {
+        const one = spaced(v);
+        const text = one.length + deeper.length + name.length <= 90 && !(Array.isArray(v) && isObjects(v)) ? one : jsonText(v, deeper);
+        return `${deeper}${isList ? '' : `${JSON.stringify(name)}: `}${text}`;
+    });
+    return parts.length ? `${isList ? '[' : '{'}\n${parts.join(',\n')}\n${indent}${isList ? ']' : '}'}` : short;
+}
+const isObjects = (list) => list.some((v) => v && typeof v === 'object' && !Array.isArray(v) && 'name' in v && list.length > 1);
+function spaced(value) {
+    if (Array.isArray(value))
+        return `[${value.map(spaced).join(', ')}]`;
+    if (value && typeof value === 'object')
+        return `{${Object.entries(value).map(([name, v]) => `${JSON.stringify(name)}: ${spaced(v)}`).join(', ')}}`;
+    return JSON.stringify(value) ?? 'null';
+}
+
+/* Taking out what belongs to an earlier run of a job that is to be run again. */
+export function jobAgain(job, now = Date.now()) {
+    const {created_by, mode, not_before, ...again} = job;
+    return {...again, ...(not_before && Date.parse(not_before) > now ? {not_before} : {})};
+}
+
+/* Adds values to the criteria that carry these names; those that are not there are made. Gives the entries that were touched. */
+export function fillEntries(builder, entries, values) {
+    const touched = [];
+    for (const [name, given] of Object.entries(values)) {
+        const list = Array.isArray(given) ? given : [given];
+        const there = entries.find((entry) => entry.name === name && Array.isArray(entry.draft.items));
+        if (there)
+            for (const value of list.filter((v) => !there.draft.items.some((item) => String(item) === String(v))))
+                there.draft.items.push(value);
+        const entry = there ?? entryOf(builder, name, builder.form === 'list' ? list : given);
+        if (!there)
+            entries.push(entry);
+        touched.push(entry);
+    }
+    return touched;
 }

@@ -190,3 +190,21 @@ test('finding a criterion', () => {
     assert.deepEqual(b.defsMatching(radar, 'zip').map((def) => def.name), ['ZipFive', 'Address']);
     assert.deepEqual(b.defsMatching(radar, 'first loan date').map((def) => def.name), ['FirstDate']);
 });
+
+test('JSON for people is the same JSON', () => {
+    const job = {source: 'propertyradar', criteria: EVERYTHING, rest: {deep: [{a: [1, {b: null}]}], long: 'x'.repeat(100)}, none: [], empty: {}};
+    assert.deepEqual(JSON.parse(b.jsonText(job)), job);
+    assert.equal(b.jsonText({source: 'a', criteria: [{name: 'State', value: ['CA', 'NV']}, {name: 'Beds', value: [[2, null]]}], take: 5}),
+        '{\n  "source": "a",\n  "criteria": [\n    {"name": "State", "value": ["CA", "NV"]},\n    {"name": "Beds", "value": [[2, null]]}\n  ],\n  "take": 5\n}');
+});
+
+test('an address fills several criteria, and doubles nothing', () => {
+    const entries = [b.entryOf(radar, 'City', ['Reno'])];
+    assert.equal(b.fillEntries(radar, entries, {City: ['Reno'], State: ['NV'], ZipFive: '89501'}).length, 3);
+    assert.deepEqual(b.makeCriteria(radar, entries).criteria, [{name: 'City', value: ['Reno']}, {name: 'State', value: ['NV']}, {name: 'ZipFive', value: ['89501']}]);
+});
+
+test('a job that is run again leaves its past behind', () => {
+    assert.deepEqual(b.jobAgain({source: 's', created_by: 'x', mode: 'run', not_before: '2020-01-01T00:00:00Z', take: 1}), {source: 's', take: 1});
+    assert.equal(b.jobAgain({source: 's', not_before: '2999-01-01T00:00:00Z'}).not_before, '2999-01-01T00:00:00Z');
+});
