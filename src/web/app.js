@@ -235,7 +235,7 @@ function setTheme(theme) {
 
 function userMenu() {
     const theme = () => document.documentElement.dataset.theme ?? '';
-    return menuButton(h('button', {type: 'button', class: 'btn ghost user', 'aria-label': `Account of ${session.user.name}`}, icon('user'), h('span', {class: 'grow'}, h('bdi', {}, session.user.name)), h('span', {class: 'muted'}, session.user.role)), () => [
+    return menuButton(h('button', {type: 'button', class: 'btn ghost user', title: 'Account'}, icon('user'), h('span', {class: 'grow'}, h('bdi', {}, session.user.name)), h('span', {class: 'muted'}, session.user.role)), () => [
         ...THEMES.map(([value, label]) => ({label: `${label} theme`, icon: theme() === value ? 'check' : value === 'dark' ? 'moon' : 'sun', onclick: () => setTheme(value)})),
         null,
         {label: 'Password and keys', icon: 'key', onclick: () => navigate('/account')},
@@ -258,7 +258,7 @@ function frame() {
     main = h('main', {id: 'main', tabindex: '-1'});
     fill(document.getElementById('app'), h('div', {class: 'frame'},
         h('header', {class: 'bar-top'}, menu, h('a', {class: 'brand', href: '/jobs'}, 'batchspool'), h('span', {class: 'grow'})),
-        h('div', {class: 'side'},
+        h('aside', {class: 'side', 'aria-label': 'Navigation and account'},
             h('a', {class: 'brand', href: '/jobs'}, h('img', {src: '/icon.svg', alt: '', width: '22', height: '22'}), 'batchspool'),
             h('nav', {'aria-label': 'Main'}, groups),
             h('div', {class: 'side-foot'}, live, userMenu())),
@@ -288,17 +288,32 @@ let frameOff = [];
 /* Jobs that end, and what the daemon has to say. Only what changes while one looks: the state that a job had before is remembered, not asked for. */
 const lastStatus = new Map();
 const ENDS = {COMPLETED: ['ok', 'Completed'], FAILED: ['bad', 'Failed'], HELD: ['warn', 'On hold']};
+let ended = [], endTimer = 0;
+function tellEnds() {
+    const rows = ended;
+    ended = [];
+    endTimer = 0;
+    if (rows.length <= 2)
+        for (const row of rows)
+            toast(`${ENDS[row.status][1]}: ${row.name || row.job_id}`, {tone: ENDS[row.status][0], text: reasonText(row.reason), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
+    else {
+        const count = (status) => rows.filter((row) => row.status === status).length;
+        const parts = Object.entries(ENDS).map(([status, [, word]]) => count(status) && `${count(status)} ${word.toLowerCase()}`).filter(Boolean);
+        toast(`${rows.length} jobs ended`, {tone: count('FAILED') ? 'warn' : 'info', text: parts.join(', '), href: '/jobs?sort=-updated_at', key: 'ended'});
+    }
+}
 function watchJobs() {
+    frameOff.push(() => { clearTimeout(endTimer); endTimer = 0; ended = []; });
     frameOff.push(events.on('job', (row) => {
         const was = lastStatus.get(row.job_id);
         lastStatus.delete(row.job_id);
         lastStatus.set(row.job_id, row.status);
         if (lastStatus.size > 2000)
             lastStatus.delete(lastStatus.keys().next().value);
-        const end = ENDS[row.status];
-        const mine = session.user?.role !== 'operator' || !row.created_by || row.created_by === session.user.name;
-        if (end && was && was !== row.status && mine && (row.mode ?? 'run') === 'run' && location.pathname !== `/jobs/${row.job_id}`)
-            toast(`${end[1]}: ${row.name || row.job_id}`, {tone: end[0], text: reasonText(row.reason), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
+        if (ENDS[row.status] && was && was !== row.status && (row.mode ?? 'run') === 'run' && location.pathname !== `/jobs/${encodeURIComponent(row.job_id)}`) {
+            ended.push(row);
+            endTimer ||= setTimeout(tellEnds, 700);
+        }
     }));
     frameOff.push(events.on('notice', (notice) => toast(capital(notice.title ?? notice.event ?? 'Notice'), {tone: notice.level === 'error' ? 'bad' : 'info', text: notice.detail ?? notice.text ?? '', key: notice.key ?? null, href: notice.job_id ? `/jobs/${encodeURIComponent(notice.job_id)}` : null})));
 }

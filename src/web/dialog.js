@@ -80,13 +80,14 @@ export function menuButton(opener, items) {
         }
     }
     function open() {
-        menu = h('div', {class: 'menu', role: 'menu', id, onkeydown});
+        menu = h('div', {class: 'menu', role: 'menu', id, popover: 'manual', onkeydown});
         for (const item of (typeof items === 'function' ? items() : items))
             add(menu, item ? h('button', {type: 'button', role: 'menuitem', class: item.danger ? 'danger' : '', disabled: item.disabled, onclick: () => { close(true); item.onclick(); }},
                 item.icon && icon(item.icon), h('span', {class: 'grow'}, item.label), item.hint && h('span', {class: 'muted'}, item.hint)) : h('hr'));
-        (opener.closest('dialog') ?? document.body).append(menu);
+        opener.after(menu);
+        menu.showPopover(); /* in the top layer, wherever it stands */
         const box = opener.getBoundingClientRect();
-        const left = Math.max(8, Math.min(box.left, innerWidth - menu.offsetWidth - 8));
+        const left = Math.max(8, Math.min(box.left, document.documentElement.clientWidth - menu.offsetWidth - 8));
         const below = box.bottom + 4 + menu.offsetHeight < innerHeight || box.top < menu.offsetHeight;
         menu.style.left = `${left}px`;
         menu.style.top = `${below ? box.bottom + 4 : box.top - menu.offsetHeight - 4}px`;

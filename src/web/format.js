@@ -43,14 +43,15 @@ export function money(text, currency = '') {
 export function duration(seconds) {
     if (!known(seconds) || !Number.isFinite(Number(seconds)))
         return NONE;
-    const s = Math.max(0, Math.round(Number(seconds)));
+    const s = Math.max(0, Math.round(Number(seconds))), unit = (value, name) => `${value}\u00a0${name}`;
+    const two = (a, aName, b, bName) => b ? `${unit(a, aName)} ${unit(b, bName)}` : unit(a, aName);
     if (s < 60)
-        return `${s} s`;
+        return unit(s, 's');
     if (s < 3600)
-        return s % 60 && s < 600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.round(s / 60)} min`;
+        return s < 600 ? two(Math.floor(s / 60), 'min', s % 60, 's') : unit(Math.floor(s / 60), 'min');
     if (s < 86400)
-        return Math.floor(s % 3600 / 60) ? `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min` : `${Math.floor(s / 3600)} h`;
-    return Math.floor(s % 86400 / 3600) ? `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h` : `${Math.floor(s / 86400)} d`;
+        return two(Math.floor(s / 3600), 'h', Math.floor(s % 3600 / 60), 'min');
+    return two(Math.floor(s / 86400), 'd', Math.floor(s % 86400 / 3600), 'h');
 }
 export const milliseconds = (ms) => !known(ms) ? NONE : ms < 1000 ? `${Math.round(ms)} ms` : ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms / 1000);
 
@@ -61,8 +62,8 @@ export function ago(iso, now = Date.now()) {
     const s = Math.round((now - at) / 1000);
     if (Math.abs(s) < 5)
         return 'now';
-    const span = duration(Math.abs(s)).split(' ').slice(0, 2).join(' ');
-    return s > 0 ? `${span} ago` : `in ${span}`;
+    const [span] = duration(Math.abs(s)).split(' '); /* the greater unit is enough */
+    return s > 0 ? `${span}\u00a0ago` : `in\u00a0${span}`;
 }
 const moment = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit'});
 const clock = new Intl.DateTimeFormat('en-GB', {hour: '2-digit', minute: '2-digit', second: '2-digit'});
@@ -105,8 +106,15 @@ export function Text(text, most = 200) {
         text.length > 5000 && h('span', {class: 'muted'}, ` (${bytes(text.length)})`));
 }
 
-/* A value of a job's or a record's JSON as one short text. */
+/* A value of a job's or a record's JSON as one short text. Pairs are ranges, of which an end may be open. */
+const isRange = (v) => Array.isArray(v) && v.length === 2 && v.some((end) => typeof end === 'number' || end === null) && v.every((end) => end === null || typeof end !== 'object');
+function rangeText([from, to]) {
+    const end = (v) => typeof v === 'number' ? num(v) : clip(v, 40);
+    return from === null ? to === null ? 'any' : `up to ${end(to)}` : to === null ? `from ${end(from)}` : `${end(from)} to ${end(to)}`;
+}
 export function shortJson(value, most = 120) {
+    if (Array.isArray(value) && value.length > 0 && value.every(isRange))
+        return clip(value.slice(0, 10).map(rangeText).join(', '), most);
     if (typeof value === 'string')
         return clip(value, most);
     if (Array.isArray(value) && value.every((v) => v === null || typeof v !== 'object')) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One job: how far it is, what it costs, why it waits and how to go on, its batches, what happened, and what came of it. */
 import {h, fill, icon, button} from './dom.js';
-import {num, bytes, money, duration, milliseconds, Ago, Time, Text, clip, plural, shortJson} from './format.js';
+import {num, bytes, money, duration, Ago, Time, Text, clip, plural, shortJson} from './format.js';
 import {StatusBadge, Badge, reasonText, capital, PRIORITIES} from './words.js';
 import {simpleTable, emptyState, errorState, skeleton} from './table.js';
 import {openDialog, confirm, choose, menuButton, busy} from './dialog.js';
@@ -224,8 +224,7 @@ function batchesCard(page, get, acts) {
         {label: 'State', class: 'state', cell: (f) => { const [word, tone] = f.state ? OPEN[f.state] ?? [capital(f.state), 'neutral'] : SHELVES[f.shelf] ?? [capital(f.status), 'neutral']; return h('div', {class: 'stack tight'}, h('span', {}, Badge(word, tone)), (f.error || f.error_details) && h('span', {class: 'small muted'}, clip(f.error || f.error_details, 200)), f.same_as && h('span', {class: 'small muted'}, 'same bytes as an earlier payload')); }},
         {label: 'Captured', class: 'num', cell: (f) => f.state ? '' : num(f.records)},
         {label: 'Loaded', class: 'num', cell: (f) => f.state ? '' : f.processed_at ? [num(f.success_count), f.error_count > 0 && h('span', {class: 'tone-bad'}, ` · ${num(f.error_count)} errors`)] : h('span', {class: 'muted'}, '–')},
-        {label: 'Size', class: 'num wide-only', cell: (f) => f.state ? '' : bytes(f.bytes)},
-        {label: 'SHA-256', class: 'wide-only', cell: (f) => f.sha256 ? h('button', {type: 'button', class: 'hash', title: `${f.sha256} (copy)`, 'aria-label': `Copy the checksum of batch ${f.batch_number}`, onclick: () => copy(page, f.sha256)}, f.sha256.slice(0, 10)) : ''},
+        {label: 'SHA-256', class: 'wide-only', cell: (f) => f.sha256 ? h('button', {type: 'button', class: 'hash', title: `${f.sha256} (copy)`, 'aria-label': `${f.sha256.slice(0, 10)}: copy the checksum of batch ${f.batch_number}`, onclick: () => copy(page, f.sha256)}, f.sha256.slice(0, 10)) : ''},
         {label: 'When', class: 'nowrap wide-only', cell: (f) => f.captured_at ? Ago(f.captured_at) : ''},
         {label: '', class: 'end', cell: (f) => f.state === 'charge_unknown' ? page.can('operator') && button('Decide', {class: 'small', onclick: (event) => acts.release(event.currentTarget, f.batch_number)}) : f.state ? '' : button(`Payload of batch ${f.batch_number}`, {icon: 'search', class: 'small ghost', hideLabel: true, onclick: () => showPayload(page, get().job_id, f)})},
     ];
@@ -285,7 +284,7 @@ function resultsCard(page, get) {
         const job = get();
         const link = (format) => `${jobPath(job.job_id, 'results/download')}?format=${format}`;
         fill(list,
-            results.length > 0 && h('ul', {class: 'files'}, results.map((r) => h('li', {}, icon('file'), h('a', {href: `${jobPath(job.job_id, 'results/download')}?name=${encodeURIComponent(r.name)}`, download: ''}, Text(r.name, 80)), h('span', {class: 'muted small'}, [bytes(r.bytes), r.created_at && ' · ', r.created_at && Ago(r.created_at)]), r.sha256 && h('button', {type: 'button', class: 'hash', title: `${r.sha256} (copy)`, 'aria-label': 'Copy the checksum', onclick: () => copy(page, r.sha256)}, r.sha256.slice(0, 12))))),
+            results.length > 0 && h('ul', {class: 'files'}, results.map((r) => h('li', {}, icon('file'), h('a', {href: `${jobPath(job.job_id, 'results/download')}?name=${encodeURIComponent(r.name)}`, download: ''}, Text(r.name, 80)), h('span', {class: 'muted small'}, [bytes(r.bytes), r.created_at && ' · ', r.created_at && Ago(r.created_at)]), r.sha256 && h('button', {type: 'button', class: 'hash', title: `${r.sha256} (copy)`, 'aria-label': `${r.sha256.slice(0, 12)}: copy the checksum of ${r.name}`, onclick: () => copy(page, r.sha256)}, r.sha256.slice(0, 12))))),
             waits > Date.now() && h('p', {class: 'muted', role: 'status'}, 'A file is being made …'),
             !results.length && waits <= Date.now() && h('p', {class: 'muted'}, job.success_count > 0 ? 'Files of its records, made when they are asked for.' : 'Records can be had once they are loaded.'),
             h('div', {class: 'row'},

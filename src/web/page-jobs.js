@@ -21,18 +21,19 @@ const BULK = [
 function statusCell(row) {
     const running = row.status === 'PROCESSING';
     return h('div', {class: 'stack tight'},
-        h('span', {class: 'row nowrap'}, StatusBadge(row.status), ['urgent', 'high', 'low'].includes(row.priority) && Badge(row.priority, row.priority === 'low' ? 'neutral' : 'warn', {class: 'badge plain'})),
+        h('span', {}, StatusBadge(row.status)),
         row.status === 'DEFERRED' && row.until ? h('span', {class: 'muted small'}, reasonText(row.reason), ', ', Ago(row.until)) : row.reason ? h('span', {class: 'muted small'}, reasonText(row.reason))
+            : row.status === 'COMPLETED' && row.captured_batches > row.loaded_batches ? h('span', {class: 'muted small'}, 'captured, not loaded')
             : running && h('span', {class: 'muted small nowrap live-number'}, row.rate_per_s > 0 ? `${num(Math.round(row.rate_per_s))}/s` : 'starting', row.eta_s > 0 ? ` · ${duration(row.eta_s)} left` : ''));
 }
 
 function jobCell(row) {
-    return h('span', {}, Text(row.name || row.job_id, 80));
+    return [Text(row.name || row.job_id, 80), ['urgent', 'high', 'low'].includes(row.priority) && [' ', Badge(row.priority, row.priority === 'low' ? 'neutral' : 'warn', {class: 'badge plain'})]];
 }
 
 const COLUMNS = [
     {id: 'name', label: 'Job', sort: 'name', main: true, cell: jobCell},
-    {id: 'status', label: 'Status', sort: 'status', cell: statusCell},
+    {id: 'status', label: 'Status', sort: 'status', class: 'state bare', cell: statusCell},
     {id: 'records', label: 'Records', sort: 'processed_records', class: 'full bare', cell: (row) => amounts(row)},
     {id: 'cost', label: 'Cost', sort: 'cost', class: 'num', cell: (row) => row.currency ? h('div', {class: 'stack tight'}, h('span', {}, money(row.cost, row.currency)), Number(row.cost_in_doubt) > 0 && h('span', {class: 'tone-warn small'}, `${money(row.cost_in_doubt, row.currency)} in doubt`)) : h('span', {class: 'muted'}, 'free')},
     {id: 'source', label: 'Source', sort: 'source', class: 'words', cell: (row) => h('div', {class: 'stack tight'}, Text(row.source, 40), row.campaign_id && h('span', {class: 'muted small'}, Text(row.campaign_id, 40)))},

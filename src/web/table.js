@@ -18,17 +18,20 @@
  *
  * Page and sort are in the address (`sort`, `cursor`, `page`). Keys: j k Enter x. At less than 720 pixels a row is a card. */
 import {h, fill, icon, button} from './dom.js';
-import {num} from './format.js';
+import {num, clip} from './format.js';
 import {isAbort} from './api.js';
 
 const QUIET_MS = 2000;
+
+/* A column without a label is that of the buttons. */
+const head = (c) => h('th', {scope: 'col', class: c.class ?? ''}, c.label || h('span', {class: 'hidden'}, 'Acts'));
 
 /* A plain table of what is there already. */
 export function simpleTable({label, columns, rows, empty = 'Nothing here.', rowProps = () => ({})}) {
     if (!rows.length)
         return h('p', {class: 'empty small'}, empty);
     return h('div', {class: 'table-wrap'}, h('table', {class: 'table', 'aria-label': label},
-        h('thead', {}, h('tr', {}, columns.map((c) => h('th', {scope: 'col', class: c.class ?? ''}, c.label)))),
+        h('thead', {}, h('tr', {}, columns.map((c) => head(c)))),
         h('tbody', {}, rows.map((row) => h('tr', rowProps(row), columns.map((c) => h('td', {class: `${c.class ?? ''} ${c.main ? 'main' : ''}`, dataset: {label: c.label}}, c.cell(row))))))));
 }
 
@@ -36,7 +39,8 @@ export function emptyState(title, text = '', ...actions) {
     return h('div', {class: 'empty'}, h('h3', {}, title), text && h('p', {}, text), actions.length > 0 && h('div', {class: 'row center'}, actions));
 }
 export function errorState(error, again) {
-    return h('div', {class: 'empty', role: 'alert'}, h('h3', {}, 'This could not be loaded'), h('p', {}, error.message), again && button('Try again', {icon: 'refresh', onclick: again}));
+    const asked = error.status === 400 || error.status === 422; /* the same question gets the same answer */
+    return h('div', {class: 'empty', role: 'alert'}, h('h3', {}, asked ? 'This is not understood' : error.status === 403 ? 'Not for your role' : 'This could not be loaded'), h('p', {}, clip(error.message, 400)), again && !asked && button('Try again', {icon: 'refresh', onclick: again}));
 }
 export const skeleton = (lines = 6) => h('div', {class: 'skeletons', 'aria-busy': 'true', 'aria-label': 'Loading'}, Array.from({length: lines}, () => h('div', {class: 'skeleton'})));
 
@@ -51,13 +55,13 @@ export function createList(page, options) {
     const all = select && h('input', {type: 'checkbox', 'aria-label': 'Select all on this page', onchange: () => { for (const row of rows) mark(row, all.checked); told(); }});
     const heads = columns.map((c) => c.sort && options.sort
         ? h('th', {scope: 'col', class: c.class ?? ''}, h('button', {type: 'button', class: 'sort', onclick: () => sortBy(c.sort)}, c.label, h('span', {class: 'arrow'})))
-        : h('th', {scope: 'col', class: c.class ?? ''}, c.label));
+        : head(c));
     const body = h('tbody');
     const table = h('table', {class: 'table cards', 'aria-label': label}, h('thead', {}, h('tr', {}, select && h('th', {class: 'tick'}, all), heads)), body);
     const about = h('span', {class: 'muted', 'aria-live': 'polite'});
     const back = button('Previous page', {icon: 'left', class: 'small', hideLabel: true, onclick: () => go(-1)});
     const forth = button('Next page', {icon: 'right', class: 'small', hideLabel: true, onclick: () => go(1)});
-    const foot = h('div', {class: 'pager'}, about, h('span', {class: 'grow'}), back, forth);
+    const foot = h('div', {class: 'pager', hidden: true}, about, h('span', {class: 'grow'}), back, forth);
     const message = h('div');
     const element = h('div', {class: 'list'}, h('div', {class: 'table-wrap'}, table), message, foot);
 
@@ -113,7 +117,7 @@ export function createList(page, options) {
         about.textContent = !loaded ? '' : total === 0 ? '' : `${num(first)}–${num(first + rows.length - 1)} of ${num(total)}`;
         back.disabled = pageOf() === 1;
         forth.disabled = !next;
-        foot.hidden = total <= rows.length && pageOf() === 1 && total === 0;
+        foot.hidden = !rows.length && pageOf() === 1;
         table.hidden = loaded && !rows.length;
         told();
     }
@@ -149,8 +153,7 @@ export function createList(page, options) {
                 return;
             if (!quiet || !loaded) {
                 fill(message, errorState(error, () => load()));
-                if (!loaded)
-                    table.hidden = true;
+                foot.hidden = table.hidden = !loaded || error.status === 400;
             }
             element.classList.add('old');
         } finally {

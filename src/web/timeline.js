@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The journal of a job as people read it: what was asked, answered and captured of one page is one entry; every line can be seen too. */
-import {h, fill, icon, button} from './dom.js';
-import {num, bytes, money, milliseconds, clip, plural, Ago, Time, time, clockTime} from './format.js';
+import {h, fill, button} from './dom.js';
+import {num, bytes, money, milliseconds, clip, plural, Ago, time, clockTime} from './format.js';
 import {reasonText, capital} from './words.js';
 import {errorState, skeleton} from './table.js';
 import {job as jobPath, isAbort} from './api.js';
@@ -57,14 +57,14 @@ function entry(item) {
     const facts = (details[item.event]?.(e) ?? []).filter((f) => f !== undefined && f !== null && f !== false && f !== '');
     const {by, reason, error} = item.first;
     return h('li', {dataset: {tone: TONES[item.event] ?? 'neutral'}},
-        h('div', {class: 'row'}, h('strong', {}, (TITLES[item.event] ?? capital(clip(item.event, 40))) + pages), WHO[by] && h('span', {class: 'muted small'}, WHO[by]), h('span', {class: 'grow'}), h('span', {class: 'muted small nowrap'}, Ago(item.end))),
+        h('div', {class: 'row nowrap'}, h('span', {class: 'grow'}, h('strong', {}, (TITLES[item.event] ?? capital(clip(item.event, 40))) + pages), WHO[by] && h('span', {class: 'muted small'}, ` ${WHO[by]}`)), h('span', {class: 'muted small nowrap'}, Ago(item.end))),
         (facts.length > 0 || reason || error) && h('p', {class: 'muted dots small'}, facts.map((f) => h('span', {}, f)), reason && h('span', {}, reasonText(reason)), error && h('span', {}, clip(error, 400))));
 }
 
 export function timeline(page, id) {
     const root = h('div', {class: 'card-body'}, skeleton(4));
     const mode = button('Every line', {class: 'small ghost', 'aria-pressed': 'false', onclick: () => { raw = !raw; mode.setAttribute('aria-pressed', String(raw)); draw(); }});
-    let events = [], cursor = null, raw = false, running = false, again = false, timer = 0, all = false, shown = 40, more = false;
+    let events = [], cursor = null, raw = false, running = false, again = false, timer = 0, shown = 40, more = false;
 
     function draw() {
         if (!events.length)

@@ -23,6 +23,10 @@ export function toast(title, {tone = 'ok', text = '', href = null, key = null} =
                 other.remove();
     while (list.children.length >= MOST)
         list.firstChild.remove();
+    /* Above a dialog that has opened since: the top layer is in the order of showing. */
+    if (list.matches(':popover-open'))
+        list.hidePopover();
+    list.showPopover();
     list.append(node);
     wait();
     return close;
