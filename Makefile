@@ -18,9 +18,9 @@ else
 LDSAN = -pie -Wl,-z,relro,-z,now
 endif
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
-LIBS = -lcurl -lcjson -llmdb -lcrypto -pthread
+LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -lidn2 -pthread
 
-LAYERS = base os spool net store source sink notify engine
+LAYERS = base os spool net store source sink notify engine api
 LIB_SRC = $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)) $(filter-out $(wildcard src/cmd/*_main.c),$(wildcard src/cmd/*.c))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 PROGRAMS = $(patsubst src/cmd/%_main.c,$(BUILD)/%,$(wildcard src/cmd/*_main.c))
@@ -43,8 +43,20 @@ $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
+# The dashboard is built in.
+WEB_FILES = $(sort $(patsubst src/web/%,%,$(wildcard src/web/*.html src/web/*.css src/web/*.js src/web/*.svg src/web/vendor/*.js src/web/vendor/*.css)))
+$(BUILD)/web_files.c: $(BUILD)/tools/embed $(WEB_FILES:%=src/web/%) Makefile
+	$< src/web $(WEB_FILES) >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/web_files.o: $(BUILD)/web_files.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
+
+$(BUILD)/batchspool-httpd: LIBS += -lmicrohttpd
+$(BUILD)/batchspool-httpd: $(BUILD)/obj/web_files.o
+
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/obj/src/cmd/%_main.o $(LIB)
-	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
 $(BUILD)/tools/%: $(BUILD)/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)

@@ -37,6 +37,7 @@ struct program {
     struct config *config;
     const char *config_file, *spool; /* --config, --spool, or NULL */
     const char *credentials, *path;
+    uid_t web_uid;
     bool asked;
 };
 
@@ -52,7 +53,8 @@ static struct engine_options options_of(const struct program *p) {
                                    .sync_threads = config->sync_threads,
                                    .cost_caps = config->daily_cost_caps,
                                    .cost_cap_count = config->daily_cost_cap_count,
-                                   .priority_ageing_s = config->priority_ageing_s};
+                                   .priority_ageing_s = config->priority_ageing_s,
+                                   .web_uid = p->web_uid};
 }
 
 static void key_changed(void *context, const char *key, bool live) {
@@ -199,5 +201,7 @@ int main(int argc, char **argv) {
     }
     struct program program = {
         .config = &config, .config_file = config_file, .spool = spool, .credentials = credentials ? credentials : config.credentials, .path = program_path};
+    if (config_httpd_uid(&config.httpd, &program.web_uid, &err))
+        return fail(EXIT_CONFIG, &err);
     return serve(&program);
 }

@@ -197,7 +197,7 @@ struct index *cmd_index(struct cmd *cmd) {
     if (!cmd->index_looked && cmd->spool) {
         struct err err = {0};
         cmd->index_looked = true;
-        if (index_open(cmd->spool, false, &cmd->index, &err) != RC_OK)
+        if (index_open(cmd->spool, INDEX_OF_DAEMON, false, &cmd->index, &err) != RC_OK)
             cmd->index = NULL;
     }
     return cmd->index;

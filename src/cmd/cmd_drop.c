@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_drop.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cmd/cmd_pause.h"
+#include "engine/submit.h"
 #include "os/fsio.h"
-#include "spool/drop.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DRAWS 8 /* of an id until one is free */
 
 enum rc cmd_drop_set(cJSON *job, const char *setting, struct err *err) {
     const char *equals = strchr(setting, '=');
@@ -34,22 +31,9 @@ enum rc cmd_drop_set(cJSON *job, const char *setting, struct err *err) {
 }
 
 int cmd_drop(struct cmd *cmd, const char *label, const struct buf *text, char id[JOBID_SIZE]) {
-    char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8];
     struct err err = {0};
-    enum rc rc = RC_PERM;
-    jobid_slug(label, slug);
-    for (int draw = 0; draw < DRAWS; draw++) {
-        rc = jobid_new(clock_wall_us(), slug, id, &err);
-        if (rc)
-            break;
-        if (cmd_job_has_journal(cmd->spool, id))
-            continue;
-        str_format(name, sizeof name, "%s.json", id);
-        errno = 0;
-        rc = drop_submit(cmd->spool, name, buf_text(text), text->length, &err);
-        if (rc != RC_PERM || errno != EEXIST)
-            break;
-    }
+    errno = 0;
+    enum rc rc = submit_drop(cmd->spool, label, buf_text(text), text->length, id, &err);
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
@@ -81,7 +65,7 @@ static void tell_paused(struct cmd *cmd, const struct buf *text) {
     const char *source = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(job, "source"));
     const char *mode = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(job, "mode"));
     if (source && !(mode && strcmp(mode, "source") == 0))
-        cmd_pause_tell(cmd, source, &out);
+        pauses_tell(cmd->spool, source, &out);
     if (out.length)
         cmd_say(cmd, "%.*s Waiting.", (int)strcspn(buf_text(&out), "\n"), buf_text(&out));
     buf_release(&out);

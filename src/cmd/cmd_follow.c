@@ -19,7 +19,7 @@ void cmd_follow_init(struct cmd_follow *follow, const char *id) {
 }
 
 enum rc cmd_follow_look(struct cmd *cmd, struct cmd_follow *follow, struct err *err) {
-    follow->job.place = cmd_job_place(cmd->spool, follow->job.id);
+    follow->job.place = jobs_place(cmd->spool, follow->job.id);
     enum rc rc = cmd_job_journalled(cmd, follow->job.id, &follow->row, err);
     follow->started = follow->started || rc == RC_OK;
     return rc == RC_GONE ? RC_OK : rc;

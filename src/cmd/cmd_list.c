@@ -36,7 +36,7 @@ static const char *records_of(char out[64], const struct job_row *row) {
     return out;
 }
 
-static void print_line(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, int id_width, int64_t now_us) {
+static void print_line(struct cmd *cmd, const struct jobs_entry *job, const struct job_row *row, int id_width, int64_t now_us) {
     char id[400], reason[100], records[64], money[128], age[24], source[100], waits[48], rate[24], eta[24];
     const struct job_progress progress = job_progress(row, now_us);
     cmd_job_waits(cmd, row, now_us, waits);
@@ -51,7 +51,7 @@ static void print_line(struct cmd *cmd, const struct cmd_job *job, const struct 
     putchar('\n');
 }
 
-static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row) {
+static int print_object(struct cmd *cmd, const struct jobs_entry *job, const struct job_row *row) {
     cJSON *json = job_row_json(row);
     if (json) {
         cmd_job_progress_json(cmd, row, json);
@@ -67,7 +67,7 @@ static int print_object(struct cmd *cmd, const struct cmd_job *job, const struct
     return cmd_print_json(cmd, json);
 }
 
-static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct cmd_jobs *jobs) {
+static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct jobs *jobs) {
     const int64_t now_us = clock_wall_us();
     int width = 0, code = EXIT_DONE;
     for (size_t i = 0; i < jobs->count; i++) {
@@ -78,7 +78,7 @@ static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct 
         printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s  %10s  %5s\n", width, "ID", "STATUS", "REASON", "PRIORITY", "RECORDS", "COST", "SOURCE",
                "AGE", "RATE", "ETA");
     for (size_t i = 0; i < jobs->count && !code; i++) {
-        const struct cmd_job *job = &jobs->list[i];
+        const struct jobs_entry *job = &jobs->list[i];
         struct job_row row;
         struct err err = {0};
         if (filter->status && job->place != PLACE_NONE && job->place != filter->place)
@@ -90,7 +90,7 @@ static int list_jobs(struct cmd *cmd, const struct filter *filter, const struct 
             return cmd_fail_rc(cmd, rc, &err);
         if (!wanted(filter, &row))
             continue;
-        cmd_pause_reason(cmd, &row);
+        pauses_reason(cmd->spool, &row);
         if (cmd->json)
             code = print_object(cmd, job, &row);
         else
@@ -117,12 +117,12 @@ int cmd_list(struct cmd *cmd, int argc, char **argv) {
         return cmd_fail(cmd, EXIT_USAGE, "--status %s: must be PENDING, PROCESSING, COMPLETED, FAILED, DEFERRED, HELD or CANCELLED", filter.status);
     if ((code = cmd_open(cmd)) != EXIT_DONE)
         return code;
-    struct cmd_jobs jobs;
+    struct jobs jobs;
     struct err err = {0};
-    enum rc rc = cmd_jobs_scan(cmd->spool, &jobs, &err);
+    enum rc rc = jobs_scan(cmd->spool, &jobs, &err);
     if (rc)
         return cmd_fail_rc(cmd, rc, &err);
     code = list_jobs(cmd, &filter, &jobs);
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     return code;
 }

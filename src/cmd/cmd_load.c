@@ -95,7 +95,7 @@ int cmd_process(struct cmd *cmd, int argc, char **argv) {
         return cmd_usage(cmd);
     if ((code = cmd_open(cmd)) != EXIT_DONE)
         return code;
-    struct cmd_jobs jobs;
+    struct jobs jobs;
     code = cmd_jobs_find(cmd, argv, argc, &jobs);
     const char **ids = code ? NULL : calloc(jobs.count + 1, sizeof *ids);
     for (size_t i = 0; ids && !code && i < jobs.count; i++) {
@@ -110,7 +110,7 @@ int cmd_process(struct cmd *cmd, int argc, char **argv) {
     if (!code)
         code = run_worker(cmd, &options);
     free(ids);
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     return code;
 }
 
@@ -151,7 +151,7 @@ int cmd_export(struct cmd *cmd, int argc, char **argv) {
         return cmd_usage(cmd);
     if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;
-    struct cmd_job job = {.file = NULL};
+    struct jobs_entry job = {.file = NULL};
     if (part && (code = cmd_job_find(cmd, part, &job)) != EXIT_DONE)
         return code;
     if (job.file)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/cmd_journals.h"
+#include "cmd/cmd_jobs.h"
+#include "cmd/cmd_period.h"
 
 #include "base/zone.h"
 #include "engine/reconcile.h"
@@ -80,8 +81,9 @@ static enum rc read_journal(void *context, const char *id, struct err *err) {
 }
 
 static int read_journals(struct work *work) {
-    const struct cmd_journals journals = {read_journal, work};
-    int code = cmd_journals_each(work->cmd, NULL, &journals);
+    struct err err = {0};
+    enum rc rc = jobs_journals(work->cmd->spool, read_journal, work, &err);
+    int code = rc ? cmd_fail_rc(work->cmd, rc, &err) : EXIT_DONE;
     if (code || work->sources.count || work->found_count < 2)
         return code;
     struct buf names = BUF_INIT(1000);
@@ -512,7 +514,7 @@ int cmd_reconcile(struct cmd *cmd, int argc, char **argv) {
     struct words words = {.zone = "UTC"};
     struct invoice_options options = {.zone = "UTC"};
     struct reconcile_options how = {.window_us = WINDOW_US};
-    struct cmd_period period;
+    struct period period;
     const char *since = NULL, *until = NULL;
     const struct cmd_option table[] = {
         {"source", CMD_LIST, &work.sources, "NAME", "the source that the invoice is about; more than once for several"},

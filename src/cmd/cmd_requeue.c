@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/cmd_batches.h"
+#include "cmd/cmd_jobs.h"
 #include "cmd/cmd_stuck.h"
 
+#include "engine/act.h"
 #include "os/dirscan.h"
 
 #include <dirent.h>
@@ -13,7 +14,7 @@
 /* Jobs back into pending/, payloads that could not be loaded back to be loaded; each is told. */
 
 struct item {
-    struct cmd_job job;
+    struct jobs_entry job;
     uint32_t batch; /* 0: the job itself */
     enum shelf shelf;
 };
@@ -86,8 +87,8 @@ static enum rc add_failed_files(struct work *work, const char *id, struct err *e
 
 /* A drop that was refused is to be mended, not tried again. */
 static enum rc add_failed_jobs(struct work *work, struct err *err) {
-    struct cmd_jobs jobs;
-    enum rc rc = cmd_jobs_scan(work->cmd->spool, &jobs, err);
+    struct jobs jobs;
+    enum rc rc = jobs_scan(work->cmd->spool, &jobs, err);
     for (size_t i = 0; !rc && i < jobs.count; i++) {
         struct job_row row;
         struct err ignored = {0};
@@ -98,12 +99,12 @@ static enum rc add_failed_jobs(struct work *work, struct err *err) {
         else
             cmd_say(work->cmd, "%s: stays: it was never accepted (%s); mend the file, then move it to jobs/pending/", row.id, row.reason);
     }
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     return rc;
 }
 
 static int add_named(struct work *work, char **parts, int count, bool files) {
-    struct cmd_jobs jobs;
+    struct jobs jobs;
     struct err err = {0};
     enum rc rc = RC_OK;
     int code = cmd_jobs_find(work->cmd, parts, count, &jobs);
@@ -116,7 +117,7 @@ static int add_named(struct work *work, char **parts, int count, bool files) {
         else if ((rc = add_failed_files(work, jobs.list[i].id, &err)) == RC_OK && work->count == before)
             code = cmd_fail(work->cmd, EXIT_NOINPUT, "%s: none of its payloads lies in payloads/failed", jobs.list[i].id);
     }
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     return rc ? cmd_fail_rc(work->cmd, rc, &err) : code;
 }
 
@@ -153,30 +154,33 @@ static int put_back_file(struct cmd *cmd, const struct item *item) {
     return tell(cmd, item, from, to, rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE);
 }
 
-/* A job that failed because payloads could not be loaded would fail again at once: these go back first. */
-static int put_back_loads(struct cmd *cmd, const struct item *item) {
-    struct work files = {.cmd = cmd};
-    struct job_row row;
-    struct err err = {0};
-    int code = EXIT_DONE;
-    if (item->job.place != PLACE_FAILED || cmd_job_journalled(cmd, item->job.id, &row, &err) != RC_OK || strcmp(row.reason, "load") != 0)
-        return code;
-    enum rc rc = add_failed_files(&files, item->job.id, &err);
-    if (rc)
-        code = cmd_fail_rc(cmd, rc, &err);
-    for (size_t i = 0; !code && i < files.count; i++)
-        code = put_back_file(cmd, &files.list[i]);
-    free(files.list);
-    return code;
+struct telling {
+    struct cmd *cmd;
+    const char *job_id;
+    int code;
+};
+
+/* A payload that went back before its job. */
+static void tell_reshelved(void *context, uint32_t batch, enum shelf to, enum rc rc, const struct err *err) {
+    struct telling *telling = context;
+    struct item item = {.batch = batch};
+    char path[32];
+    str_copy(item.job.id, sizeof item.job.id, telling->job_id);
+    str_format(path, sizeof path, "payloads/%s", shelf_name(to));
+    telling->code = rc ? cmd_fail_rc(telling->cmd, rc, err) : EXIT_DONE;
+    tell(telling->cmd, &item, "payloads/failed", path, telling->code);
 }
 
 static int put_back(struct cmd *cmd, struct item *item) {
+    struct telling telling = {.cmd = cmd, .job_id = item->job.id};
+    const struct act act = {.verb = ACT_REQUEUE, .by = "command line", .reshelved = tell_reshelved, .context = &telling};
     char from[32];
+    struct err err = {0};
     if (item->batch)
         return put_back_file(cmd, item);
     str_format(from, sizeof from, "jobs/%s", place_name(item->job.place));
-    int code = put_back_loads(cmd, item);
-    return tell(cmd, item, from, "jobs/pending", code ? code : cmd_move_requeue(cmd, &item->job));
+    enum rc rc = act_move(cmd->spool, &item->job, &act, NULL, &err);
+    return tell(cmd, item, from, "jobs/pending", telling.code ? telling.code : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE);
 }
 
 static int collect(struct work *work, char **parts, int count, bool all_failed, bool stuck, bool files) {

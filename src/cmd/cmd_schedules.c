@@ -159,7 +159,7 @@ static const char *state_of(const struct seen *seen) {
 }
 
 static const char *status_of(struct cmd *cmd, const char *job_id) {
-    enum place place = *job_id ? cmd_job_place(cmd->spool, job_id) : PLACE_NONE;
+    enum place place = *job_id ? jobs_place(cmd->spool, job_id) : PLACE_NONE;
     return place == PLACE_NONE ? "" : place_status(place);
 }
 

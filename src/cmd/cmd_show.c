@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/cmd_batches.h"
+#include "cmd/cmd_jobs.h"
 #include "cmd/cmd_estimate.h"
 
 #include "base/clock.h"
+#include "engine/batches.h"
 #include "os/fsio.h"
 
 #include <inttypes.h>
@@ -110,10 +111,10 @@ static void print_batches(const struct batches *batches) {
         first = false;
         char error[400];
         if (batch->file)
-            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s\n", i + 1, cmd_batch_state(batch), batch->file->records,
+            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s\n", i + 1, batches_state(batch), batch->file->records,
                    batch->file->bytes, batch->file->sha256, batch->file->file_path, batch->file->same_as[0] ? "  same as " : "", batch->file->same_as);
         else
-            printf("  %04zu  %-14s  %s\n", i + 1, cmd_batch_state(batch), cmd_shown(error, sizeof error, batch->error, false));
+            printf("  %04zu  %-14s  %s\n", i + 1, batches_state(batch), cmd_shown(error, sizeof error, batch->error, false));
     }
 }
 
@@ -141,7 +142,7 @@ static void add_files(cJSON *json, const struct batches *batches) {
         }
         item = cJSON_CreateObject();
         cJSON_AddNumberToObject(item, "batch_number", (double)(i + 1));
-        cJSON_AddStringToObject(item, "state", cmd_batch_state(batch));
+        cJSON_AddStringToObject(item, "state", batches_state(batch));
         cJSON_AddStringToObject(item, "error", batch->error);
         cJSON_AddItemToArray(open, item);
     }
@@ -162,14 +163,14 @@ static void add_criteria(struct cmd *cmd, const char *id, cJSON *json) {
 }
 
 /* The document is written in one piece but for the events, which go from the journal to standard output as they are. */
-static int print_document(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, const struct batches *batches) {
+static int print_document(struct cmd *cmd, const struct jobs_entry *job, const struct job_row *row, const struct batches *batches) {
     cJSON *json = job_row_json(row);
     if (!json)
         return cmd_fail(cmd, EXIT_IO, "out of memory");
     cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
     cJSON_AddStringToObject(json, "place", place_name(job->place));
     char file[JOBID_SIZE + 8], shown[512];
-    cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false));
+    cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, jobs_file(job, file), false));
     cmd_job_progress_json(cmd, row, json);
     add_criteria(cmd, job->id, json);
     add_files(json, batches);
@@ -195,14 +196,14 @@ static int print_document(struct cmd *cmd, const struct cmd_job *job, const stru
     return EXIT_DONE;
 }
 
-static int show_drop(struct cmd *cmd, const struct cmd_job *job) {
+static int show_drop(struct cmd *cmd, const struct jobs_entry *job) {
     struct job_row row;
     struct err err = {0};
     char name[JOBID_SIZE + 8], file[512];
     enum rc rc = cmd_job_row(cmd, job, &row, &err);
     if (rc)
         return cmd_fail_rc(cmd, rc, &err);
-    cmd_shown(file, sizeof file, cmd_job_file(job, name), false);
+    cmd_shown(file, sizeof file, jobs_file(job, name), false);
     if (cmd->json) {
         cJSON *json = job_row_json(&row);
         cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
@@ -222,19 +223,19 @@ static int show_drop(struct cmd *cmd, const struct cmd_job *job) {
     return EXIT_DONE;
 }
 
-static int show_job(struct cmd *cmd, const struct cmd_job *job) {
+static int show_job(struct cmd *cmd, const struct jobs_entry *job) {
     struct batches batches;
     struct err err = {0};
     struct job_row row;
     int code = EXIT_DONE;
-    if (!cmd_job_has_journal(cmd->spool, job->id))
+    if (!jobs_has_journal(cmd->spool, job->id))
         return show_drop(cmd, job);
-    enum rc rc = cmd_batches_read(cmd->spool, job->id, &batches, &err);
+    enum rc rc = batches_read(cmd->spool, job->id, &batches, &err);
     if (rc == RC_CORRUPT)
         cmd_say(cmd, "%s (what came before it is shown)", err.text);
     else if (rc) {
         code = cmd_fail_rc(cmd, rc, &err);
-        cmd_batches_release(&batches);
+        batches_release(&batches);
         return code;
     }
     /* With the place laid over it. */
@@ -249,7 +250,7 @@ static int show_job(struct cmd *cmd, const struct cmd_job *job) {
         print_batches(&batches);
         print_events(&batches);
     }
-    cmd_batches_release(&batches);
+    batches_release(&batches);
     return code ? code : rc == RC_CORRUPT ? EXIT_DATA : EXIT_DONE;
 }
 

@@ -169,7 +169,7 @@ static bool list_one(void *context, const char *name) {
         return true;
     }
     if (l->cmd->spool)
-        cmd_pause_of_source(l->cmd, name, json);
+        pauses_of_source(l->cmd->spool, name, json);
     cJSON_AddStringToObject(json, "paginator", source->paginator_type);
     cJSON_AddNumberToObject(json, "steps", source->step_count);
     cJSON_AddBoolToObject(json, "metered", source->metered);

@@ -191,7 +191,7 @@ int sources_record(struct cmd *cmd, const struct sources_options *options, int a
     if (argc != 1)
         return cmd_usage(cmd);
     int code = cmd_open(cmd);
-    struct cmd_job job;
+    struct jobs_entry job;
     if (code || (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
         return code;
     code = *job.id ? record_job(cmd, options, job.id) : cmd_fail(cmd, EXIT_DATA, "%s: was not accepted yet", argv[0]);

@@ -132,7 +132,7 @@ static int rebuild(struct cmd *cmd) {
     uint64_t jobs = 0;
     struct index *index = NULL;
     struct err err = {0};
-    enum rc rc = index_rebuild(cmd->spool, &index, on_progress, &jobs, &err);
+    enum rc rc = index_rebuild(cmd->spool, INDEX_OF_DAEMON, &index, on_progress, &jobs, &err);
     if (index)
         index_close(index);
     if (!rc)

@@ -97,7 +97,7 @@ static void add_job(struct totals *t, const struct job_row *row, const struct ca
     t->day_batches += sum->day_batches;
 }
 
-static enum rc take_job(struct cmd *cmd, struct stats *stats, const struct cmd_job *job, struct err *err) {
+static enum rc take_job(struct cmd *cmd, struct stats *stats, const struct jobs_entry *job, struct err *err) {
     struct job_row row;
     struct captured sum = {.since_us = stats->since_us};
     enum rc rc = cmd_job_row(cmd, job, &row, err);
@@ -156,7 +156,7 @@ static int print_json(struct cmd *cmd, const struct stats *stats) {
     cJSON *list = cJSON_AddArrayToObject(json, "sources");
     for (size_t i = 0; i < stats->count; i++)
         cJSON_AddItemToArray(list, totals_json(&stats->list[i], true));
-    cJSON_AddItemToObject(json, "paused", cmd_pause_list(cmd));
+    cJSON_AddItemToObject(json, "paused", pauses_list(cmd->spool));
     return cmd_print_json(cmd, json);
 }
 
@@ -204,9 +204,9 @@ int cmd_stats(struct cmd *cmd, int argc, char **argv) {
     if ((code = cmd_open(cmd)) != EXIT_DONE)
         return code;
     struct stats stats = {.since_us = clock_wall_us() - DAY_US};
-    struct cmd_jobs jobs;
+    struct jobs jobs;
     struct err err = {0};
-    enum rc rc = cmd_jobs_scan(cmd->spool, &jobs, &err);
+    enum rc rc = jobs_scan(cmd->spool, &jobs, &err);
     for (size_t i = 0; !rc && i < jobs.count; i++)
         rc = take_job(cmd, &stats, &jobs.list[i], &err);
     if (rc)
@@ -217,7 +217,7 @@ int cmd_stats(struct cmd *cmd, int argc, char **argv) {
         print_text(&stats);
     if (!rc && !cmd->json)
         cmd_pause_print(cmd);
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     free(stats.list);
     return code;
 }

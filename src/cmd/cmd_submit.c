@@ -4,8 +4,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "source/criteria.h"
-#include "source/request.h"
+#include "engine/submit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +15,7 @@
 struct submission {
     const char *file; /* as given; "-" is standard input */
     struct buf text;  /* as read, or as changed by --set */
-    char source[65], mode[16];
+    char source[65];
     char id[JOBID_SIZE]; /* once dropped */
     char estimate[CMD_ESTIMATE_TEXT];
 };
@@ -38,50 +37,15 @@ static enum rc apply_settings(struct submission *s, const struct cmd_list *setti
     return rc ? err_set(err, rc, "%s: out of memory, or longer than %u bytes", s->file, LIMIT_JOB_FILE_BYTES) : RC_OK;
 }
 
-static const char *no_secret(void *context, const char *name) {
-    (void)context;
-    (void)name;
-    return "secret";
-}
-
-/* Fill the templates once as for the first page, so that a member that the source needs and the job lacks is told here. */
-static enum rc try_request(const struct source *source, const struct criteria *criteria, struct err *err) {
-    const struct paginator_start start = {.take = criteria->take, .total = JOB_UNKNOWN, .page_size = criteria->batch_size};
-    struct paginator *paginator;
-    struct page page;
-    enum rc rc = paginator_new(source, &start, &paginator, err);
-    if (rc)
-        return rc;
-    rc = paginator_next(paginator, &page);
-    paginator_free(paginator);
-    if (rc)
-        return RC_OK;
-    const struct template_scope scope = {.job = criteria->json, .secret = no_secret};
-    struct request request;
-    rc = request_make(source, 0, source->metered ? REQUEST_PAID : REQUEST_FREE, &page, &scope, &request, err);
-    if (!rc)
-        request_release(&request);
-    return rc;
-}
-
 static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err) {
     const char *file = strcmp(s->file, "-") == 0 ? "standard input" : s->file;
-    const struct source *source;
-    struct criteria *criteria;
-    enum rc rc = criteria_source(file, buf_text(&s->text), s->text.length, s->source, s->mode, err);
-    if (rc)
-        return rc;
-    rc = sources_get(cmd->sources, s->source, &source, err);
-    if (rc) /* the job names it: the job's data are wrong, not a file that was asked for */
-        return err_prefix(err, rc == RC_GONE ? RC_PERM : rc, "%s: source", file);
-    rc = criteria_parse(file, buf_text(&s->text), s->text.length, source, &criteria, err);
-    if (rc)
-        return rc;
-    rc = try_request(source, criteria, err);
+    struct submit submit;
+    enum rc rc = submit_check(cmd->sources, file, buf_text(&s->text), s->text.length, &submit, NULL, err);
+    str_copy(s->source, sizeof s->source, submit.source);
     if (!rc && isatty(STDERR_FILENO))
-        cmd_estimate(cmd, source, criteria, s->estimate);
-    criteria_free(criteria);
-    return rc ? err_prefix(err, rc, "%s", file) : RC_OK;
+        cmd_estimate(cmd, submit.definition, submit.criteria, s->estimate);
+    submit_release(&submit);
+    return rc;
 }
 
 static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list *settings) {

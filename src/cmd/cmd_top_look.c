@@ -26,7 +26,7 @@ static int order(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-static enum rc add_job(struct top *top, const struct cmd_job *job, const struct job_row *row, struct err *err) {
+static enum rc add_job(struct top *top, const struct jobs_entry *job, const struct job_row *row, struct err *err) {
     if (top->count == top->capacity) {
         size_t capacity = top->capacity ? top->capacity * 2 : 64;
         struct top_job *list = realloc(top->list, capacity * sizeof *list);
@@ -58,14 +58,14 @@ static enum rc add_job(struct top *top, const struct cmd_job *job, const struct 
 }
 
 /* Of 100,000 files that wait the first ones are enough, of those that failed the last ones. */
-static enum rc take_jobs(struct top *top, const struct cmd_jobs *jobs, struct err *err) {
+static enum rc take_jobs(struct top *top, const struct jobs *jobs, struct err *err) {
     size_t taken[PLACE_COUNT][PRIORITY_URGENT + 1] = {{0}};
     uint64_t failed = 0;
     enum rc rc = RC_OK;
     for (size_t i = 0; i < jobs->count; i++)
         top->jobs[jobs->list[i].place]++;
     for (size_t i = 0; !rc && i < jobs->count; i++) {
-        const struct cmd_job *job = &jobs->list[i];
+        const struct jobs_entry *job = &jobs->list[i];
         struct job_row row;
         struct err one = {0};
         if (!place_order(job->place))
@@ -162,7 +162,7 @@ static void find_selected(struct top *top) {
 }
 
 enum rc cmd_top_look(struct top *top, struct err *err) {
-    struct cmd_jobs jobs;
+    struct jobs jobs;
     top->now_us = clock_wall_us();
     top->daemon_runs = spool_daemon_runs(top->cmd->spool);
     if (!top->cmd->index) /* the daemon may have made one meanwhile */
@@ -172,10 +172,10 @@ enum rc cmd_top_look(struct top *top, struct err *err) {
     top->drops = top->errors = top->hidden = 0;
     top->count = top->money_count = top->pause_count = 0;
     top->money_known = cmd_index(top->cmd) != NULL;
-    enum rc rc = cmd_jobs_scan(top->cmd->spool, &jobs, err);
+    enum rc rc = jobs_scan(top->cmd->spool, &jobs, err);
     if (!rc)
         rc = take_jobs(top, &jobs, err);
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     if (top->money_known) {
         struct err none = {0};
         sources_list(top->cmd->sources, see_source, top, &none);

@@ -132,9 +132,9 @@ static int print_changes(struct cmd *cmd, struct screen *screen) {
 
 /* Jobs that run or wait for their turn come in; those that were seen stay to show how they ended. *busy: something may still happen by itself. */
 static enum rc look_at_all(struct cmd *cmd, struct screen *screen, bool *busy, struct err *err) {
-    struct cmd_jobs jobs;
+    struct jobs jobs;
     *busy = false;
-    enum rc rc = cmd_jobs_scan(cmd->spool, &jobs, err);
+    enum rc rc = jobs_scan(cmd->spool, &jobs, err);
     for (size_t i = 0; !rc && i < jobs.count; i++) {
         const enum place place = jobs.list[i].place;
         if (!jobs.list[i].id[0] || (place != PLACE_PENDING && place != PLACE_PROCESSING))
@@ -143,7 +143,7 @@ static enum rc look_at_all(struct cmd *cmd, struct screen *screen, bool *busy, s
         if (!watched_of(screen, jobs.list[i].id))
             rc = err_set(err, RC_TEMP, "out of memory");
     }
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     for (size_t i = 0; !rc && i < screen->count; i++)
         rc = cmd_follow_look(cmd, &screen->list[i].follow, err);
     return rc;
@@ -194,7 +194,7 @@ int cmd_watch(struct cmd *cmd, int argc, char **argv) {
     if ((code = cmd_open(cmd)) != EXIT_DONE)
         return code;
     struct screen screen = {.terminal = !cmd->json && isatty(STDOUT_FILENO)};
-    struct cmd_job job = {.file = NULL};
+    struct jobs_entry job = {.file = NULL};
     if (argc == 1 && (code = cmd_job_find(cmd, argv[0], &job)) != EXIT_DONE)
         return code;
     if (job.file) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/cmd_batches.h"
+#include "cmd/cmd_jobs.h"
 
 #include "base/clock.h"
+#include "engine/batches.h"
 #include "cmd/cmd_pause.h"
 #include "net/governor.h"
 #include "engine/paused.h"
@@ -39,11 +40,11 @@ static bool tell_pause(struct cmd *cmd, const char *name, struct buf *out) {
 
 /* Its place in the queue, and whether there is room for it to run. */
 static void tell_queue(struct cmd *cmd, const struct job_row *row, bool paused, struct buf *out) {
-    struct cmd_jobs jobs;
+    struct jobs jobs;
     struct err err = {0};
     const int64_t now_us = clock_wall_us();
     char reason[48];
-    if (cmd_jobs_scan(cmd->spool, &jobs, &err) != RC_OK)
+    if (jobs_scan(cmd->spool, &jobs, &err) != RC_OK)
         return;
     size_t ahead = 0, running = 0, busy = 0;
     for (size_t i = 0; i < jobs.count; i++) {
@@ -56,7 +57,7 @@ static void tell_queue(struct cmd *cmd, const struct job_row *row, bool paused, 
         running += same && place == PLACE_PROCESSING;
         ahead += same && place == PLACE_PENDING && before(&other, row);
     }
-    cmd_jobs_release(&jobs);
+    jobs_release(&jobs);
     buf_printf(out, "It waits for its turn at priority %s: %zu jobs of source %s run, %zu come before it.\n", priority_name(row->priority), running,
                row->source, ahead);
     if (busy >= cmd->config.max_concurrent_jobs)
@@ -96,14 +97,14 @@ static void tell_files(struct cmd *cmd, const struct job_row *row, struct buf *o
     size_t failed = 0;
     if (!row->failed_batches)
         return;
-    enum rc rc = cmd_batches_read(cmd->spool, row->id, &batches, &err);
+    enum rc rc = batches_read(cmd->spool, row->id, &batches, &err);
     for (size_t i = 0; (!rc || rc == RC_CORRUPT) && i < batches.count; i++) {
         const struct file_row *file = batches.list[i].file;
         if (!file || file->status != FILE_FAILED || ++failed > MOST_FILES)
             continue;
         buf_printf(out, "payload %04zu (%s) could not be loaded: %s\n", i + 1, file->file_path, cmd_shown(shown, sizeof shown, file->error_details, true));
     }
-    cmd_batches_release(&batches);
+    batches_release(&batches);
     if (failed > MOST_FILES)
         buf_printf(out, "... and %zu more\n", failed - MOST_FILES);
     if (row->place == PLACE_FAILED && strcmp(row->reason, "load") == 0)
@@ -118,11 +119,11 @@ static void tell_in_doubt(struct cmd *cmd, const struct job_row *row, struct buf
     char money[DEC_TEXT_SIZE];
     if (!row->unknown_batches)
         return;
-    enum rc rc = cmd_batches_read(cmd->spool, row->id, &batches, &err);
+    enum rc rc = batches_read(cmd->spool, row->id, &batches, &err);
     for (size_t i = 0; (!rc || rc == RC_CORRUPT) && i < batches.count; i++)
         if (batches.list[i].state == BATCH_IN_DOUBT)
             buf_printf(out, "batch %zu: it is not known whether the request was charged: %s\n", i + 1, batches.list[i].error);
-    cmd_batches_release(&batches);
+    batches_release(&batches);
     dec_format(row->cost_in_doubt, money);
     buf_printf(
         out,
@@ -131,7 +132,7 @@ static void tell_in_doubt(struct cmd *cmd, const struct job_row *row, struct buf
         money, row->currency, row->id, row->id);
 }
 
-static void tell_file(struct cmd *cmd, const struct cmd_job *job, struct buf *out) {
+static void tell_file(struct cmd *cmd, const struct jobs_entry *job, struct buf *out) {
     char name[JOBID_SIZE + 8];
     struct buf text = BUF_INIT(WHY_MAX / 2);
     struct err ignored = {0};
@@ -144,11 +145,11 @@ static void tell_file(struct cmd *cmd, const struct cmd_job *job, struct buf *ou
     buf_release(&text);
 }
 
-static void tell_place(struct cmd *cmd, const struct cmd_job *job, const struct job_row *row, struct buf *out) {
+static void tell_place(struct cmd *cmd, const struct jobs_entry *job, const struct job_row *row, struct buf *out) {
     char when[CLOCK_RFC3339_SIZE];
     switch (job->place) {
     case PLACE_PENDING:
-        if (!job->id[0] || !cmd_job_has_journal(cmd->spool, job->id))
+        if (!job->id[0] || !jobs_has_journal(cmd->spool, job->id))
             buf_add_text(out, "It was dropped and waits to be accepted by the daemon.\n");
         else
             tell_queue(cmd, row, tell_pause(cmd, row->source, out), out);
@@ -192,7 +193,7 @@ static void tell_repeats(const struct job_row *row, struct buf *out) {
                    row->repeats, row->captured_batches, row->id);
 }
 
-static int explain(struct cmd *cmd, const struct cmd_job *job) {
+static int explain(struct cmd *cmd, const struct jobs_entry *job) {
     struct job_row row;
     struct err err = {0};
     enum rc rc = cmd_job_row(cmd, job, &row, &err);
@@ -201,9 +202,9 @@ static int explain(struct cmd *cmd, const struct cmd_job *job) {
     if (job->file)
         str_copy(row.id, sizeof row.id, "FILE");
     struct buf out = BUF_INIT(WHY_MAX);
-    cmd_pause_reason(cmd, &row);
+    pauses_reason(cmd->spool, &row);
     if (strcmp(row.reason, "paused") == 0)
-        cmd_pause_tell(cmd, row.source, &out);
+        pauses_tell(cmd->spool, row.source, &out);
     const size_t told = out.length;
     if (job->place != PLACE_NONE)
         tell_file(cmd, job, &out);
@@ -221,14 +222,14 @@ static int explain(struct cmd *cmd, const struct cmd_job *job) {
     if (cmd->json) {
         cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "job_id", job->id);
-        cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false));
+        cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, jobs_file(job, file), false));
         cJSON_AddStringToObject(json, "status", place_status(row.place));
         cJSON_AddStringToObject(json, "place", place_name(job->place));
         cJSON_AddStringToObject(json, "reason", row.reason);
         cJSON_AddStringToObject(json, "why", buf_text(&out));
         code = cmd_print_json(cmd, json);
     } else
-        printf("%s: %s (jobs/%s)\n%s", cmd_shown(shown, sizeof shown, cmd_job_file(job, file), false), place_status(row.place), place_name(job->place),
+        printf("%s: %s (jobs/%s)\n%s", cmd_shown(shown, sizeof shown, jobs_file(job, file), false), place_status(row.place), place_name(job->place),
                buf_text(&out));
     buf_release(&out);
     return code;

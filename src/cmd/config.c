@@ -20,7 +20,7 @@
 #define CHECKOUT_FILE "etc/batchspool.json"
 #define SYSTEM_SPOOL "/var/spool/batchspool"
 
-enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_CAPS };
+enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_CAPS, KIND_HTTPD };
 
 struct key {
     const char *name;
@@ -57,6 +57,7 @@ static const struct key keys[] = {
     {"daily_cost_caps", KIND_CAPS, AT(daily_cost_caps), 0, 0, NULL, NULL},
     {"stuck_after_s", KIND_COUNT, AT(stuck_after_s), 1, 31 * 86400, NULL, NULL},
     {"stuck_waiting_s", KIND_COUNT, AT(stuck_waiting_s), 1, 366 * 86400, NULL, NULL},
+    {"httpd", KIND_HTTPD, AT(httpd), 0, 0, NULL, NULL},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
@@ -109,6 +110,12 @@ static enum rc set_caps_text(struct config *config, const char *text, const stru
     return rc;
 }
 
+static enum rc set_httpd_text(struct config *config, const char *text, const struct origin *from, struct err *err) {
+    char file[100];
+    str_format(file, sizeof file, "%.20s: %.70s", from->where, from->name);
+    return config_httpd_read(&config->httpd, file, text, strlen(text), NULL, from->dir, err);
+}
+
 static enum rc set_text(struct config *config, const struct key *key, const char *text, const struct origin *from, struct err *err) {
     char *at = (char *)config + key->offset;
     uint64_t count;
@@ -131,6 +138,8 @@ static enum rc set_text(struct config *config, const struct key *key, const char
         return config->log_json || strcmp(text, "text") == 0 ? RC_OK : wrong(from, err, "\"text\" or \"json\"");
     case KIND_CAPS:
         return set_caps_text(config, text, from, err);
+    case KIND_HTTPD:
+        return set_httpd_text(config, text, from, err);
     }
     return wrong(from, err, "something else");
 }
@@ -187,7 +196,8 @@ static enum rc take_object(struct config *config, const cJSON *json, const struc
         const struct origin from = {place_of(config, text, value->string, where, sizeof where), key ? key->name : "", dir};
         if (!key)
             return unknown_key(from.where, value->string, err);
-        enum rc rc = set_value(config, key, value, &from, err);
+        enum rc rc = key->kind == KIND_HTTPD ? config_httpd_read(&config->httpd, config->file, buf_text(text), text->length, key->name, dir, err)
+                                             : set_value(config, key, value, &from, err);
         if (rc)
             return rc;
     }
@@ -271,6 +281,7 @@ static void set_defaults(struct config *config) {
     config->payload_retention_months = 1;
     config->stuck_after_s = 900;
     config->stuck_waiting_s = 21600;
+    config_httpd_init(&config->httpd);
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     if (credentials && *credentials == '/')
         str_copy(config->credentials, sizeof config->credentials, credentials);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "cmd/config_httpd.h"
 #include "engine/engine.h"
 
 /* etc/batchspool.json: comments allowed, every key overridable by BATCHSPOOL_<KEY> (DESIGN 8). */
@@ -34,6 +35,7 @@ struct config {
     unsigned daily_cost_cap_count;
     unsigned stuck_after_s;   /* 900; struct stuck_options */
     unsigned stuck_waiting_s; /* 21600 */
+    struct config_httpd httpd;
 };
 
 /* file: --config FILE or NULL (BATCHSPOOL_CONFIG, else etc/batchspool.json in the working directory when it is there, else /etc/batchspool/batchspool.json,

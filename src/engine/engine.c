@@ -258,13 +258,13 @@ static enum rc level_index(struct engine *engine, struct err *err) {
 }
 
 static enum rc open_index(struct engine *engine, struct err *err) {
-    enum rc rc = index_open(engine->spool, true, &engine->index, err);
+    enum rc rc = index_open(engine->spool, INDEX_OF_DAEMON, true, &engine->index, err);
     if (rc != RC_CORRUPT && rc != RC_GONE)
         return rc ? rc : level_index(engine, err);
     log_info("index: %s; building it again from the journals", err->text);
     if (payload_sums_rebuild(engine->spool, err)) /* written without sync, too */
         log_warn("SHA256SUMS: %s", err->text);
-    rc = index_rebuild(engine->spool, &engine->index, NULL, NULL, err);
+    rc = index_rebuild(engine->spool, INDEX_OF_DAEMON, &engine->index, NULL, NULL, err);
     return rc ? rc : index_jobs(engine->index, PLACE_NONE, "", captured_before, engine, err);
 }
 

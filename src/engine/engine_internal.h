@@ -247,6 +247,8 @@ void intake_strange(struct engine *engine, enum place place, const char *name, c
 bool intake_full(const struct engine *engine);
 bool intake_busy(const struct engine *engine); /* files are being taken in, or the first scan has not seen pending/ yet */
 void intake_free(struct engine *engine);
+/* What a file of this user says of who made it (`created_by`) is believed: our own, and the web program's, which has asked for a password. */
+bool intake_believes(const struct engine *engine, uid_t uid);
 const char *intake_owner(struct engine *engine, uid_t uid); /* the user's name; borrowed until the next call */
 
 /* sched.c */

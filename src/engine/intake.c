@@ -106,8 +106,12 @@ const char *intake_owner(struct engine *engine, uid_t uid) {
     return owner->name;
 }
 
+bool intake_believes(const struct engine *engine, uid_t uid) {
+    return uid == geteuid() || uid == engine->options.web_uid;
+}
+
 static void created_by(const struct intake *in, const struct criteria *criteria, char *out, size_t size) {
-    if (criteria->created_by[0] && in->st.st_uid == geteuid())
+    if (criteria->created_by[0] && intake_believes(in->engine, in->st.st_uid))
         str_copy(out, size, criteria->created_by);
     else
         str_copy(out, size, intake_owner(in->engine, in->st.st_uid));

@@ -489,8 +489,7 @@ static bool make_job(struct entry *e) {
         settle(e);
     }
     if (rc == RC_OK && e->run_s != RECURRENCE_NONE) {
-        /* What a file says of who made it is believed from our own user only, as of a drop. */
-        const char *owner = file.st.st_uid == geteuid() && json_find(file.job, "/created_by", &said) ? NULL : intake_owner(engine, file.st.st_uid);
+        const char *owner = intake_believes(engine, file.st.st_uid) && json_find(file.job, "/created_by", &said) ? NULL : intake_owner(engine, file.st.st_uid);
         rc = schedule_job(file.job, owner, &e->text);
         made = rc == RC_OK;
     }

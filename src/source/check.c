@@ -109,9 +109,8 @@ static void place_of(const struct check *check, const char *path, char *out, siz
     (void)str_format(out, size, "line %u column %u: ", line, column);
 }
 
-enum rc check_fail(struct check *check, const char *member, const char *format, ...) {
+static enum rc fail(struct check *check, const char *member, const char *lacks, const char *format, va_list args) {
     char path[sizeof(check->path) + 80], text[400], where[64];
-    va_list args;
 
     if (check->rc != RC_OK) {
         return check->rc;
@@ -120,11 +119,36 @@ enum rc check_fail(struct check *check, const char *member, const char *format, 
     if (member != NULL) {
         (void)add_name(path, sizeof(path), member);
     }
-    va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     place_of(check, path, where, sizeof(where));
+    if (check->fault != NULL) {
+        (void)str_copy(check->fault->pointer, sizeof(check->fault->pointer), path);
+        if (lacks != NULL) {
+            (void)add_name(check->fault->pointer, sizeof(check->fault->pointer), lacks);
+        }
+        (void)str_copy(check->fault->detail, sizeof(check->fault->detail), text);
+    }
     return check->rc = err_set(check->err, RC_PERM, "%s: %s%s%s%s", check->file, where, path, path[0] != '\0' ? ": " : "", text);
+}
+
+enum rc check_fail(struct check *check, const char *member, const char *format, ...) {
+    va_list args;
+    enum rc rc;
+
+    va_start(args, format);
+    rc = fail(check, member, NULL, format, args);
+    va_end(args);
+    return rc;
+}
+
+enum rc check_lacks(struct check *check, const char *member, const char *format, ...) {
+    va_list args;
+    enum rc rc;
+
+    va_start(args, format);
+    rc = fail(check, NULL, member, format, args);
+    va_end(args);
+    return rc;
 }
 
 enum rc check_no_memory(struct check *check) {

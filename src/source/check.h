@@ -14,6 +14,12 @@
  * Reading the members of a file that a person wrote. The first thing that is wrong is kept, with file, line, column and Pointer; every later call
  * then does nothing, so that a run of reads is checked once at its end. A member that is absent leaves *out as it was. One thread.
  */
+/* What is wrong, in its parts: for who shows it beside the member that it is about. */
+struct check_fault {
+    char pointer[600]; /* JSON Pointer of the member, of one that is missing too; "": the whole text */
+    char detail[400];  /* without file and place */
+};
+
 struct check {
     const char *file; /* named in errors; borrowed */
     char *text;       /* the JSON without its comments; owned */
@@ -22,6 +28,7 @@ struct check {
     char path[512]; /* Pointer to the object that is being read */
     enum rc rc;     /* RC_OK so far, RC_PERM, or RC_TEMP when out of memory */
     struct err *err;
+    struct check_fault *fault; /* NULL: not wanted; set after check_open */
 };
 
 /* json_check, then read. Call check_release in any case. */
@@ -35,6 +42,8 @@ void check_leave(struct check *check, size_t mark);
 
 /* What is wrong with a member of the current object (NULL: with the object itself). Returns check->rc. */
 enum rc check_fail(struct check *check, const char *member, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same for the current object, which lacks the member. */
+enum rc check_lacks(struct check *check, const char *member, const char *format, ...) __attribute__((format(printf, 3, 4)));
 enum rc check_no_memory(struct check *check);
 
 /* It is an object and has no other members than names (NULL at the end) and more (may be NULL); the nearest known one is told. */

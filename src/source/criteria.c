@@ -46,17 +46,22 @@ static void read_source(struct check *check, char source[65], char mode[16]) {
                 (void)check_fail(check, member->string, "unknown member \"%.64s\"; did you mean \"source\"?", member->string);
             }
         }
-        (void)check_fail(check, NULL, "needs a source, the name of a definition in sources/");
+        (void)check_lacks(check, "source", "needs a source, the name of a definition in sources/");
     }
     (void)str_copy(mode, 16, modes[mode_of(check, check->root)]);
 }
 
 enum rc criteria_source(const char *file, const char *text, size_t length, char source[65], char mode[16], struct err *err) {
+    return criteria_source_at(file, text, length, source, mode, NULL, err);
+}
+
+enum rc criteria_source_at(const char *file, const char *text, size_t length, char source[65], char mode[16], struct check_fault *fault, struct err *err) {
     struct check check;
     enum rc rc = check_open(&check, file, text, length, &json_rules_config, err);
 
     source[0] = '\0';
     mode[0] = '\0';
+    check.fault = fault;
     if (rc == RC_OK) {
         read_source(&check, source, mode);
         rc = check.rc;
@@ -182,7 +187,7 @@ static void read_own(struct check *check, cJSON *root, const struct source *sour
                 (void)check_no_memory(check);
             }
         } else if (member->required) {
-            (void)check_fail(check, NULL, "the source %s needs the member \"%s\"", source->name, member->name);
+            (void)check_lacks(check, member->name, "the source %s needs the member \"%s\"", source->name, member->name);
         }
     }
 }
@@ -199,7 +204,7 @@ static enum rc needed_seen(void *context, enum template_kind kind, const char *n
     if (kind != TEMPLATE_JOB || cJSON_GetObjectItemCaseSensitive(needed->root, name) != NULL) {
         return RC_OK;
     }
-    return check_fail(needed->check, NULL, "the source %s needs the member \"%s\"", needed->source, name);
+    return check_lacks(needed->check, name, "the source %s needs the member \"%s\"", needed->source, name);
 }
 
 static void check_uses(struct check *check, const cJSON *root, const struct source *source) {
@@ -299,6 +304,11 @@ static void read_all(struct check *check, const struct source *source, struct cr
 }
 
 enum rc criteria_parse(const char *file, const char *text, size_t length, const struct source *source, struct criteria **criteria, struct err *err) {
+    return criteria_parse_at(file, text, length, source, criteria, NULL, err);
+}
+
+enum rc criteria_parse_at(const char *file, const char *text, size_t length, const struct source *source, struct criteria **criteria, struct check_fault *fault,
+                          struct err *err) {
     struct criteria *c = calloc(1, sizeof(*c));
     struct check check;
     enum rc rc;
@@ -314,6 +324,7 @@ enum rc criteria_parse(const char *file, const char *text, size_t length, const 
     c->duplicate_window_ms = DUPLICATE_WINDOW_MS;
     c->refresh_older_than_ms = source->refresh_older_than_ms;
     rc = check_open(&check, file, text, length, &json_rules_config, err);
+    check.fault = fault;
     if (rc == RC_OK) {
         read_all(&check, source, c);
         rc = check.rc;

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/digest.h"
+#include "source/check.h"
 #include "source/source.h"
 #include "source/steer.h"
 #include "spool/job.h"
@@ -36,6 +37,10 @@ struct criteria {
 enum rc criteria_source(const char *file, const char *text, size_t length, char source[65], char mode[16], struct err *err);
 /* Check all members against DESIGN 4 and the source (borrowed). Errors name the member, what is allowed, and the nearest known name. */
 enum rc criteria_parse(const char *file, const char *text, size_t length, const struct source *source, struct criteria **criteria, struct err *err);
+/* The same; *fault (may be NULL; zeroed by the caller) is what RC_PERM was about, where that is a member. */
+enum rc criteria_source_at(const char *file, const char *text, size_t length, char source[65], char mode[16], struct check_fault *fault, struct err *err);
+enum rc criteria_parse_at(const char *file, const char *text, size_t length, const struct source *source, struct criteria **criteria, struct check_fault *fault,
+                          struct err *err);
 void criteria_free(struct criteria *criteria);
 
 /* Whether an edited text may go on as the same job after its first request: only priority, not_before, max_*, process and notify may differ (DESIGN 3 Accept).

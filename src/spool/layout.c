@@ -62,6 +62,9 @@ static const struct row {
     {"records", 02770, FD_NONE},
     {"index", 02750, FD_NONE},
     {"archive", 02770, FD_NONE},
+    {"web", 02770, FD(web_fd)},
+    {"web/searches", 02770, FD_NONE},
+    {"web/index", 02770, FD_NONE},
     {"schedules", 02770, FD(schedules_fd)},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof ROWS[0])

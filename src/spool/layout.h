@@ -51,6 +51,7 @@ struct spool {
     int bookmarks_fd;          /* bookmarks/ */
     int paused_fd;             /* paused/ */
     int schedules_fd;          /* schedules/ */
+    int web_fd;                /* web/: what the web program keeps for itself */
     char node[65];             /* the `node` of events; the host's name by default */
 };
 

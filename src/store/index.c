@@ -13,8 +13,6 @@
 
 #define MAP_BYTES ((size_t)256 << 20)
 #define MAX_READERS 512
-#define DIR_MODE 02750
-#define DATA_MODE 0640
 #define LOCK_MODE 0660
 #define UNSYNCED (MDB_NOSYNC | MDB_NOMETASYNC)
 #define FORMAT "batchspool index 8"
@@ -27,11 +25,21 @@ static const struct index_key KEY_FORMAT = {.bytes = "format", .length = 6};
 static const struct index_key KEY_BOOT = {.bytes = "boot", .length = 4};
 static const struct index_key KEY_CLEAN = {.bytes = "clean", .length = 5};
 
-enum rc index_damaged(struct err *err, const char *what) {
-    return err_set(err, RC_CORRUPT, "index/: %s is damaged; run `batchspool reindex`", what);
+/* The daemon's is read by everybody in the group and written by nobody else; the web program's group is the same, and may take it over from another user. */
+static const struct index_home_row HOMES[] = {
+    [INDEX_OF_DAEMON] = {"index", 02750, 0640, "run `batchspool reindex`", "`batchspool reindex` makes it"},
+    [INDEX_OF_WEB] = {"web/index", 02770, 0660, "batchspool-httpd makes it again when it starts", "batchspool-httpd makes it when it starts"},
+};
+
+const struct index_home_row *index_home_row(enum index_home home) {
+    return &HOMES[home];
 }
 
-enum rc index_fail(struct err *err, int code, const char *what) {
+enum rc index_damaged(const struct index *index, struct err *err, const char *what) {
+    return err_set(err, RC_CORRUPT, "%s/: %s is damaged; %s", index->home->dir, what, index->home->mend);
+}
+
+enum rc index_fail(const struct index *index, struct err *err, int code, const char *what) {
     switch (code) {
     case MDB_NOTFOUND:
         return RC_GONE;
@@ -41,13 +49,13 @@ enum rc index_fail(struct err *err, int code, const char *what) {
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
     case MDB_PANIC:
-        return err_set(err, RC_CORRUPT, "index/: %s: %s; run `batchspool reindex`", what, mdb_strerror(code));
+        return err_set(err, RC_CORRUPT, "%s/: %s: %s; %s", index->home->dir, what, mdb_strerror(code), index->home->mend);
     default:
         if (code > 0) {
             errno = code;
-            return err_sys(err, "index/: %s", what);
+            return err_sys(err, "%s/: %s", index->home->dir, what);
         }
-        return err_set(err, RC_TEMP, "index/: %s: %s", what, mdb_strerror(code));
+        return err_set(err, RC_TEMP, "%s/: %s: %s", index->home->dir, what, mdb_strerror(code));
     }
 }
 
@@ -145,7 +153,7 @@ static enum rc begin_change(struct index *index, size_t room, struct err *err) {
         code = begin(index, 0, &index->txn);
     if (code != 0) {
         index->txn = NULL;
-        return index_fail(err, code, "begin");
+        return index_fail(index, err, code, "begin");
     }
     index->failed = RC_OK;
     index->full = false;
@@ -172,23 +180,23 @@ static void fill_file(struct index *index) {
 
 enum rc index_begin(struct index *index, struct err *err) {
     if (index->txn != NULL)
-        return err_set(err, RC_FATAL, "index/: a transaction is open already");
+        return err_set(err, RC_FATAL, "%s/: a transaction is open already", index->home->dir);
     return begin_change(index, 0, err);
 }
 
 enum rc index_commit(struct index *index, struct err *err) {
     if (index->txn == NULL)
-        return err_set(err, RC_FATAL, "index/: no transaction is open");
+        return err_set(err, RC_FATAL, "%s/: no transaction is open", index->home->dir);
     if (index->failed != RC_OK) {
         abort_change(index);
-        return err_set(err, index->failed, "index/: a write failed, the transaction was undone");
+        return err_set(err, index->failed, "%s/: a write failed, the transaction was undone", index->home->dir);
     }
     int code = mdb_txn_commit(index->txn);
     index->txn = NULL;
     if (code != 0) {
         if (code == MDB_MAP_FULL)
             grow(index);
-        return index_fail(err, code, "commit");
+        return index_fail(index, err, code, "commit");
     }
     fill_file(index);
     return RC_OK;
@@ -221,7 +229,7 @@ enum rc index_read_begin(struct index *index, MDB_txn **txn, struct err *err) {
         return RC_OK;
     }
     int code = begin(index, MDB_RDONLY, txn);
-    return code == 0 ? RC_OK : index_fail(err, code, "read");
+    return code == 0 ? RC_OK : index_fail(index, err, code, "read");
 }
 
 void index_read_end(struct index *index, MDB_txn *txn) {
@@ -234,11 +242,11 @@ enum rc index_get(struct index *index, MDB_txn *txn, enum index_table table, con
         return RC_GONE;
     MDB_val at = index_val(key->bytes, key->length);
     int code = mdb_get(txn, index->tables[table], &at, value);
-    return code == 0 ? RC_OK : index_fail(err, code, TABLE_NAMES[table]);
+    return code == 0 ? RC_OK : index_fail(index, err, code, TABLE_NAMES[table]);
 }
 
 static enum rc write_failed(struct index *index, int code, enum index_table table, struct err *err) {
-    enum rc rc = index_fail(err, code, TABLE_NAMES[table]);
+    enum rc rc = index_fail(index, err, code, TABLE_NAMES[table]);
     index->failed = rc;
     index->full = index->full || code == MDB_MAP_FULL;
     return rc;
@@ -246,7 +254,7 @@ static enum rc write_failed(struct index *index, int code, enum index_table tabl
 
 enum rc index_put(struct index *index, enum index_table table, const struct index_key *key, const void *bytes, size_t length, struct err *err) {
     if (key->too_long)
-        return err_set(err, index->failed = RC_PERM, "index/: %s: the key is too long", TABLE_NAMES[table]);
+        return err_set(err, index->failed = RC_PERM, "%s/: %s: the key is too long", index->home->dir, TABLE_NAMES[table]);
     MDB_val at = index_val(key->bytes, key->length), value = index_val(bytes, length), old;
     int code = mdb_get(index->txn, index->tables[table], &at, &old);
     if (code == 0 && old.mv_size == length && (length == 0 || memcmp(old.mv_data, bytes, length) == 0))
@@ -285,10 +293,10 @@ static enum rc check_meta(struct index *index, MDB_txn *txn, struct err *err) {
     if (rc != RC_OK)
         return rc;
     if (!meta_is(index, txn, &KEY_FORMAT, FORMAT))
-        return err_set(err, RC_CORRUPT, "index/: it has another format than \"" FORMAT "\"");
+        return err_set(err, RC_CORRUPT, "%s/: it has another format than \"" FORMAT "\"", index->home->dir);
     boot_id(boot);
     if (!meta_is(index, txn, &KEY_CLEAN, "1") && !meta_is(index, txn, &KEY_BOOT, boot))
-        return err_set(err, RC_CORRUPT, "index/: it was not closed before the machine was started again");
+        return err_set(err, RC_CORRUPT, "%s/: it was not closed before the machine was started again", index->home->dir);
     return RC_OK;
 }
 
@@ -318,12 +326,12 @@ static enum rc open_for_writing(struct index *index, struct err *err) {
     if (rc != RC_OK)
         return rc;
     int code = open_tables(index, index->txn);
-    rc = code == 0 ? check_meta(index, index->txn, err) : index_fail(err, code, "tables");
+    rc = code == 0 ? check_meta(index, index->txn, err) : index_fail(index, err, code, "tables");
     if (rc == RC_OK || (rc == RC_GONE && code == 0))
         rc = mark_open(index, err);
     rc = index_change_end(index, true, rc, err);
     if (rc == RC_OK && (code = mdb_env_set_flags(index->env, UNSYNCED, 1)) != 0)
-        rc = index_fail(err, code, "open");
+        rc = index_fail(index, err, code, "open");
     return rc;
 }
 
@@ -331,19 +339,21 @@ static enum rc open_for_reading(struct index *index, struct err *err) {
     MDB_txn *txn;
     int code = begin(index, MDB_RDONLY, &txn);
     if (code != 0)
-        return index_fail(err, code, "open");
+        return index_fail(index, err, code, "open");
     code = open_tables(index, txn);
-    enum rc rc = code == 0 ? check_meta(index, txn, err) : index_fail(err, code, "tables");
+    enum rc rc = code == 0 ? check_meta(index, txn, err) : index_fail(index, err, code, "tables");
     if (rc != RC_OK) {
         mdb_txn_abort(txn);
         return rc;
     }
     code = mdb_txn_commit(txn); /* the handles of the tables are kept only so */
-    return code == 0 ? RC_OK : index_fail(err, code, "open");
+    return code == 0 ? RC_OK : index_fail(index, err, code, "open");
 }
 
-static void set_mode(const struct spool *spool, const char *path, mode_t mode) {
+static void set_mode(const struct spool *spool, const char *dir, const char *name, mode_t mode) {
+    char path[40];
     struct stat st;
+    str_format(path, sizeof path, "%s/%s", dir, name);
     if (fsio_stat(spool->root_fd, path, &st, NULL) == RC_OK && S_ISREG(st.st_mode) && (st.st_mode & 07777) != mode &&
         fchmodat(spool->root_fd, path, mode, 0) != 0)
         log_warn("%s: its mode could not be set to %04o", path, (unsigned)mode);
@@ -356,30 +366,33 @@ static enum rc check_length(struct index *index, struct err *err) {
     if (code == 0)
         code = mdb_env_get_fd(index->env, &fd);
     if (code != 0)
-        return index_fail(err, code, "open");
+        return index_fail(index, err, code, "open");
     if (fstat(fd, &st) != 0)
-        return err_sys(err, "index/data.mdb");
+        return err_sys(err, "%s/data.mdb", index->home->dir);
     /* A new one has no pages behind its header. */
-    return (uint64_t)st.st_size < used ? err_set(err, RC_CORRUPT, "index/data.mdb: %zu bytes are missing at its end", used - (size_t)st.st_size) : RC_OK;
+    if ((uint64_t)st.st_size < used)
+        return err_set(err, RC_CORRUPT, "%s/data.mdb: %zu bytes are missing at its end", index->home->dir, used - (size_t)st.st_size);
+    return RC_OK;
 }
 
 static enum rc open_env(const struct spool *spool, struct index *index, struct err *err) {
-    char path[sizeof spool->root + 8];
-    if (!str_format(path, sizeof path, "%s/index", spool->root))
+    const struct index_home_row *home = index->home;
+    char path[sizeof spool->root + 16];
+    if (!str_format(path, sizeof path, "%s/%s", spool->root, home->dir))
         return err_set(err, RC_PERM, "%s: the path is too long", spool->root);
-    enum rc rc = index->write ? fsio_make_dirs(spool->root_fd, "index", DIR_MODE, err) : RC_OK;
+    enum rc rc = index->write ? fsio_make_dirs(spool->root_fd, home->dir, home->dir_mode, err) : RC_OK;
     if (rc != RC_OK)
         return rc;
     int code = mdb_env_set_maxdbs(index->env, TABLE_COUNT);
     if (code == 0)
         code = mdb_env_set_maxreaders(index->env, MAX_READERS);
     if (code == 0)
-        code = mdb_env_open(index->env, path, MDB_NOTLS | MDB_NORDAHEAD | (index->write ? 0 : MDB_RDONLY), DATA_MODE);
+        code = mdb_env_open(index->env, path, MDB_NOTLS | MDB_NORDAHEAD | (index->write ? 0 : MDB_RDONLY), home->data_mode);
     if (code != 0)
-        return index_fail(err, code, "open");
+        return index_fail(index, err, code, "open");
     if (index->write) {
-        set_mode(spool, "index/data.mdb", DATA_MODE);
-        set_mode(spool, "index/lock.mdb", LOCK_MODE);
+        set_mode(spool, home->dir, "data.mdb", home->data_mode);
+        set_mode(spool, home->dir, "lock.mdb", LOCK_MODE);
     }
     return check_length(index, err);
 }
@@ -393,18 +406,19 @@ static int start_map(struct index *index) {
     return code == 0 ? mdb_reader_check(index->env, &dead) : code;
 }
 
-enum rc index_open(const struct spool *spool, bool write, struct index **out, struct err *err) {
+enum rc index_open(const struct spool *spool, enum index_home home, bool write, struct index **out, struct err *err) {
     *out = NULL;
     struct index *index = calloc(1, sizeof *index);
     if (index == NULL || mdb_env_create(&index->env) != 0) {
         free(index);
-        return err_set(err, RC_TEMP, "index/: out of memory");
+        return err_set(err, RC_TEMP, "%s/: out of memory", HOMES[home].dir);
     }
+    index->home = &HOMES[home];
     index->write = write;
     enum rc rc = open_env(spool, index, err);
     int code = rc == RC_OK ? start_map(index) : 0;
     if (code != 0)
-        rc = index_fail(err, code, "open");
+        rc = index_fail(index, err, code, "open");
     if (rc == RC_OK)
         rc = write ? open_for_writing(index, err) : open_for_reading(index, err);
     if (rc == RC_OK) {
@@ -413,7 +427,7 @@ enum rc index_open(const struct spool *spool, bool write, struct index **out, st
     }
     mdb_env_close(index->env);
     free(index);
-    return rc == RC_GONE ? err_set(err, RC_GONE, "%s/index: there is no index; `batchspool reindex` makes it", spool->root) : rc;
+    return rc == RC_GONE ? err_set(err, RC_GONE, "%s/%s: there is no index; %s", spool->root, HOMES[home].dir, HOMES[home].make) : rc;
 }
 
 /* All that was committed is on disk before the mark that says so. */
@@ -422,7 +436,7 @@ static enum rc mark_clean(struct index *index, struct err *err) {
     if (code == 0)
         code = mdb_env_set_flags(index->env, UNSYNCED, 0);
     if (code != 0)
-        return index_fail(err, code, "sync");
+        return index_fail(index, err, code, "sync");
     enum rc rc = begin_change(index, 0, err);
     return rc == RC_OK ? index_change_end(index, true, put_meta(index, &KEY_CLEAN, "1", err), err) : rc;
 }

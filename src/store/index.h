@@ -9,19 +9,24 @@
 #include "spool/job.h"
 
 /*
- * index/ (LMDB): what directories and journals say, made fast to ask. Derived: delete it and it is built again. One writer, the daemon (or `reindex` without
- * one); readers any number. Committed without sync: after a crash of the machine (another boot id, no clean close) index_open answers RC_CORRUPT and it is
+ * An index (LMDB): what directories and journals say, made fast to ask. Derived: delete it and it is built again. One writer, its program (or `reindex` without
+ * a daemon); readers any number. Committed without sync: after a crash of the machine (another boot id, no clean close) index_open answers RC_CORRUPT and it is
  * rebuilt.
  */
 struct index;
 
-/* write: the daemon; made when missing. RC_GONE: none there (read only). RC_CORRUPT: other format, damaged, or not closed cleanly before a reboot:
+/* Two programs keep one each by the same code: the daemon, whose only writer it is, in index/ (2750, files 0640), and the web program, whose only writer it is,
+ * in web/index/ (2770, 0660). */
+enum index_home { INDEX_OF_DAEMON, INDEX_OF_WEB };
+
+/* write: its program; made when missing. RC_GONE: none there (read only). RC_CORRUPT: other format, damaged, or not closed cleanly before a reboot:
  * index_rebuild. */
-enum rc index_open(const struct spool *spool, bool write, struct index **index, struct err *err);
+enum rc index_open(const struct spool *spool, enum index_home home, bool write, struct index **index, struct err *err);
 void index_close(struct index *index); /* write: marks it clean and syncs */
 /* Remove what is there (nobody in this process may have it open), make a new one and fold every journal in. A damaged journal is logged and counts as far as it
  * goes. progress may be NULL. The result is the same bytes-of-rows for the same journals. RC_OK leaves *index open for writing; else it is NULL. */
-enum rc index_rebuild(const struct spool *spool, struct index **index, void (*progress)(void *context, uint64_t jobs), void *context, struct err *err);
+enum rc index_rebuild(const struct spool *spool, enum index_home home, struct index **index, void (*progress)(void *context, uint64_t jobs), void *context,
+                      struct err *err);
 
 /* Writers group changes: begin, any number of calls below, commit. A write call outside of begin/commit makes its own transaction. The map grows by itself (a
  * group is then committed in parts). When a write in a group failed, index_commit undoes the group and answers why: follow its jobs again, nothing is lost. */

@@ -184,13 +184,13 @@ static enum rc read_unknown(struct fold *fold) {
         char id[JOBID_SIZE];
         if (!codec_unknown_read(walk.value.mv_data, walk.value.mv_size, unknown) ||
             !index_key_take_batch(walk.key.mv_data, walk.key.mv_size, id, &unknown->batch))
-            rc = index_damaged(fold->err, "a row of unknown");
+            rc = index_damaged(fold->index, fold->err, "a row of unknown");
     }
     rc = index_walk_end(&walk, rc, fold->err);
     memcpy(fold->memory.unknown, fold->unknown, fold->unknown_count * sizeof *fold->unknown);
     fold->memory.unknown_count = fold->unknown_count;
     fold->memory.unknown_capacity = count;
-    return rc == RC_OK && fold->unknown_count != count ? index_damaged(fold->err, "the table unknown") : rc;
+    return rc == RC_OK && fold->unknown_count != count ? index_damaged(fold->index, fold->err, "the table unknown") : rc;
 }
 
 /* Both lists are in the order of batches. */
@@ -418,7 +418,7 @@ enum rc index_put_governor(struct index *index, const char *source, const void *
     bool own;
     index_key_text(&key, source);
     if (!str_is_name(source) || length > GOVERNOR_BYTES)
-        return err_set(err, RC_PERM, "index/: governor: %.80s: no name of a source, or more than %zu bytes", source, GOVERNOR_BYTES);
+        return err_set(err, RC_PERM, "%s/: governor: %.80s: no name of a source, or more than %zu bytes", index->home->dir, source, GOVERNOR_BYTES);
     enum rc rc = index_change_begin(index, ROOM_BYTES + length, &own, err);
     if (rc != RC_OK)
         return rc;

@@ -3,6 +3,7 @@
 #define STORE_INDEX_INTERNAL_H
 
 #include <lmdb.h>
+#include <sys/types.h>
 
 #include "store/codec.h"
 #include "store/history.h"
@@ -47,7 +48,15 @@ enum index_table {
     TABLE_COUNT
 };
 
+struct index_home_row {
+    const char *dir; /* below the spool */
+    mode_t dir_mode, data_mode;
+    const char *mend, *make; /* for errors */
+};
+const struct index_home_row *index_home_row(enum index_home home);
+
 struct index {
+    const struct index_home_row *home;
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     bool write;
@@ -85,8 +94,8 @@ static inline bool index_starts(MDB_val key, const struct index_key *prefix) {
 }
 
 /* The text of an LMDB code that is not 0, and what a caller does about it. MDB_NOTFOUND is RC_GONE. */
-enum rc index_fail(struct err *err, int code, const char *what);
-enum rc index_damaged(struct err *err, const char *what);
+enum rc index_fail(const struct index *index, struct err *err, int code, const char *what);
+enum rc index_damaged(const struct index *index, struct err *err, const char *what);
 
 /* Transactions */
 

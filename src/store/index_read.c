@@ -11,7 +11,7 @@ enum rc index_get_job(struct index *index, MDB_txn *txn, const char *job_id, str
     index_key_text(&key, job_id);
     enum rc rc = index_get(index, txn, TABLE_JOBS, &key, &value, err);
     if (rc == RC_OK && (!codec_job_read(value.mv_data, value.mv_size, row) || strcmp(row->id, job_id) != 0))
-        rc = err_set(err, RC_CORRUPT, "index/: the row of job %s is damaged; run `batchspool reindex`", job_id);
+        rc = err_set(err, RC_CORRUPT, "%s/: the row of job %s is damaged; %s", index->home->dir, job_id, index->home->mend);
     return rc;
 }
 
@@ -21,7 +21,7 @@ enum rc index_get_file(struct index *index, MDB_txn *txn, const char *job_id, ui
     index_key_batch(&key, job_id, batch);
     enum rc rc = index_get(index, txn, TABLE_FILES, &key, &value, err);
     if (rc == RC_OK && (!codec_file_read(value.mv_data, value.mv_size, row) || row->batch != batch || strcmp(row->job_id, job_id) != 0))
-        rc = err_set(err, RC_CORRUPT, "index/: the row of job %s, batch %u is damaged; run `batchspool reindex`", job_id, (unsigned)batch);
+        rc = err_set(err, RC_CORRUPT, "%s/: the row of job %s, batch %u is damaged; %s", index->home->dir, job_id, (unsigned)batch, index->home->mend);
     return rc;
 }
 
@@ -36,7 +36,7 @@ enum rc index_get_money(struct index *index, MDB_txn *txn, const struct index_ke
     money->spent = money->in_doubt = money->open = dec_zero();
     enum rc rc = index_get(index, txn, TABLE_MONEY, key, &value, err);
     if (rc == RC_OK && !codec_money_read(value.mv_data, value.mv_size, money))
-        rc = index_damaged(err, "a sum of money");
+        rc = index_damaged(index, err, "a sum of money");
     return rc == RC_GONE ? RC_OK : rc;
 }
 
@@ -51,7 +51,7 @@ enum rc index_get_span(struct index *index, MDB_txn *txn, const struct index_key
     *span = (struct codec_span){.spent = dec_zero(), .in_doubt = dec_zero()};
     enum rc rc = index_get(index, txn, TABLE_SPANS, key, &value, err);
     if (rc == RC_OK && !codec_span_read(value.mv_data, value.mv_size, span))
-        rc = index_damaged(err, "a span");
+        rc = index_damaged(index, err, "a span");
     return rc == RC_GONE ? RC_OK : rc;
 }
 
@@ -61,7 +61,7 @@ enum rc index_get_counts(struct index *index, MDB_txn *txn, struct codec_counts 
     *counts = (struct codec_counts){{0}};
     enum rc rc = index_get(index, txn, TABLE_META, &key, &value, err);
     if (rc == RC_OK && !codec_counts_read(value.mv_data, value.mv_size, counts))
-        rc = index_damaged(err, "the count of jobs");
+        rc = index_damaged(index, err, "the count of jobs");
     return rc == RC_GONE ? RC_OK : rc;
 }
 
@@ -124,7 +124,7 @@ enum rc index_get_governor(struct index *index, const char *source, void *blob, 
         return rc;
     rc = index_get(index, txn, TABLE_GOVERNOR, &key, &value, err);
     if (rc == RC_OK && value.mv_size > *length)
-        rc = err_set(err, RC_PERM, "index/: governor: %s: %zu bytes do not fit into %zu", source, value.mv_size, *length);
+        rc = err_set(err, RC_PERM, "%s/: governor: %s: %zu bytes do not fit into %zu", index->home->dir, source, value.mv_size, *length);
     if (rc == RC_OK) {
         memcpy(blob, value.mv_data, value.mv_size);
         *length = value.mv_size;
@@ -149,7 +149,7 @@ enum rc index_sums(struct index *index, const char *source, int64_t from_us, int
          index_walk_step(&walk)) {
         struct codec_span span;
         if (!codec_span_read(walk.value.mv_data, walk.value.mv_size, &span)) {
-            rc = index_damaged(err, "a span");
+            rc = index_damaged(index, err, "a span");
             break;
         }
         sums->requests += span.requests;
@@ -168,7 +168,7 @@ enum rc index_walk_begin(struct index_walk *walk, struct index *index, enum inde
     walk->code = mdb_cursor_open(walk->txn, index->tables[table], &walk->cursor);
     if (walk->code != 0) {
         index_read_end(index, walk->txn);
-        return index_fail(err, walk->code, "walk");
+        return index_fail(walk->index, err, walk->code, "walk");
     }
     index->walks++;
     walk->key = index_val(from->bytes, from->length);
@@ -192,7 +192,7 @@ enum rc index_walk_end(struct index_walk *walk, enum rc rc, struct err *err) {
     mdb_cursor_close(walk->cursor);
     index_read_end(walk->index, walk->txn);
     if (rc == RC_OK && walk->code != 0 && walk->code != MDB_NOTFOUND)
-        return index_fail(err, walk->code, "walk");
+        return index_fail(walk->index, err, walk->code, "walk");
     return rc;
 }
 
@@ -207,8 +207,8 @@ static bool key_job(const struct index_walk *walk, size_t before, char job_id[JO
 }
 
 /* A key that leads to a row that is not there, or cannot be read. */
-static enum rc led_nowhere(enum rc rc, struct err *err) {
-    return rc == RC_GONE ? index_damaged(err, "a key without its row") : rc;
+static enum rc led_nowhere(const struct index *index, enum rc rc, struct err *err) {
+    return rc == RC_GONE ? index_damaged(index, err, "a key without its row") : rc;
 }
 
 static bool at_key(const struct index_walk *walk, const struct index_key *key) {
@@ -235,7 +235,7 @@ static enum rc each_job(struct index *index, enum index_table table, const struc
         if (more)
             index_walk_step(&walk);
     }
-    return index_walk_end(&walk, led_nowhere(rc, err), err);
+    return index_walk_end(&walk, led_nowhere(index, rc, err), err);
 }
 
 enum rc index_jobs(struct index *index, enum place place, const char *after_id, index_job_seen *fn, void *context, struct err *err) {
@@ -270,7 +270,7 @@ static enum rc each_file(struct index *index, enum index_table table, const stru
         if (more)
             index_walk_step(&walk);
     }
-    return index_walk_end(&walk, led_nowhere(rc, err), err);
+    return index_walk_end(&walk, led_nowhere(index, rc, err), err);
 }
 
 enum rc index_files(struct index *index, const char *job_id, index_file_seen *fn, void *context, struct err *err) {
@@ -309,7 +309,7 @@ enum rc index_next_pending(struct index *index, const char *source, enum priorit
     if (index_walk_here(&walk)) {
         unsigned urgency = walk.key.mv_size > prefix.length ? ((const unsigned char *)walk.key.mv_data)[prefix.length] : 0xff;
         bool whole = urgency <= PRIORITY_URGENT && key_job(&walk, prefix.length + 1, job_id);
-        rc = whole ? RC_OK : index_damaged(err, "a key of queue");
+        rc = whole ? RC_OK : index_damaged(index, err, "a key of queue");
         *priority = whole ? (enum priority)(PRIORITY_URGENT - urgency) : PRIORITY_NORMAL;
     }
     enum rc walked = index_walk_end(&walk, RC_OK, err);
@@ -328,7 +328,7 @@ enum rc index_next_source(struct index *index, const char *after, char source[65
     rc = RC_GONE;
     if (index_walk_here(&walk)) {
         size_t length = strnlen(walk.key.mv_data, walk.key.mv_size < 65 ? walk.key.mv_size : 65);
-        rc = length < 65 && length < walk.key.mv_size ? RC_OK : index_damaged(err, "a key of queue");
+        rc = length < 65 && length < walk.key.mv_size ? RC_OK : index_damaged(index, err, "a key of queue");
         if (rc == RC_OK)
             memcpy(source, walk.key.mv_data, length + 1);
     }
@@ -344,7 +344,7 @@ enum rc index_next_deferred(struct index *index, char job_id[JOBID_SIZE], int64_
         return rc;
     rc = RC_GONE;
     if (index_walk_here(&walk)) {
-        rc = key_job(&walk, 8, job_id) ? RC_OK : index_damaged(err, "a key of deferred");
+        rc = key_job(&walk, 8, job_id) ? RC_OK : index_damaged(index, err, "a key of deferred");
         uint64_t until = 0;
         for (size_t i = 0; rc == RC_OK && i < 8; i++)
             until = until << 8 | ((const unsigned char *)walk.key.mv_data)[i];
@@ -381,7 +381,7 @@ enum rc index_jobs_of_criteria(struct index *index, const char *source, const ch
         if (more)
             walk.code = mdb_cursor_get(walk.cursor, &walk.key, &walk.value, MDB_PREV);
     }
-    return index_walk_end(&walk, led_nowhere(rc, err), err);
+    return index_walk_end(&walk, led_nowhere(index, rc, err), err);
 }
 
 enum rc index_get_history(struct index *index, MDB_txn *txn, const struct index_key *key, struct history *history, struct err *err) {
@@ -389,7 +389,7 @@ enum rc index_get_history(struct index *index, MDB_txn *txn, const struct index_
     history->count = 0;
     enum rc rc = index_get(index, txn, TABLE_HISTORY, key, &value, err);
     if (rc == RC_OK && !history_read(value.mv_data, value.mv_size, history))
-        rc = index_damaged(err, "the history of a source");
+        rc = index_damaged(index, err, "the history of a source");
     return rc == RC_GONE ? RC_OK : rc;
 }
 

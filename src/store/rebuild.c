@@ -4,17 +4,20 @@
 #include "base/log.h"
 #include "os/dirscan.h"
 #include "os/fsio.h"
+#include "store/index_internal.h"
 
 #include <dirent.h>
 #include <string.h>
 
 #define JOBS_A_COMMIT 1000
 
-static enum rc remove_old(const struct spool *spool, struct err *err) {
-    static const char *const names[] = {"index/data.mdb", "index/lock.mdb"};
+static enum rc remove_old(const struct spool *spool, enum index_home home, struct err *err) {
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < sizeof names / sizeof names[0]; i++) {
-        rc = fsio_unlink(spool->root_fd, names[i], err);
+        char path[40];
+        str_format(path, sizeof path, "%s/%s", index_home_row(home)->dir, names[i]);
+        rc = fsio_unlink(spool->root_fd, path, err);
         if (rc == RC_GONE)
             rc = RC_OK;
     }
@@ -71,13 +74,14 @@ static enum rc fold_all(struct index *index, const struct spool *spool, struct d
     return rc;
 }
 
-enum rc index_rebuild(const struct spool *spool, struct index **out, void (*progress)(void *context, uint64_t jobs), void *context, struct err *err) {
+enum rc index_rebuild(const struct spool *spool, enum index_home home, struct index **out, void (*progress)(void *context, uint64_t jobs), void *context,
+                      struct err *err) {
     struct index *index = NULL;
     struct dirscan *scan;
     *out = NULL;
-    enum rc rc = remove_old(spool, err);
+    enum rc rc = remove_old(spool, home, err);
     if (rc == RC_OK)
-        rc = index_open(spool, true, &index, err);
+        rc = index_open(spool, home, true, &index, err);
     if (rc != RC_OK)
         return rc;
     rc = dirscan_open(spool->journal_fd, ".", &scan, err);

@@ -177,6 +177,7 @@ if [ "$(id -u)" = 0 ]; then
     chown -R nobody:nogroup "$SPOOL" "$DIR/credentials" "$DIR/etc"
     chmod 755 "$DIR"
     touch "$DIR/daemon.log" && chown nobody "$DIR/daemon.log"
+    jq '.httpd = {user: "root"}' "$BATCHSPOOL_CONFIG" >"$DIR/config.json" && cat "$DIR/config.json" >"$BATCHSPOOL_CONFIG"
     start_as_nobody() {
         setpriv --reuid=nobody --regid=nogroup --clear-groups "$PROGRAMS/batchspoold" --foreground >"$DIR/daemon.log" 2>&1 &
         DAEMON_PID=$!
@@ -189,6 +190,14 @@ if [ "$(id -u)" = 0 ]; then
         at failed 'a file that cannot be read goes to failed/'
         is 'rejected unreadable' "$(events)" 'reason unreadable'
         like 'chmod|readable|permission|mode' "$(why)" 'its note says how to mend it'
+        made=()
+        for owner in root daemon; do # the user of httpd, and one that is none of ours
+            job "$DIR/by-$owner.json" 1 '.created_by = "ada" | .on_duplicate = "run"'
+            install -o "$owner" -g nogroup -m 640 "$DIR/by-$owner.json" "$SPOOL/jobs/tmp/by-$owner.json" && mv "$SPOOL/jobs/tmp/by-$owner.json" "$pending/"
+            taken "by-$owner"
+            made+=("$(event 'select(.event == "accepted") | .created_by')")
+        done
+        is 'ada daemon' "${made[*]}" 'created_by is believed of the web program, of others it is the owner'
     else
         result 1 'the daemon starts as another user' "$(cat "$DIR/daemon.log")"
     fi

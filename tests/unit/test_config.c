@@ -118,6 +118,82 @@ static void test_every_key(void **state) {
     assert_int_equal(config.stuck_waiting_s, 9);
 }
 
+static void test_httpd(void **state) {
+    const struct scratch *s = *state;
+    struct config config;
+    struct err err;
+    char wanted[400];
+    assert_int_equal(load_text(s, "{}", &config, &err), RC_OK);
+    assert_string_equal(config.httpd.listen.address, "127.0.0.1");
+    assert_int_equal(config.httpd.listen.port, 8080);
+    assert_true(config.httpd.listen.loopback);
+    assert_int_equal(config.httpd.upload_max_bytes, 67108864);
+    assert_int_equal(config.httpd.access_token_s, 900);
+    assert_int_equal(config.httpd.refresh_token_s, 604800);
+    assert_int_equal(load_text(s,
+                               "{\"httpd\": {\"listen\": \"[::]:443\", \"user\": \"0\", \"tls_certificate\": \"tls/c.pem\", \"tls_key\": \"/k.pem\", // ours\n"
+                               "\"proxy\": \"https://batch.example.com\", \"allowed_hosts\": [\"Batch.Example.com\", \"10.0.0.1\"], \"web_root\": \"\",\n"
+                               "\"upload_max_bytes\": 5000000000, \"requests_per_minute\": 1, \"uploads_per_minute\": 2, \"logins_per_minute\": 3,\n"
+                               "\"access_token_s\": 60, \"refresh_token_s\": 300}}",
+                               &config, &err),
+                     RC_OK);
+    assert_string_equal(config.httpd.listen.address, "::");
+    assert_int_equal(config.httpd.listen.port, 443);
+    assert_false(config.httpd.listen.loopback);
+    snprintf(wanted, sizeof wanted, "%s/tls/c.pem", s->path);
+    assert_string_equal(config.httpd.tls_certificate, wanted);
+    assert_string_equal(config.httpd.tls_key, "/k.pem");
+    assert_string_equal(config.httpd.proxy, "https://batch.example.com");
+    assert_int_equal(config.httpd.allowed_host_count, 2);
+    assert_string_equal(config.httpd.allowed_hosts[0], "batch.example.com");
+    assert_string_equal(config.httpd.web_root, "");
+    assert_int_equal(config.httpd.upload_max_bytes, 5000000000);
+    assert_int_equal(config.httpd.logins_per_minute, 3);
+    uid_t uid = 7;
+    assert_int_equal(config_httpd_uid(&config.httpd, &uid, &err), RC_OK);
+    assert_int_equal(uid, 0);
+    setenv("BATCHSPOOL_HTTPD", "{\"listen\": \"unix:/run/w.sock\", \"user\": \"nobody-of-that-name\"}", 1);
+    assert_int_equal(load_text(s, "{}", &config, &err), RC_OK);
+    assert_true(config.httpd.listen.is_unix);
+    assert_string_equal(config.httpd.listen.address, "/run/w.sock");
+    assert_int_equal(config_httpd_uid(&config.httpd, &uid, &err), RC_FATAL);
+    assert_non_null(strstr(err.text, "nobody-of-that-name"));
+    setenv("BATCHSPOOL_HTTPD", "{\"listen\": 1}", 1);
+    assert_int_equal(load_text(s, "{}", &config, &err), RC_FATAL);
+    assert_non_null(strstr(err.text, "environment: BATCHSPOOL_HTTPD: line 1 column 12: /listen: must be text"));
+}
+
+static void test_httpd_refusals(void **state) {
+    const struct scratch *s = *state;
+    static const char *const bad[] = {"8080",          "127.0.0.1",
+                                      "127.0.0.1:",    "127.0.0.1:65536",
+                                      "::1:80",        "[127.0.0.1]:80",
+                                      "[::1]80",       "host.example:80",
+                                      "unix:relative", "unix:",
+                                      "[::1:80",       "localhost:-1",
+                                      ":80",           ""};
+    refuses(s, "{\"httpd\": {\"listen\": \"0.0.0.0:80\"}}", "line 1 column 22: /httpd/listen: 0.0.0.0 can be reached from other hosts");
+    refuses(s, "{\"httpd\": {\"listen\": \"[2001:db8::1]:80\"}}", "tls_certificate and tls_key");
+    refuses(s, "{\"httpd\": {\"tls_key\": \"k\"}}", "/httpd/tls_key: tls_certificate and tls_key belong together");
+    refuses(s, "{\"httpd\": {\"proxy\": \"http://a\"}}", "/httpd/proxy");
+    refuses(s, "{\"httpd\": {\"proxy\": \"https://a/b\"}}", "/httpd/proxy");
+    refuses(s, "{\"httpd\": {\"allowed_hosts\": [\"a b\"]}}", "/httpd/allowed_hosts/0");
+    refuses(s, "{\"httpd\": {\"lissten\": \"x\"}}", "did you mean \"listen\"");
+    refuses(s, "{\"httpd\": {\"access_token_s\": 600, \"refresh_token_s\": 300}}", "/httpd/refresh_token_s");
+    refuses(s, "{\"httpd\": {\"access_token_s\": 1}}", "from 60 to 86400");
+    refuses(s, "{\"httpd\": []}", "/httpd: must be an object");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"httpd\": {\"listen\": \"%s\"}}", bad[i]);
+        refuses(s, text, "/httpd/listen: must be");
+    }
+    struct config config;
+    struct err err;
+    assert_int_equal(load_text(s, "{\"httpd\": {\"listen\": \"0.0.0.0:80\", \"proxy\": \"https://a:8443\"}}", &config, &err), RC_OK);
+    assert_int_equal(load_text(s, "{\"httpd\": {\"listen\": \"localhost:0\"}}", &config, &err), RC_OK);
+    assert_string_equal(config.httpd.listen.address, "127.0.0.1");
+}
+
 static void test_shipped_file(void **state) {
     (void)state;
     struct config config;
@@ -217,10 +293,11 @@ static void test_adopt(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),   cmocka_unit_test_setup_teardown(test_checkout, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_every_key, setup, teardown),  cmocka_unit_test_setup_teardown(test_shipped_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_precedence, setup, teardown), cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_adopt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),       cmocka_unit_test_setup_teardown(test_checkout, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_key, setup, teardown),      cmocka_unit_test_setup_teardown(test_shipped_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),     cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_adopt, setup, teardown),          cmocka_unit_test_setup_teardown(test_httpd, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_httpd_refusals, setup, teardown),
     };
     if (!getcwd(first_dir, sizeof first_dir))
         return 1;

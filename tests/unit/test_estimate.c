@@ -233,7 +233,7 @@ static void test_look(void **state) {
     struct estimate estimate;
     struct criteria *criteria;
     const char *text = "{\"source\":\"items\",\"take\":120}";
-    assert_int_equal(index_open(b->spool, true, &index, &b->err), RC_OK);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, true, &index, &b->err), RC_OK);
     job(b, index, 1, "run", NULL);
     job(b, index, 2, "preview", "{\"total\":1000}");
     job(b, index, 3, "run", "{\"total\":1000}");

@@ -41,7 +41,7 @@ static int teardown(void **state) {
 
 static struct index *open_index(struct bench *b) {
     struct index *index;
-    if (index_open(b->spool, true, &index, &b->err) != RC_OK)
+    if (index_open(b->spool, INDEX_OF_DAEMON, true, &index, &b->err) != RC_OK)
         fail_msg("%s", b->err.text);
     return index;
 }
@@ -287,7 +287,7 @@ static void test_follow_is_rebuild(void **state) {
     }
     dump(index, before);
     index_close(index);
-    assert_int_equal(index_rebuild(b->spool, &index, count_progress, &jobs, &b->err), RC_OK);
+    assert_int_equal(index_rebuild(b->spool, INDEX_OF_DAEMON, &index, count_progress, &jobs, &b->err), RC_OK);
     assert_int_equal(jobs, JOBS);
     dump(index, after);
     assert_string_equal(before, after);
@@ -589,7 +589,7 @@ static void child_follow(struct bench *b) {
     struct index *index;
     char id[JOBID_SIZE];
     id_of(1, id);
-    if (index_open(b->spool, true, &index, NULL) != RC_OK || index_follow(index, b->spool, id, NULL, NULL) != RC_OK)
+    if (index_open(b->spool, INDEX_OF_DAEMON, true, &index, NULL) != RC_OK || index_follow(index, b->spool, id, NULL, NULL) != RC_OK)
         _exit(1);
     kill(getpid(), SIGKILL);
 }
@@ -598,7 +598,7 @@ static struct index *child_other_boot(struct bench *b) {
     struct index *index;
     struct index_key key = {.length = 0};
     index_key_text(&key, "boot");
-    if (index_open(b->spool, true, &index, NULL) != RC_OK || index_begin(index, NULL) != RC_OK ||
+    if (index_open(b->spool, INDEX_OF_DAEMON, true, &index, NULL) != RC_OK || index_begin(index, NULL) != RC_OK ||
         index_put(index, TABLE_META, &key, "other", 5, NULL) != RC_OK || index_commit(index, NULL) != RC_OK)
         _exit(1);
     return index;
@@ -628,15 +628,49 @@ static void test_unclean(void **state) {
     index_close(open_index(b));
 
     in_child(b, child_unclean);
-    assert_int_equal(index_open(b->spool, false, &index, &b->err), RC_CORRUPT);
-    assert_int_equal(index_open(b->spool, true, &index, &b->err), RC_CORRUPT);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, false, &index, &b->err), RC_CORRUPT);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, true, &index, &b->err), RC_CORRUPT);
     assert_null(index);
     assert_non_null(strstr(b->err.text, "not closed"));
-    assert_int_equal(index_rebuild(b->spool, &index, NULL, NULL, &b->err), RC_OK);
+    assert_int_equal(index_rebuild(b->spool, INDEX_OF_DAEMON, &index, NULL, NULL, &b->err), RC_OK);
     assert_int_equal(index_job(index, id, &row, &b->err), RC_OK);
     index_close(index);
-    assert_int_equal(index_open(b->spool, false, &index, &b->err), RC_OK);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, false, &index, &b->err), RC_OK);
     assert_int_equal(index_job(index, id, &row, &b->err), RC_OK);
+    index_close(index);
+}
+
+/* The web program keeps its own beside the daemon's. */
+static void test_two_homes(void **state) {
+    struct bench *b = *state;
+    struct index *index, *web;
+    struct job_row row;
+    struct stat st;
+    char id[JOBID_SIZE], noise[8192];
+    memset(noise, 'x', sizeof noise);
+    id_of(1, id);
+    accept_job(b, id, "props", "low", "h");
+    assert_int_equal(index_open(b->spool, INDEX_OF_WEB, false, &web, &b->err), RC_GONE);
+    assert_non_null(strstr(b->err.text, "web/index: there is no index; batchspool-httpd"));
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, true, &index, &b->err), RC_OK);
+    assert_int_equal(index_rebuild(b->spool, INDEX_OF_WEB, &web, NULL, NULL, &b->err), RC_OK);
+    assert_int_equal(index_job(web, id, &row, &b->err), RC_OK);
+    assert_int_equal(index_job(index, id, &row, &b->err), RC_GONE);
+    assert_int_equal(fstatat(b->spool->root_fd, "web/index/data.mdb", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+    assert_int_equal(fstatat(b->spool->root_fd, "index/data.mdb", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    index_close(index);
+    index_close(web);
+    int fd = openat(b->spool->root_fd, "web/index/data.mdb", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, noise, sizeof noise, 0), sizeof noise);
+    close(fd);
+    assert_int_equal(index_open(b->spool, INDEX_OF_WEB, true, &web, &b->err), RC_CORRUPT);
+    assert_non_null(strstr(b->err.text, "web/index/: open: "));
+    assert_non_null(strstr(b->err.text, "batchspool-httpd"));
+    assert_int_equal(index_rebuild(b->spool, INDEX_OF_WEB, &web, NULL, NULL, &b->err), RC_OK);
+    index_close(web);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, false, &index, &b->err), RC_OK);
     index_close(index);
 }
 
@@ -648,7 +682,7 @@ static void child_read(struct bench *b) {
     struct job_row row;
     char id[JOBID_SIZE], c = 0;
     id_of(1, id);
-    if (index_open(b->spool, false, &index, NULL) != RC_OK || index_job(index, id, &row, NULL) != RC_OK || index_begin(index, NULL) == RC_OK)
+    if (index_open(b->spool, INDEX_OF_DAEMON, false, &index, NULL) != RC_OK || index_job(index, id, &row, NULL) != RC_OK || index_begin(index, NULL) == RC_OK)
         _exit(1);
     if (write(from_child[1], "r", 1) != 1 || read(to_child[0], &c, 1) != 1)
         _exit(2);
@@ -664,7 +698,7 @@ static void test_reader(void **state) {
     int status;
     struct stat st;
     struct index *index;
-    assert_int_equal(index_open(b->spool, false, &index, &b->err), RC_GONE);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, false, &index, &b->err), RC_GONE);
     assert_non_null(strstr(b->err.text, "reindex"));
     assert_int_equal(pipe(from_child), 0);
     assert_int_equal(pipe(to_child), 0);
@@ -717,14 +751,14 @@ static void test_damaged_files(void **state) {
     int fd = openat(b->spool->root_fd, "index/data.mdb", O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(ftruncate(fd, st.st_size / 2), 0);
-    assert_int_equal(index_open(b->spool, true, &index, &b->err), RC_CORRUPT);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, true, &index, &b->err), RC_CORRUPT);
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (char)rand();
     assert_int_equal(pwrite(fd, noise, sizeof noise, 0), sizeof noise);
-    assert_int_equal(index_open(b->spool, false, &index, &b->err), RC_CORRUPT);
-    assert_int_equal(index_open(b->spool, true, &index, &b->err), RC_CORRUPT);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, false, &index, &b->err), RC_CORRUPT);
+    assert_int_equal(index_open(b->spool, INDEX_OF_DAEMON, true, &index, &b->err), RC_CORRUPT);
     close(fd);
-    assert_int_equal(index_rebuild(b->spool, &index, NULL, NULL, &b->err), RC_OK);
+    assert_int_equal(index_rebuild(b->spool, INDEX_OF_DAEMON, &index, NULL, NULL, &b->err), RC_OK);
     assert_int_equal(index_count(index, PLACE_PENDING), 50);
     index_close(index);
 }
@@ -770,7 +804,7 @@ static void test_damaged_journal(void **state) {
     assert_int_equal(row.journal_seq, 2);
     dump(index, before);
     index_close(index);
-    assert_int_equal(index_rebuild(b->spool, &index, NULL, NULL, &b->err), RC_OK);
+    assert_int_equal(index_rebuild(b->spool, INDEX_OF_DAEMON, &index, NULL, NULL, &b->err), RC_OK);
     dump(index, after);
     assert_string_equal(before, after);
     assert_int_equal(ftruncate(fd, 10), 0);
@@ -793,6 +827,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_growth, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unclean, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_homes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_row, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_journal, setup, teardown),

@@ -29,6 +29,8 @@ static void modes_are_those_of_the_design(void **state) {
     assert_mode(b, "payloads/raw", 02750);
     assert_mode(b, "payloads/tmp", 02750);
     assert_mode(b, "index", 02750);
+    assert_mode(b, "web", 02770);
+    assert_mode(b, "web/index", 02770);
 }
 
 static void init_repairs(void **state) {

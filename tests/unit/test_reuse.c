@@ -36,7 +36,7 @@ static void capture(struct shop *shop, unsigned n, unsigned batch, unsigned sum,
 
 static void open_shop(void **state, struct shop *shop) {
     shop->b = *state;
-    assert_int_equal(index_open(shop->b->spool, true, &shop->index, &shop->b->err), RC_OK);
+    assert_int_equal(index_open(shop->b->spool, INDEX_OF_DAEMON, true, &shop->index, &shop->b->err), RC_OK);
 }
 
 /* n 0: none is expected */

@@ -238,7 +238,7 @@ static void test_index(void **state) {
     struct index *index;
     struct job_row row;
     struct err err = {0};
-    if (index_open(w->spool, true, &index, &err) != RC_OK || index_follow(index, w->spool, JOB, &row, &err) != RC_OK)
+    if (index_open(w->spool, INDEX_OF_DAEMON, true, &index, &err) != RC_OK || index_follow(index, w->spool, JOB, &row, &err) != RC_OK)
         fail_msg("%s", err.text);
     check(w, index, false, "");
     assert_int_equal(w->counts.index_rows, 1);

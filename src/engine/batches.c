@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/cmd_batches.h"
+#include "engine/batches.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -94,7 +94,7 @@ static void keep_event(struct batches *batches, const struct journal_line *line)
             continue;
         char value[120];
         if (cJSON_IsString(member))
-            cmd_shown(value, sizeof value, member->valuestring, true);
+            str_printable(value, sizeof value, *member->valuestring ? member->valuestring : "-", *member->valuestring ? strlen(member->valuestring) : 1);
         else if (cJSON_IsNumber(member))
             snprintf(value, sizeof value, "%.15g", member->valuedouble);
         else
@@ -135,7 +135,7 @@ static void find_shelves(const struct spool *spool, struct batches *batches) {
     }
 }
 
-enum rc cmd_batches_read(const struct spool *spool, const char *id, struct batches *batches, struct err *err) {
+enum rc batches_read(const struct spool *spool, const char *id, struct batches *batches, struct err *err) {
     memset(batches, 0, sizeof *batches);
     job_row_init(&batches->row, id);
     struct job_row row;
@@ -149,7 +149,7 @@ enum rc cmd_batches_read(const struct spool *spool, const char *id, struct batch
     return rc;
 }
 
-void cmd_batches_release(struct batches *batches) {
+void batches_release(struct batches *batches) {
     for (size_t i = 0; i < batches->count; i++)
         free(batches->list[i].file);
     free(batches->list);
@@ -157,7 +157,7 @@ void cmd_batches_release(struct batches *batches) {
     batches->count = batches->capacity = 0;
 }
 
-const char *cmd_batch_state(const struct batch *batch) {
+const char *batches_state(const struct batch *batch) {
     switch (batch->state) {
     case BATCH_NONE:
         return "-";

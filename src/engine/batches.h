@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef CMD_CMD_BATCHES_H
-#define CMD_CMD_BATCHES_H
+#ifndef ENGINE_BATCHES_H
+#define ENGINE_BATCHES_H
 
-#include "cmd/cmd_jobs.h"
+#include "spool/job.h"
 
 /* One job in full: its row, its batches, its last events, folded from the journal. */
 
@@ -27,9 +27,9 @@ struct batches {
 };
 
 /* RC_CORRUPT: the journal is damaged; what came before is there. RC_GONE: no journal. */
-enum rc cmd_batches_read(const struct spool *spool, const char *id, struct batches *batches, struct err *err);
-void cmd_batches_release(struct batches *batches);
+enum rc batches_read(const struct spool *spool, const char *id, struct batches *batches, struct err *err);
+void batches_release(struct batches *batches);
 /* "charge_unknown", "requested" ... and for a captured batch the shelf. */
-const char *cmd_batch_state(const struct batch *batch);
+const char *batches_state(const struct batch *batch);
 
 #endif

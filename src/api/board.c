@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/board.h"
+
+#include "base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Names that many jobs share, each kept once for good: there are as many as sources, campaigns, people and reasons. */
+struct names {
+    char **slots; /* open addressing; a power of two */
+    size_t size, count;
+};
+
+struct board {
+    struct board_row *rows; /* by id; one piece, as lists read all of it */
+    size_t count, capacity;
+    struct names names;
+};
+
+/* --- names -------------------------------------------------------------------------------------------------------------- */
+
+static size_t hash(const char *text) {
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return (size_t)h;
+}
+
+static char **slot_of(const struct names *names, const char *text) {
+    size_t at = hash(text) & (names->size - 1);
+    while (names->slots[at] && strcmp(names->slots[at], text) != 0)
+        at = (at + 1) & (names->size - 1);
+    return &names->slots[at];
+}
+
+static bool names_grow(struct names *names) {
+    struct names wider = {.size = names->size ? names->size * 2 : 64, .count = names->count};
+    wider.slots = calloc(wider.size, sizeof *wider.slots);
+    if (!wider.slots)
+        return false;
+    for (size_t i = 0; i < names->size; i++)
+        if (names->slots[i])
+            *slot_of(&wider, names->slots[i]) = names->slots[i];
+    free(names->slots);
+    *names = wider;
+    return true;
+}
+
+static const char *names_keep(struct names *names, const char *text) {
+    if (names->count * 2 >= names->size && !names_grow(names))
+        return NULL;
+    char **slot = slot_of(names, text);
+    if (!*slot && (*slot = strdup(text)))
+        names->count++;
+    return *slot;
+}
+
+/* --- rows --------------------------------------------------------------------------------------------------------------- */
+
+struct board *board_new(void) {
+    return calloc(1, sizeof(struct board));
+}
+
+void board_clear(struct board *board) {
+    for (size_t i = 0; i < board->count; i++)
+        free(board->rows[i].name);
+    board->count = 0;
+}
+
+void board_free(struct board *board) {
+    if (!board)
+        return;
+    board_clear(board);
+    for (size_t i = 0; i < board->names.size; i++)
+        free(board->names.slots[i]);
+    free(board->names.slots);
+    free(board->rows);
+    free(board);
+}
+
+/* Where the id is, or would be. Ids begin with their time, so a new one belongs to the end nearly always. */
+static size_t position(const struct board *board, const char *id, bool *found) {
+    size_t low = 0, high = board->count;
+    *found = false;
+    if (high && strcmp(board->rows[high - 1].id, id) < 0)
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(board->rows[middle].id, id);
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static uint32_t small(uint64_t count) {
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
+static bool row_of(struct board *board, const struct job_row *job, bool waiting, struct board_row *row) {
+    *row = (struct board_row){.place = (uint8_t)job->place,
+                              .priority = (uint8_t)job->priority,
+                              .automatic = job->automatic,
+                              .metered = job->metered,
+                              .waiting = waiting,
+                              .captured_batches = small(job->captured_batches),
+                              .loaded_batches = small(job->loaded_batches),
+                              .failed_batches = small(job->failed_batches),
+                              .unknown_batches = small(job->unknown_batches),
+                              .created_us = job->created_us,
+                              .updated_us = job->updated_us,
+                              .source = names_keep(&board->names, job->source),
+                              .campaign = names_keep(&board->names, job->campaign),
+                              .owner = names_keep(&board->names, job->created_by),
+                              .reason = names_keep(&board->names, job->reason),
+                              .mode = names_keep(&board->names, job->mode[0] ? job->mode : "run"),
+                              .error_count = job->error_count,
+                              .completed_us = job->completed_us,
+                              .placed_us = job->placed_us,
+                              .started_us = job->started_us,
+                              .total_records = job->total_records,
+                              .processed_records = job->processed_records,
+                              .success_count = job->success_count,
+                              .journal_offset = job->journal_offset,
+                              .cost = job->cost,
+                              .cost_in_doubt = job->cost_in_doubt};
+    memcpy(row->id, job->id, sizeof row->id);
+    memcpy(row->currency, job->currency, sizeof row->currency);
+    if (!row->source || !row->campaign || !row->owner || !row->reason || !row->mode)
+        return false;
+    row->name = strdup(job->name);
+    return row->name != NULL;
+}
+
+static bool make_room(struct board *board) {
+    if (board->count < board->capacity)
+        return true;
+    size_t capacity = board->capacity ? board->capacity * 2 : 256;
+    struct board_row *rows = realloc(board->rows, capacity * sizeof *rows);
+    if (!rows)
+        return false;
+    board->rows = rows;
+    board->capacity = capacity;
+    return true;
+}
+
+static void compare(const struct board_row *old, const struct board_row *row, struct board_change *change) {
+    *change = (struct board_change){.row = NULL, .fresh = !old};
+    if (!old)
+        return;
+    change->moved = old->place != row->place || old->waiting != row->waiting || old->reason != row->reason || old->priority != row->priority;
+    change->files = old->captured_batches != row->captured_batches || old->loaded_batches != row->loaded_batches || old->failed_batches != row->failed_batches;
+    change->progressed = change->files || old->processed_records != row->processed_records || old->total_records != row->total_records ||
+                         old->success_count != row->success_count || old->unknown_batches != row->unknown_batches || old->updated_us != row->updated_us;
+}
+
+enum rc board_put(struct board *board, const struct job_row *job, bool waiting, struct board_change *change) {
+    bool found;
+    struct board_row row;
+    if (!make_room(board) || !row_of(board, job, waiting, &row))
+        return RC_TEMP;
+    size_t at = position(board, job->id, &found);
+    if (change)
+        compare(found ? &board->rows[at] : NULL, &row, change);
+    if (found)
+        free(board->rows[at].name);
+    else {
+        memmove(&board->rows[at + 1], &board->rows[at], (board->count - at) * sizeof *board->rows);
+        board->count++;
+    }
+    board->rows[at] = row;
+    if (change)
+        change->row = &board->rows[at];
+    return RC_OK;
+}
+
+void board_remove(struct board *board, const char *id) {
+    bool found;
+    size_t at = position(board, id, &found);
+    if (!found)
+        return;
+    free(board->rows[at].name);
+    board->count--;
+    memmove(&board->rows[at], &board->rows[at + 1], (board->count - at) * sizeof *board->rows);
+}
+
+const struct board_row *board_find(const struct board *board, const char *id) {
+    bool found;
+    size_t at = position(board, id, &found);
+    return found ? &board->rows[at] : NULL;
+}
+
+size_t board_count(const struct board *board) {
+    return board->count;
+}
+
+const struct board_row *board_at(const struct board *board, size_t number) {
+    return number < board->count ? &board->rows[number] : NULL;
+}
+
+/* --- lists -------------------------------------------------------------------------------------------------------------- */
+
+static const char *const SORTS[] = {"created_at", "updated_at", "completed_at", "priority", "status", "source", "name", "total_records", "processed_records", "cost"};
+const char board_sort_names[] = "created_at, updated_at, completed_at, priority, status, source, name, total_records, processed_records or cost, with - before it "
+                                "from the greatest down";
+
+bool board_sort_parse(const char *text, enum board_sort *sort, bool *down) {
+    *down = *text == '-';
+    for (size_t i = 0; i < sizeof SORTS / sizeof SORTS[0]; i++)
+        if (strcmp(text + *down, SORTS[i]) == 0) {
+            *sort = (enum board_sort)i;
+            return true;
+        }
+    return false;
+}
+
+static int by_number(int64_t a, int64_t b) {
+    return (a > b) - (a < b);
+}
+
+/* What is not known comes first. */
+static int by_count(uint64_t a, uint64_t b) {
+    return by_number(a == JOB_UNKNOWN ? -1 : (int64_t)a, b == JOB_UNKNOWN ? -1 : (int64_t)b);
+}
+
+static int by_key(const struct board_row *a, const struct board_row *b, enum board_sort sort) {
+    switch (sort) {
+    case BOARD_CREATED:
+        return by_number(a->created_us, b->created_us);
+    case BOARD_UPDATED:
+        return by_number(a->updated_us, b->updated_us);
+    case BOARD_COMPLETED:
+        return by_number(a->completed_us, b->completed_us);
+    case BOARD_PRIORITY:
+        return by_number(a->priority, b->priority);
+    case BOARD_STATUS:
+        return strcmp(place_status((enum place)a->place), place_status((enum place)b->place));
+    case BOARD_SOURCE:
+        return strcmp(a->source, b->source);
+    case BOARD_NAME:
+        return strcasecmp(a->name, b->name);
+    case BOARD_TOTAL:
+        return by_count(a->total_records, b->total_records);
+    case BOARD_PROCESSED:
+        return by_count(a->processed_records, b->processed_records);
+    case BOARD_COST:
+        return dec_compare(a->cost, b->cost);
+    }
+    return 0;
+}
+
+/* > 0: a comes after b on the pages. Equal keys by id. */
+static int order(const struct board_row *a, const struct board_row *b, const struct board_query *query) {
+    int by = by_key(a, b, query->sort);
+    if (!by)
+        by = strcmp(a->id, b->id);
+    return query->down ? -by : by;
+}
+
+bool board_has(const struct filter *filter, const struct board_row *row) {
+    const struct filter_job job = {.id = row->id,
+                                   .name = row->name,
+                                   .source = row->source,
+                                   .campaign = row->campaign,
+                                   .owner = row->owner,
+                                   .reason = row->reason,
+                                   .mode = row->mode,
+                                   .place = (enum place)row->place,
+                                   .priority = (enum priority)row->priority,
+                                   .automatic = row->automatic,
+                                   .unloaded = row->captured_batches > row->loaded_batches,
+                                   .loaded = row->captured_batches && row->captured_batches == row->loaded_batches,
+                                   .error = row->error_count || row->failed_batches,
+                                   .created_us = row->created_us,
+                                   .updated_us = row->updated_us};
+    return filter_has(filter, &job);
+}
+
+static bool meant(const struct board_row *row, const struct filter *filter, const char *owner) {
+    return (!owner || strcmp(row->owner, owner) == 0) && board_has(filter, row);
+}
+
+/* The page is a heap whose top is its last row, until all have been seen. */
+static void sift_down(struct board_page *page, size_t at, size_t count, const struct board_query *query) {
+    for (;;) {
+        size_t last = at, left = 2 * at + 1;
+        for (size_t child = left; child < left + 2 && child < count; child++)
+            if (order(page->rows[child], page->rows[last], query) > 0)
+                last = child;
+        if (last == at)
+            return;
+        const struct board_row *row = page->rows[at];
+        page->rows[at] = page->rows[last];
+        page->rows[last] = row;
+        at = last;
+    }
+}
+
+static void keep(struct board_page *page, const struct board_row *row, const struct board_query *query) {
+    if (page->count < query->limit) {
+        size_t at = page->count++;
+        page->rows[at] = row;
+        while (at && order(page->rows[at], page->rows[(at - 1) / 2], query) > 0) {
+            const struct board_row *up = page->rows[(at - 1) / 2];
+            page->rows[(at - 1) / 2] = page->rows[at];
+            page->rows[at] = up;
+            at = (at - 1) / 2;
+        }
+        return;
+    }
+    page->more = true;
+    if (order(row, page->rows[0], query) >= 0)
+        return;
+    page->rows[0] = row;
+    sift_down(page, 0, page->count, query);
+}
+
+void board_list(const struct board *board, const struct board_query *query, struct board_page *page) {
+    const struct board_row *after = *query->after ? board_find(board, query->after) : NULL;
+    page->count = page->total = 0;
+    page->more = false;
+    for (size_t i = 0; i < board->count; i++) {
+        /* From the newest on, when that is wanted: then most rows are seen to come after the page at once. */
+        const struct board_row *row = &board->rows[query->down ? board->count - 1 - i : i];
+        if (!meant(row, query->filter, query->owner))
+            continue;
+        page->total++;
+        if (!after || order(row, after, query) > 0)
+            keep(page, row, query);
+    }
+    for (size_t count = page->count; count > 1;) {
+        const struct board_row *last = page->rows[0];
+        page->rows[0] = page->rows[--count];
+        page->rows[count] = last;
+        sift_down(page, 0, count, query);
+    }
+}
+
+void board_each(const struct board *board, const struct filter *filter, const char *owner, board_seen *fn, void *context) {
+    for (size_t i = 0; i < board->count; i++)
+        if (meant(&board->rows[i], filter, owner) && !fn(context, &board->rows[i]))
+            return;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef API_DECODE_H
+#define API_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+/* Percent-encoding (RFC 3986) of what clients send; a boundary: nothing that it gives has a NUL or is no UTF-8. */
+
+/* Decoded and NUL-terminated; the caller frees. NULL: a broken escape, %00, no UTF-8, or out of memory. */
+char *decode_percent(const char *text, size_t length);
+/* Everything but unreserved characters escaped. */
+enum rc decode_escape(struct buf *out, const char *text);
+/* base64url without padding (RFC 4648), for cursors. NULL: it is none. */
+char *decode_base64url(const char *text, size_t *length);
+enum rc decode_to_base64url(struct buf *out, const void *bytes, size_t length);
+
+#endif

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/filter.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static bool list_has(const struct filter_list *list, const char *text) {
+    for (unsigned i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* "2h", "90s", "1w", or an ISO 8601 duration. */
+static bool span_us(const char *text, int64_t *us) {
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } UNITS[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    char digits[16];
+    uint64_t count;
+    int64_t ms;
+    size_t length = strlen(text);
+    if (str_duration_ms(text, &ms)) {
+        *us = ms * 1000;
+        return true;
+    }
+    if (length < 2 || length > sizeof digits)
+        return false;
+    memcpy(digits, text, length - 1);
+    digits[length - 1] = '\0';
+    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
+        if (UNITS[i].unit == text[length - 1] && str_to_u64(digits, 0, 1000000, &count)) {
+            *us = (int64_t)count * UNITS[i].seconds * 1000000;
+            return true;
+        }
+    return false;
+}
+
+static enum rc add_place(struct filter *f, const char *item, struct err *err) {
+    for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
+        if (strcasecmp(item, place_status((enum place)place)) == 0 || strcasecmp(item, place_name((enum place)place)) == 0) {
+            f->places |= 1u << place;
+            return RC_OK;
+        }
+    return err_set(err, RC_PERM, "status \"%.40s\": must be pending, processing, completed, failed, deferred, held or cancelled", item);
+}
+
+static enum rc add_priority(struct filter *f, const char *item, struct err *err) {
+    enum priority priority;
+    if (!priority_parse(item, &priority))
+        return err_set(err, RC_PERM, "priority \"%.40s\": must be low, normal, high or urgent", item);
+    f->priorities |= 1u << priority;
+    return RC_OK;
+}
+
+static enum rc add_item(struct filter_list *list, const char *key, const char *item, struct err *err) {
+    if (list->count == FILTER_LIST_MAX)
+        return err_set(err, RC_PERM, "%s: at most %u at once", key, FILTER_LIST_MAX);
+    if (!*item || !str_copy(list->items[list->count], sizeof list->items[0], item))
+        return err_set(err, RC_PERM, "%s \"%.40s\": must be a name", key, item);
+    list->count++;
+    return RC_OK;
+}
+
+static enum rc add_is(struct filter *f, const char *item, struct err *err) {
+    if (strcmp(item, "loaded") == 0)
+        f->loaded = true;
+    else if (strcmp(item, "unloaded") == 0)
+        f->unloaded = true;
+    else if (strcmp(item, "error") == 0)
+        f->error = true;
+    else if (strcmp(item, "auto") == 0)
+        f->automatic = true;
+    else if (strcmp(item, "manual") == 0)
+        f->manual = true;
+    else
+        return err_set(err, RC_PERM, "is \"%.40s\": must be loaded, unloaded, error, auto or manual", item);
+    return RC_OK;
+}
+
+static struct filter_list *list_of(struct filter *f, const char *key) {
+    return strcmp(key, "source") == 0     ? &f->sources
+           : strcmp(key, "campaign") == 0 ? &f->campaigns
+           : strcmp(key, "owner") == 0    ? &f->owners
+           : strcmp(key, "reason") == 0   ? &f->reasons
+           : strcmp(key, "mode") == 0     ? &f->modes
+                                          : NULL;
+}
+
+static enum rc add_one(struct filter *f, const char *key, const char *item, struct err *err) {
+    struct filter_list *list = list_of(f, key);
+    return list                              ? add_item(list, key, item, err)
+           : strcmp(key, "status") == 0      ? add_place(f, item, err)
+           : strcmp(key, "priority") == 0    ? add_priority(f, item, err)
+           : strcmp(key, "is") == 0          ? add_is(f, item, err)
+                                             : err_set(err, RC_PERM, "%s", key);
+}
+
+/* The items between commas. */
+static enum rc add_items(struct filter *f, const char *key, const char *value, struct err *err) {
+    enum rc rc = RC_OK;
+    for (const char *at = value; !rc; at++) {
+        char item[65];
+        size_t length = strcspn(at, ",");
+        if (length >= sizeof item)
+            return err_set(err, RC_PERM, "%s: \"%.40s\" is too long", key, at);
+        memcpy(item, at, length);
+        item[length] = '\0';
+        rc = add_one(f, key, item, err);
+        at += length;
+        if (!*at)
+            break;
+    }
+    return rc;
+}
+
+static enum rc add_word(struct filter *f, const char *word, struct err *err) {
+    char *out = f->words[f->word_count];
+    if (f->word_count == FILTER_WORDS_MAX || !str_copy(out, sizeof f->words[0], word))
+        return err_set(err, RC_PERM, "at most %u words of %zu bytes", FILTER_WORDS_MAX, sizeof f->words[0] - 1);
+    for (; *out; out++)
+        *out = (char)tolower((unsigned char)*out);
+    f->word_count++;
+    return RC_OK;
+}
+
+enum rc filter_add(struct filter *f, const char *key, const char *value, int64_t now_us, struct err *err) {
+    static const char *const KEYS[] = {"status", "source", "campaign", "owner", "priority", "mode", "reason", "id", "older", "newer", "is", "q"};
+    static const struct {
+        const char *key;
+        size_t at;
+    } TIMES[] = {{"created_after", offsetof(struct filter, created_after_us)},
+                 {"created_before", offsetof(struct filter, created_before_us)},
+                 {"updated_after", offsetof(struct filter, updated_after_us)},
+                 {"updated_before", offsetof(struct filter, updated_before_us)}};
+    int64_t us;
+    for (size_t i = 0; i < sizeof TIMES / sizeof TIMES[0]; i++)
+        if (strcmp(key, TIMES[i].key) == 0) {
+            if (!clock_parse_rfc3339(value, &us))
+                return err_set(err, RC_PERM, "%s: must be a time like 2026-11-24T06:00:00Z", key);
+            memcpy((char *)f + TIMES[i].at, &us, sizeof us);
+            return RC_OK;
+        }
+    if (strcmp(key, "older") == 0 || strcmp(key, "newer") == 0) {
+        if (!span_us(value, &us))
+            return err_set(err, RC_PERM, "%s \"%.40s\": must be a time like 30m, 2h, 3d", key, value);
+        *(*key == 'o' ? &f->created_before_us : &f->created_after_us) = now_us - us;
+        return RC_OK;
+    }
+    if (strcmp(key, "id") == 0)
+        return str_copy(f->id, sizeof f->id, value) ? RC_OK : err_set(err, RC_PERM, "id: is too long");
+    if (strcmp(key, "q") == 0)
+        return add_word(f, value, err);
+    for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++)
+        if (strcmp(key, KEYS[i]) == 0)
+            return add_items(f, key, value, err);
+    const char *near = str_nearest(key, KEYS, sizeof KEYS / sizeof KEYS[0] - 1);
+    return err_set(err, RC_PERM, "there is no \"%.40s:\"%s%s%s; put quotes around a word with a colon", key, near ? "; did you mean \"" : "", near ? near : "",
+                   near ? ":\"?" : "");
+}
+
+/* The next word of the box, quotes taken off. *colon: where its key ends, or NULL. False at the end. */
+static bool next_word(const char **at, char word[FILTER_TEXT_MAX + 1], char **colon) {
+    size_t used = 0;
+    bool quoted = false;
+    *colon = NULL;
+    *at += strspn(*at, " \t");
+    if (!**at)
+        return false;
+    for (; **at && (quoted || (**at != ' ' && **at != '\t')); ++*at) {
+        if (**at == '"') {
+            quoted = !quoted;
+            continue;
+        }
+        if (**at == ':' && !quoted && !*colon && used)
+            *colon = &word[used];
+        word[used++] = **at;
+    }
+    word[used] = '\0';
+    return true;
+}
+
+enum rc filter_parse(struct filter *f, const char *text, int64_t now_us, struct err *err) {
+    char word[FILTER_TEXT_MAX + 1], *colon;
+    enum rc rc = strlen(text) <= FILTER_TEXT_MAX ? RC_OK : err_set(err, RC_PERM, "the filter may have at most %u bytes", FILTER_TEXT_MAX);
+    while (!rc && next_word(&text, word, &colon)) {
+        if (colon)
+            *colon = '\0';
+        if (!colon)
+            rc = *word ? add_word(f, word, err) : RC_OK;
+        else
+            rc = filter_add(f, word, colon + 1, now_us, err);
+    }
+    return rc;
+}
+
+static bool in_text(const char *text, const char *lower) {
+    const size_t length = strlen(lower);
+    for (; *text; text++)
+        if (tolower((unsigned char)*text) == (unsigned char)*lower && strncasecmp(text, lower, length) == 0)
+            return true;
+    return false;
+}
+
+static bool has_words(const struct filter *f, const struct filter_job *job) {
+    for (unsigned i = 0; i < f->word_count; i++)
+        if (!in_text(job->id, f->words[i]) && !in_text(job->name, f->words[i]) && !in_text(job->campaign, f->words[i]) && !in_text(job->source, f->words[i]))
+            return false;
+    return true;
+}
+
+static bool has_list(const struct filter_list *list, const char *text) {
+    return !list->count || list_has(list, text);
+}
+
+static bool has_times(const struct filter *f, const struct filter_job *job) {
+    return (!f->created_after_us || job->created_us >= f->created_after_us) && (!f->created_before_us || job->created_us < f->created_before_us) &&
+           (!f->updated_after_us || job->updated_us >= f->updated_after_us) && (!f->updated_before_us || job->updated_us < f->updated_before_us);
+}
+
+bool filter_has(const struct filter *f, const struct filter_job *job) {
+    return (!f->places || (f->places & 1u << job->place)) && (!f->priorities || (f->priorities & 1u << job->priority)) &&
+           (f->modes.count ? list_has(&f->modes, job->mode) : strcmp(job->mode, "run") == 0) && has_times(f, job) && has_list(&f->sources, job->source) &&
+           has_list(&f->campaigns, job->campaign) && has_list(&f->owners, job->owner) && has_list(&f->reasons, job->reason) && str_starts(job->id, f->id) &&
+           (!f->loaded || job->loaded) && (!f->unloaded || job->unloaded) && (!f->error || job->error) && (!f->automatic || job->automatic) &&
+           (!f->manual || !job->automatic) && has_words(f, job);
+}

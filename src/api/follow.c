@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/follow.h"
+
+#include "api/events.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "os/dirscan.h"
+#include "os/fsio.h"
+#include "os/watch.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#define INDEX_DIR "web/index"
+#define DIRTY_MOST 4096u
+#define FLUSH_MOST 200u /* jobs a turn of the loop */
+#define SWEEP_PIECE 128
+#define TAG_JOURNAL 1
+
+struct follow {
+    struct api *api;
+    struct index *index;
+    struct watch *watch;
+    struct loop_timer flush_timer, sweep_timer;
+    struct loop_idle sweep_idle;
+    struct dirscan *scan;
+    bool in_pending; /* the sweep is at jobs/pending */
+    bool complete, again;
+    char (*dirty)[JOBID_SIZE];
+    size_t dirty_count;
+};
+
+static void flush_due(struct loop_timer *timer);
+
+static void plan_flush(struct follow *f, int64_t ms) {
+    if (!loop_timer_started(&f->flush_timer))
+        loop_timer_start(f->api->loop, &f->flush_timer, clock_mono_ms() + ms, flush_due);
+}
+
+static bool sweep(struct loop_idle *idle);
+
+static void start_sweep(struct follow *f) {
+    f->again = f->scan != NULL;
+    loop_idle_start(f->api->loop, &f->sweep_idle, sweep);
+}
+
+static void mark(struct follow *f, const char *id) {
+    for (size_t i = f->dirty_count; i > 0; i--)
+        if (strcmp(f->dirty[i - 1], id) == 0)
+            return;
+    if (f->dirty_count == DIRTY_MOST) {
+        start_sweep(f);
+        return;
+    }
+    memcpy(f->dirty[f->dirty_count++], id, JOBID_SIZE);
+    plan_flush(f, FOLLOW_DELAY_MS);
+}
+
+static bool id_of_journal(const char *name, char id[JOBID_SIZE]) {
+    size_t length = strlen(name);
+    if (!str_ends(name, ".ndjson") || length - 7 >= JOBID_SIZE)
+        return false;
+    memset(id, 0, JOBID_SIZE);
+    memcpy(id, name, length - 7);
+    return jobid_valid(id);
+}
+
+static void changed(void *context, int tag, uint32_t mask, const char *name) {
+    struct follow *f = context;
+    char id[JOBID_SIZE];
+    if (tag != TAG_JOURNAL || (mask & IN_Q_OVERFLOW))
+        start_sweep(f);
+    else if (id_of_journal(name, id))
+        mark(f, id);
+}
+
+/* --- jobs that were not accepted yet ------------------------------------------------------------------------------------ */
+
+static void take_member(const cJSON *json, const char *name, char *out, size_t size) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    if (text)
+        str_copy(out, size, text);
+}
+
+/* What a dropped file says of itself; the daemon will say what holds. */
+static enum rc waiting_row(const struct spool *spool, const char *id, struct job_row *row, struct err *err) {
+    char name[JOBID_SIZE + 8], priority[16] = "normal", process[16] = "";
+    struct stat st;
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    job_row_init(row, id);
+    str_format(name, sizeof name, "%s.json", id);
+    enum rc rc = fsio_stat(spool->place_fd[PLACE_PENDING], name, &st, err);
+    if (!rc)
+        rc = fsio_read_file(spool->place_fd[PLACE_PENDING], name, &text, err);
+    if (!rc) {
+        cJSON *json = json_check(buf_text(&text), text.length, &json_rules_config, err) ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
+        row->place = PLACE_PENDING;
+        row->created_us = row->updated_us = row->placed_us = clock_file_us(st.st_mtim);
+        str_copy(row->mode, sizeof row->mode, "run");
+        str_copy(row->reason, sizeof row->reason, "not_accepted");
+        take_member(json, "source", row->source, sizeof row->source);
+        take_member(json, "name", row->name, sizeof row->name);
+        take_member(json, "campaign_id", row->campaign, sizeof row->campaign);
+        take_member(json, "created_by", row->created_by, sizeof row->created_by);
+        take_member(json, "mode", row->mode, sizeof row->mode);
+        take_member(json, "priority", priority, sizeof priority);
+        take_member(json, "process", process, sizeof process);
+        priority_parse(priority, &row->priority);
+        row->automatic = strcmp(process, "auto") == 0;
+        cJSON_Delete(json);
+    }
+    buf_release(&text);
+    return rc;
+}
+
+static void tell(struct follow *f, const struct job_row *row, bool waiting) {
+    struct board_change change;
+    if (board_put(f->api->board, row, waiting, &change))
+        log_warn("job %s: out of memory, it is not on the board", row->id);
+    else
+        events_job(f->api->events, &change, row);
+}
+
+/* --- folding ------------------------------------------------------------------------------------------------------------ */
+
+static void look_waiting(struct follow *f, const char *id) {
+    struct job_row row;
+    struct err err = {0};
+    if (waiting_row(f->api->spool, id, &row, &err) == RC_OK)
+        tell(f, &row, true);
+    else
+        board_remove(f->api->board, id);
+}
+
+static enum rc open_index(struct follow *f, struct err *err) {
+    enum rc rc = index_open(f->api->spool, INDEX_OF_WEB, true, &f->index, err);
+    if (rc != RC_CORRUPT)
+        return rc;
+    log_warn("%s/" INDEX_DIR ": made again (%s)", f->api->spool->root, err->text);
+    fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
+    fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/lock.mdb", NULL);
+    return index_open(f->api->spool, INDEX_OF_WEB, true, &f->index, err);
+}
+
+/* A journal is shorter than what was read of it: lines that were never synced were cut off. What was made of them must go. */
+static void begin_again(struct follow *f) {
+    struct err err = {0};
+    index_close(f->index);
+    f->index = NULL;
+    fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
+    if (open_index(f, &err))
+        log_error("%s", err.text);
+    board_clear(f->api->board);
+    events_resync(f->api->events);
+    start_sweep(f);
+}
+
+static bool shorter(const struct follow *f, const char *id) {
+    char name[JOBID_SIZE + 8];
+    struct stat st;
+    const struct board_row *row = board_find(f->api->board, id);
+    str_format(name, sizeof name, "%s.ndjson", id);
+    return row && fsio_stat(f->api->spool->journal_fd, name, &st, NULL) == RC_OK && (uint64_t)st.st_size < row->journal_offset;
+}
+
+/* False: the read index began again. */
+static bool fold(struct follow *f, const char *id) {
+    struct job_row row;
+    struct err err = {0};
+    enum rc rc = index_follow(f->index, f->api->spool, id, &row, &err);
+    if (rc == RC_GONE) {
+        look_waiting(f, id);
+        return true;
+    }
+    if (rc == RC_CORRUPT && shorter(f, id)) {
+        log_warn("journal/%s.ndjson: lines that had been read were cut off", id);
+        return false;
+    }
+    if (rc && rc != RC_CORRUPT)
+        log_warn("job %s: %s", id, err.text);
+    else
+        tell(f, &row, false);
+    return true;
+}
+
+static void fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
+    struct err err = {0};
+    bool well = true;
+    if (!f->index || index_begin(f->index, &err)) {
+        log_warn("%s", f->index ? err.text : "the read index is not open");
+        return;
+    }
+    for (size_t i = 0; i < count && well; i++)
+        well = fold(f, ids[i]);
+    if (index_commit(f->index, &err))
+        log_warn("%s", err.text);
+    if (!well)
+        begin_again(f);
+}
+
+static void flush_due(struct loop_timer *timer) {
+    struct follow *f = HEAP_ENTRY(timer, struct follow, flush_timer);
+    size_t count = f->dirty_count < FLUSH_MOST ? f->dirty_count : FLUSH_MOST;
+    fold_some(f, f->dirty, count);
+    f->dirty_count -= count;
+    memmove(f->dirty, f->dirty + count, f->dirty_count * sizeof *f->dirty);
+    if (f->dirty_count)
+        plan_flush(f, 0);
+}
+
+void follow_now(struct follow *f, const char *job_id) {
+    char id[1][JOBID_SIZE] = {""};
+    if (str_copy(id[0], JOBID_SIZE, job_id))
+        fold_some(f, id, 1);
+}
+
+/* --- sweep -------------------------------------------------------------------------------------------------------------- */
+
+static void sweep_due(struct loop_timer *timer) {
+    start_sweep(HEAP_ENTRY(timer, struct follow, sweep_timer));
+}
+
+static void sweep_end(struct follow *f) {
+    struct err err = {0};
+    dirscan_close(f->scan);
+    f->scan = NULL;
+    if (!f->in_pending) {
+        f->in_pending = true;
+        if (dirscan_open(f->api->spool->place_fd[PLACE_PENDING], ".", &f->scan, &err) == RC_OK)
+            return;
+        log_warn("jobs/pending: %s", err.text);
+    }
+    f->in_pending = false;
+    f->complete = true;
+    if (!f->again)
+        loop_timer_start(f->api->loop, &f->sweep_timer, clock_mono_ms() + FOLLOW_SWEEP_MS, sweep_due);
+}
+
+/* True: its journal has another length than what was folded in. */
+static bool stale(const struct follow *f, const char *name, const char *id) {
+    struct stat st;
+    const struct board_row *row = board_find(f->api->board, id);
+    return !row || row->waiting || (fsio_stat(f->api->spool->journal_fd, name, &st, NULL) == RC_OK && (uint64_t)st.st_size != row->journal_offset);
+}
+
+static bool wanted(const struct follow *f, const char *name, unsigned char type, char id[JOBID_SIZE]) {
+    memset(id, 0, JOBID_SIZE);
+    if (type != DT_REG)
+        return false;
+    if (!f->in_pending)
+        return id_of_journal(name, id) && stale(f, name, id);
+    return jobid_from_file(name, id) && !board_find(f->api->board, id);
+}
+
+/* Those whose file went before it was accepted. */
+static void drop_vanished(struct follow *f) {
+    char name[JOBID_SIZE + 8];
+    struct stat st;
+    for (size_t i = board_count(f->api->board); i > 0; i--) {
+        const struct board_row *row = board_at(f->api->board, i - 1);
+        if (!row->waiting)
+            continue;
+        str_format(name, sizeof name, "%s.json", row->id);
+        if (fsio_stat(f->api->spool->place_fd[PLACE_PENDING], name, &st, NULL) == RC_GONE)
+            board_remove(f->api->board, row->id);
+    }
+}
+
+static bool sweep(struct loop_idle *idle) {
+    struct follow *f = HEAP_ENTRY(idle, struct follow, sweep_idle);
+    static const int pieces = SWEEP_PIECE;
+    char ids[SWEEP_PIECE][JOBID_SIZE];
+    size_t count = 0;
+    struct err err = {0};
+    enum rc rc = f->scan ? RC_OK : dirscan_open(f->api->spool->journal_fd, ".", &f->scan, &err);
+    for (int i = 0; i < pieces && !rc; i++) {
+        const char *name;
+        unsigned char type;
+        rc = dirscan_next(f->scan, &name, &type, &err);
+        if (!rc && wanted(f, name, type, ids[count]))
+            count++;
+    }
+    if (count)
+        fold_some(f, ids, count);
+    if (!rc)
+        return true;
+    if (rc != RC_GONE)
+        log_warn("journal: %s", err.text);
+    if (!f->scan)
+        return false;
+    if (f->in_pending)
+        drop_vanished(f);
+    sweep_end(f);
+    if (f->scan)
+        return true;
+    const bool again = f->again;
+    f->again = false;
+    return again;
+}
+
+/* --- start and stop ----------------------------------------------------------------------------------------------------- */
+
+static bool fill(void *context, const struct job_row *row) {
+    return board_put(context, row, false, NULL) == RC_OK;
+}
+
+enum rc follow_start(struct api *api, struct follow **out, struct err *err) {
+    char path[sizeof api->spool->root + 16];
+    struct follow *f = calloc(1, sizeof *f);
+    *out = NULL;
+    if (!f || !(f->dirty = calloc(DIRTY_MOST, sizeof *f->dirty))) {
+        free(f);
+        return err_set(err, RC_TEMP, "out of memory");
+    }
+    f->api = api;
+    enum rc rc = open_index(f, err);
+    if (!rc)
+        rc = index_jobs(f->index, PLACE_NONE, "", fill, api->board, err);
+    if (!rc)
+        rc = watch_new(api->loop, changed, f, &f->watch, err);
+    str_format(path, sizeof path, "%s/journal", api->spool->root);
+    if (!rc && watch_add(f->watch, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR, TAG_JOURNAL, err))
+        log_warn("journal: %s; changes are found every %d s", err->text, FOLLOW_SWEEP_MS / 1000);
+    if (rc) {
+        follow_stop(f);
+        return rc;
+    }
+    start_sweep(f);
+    *out = f;
+    return RC_OK;
+}
+
+void follow_stop(struct follow *f) {
+    if (!f)
+        return;
+    loop_timer_cancel(f->api->loop, &f->flush_timer);
+    loop_timer_cancel(f->api->loop, &f->sweep_timer);
+    loop_idle_cancel(f->api->loop, &f->sweep_idle);
+    dirscan_close(f->scan);
+    watch_free(f->watch);
+    index_close(f->index);
+    free(f->dirty);
+    free(f);
+}
+
+struct index *follow_index(const struct follow *f) {
+    return f->index;
+}
+
+bool follow_complete(const struct follow *f) {
+    return f->complete;
+}
+
+enum rc follow_row(struct follow *f, const char *job_id, struct job_row *row, struct err *err) {
+    enum rc rc = index_job_now(f->index, f->api->spool, job_id, row, err);
+    return rc == RC_GONE ? waiting_row(f->api->spool, job_id, row, err) : rc;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef API_JOBS_H
+#define API_JOBS_H
+
+#include "api/api.h"
+#include "api/request.h"
+
+/* Looking at jobs, their payloads and journals: GET of /api/batch-jobs and /api/files. */
+
+void jobs_list(struct request *r);
+void jobs_show(struct request *r); /* lane */
+void jobs_files(struct request *r);
+bool jobs_raw_prepare(struct request *r);
+void jobs_raw(struct request *r); /* lane */
+void jobs_log(struct request *r); /* lane */
+
+/* A job as lists and events have it; the caller frees. */
+cJSON *jobs_row_json(const struct job_row *row, bool waiting);
+/* {"counts": {"PENDING": n, ...}, "queue": queue_json}; of jobs of mode run. */
+cJSON *jobs_figures(const struct api *api);
+/* The filter that the query says (status=, filter= ...). False: the reply is set. */
+struct filter;
+bool jobs_filter(struct request *r, struct filter *filter);
+/* `Link: <...>; rel="next"`: this request's path and query with another cursor. */
+void jobs_link_next(struct request *r, const char *cursor);
+
+#endif

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+
+#include "api/request.h"
+
+/* Every path of the API is a row of one table (routes.c): DESIGN 9 and docs/openapi.yaml, which a test holds against each other. */
+
+enum route_flag {
+    ROUTE_PUBLIC = 1,     /* needs nobody to be signed in (who may be there all the same) */
+    ROUTE_JOB = 2,        /* {id} is a job; 404 unless the board knows it and the principal may see it; r->job is its row */
+    ROUTE_LANE = 4,       /* handle runs on a worker lane: it may block, and uses neither board nor index nor events */
+    ROUTE_JSON = 8,       /* the body must be a JSON object: r->json */
+    ROUTE_JSON_OPT = 16,  /* the same, or no body at all */
+    ROUTE_UPLOAD = 32,    /* the body goes piece by piece to `upload`; stricter rate limit */
+    ROUTE_LOGIN = 64,     /* the strictest rate limit */
+    ROUTE_SOURCES = 128   /* of ROUTE_LANE: on the one lane that api->sources belongs to */
+};
+
+/* On a lane. A piece of the body (NULL, 0: its end, then handle is called). RC_OK, or the reply is set and no more is read. */
+typedef bool route_upload(struct request *r, const char *bytes, size_t length);
+
+struct route {
+    const char *method, *path; /* "{name}" stands for one segment */
+    const char *operation;     /* operationId */
+    enum role role;            /* the least that may */
+    unsigned flags;
+    const char *scope; /* of API keys: read, submit, control, process, admin, metrics, cron */
+    void (*handle)(struct request *r);
+    /* For ROUTE_LANE: called on the loop first; false: the reply is set. May be NULL. */
+    bool (*prepare)(struct request *r);
+    /* For ROUTE_LANE: called on the loop with what handle answered: changes it, or waits for something (r->waiting, server_answer). May be NULL. */
+    void (*finish)(struct request *r);
+    size_t body_max; /* bytes; 0: no body */
+    route_upload *upload;
+};
+
+extern const struct route routes[]; /* ends with method NULL */
+
+/* The row for a request, vars filled with the decoded segments (malloc'ed). NULL: none; *allowed then lists the methods of the path ("GET, POST"), "" when
+ * there is no such path. */
+const struct route *route_find(const char *method, const char *path, char *vars[REQUEST_VARS], char allowed[64]);
+/* One line a row: "METHOD PATH operationId role flags". */
+void route_print(void);
+
+#endif

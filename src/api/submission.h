@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef API_SUBMISSION_H
+#define API_SUBMISSION_H
+
+#include "api/request.h"
+
+/* New jobs: POST /api/batch-jobs and /api/preview; and jobs of other modes for whoever asks the daemon something. */
+
+void submission_create(struct request *r); /* lane of the sources */
+void submission_created(struct request *r);
+void submission_preview(struct request *r); /* lane of the sources */
+void submission_previewed(struct request *r);
+
+/* Whether r->body is a job that could be submitted; r->json is it then. False: the reply is set. On the lane of the sources. */
+bool submission_check(struct request *r);
+/* Drop a job of another mode (`{"mode":"source", ...}`), json is taken. The reply becomes 202 with Location and {"job_id"}, or a problem. On a lane. */
+void submission_ask(struct request *r, const char *label, cJSON *json);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/submit.h"
+
+#include "base/clock.h"
+#include "os/fsio.h"
+#include "source/request.h"
+#include "spool/drop.h"
+#include "spool/jobs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define DRAWS 8 /* of an id until one is free */
+
+static const char *no_secret(void *context, const char *name) {
+    (void)context;
+    (void)name;
+    return "secret";
+}
+
+static enum rc try_request(const struct source *source, const struct criteria *criteria, struct err *err) {
+    const struct paginator_start start = {.take = criteria->take, .total = JOB_UNKNOWN, .page_size = criteria->batch_size};
+    struct paginator *paginator;
+    struct page page;
+    enum rc rc = paginator_new(source, &start, &paginator, err);
+    if (rc)
+        return rc;
+    rc = paginator_next(paginator, &page);
+    paginator_free(paginator);
+    if (rc)
+        return RC_OK;
+    const struct template_scope scope = {.job = criteria->json, .secret = no_secret};
+    struct request request;
+    rc = request_make(source, 0, source->metered ? REQUEST_PAID : REQUEST_FREE, &page, &scope, &request, err);
+    if (!rc)
+        request_release(&request);
+    return rc;
+}
+
+static enum rc check_all(struct sources *sources, const char *file, const char *text, size_t length, struct submit *s, struct check_fault *fault,
+                         struct err *err) {
+    enum rc rc = criteria_source_at(file, text, length, s->source, s->mode, fault, err);
+    if (rc)
+        return rc;
+    rc = sources_get(sources, s->source, &s->definition, err);
+    if (rc) { /* the job names it: the job's data are wrong, not a file that was asked for */
+        str_copy(fault->pointer, sizeof fault->pointer, "/source");
+        str_copy(fault->detail, sizeof fault->detail, err->text);
+        return err_prefix(err, rc == RC_GONE ? RC_PERM : rc, "%s: source", file);
+    }
+    rc = criteria_parse_at(file, text, length, s->definition, &s->criteria, fault, err);
+    if (rc)
+        return rc;
+    rc = try_request(s->definition, s->criteria, err);
+    if (rc)
+        str_copy(fault->detail, sizeof fault->detail, err->text);
+    return rc ? err_prefix(err, rc, "%s", file) : RC_OK;
+}
+
+enum rc submit_check(struct sources *sources, const char *file, const char *text, size_t length, struct submit *submit, struct check_fault *fault,
+                     struct err *err) {
+    struct check_fault found = {.pointer = ""};
+    struct err told = {0};
+    *submit = (struct submit){.criteria = NULL};
+    enum rc rc = check_all(sources, file, text, length, submit, &found, &told);
+    if (rc && !*found.detail) /* no JSON at all: the text without the name of the file */
+        str_copy(found.detail, sizeof found.detail,
+                 str_starts(told.text, file) ? told.text + strlen(file) + strspn(told.text + strlen(file), ": ") : told.text);
+    if (fault)
+        *fault = found;
+    return rc ? err_set(err, rc, "%s", told.text) : RC_OK;
+}
+
+void submit_release(struct submit *submit) {
+    criteria_free(submit->criteria);
+    submit->criteria = NULL;
+}
+
+enum rc submit_drop(const struct spool *spool, const char *label, const char *text, size_t length, char id[JOBID_SIZE], struct err *err) {
+    char slug[JOBID_SLUG_SIZE], name[JOBID_SIZE + 8];
+    enum rc rc = RC_PERM;
+    jobid_slug(label, slug);
+    for (int draw = 0; draw < DRAWS; draw++) {
+        rc = jobid_new(clock_wall_us(), slug, id, err);
+        if (rc)
+            break;
+        if (jobs_has_journal(spool, id))
+            continue;
+        str_format(name, sizeof name, "%s.json", id);
+        errno = 0;
+        rc = drop_submit(spool, name, text, length, err);
+        if (rc != RC_PERM || errno != EEXIST)
+            break;
+    }
+    return rc;
+}
+
+enum rc submit_drop_as(const struct spool *spool, const char *id, const char *text, size_t length, struct err *err) {
+    char name[JOBID_SIZE + 8];
+    if (jobs_place(spool, id) != PLACE_NONE || jobs_has_journal(spool, id))
+        return RC_OK;
+    str_format(name, sizeof name, "%s.json", id);
+    fsio_unlink(spool->jobs_tmp_fd, name, NULL); /* what a crash left of an earlier try */
+    errno = 0;
+    enum rc rc = drop_submit(spool, name, text, length, err);
+    return rc == RC_PERM && errno == EEXIST ? RC_OK : rc;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/url_list.h"
+
+#include "base/str.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <idn2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define SHOWN_MOST 200u
+
+/* --- one URL ------------------------------------------------------------------------------------------------------------ */
+
+static bool set(CURLU *url, CURLUPart part, const char *text, unsigned flags) {
+    return curl_url_set(url, part, text, flags) == CURLUE_OK;
+}
+
+/* "example" is no public name, and what a person who forgot the rest writes. */
+static bool host_is_name(const char *host) {
+    return strchr(host, '.') || *host == '[' || strcasecmp(host, "localhost") == 0;
+}
+
+/* "/a//" is "/a", "/" is nothing. */
+static bool trim_path(CURLU *url) {
+    char *path = NULL;
+    if (curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+        return true;
+    size_t length = strlen(path);
+    while (length > 0 && path[length - 1] == '/')
+        path[--length] = '\0';
+    bool done = set(url, CURLUPART_PATH, length ? path : NULL, 0);
+    curl_free(path);
+    return done;
+}
+
+/* In lower case and ASCII (RFC 5891). libcurl does that too, but by the locale of the program. */
+static bool set_host(CURLU *url, const char *host) {
+    char *ascii = NULL;
+    if (*host == '[')
+        return true;
+    bool done = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK && set(url, CURLUPART_HOST, ascii, 0);
+    idn2_free(ascii);
+    return done;
+}
+
+static const char *refused(CURLU *url, const char *text) {
+    char *part = NULL;
+    const char *why = NULL;
+    for (const char *at = text; *at; at++)
+        if ((unsigned char)*at <= ' ' || *at == 0x7f)
+            return "has a blank or a control character";
+    if (!set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME))
+        return "is no URL";
+    if (curl_url_get(url, CURLUPART_SCHEME, &part, 0) != CURLUE_OK || (strcasecmp(part, "http") != 0 && strcasecmp(part, "https") != 0))
+        why = "is neither http nor https";
+    curl_free(part);
+    part = NULL;
+    if (!why && curl_url_get(url, CURLUPART_USER, &part, 0) == CURLUE_OK)
+        why = "has a user name or a password in it";
+    curl_free(part);
+    part = NULL;
+    if (!why && (curl_url_get(url, CURLUPART_HOST, &part, 0) != CURLUE_OK || !host_is_name(part)))
+        why = "has no host name";
+    if (!why && !set_host(url, part))
+        why = "has a host name that is none";
+    if (!why && (!set(url, CURLUPART_FRAGMENT, NULL, 0) || !trim_path(url)))
+        why = "is no URL";
+    curl_free(part);
+    return why;
+}
+
+/* "example.com", "example.com:8080/x": no scheme before the first slash, question mark or port. */
+static bool is_bare(const char *text) {
+    const char *scheme = strstr(text, "://");
+    return !scheme || strcspn(text, "/?#") < (size_t)(scheme - text);
+}
+
+enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err *err) {
+    char whole[URL_LIST_URL_MOST], *clean = NULL;
+    *out = '\0';
+    if (!str_format(whole, sizeof whole, "%s%s", is_bare(text) ? "https://" : "", text) || !str_is_utf8(text, strlen(text)))
+        return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? "is longer than a URL may be" : "is no UTF-8");
+    CURLU *url = curl_url();
+    if (!url)
+        return err_set(err, RC_TEMP, "out of memory");
+    const char *why = refused(url, whole);
+    if (!why && curl_url_get(url, CURLUPART_URL, &clean, 0) != CURLUE_OK)
+        why = "is no URL";
+    if (!why) {
+        size_t length = strlen(clean);
+        char *path = strstr(clean, "://");
+        if (path && length && clean[length - 1] == '/' && !strchr(clean, '?'))
+            clean[length - 1] = '\0';
+        if (!str_copy(out, URL_LIST_URL_MOST, clean))
+            why = "is longer than a URL may be";
+    }
+    curl_free(clean);
+    curl_url_cleanup(url);
+    return why ? err_set(err, RC_PERM, "%s", why) : RC_OK;
+}
+
+/* --- the list ----------------------------------------------------------------------------------------------------------- */
+
+struct seen { /* open addressing over the URLs that were told */
+    char **slots;
+    size_t size, count;
+};
+
+static size_t hash(const char *text) {
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return (size_t)h;
+}
+
+static char **slot_of(const struct seen *seen, const char *text) {
+    size_t at = hash(text) & (seen->size - 1);
+    while (seen->slots[at] && strcmp(seen->slots[at], text) != 0)
+        at = (at + 1) & (seen->size - 1);
+    return &seen->slots[at];
+}
+
+static bool seen_grow(struct seen *seen) {
+    struct seen wider = {.size = seen->size ? seen->size * 2 : 256, .count = seen->count};
+    wider.slots = calloc(wider.size, sizeof *wider.slots);
+    if (!wider.slots)
+        return false;
+    for (size_t i = 0; i < seen->size; i++)
+        if (seen->slots[i])
+            *slot_of(&wider, seen->slots[i]) = seen->slots[i];
+    free(seen->slots);
+    *seen = wider;
+    return true;
+}
+
+static enum rc take(struct seen *seen, const char *url, bool *fresh) {
+    if (seen->count * 2 >= seen->size && !seen_grow(seen))
+        return RC_TEMP;
+    char **slot = slot_of(seen, url);
+    *fresh = !*slot;
+    if (!*fresh)
+        return RC_OK;
+    *slot = strdup(url);
+    seen->count += *slot != NULL;
+    return *slot ? RC_OK : RC_TEMP;
+}
+
+/* The first field of a line, without quotes and blanks. */
+static void first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
+    size_t used = 0;
+    while (length && isspace((unsigned char)*line)) {
+        line++;
+        length--;
+    }
+    const bool quoted = length && *line == '"';
+    for (size_t i = quoted; i < length && used + 1 < URL_LIST_URL_MOST; i++) {
+        if (quoted ? line[i] == '"' : line[i] == ',' || line[i] == ';' || line[i] == '\t')
+            break;
+        out[used++] = line[i] ? line[i] : ' ';
+    }
+    while (used && isspace((unsigned char)out[used - 1]))
+        used--;
+    out[used] = '\0';
+}
+
+static enum rc take_line(struct seen *seen, size_t line, const char *text, const struct url_list_told *told, struct url_list_counts *counts) {
+    char clean[URL_LIST_URL_MOST], shown[SHOWN_MOST];
+    struct err why = {0};
+    bool fresh = false;
+    if (!*text || *text == '#' || (line == 1 && strcasecmp(text, "url") == 0))
+        return RC_OK;
+    enum rc rc = url_list_clean(text, clean, &why);
+    if (rc == RC_PERM) {
+        counts->wrong++;
+        str_printable(shown, sizeof shown, text, strlen(text));
+        told->wrong(told->context, line, shown, why.text);
+        return RC_OK;
+    }
+    if (!rc)
+        rc = take(seen, clean, &fresh);
+    if (rc)
+        return rc;
+    if (fresh) {
+        counts->urls++;
+        told->url(told->context, line, clean);
+    } else
+        counts->duplicates++;
+    return RC_OK;
+}
+
+enum rc url_list_read(const char *text, size_t length, const struct url_list_told *told, struct url_list_counts *counts, struct err *err) {
+    struct seen seen = {.slots = NULL};
+    char field[URL_LIST_URL_MOST];
+    enum rc rc = RC_OK;
+    size_t line = 0;
+    *counts = (struct url_list_counts){0, 0, 0};
+    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3;
+        length -= 3;
+    }
+    for (const char *end = text + length; text < end && !rc; line++) {
+        const char *feed = memchr(text, '\n', (size_t)(end - text));
+        size_t size = (size_t)((feed ? feed : end) - text);
+        first_field(text, size, field);
+        rc = take_line(&seen, line + 1, field, told, counts);
+        text += size + 1;
+    }
+    for (size_t i = 0; i < seen.size; i++)
+        free(seen.slots[i]);
+    free(seen.slots);
+    return rc ? err_set(err, rc, "out of memory") : RC_OK;
+}

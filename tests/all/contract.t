@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The REST API is what docs/openapi.yaml says: every operation with right requests, every documented answer seen once and judged by its schema, the authorisation matrix,
+# and connections that are slow on purpose. CONTRACT=part runs one part alone (authz, slow, routes).
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/servers.sh"
+HERE=$ROOT/tests/all/contract
+PASSWORD='correct horse battery staple'
+HTTPD_PID='' HTTPD_URL=''
+
+# httpd_start JQ: with that in the key `httpd`
+httpd_start() {
+    config ".httpd = {requests_per_minute: 1000000, uploads_per_minute: 100000, logins_per_minute: 10000} * ($1)"
+    : >"$DIR/httpd.log"
+    "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
+    HTTPD_PID=$!
+    BACKGROUND+=("$HTTPD_PID")
+    HTTPD_URL=$(port_in "$DIR/httpd.log" 'batchspool-httpd runs: .*http://127\.0\.0\.1:([0-9]+)') || bail "batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"
+    HTTPD_URL=http://127.0.0.1:$HTTPD_URL
+}
+
+httpd_stop() {
+    kill "$HTTPD_PID"
+    wait "$HTTPD_PID" 2>/dev/null
+    is 0 $? 'batchspool-httpd ends in good order'
+}
+
+# part SCRIPT ARGUMENT...: its lines as results
+part() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        'ok '*) result 0 "${line#ok }" ;;
+        'not ok '*) result 1 "${line#not ok }" ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done < <(cd "$DIR/server" && node "$HERE/$1" "${@:2}" 2>&1 || echo "not ok $1 runs to its end")
+}
+
+contract() {
+    part contract.mjs "$1" "${SETTINGS[@]}" "base=$HTTPD_URL"
+}
+
+npm_install "$HERE"
+api_start --records 5000
+source_metered properties
+jq '.name = "broken" | .steps[0].http.url |= sub("/v1/properties"; "/no-such-path")' "$DIR/etc/sources/properties.json" >"$DIR/etc/sources/broken.json"
+for user in ada:admin ops:operator rival:operator viola:viewer; do
+    printf '%s\n' "$PASSWORD" | bs user add "${user%:*}" --role "${user#*:}" --password-file - >"$DIR/out" 2>&1 || bail "user add: $(cat "$DIR/out")"
+done
+daemon_start
+httpd_start '{}'
+"$PROGRAMS/batchspool-httpd" --routes >"$DIR/routes" || bail 'batchspool-httpd --routes'
+SETTINGS=("openapi=$ROOT/docs/openapi.yaml" "routes=$DIR/routes" "state=$DIR/seen.json" "spool=$SPOOL" "password=$PASSWORD")
+
+case ${CONTRACT-} in '' | routes) contract routes ;; esac
+case ${CONTRACT-} in '' | all) contract all ;; esac
+case ${CONTRACT-} in '' | authz) part authz.mjs "${SETTINGS[@]}" "base=$HTTPD_URL" ;; esac
+case ${CONTRACT-} in '' | slow)
+    token=$(jq -cn --arg password "$PASSWORD" '{username: "viola", password: $password}' | curl -s -H 'Content-Type: application/json' -d @- "$HTTPD_URL/api/auth/login" | jq -r .access_token)
+    part slow.mjs "$HTTPD_URL" 200 "$token"
+    ;;
+esac
+if [ -z "${CONTRACT-}" ]; then
+    httpd_stop
+    httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}'
+    contract limits
+    httpd_stop
+    daemon_stop
+    httpd_start '{}'
+    contract daemonless
+    httpd_stop
+    contract covered
+    verified 'verify finds no difference'
+fi
+finish

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// node contract.mjs PART key=value...: a part of the contract test, which contract.t runs one after the other:
+//   all        every operation, and every error that can be had from a server as it is meant to run
+//   limits     429, from one that was started with low rates
+//   daemonless 503, while no daemon runs
+//   routes     whether the server's table and the description are the same
+//   covered    whether every documented answer of every operation was seen
+// What was seen is kept between the parts in the file `state`.
+import {errors} from './errors.mjs';
+import {Run} from './run.mjs';
+import {scenario} from './scenario.mjs';
+
+const [part, ...settings] = process.argv.slice(2);
+const options = Object.fromEntries(settings.map(one => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]));
+const run = new Run(options);
+
+async function all() {
+    await scenario(run, options.spool);
+    console.log('# --- errors');
+    await errors(run);
+    // Last, because it ends the session.
+    await run.call('logout', {as: 'rival', status: 204});
+}
+
+// The description's operations that may answer `status`, each asked again and again until it does.
+async function limits() {
+    const every = run.description.operations;
+    const documented = every.filter(one => one.responses[429]);
+    await run.sign_in('ada');
+    for (const operation of documented) {
+        const media = Object.keys(operation.body?.content ?? {})[0];
+        const example = operation.body?.content?.[media]?.example;
+        // Nothing that would change something: a body that is refused counts as well.
+        const body = operation.id === 'login' ? {username: 'rival', password: 'wrong wrong wrong'} : media === 'application/json' ? {...example, no_such_member: 1} : 'x';
+        let answer;
+        for (let i = 0; i < 400; i++) {
+            answer = await run.call(operation.id, {as: operation.role === 'public' ? null : 'ada', body, type: media, quiet: true});
+            if (answer.status === 429 || answer.status === 0)
+                break;
+        }
+        run.is(429, answer.status, `${operation.id}: 429 in the end`);
+        run.result(Number(answer.headers['retry-after']) >= 1, `${operation.id}: and Retry-After`, answer.headers['retry-after']);
+    }
+    let answer;
+    for (let i = 0; i < 2000 && answer?.status !== 429; i++)
+        answer = await run.call('me', {as: 'ada', quiet: true});
+    if (run.is(429, answer.status, 'any operation: 429 in the end'))
+        run.covered.add('every path 429');
+}
+
+async function daemonless() {
+    await run.sign_in('ada');
+    await run.call('health', {status: 503});
+    await run.call('batchHealth', {status: 503});
+    const preview = await run.call('previewJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [3]}]}, status: 503});
+    if (preview.fits)
+        run.covered.add('every path 503');
+    // What needs no daemon goes on.
+    await run.call('listJobs', {as: 'ada', status: 200});
+    await run.call('createJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [4]}], on_duplicate: 'run'}, status: 201});
+}
+
+function routes() {
+    const described = new Map(run.description.operations.map(one => [`${one.method} ${one.path}`, one]));
+    const served = new Map(run.routes.map(one => [`${one.method} ${one.path}`, one]));
+    for (const [route, operation] of described) {
+        const row = served.get(route);
+        if (run.result(row !== undefined, `${operation.id}: the server has ${route}`))
+            run.is([operation.id, operation.role, operation.lane], [row.id, row.role, row.flags.includes('lane')], `${operation.id}: name, least role and lane are the same`);
+    }
+    for (const route of served.keys())
+        run.result(described.has(route), `the description has ${route}`);
+}
+
+function covered() {
+    for (const operation of run.description.operations)
+        for (const status of Object.keys(operation.responses))
+            run.result(run.covered.has(`${operation.id} ${status}`), `${operation.id}: ${status} was seen, and as described`);
+    for (const status of Object.keys(run.description.every_path))
+        run.result(run.covered.has(`every path ${status}`), `every path: ${status} was seen, and as described`);
+}
+
+await {all, limits, daemonless, routes, covered}[part]();
+run.save();

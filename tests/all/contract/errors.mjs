@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The errors that follow from the description alone, for each operation that names them: not signed in, not allowed, nothing there, parameters and bodies that are not right.
+import {ABSENT} from './scenario.mjs';
+
+const LEVEL = {public: 0, viewer: 1, operator: 2, admin: 3};
+const BELOW = {operator: 'viola', admin: 'ops'};
+
+// A value that the schema of a parameter does not take; undefined when it takes every text.
+function wrong_value(schema) {
+    const one = schema.type === 'array' ? schema.items : schema;
+    if (one.enum)
+        return 'nonsense';
+    if (one.type === 'integer')
+        return one.minimum > 0 ? '0' : '-1';
+    if (one.type === 'boolean')
+        return 'perhaps';
+    if (one.format === 'date-time')
+        return 'yesterday';
+    if (one.pattern)
+        return '!!';
+    if (one.maxLength && one.maxLength <= 500)
+        return undefined;
+    return undefined;
+}
+
+function example_body(operation) {
+    const media = operation.body?.content?.['application/json'];
+    return media?.example;
+}
+
+// A JSON body that is JSON, and wrong in one member.
+function wrong_member(operation) {
+    const example = example_body(operation);
+    return {...(example && !Array.isArray(example) ? example : {}), no_such_member_as_this: 1};
+}
+
+export async function errors(run) {
+    const {operations} = run.description;
+    const path_of = operation => {
+        const path = run.targets[operation.id] ?? {};
+        return {id: run.job, name: 'properties', batch: 1, ...path};
+    };
+    const absent = operation => Object.fromEntries(operation.parameters.filter(one => one.in === 'path').map(one => [one.name, ABSENT[one.name]]));
+    for (const operation of operations) {
+        const {id} = operation, has = status => operation.responses[status] !== undefined;
+        const first_type = Object.keys(operation.body?.content ?? {})[0];
+        const required = operation.parameters.filter(one => one.in === 'query' && one.required);
+        const query = Object.fromEntries(required.map(one => [one.name, String(one.example)]));
+        const body = operation.method === 'GET' ? undefined : first_type === 'application/json' ? example_body(operation) : first_type ? 'x' : undefined;
+        const right = {path: path_of(operation), query, body, type: body === undefined ? undefined : first_type};
+        const admin = 'ada';
+        if (has(401) && operation.role !== 'public')
+            await run.call(id, {...right, as: null, status: 401});
+        if (has(403)) {
+            if (BELOW[operation.role])
+                await run.call(id, {...right, as: BELOW[operation.role], status: 403, name: `403 for a role below ${operation.role}`});
+            if (operation.method !== 'GET')
+                await run.call(id, {...right, as: {cookie: 'ada', csrf: false}, status: 403, name: '403 without the CSRF token'});
+        }
+        if (has(404) && operation.parameters.some(one => one.in === 'path'))
+            await run.call(id, {...right, path: absent(operation), as: admin, status: 404});
+        if (has(400)) {
+            for (const parameter of operation.parameters.filter(one => one.in === 'query')) {
+                const value = wrong_value(parameter.schema);
+                if (value !== undefined)
+                    await run.call(id, {...right, query: {...query, [parameter.name]: value}, as: admin, status: 400, name: `400 for ${parameter.name}=${value}`});
+            }
+            for (const parameter of required)
+                await run.call(id, {...right, query: {...query, [parameter.name]: undefined}, as: admin, status: 400, name: `400 without ${parameter.name}`});
+            if (first_type === 'application/json')
+                for (const [text, name] of [['{"a":', 'half of it'], ['{"a":1,"a":2}', 'a member twice'], ['{"a":"\xff"}', 'bad UTF-8']])
+                    await run.call(id, {...right, body: Buffer.from(text, 'latin1'), as: admin, status: 400, name: `400 for a body that is no JSON: ${name}`});
+            else if (first_type && !operation.parameters.some(one => one.in === 'query' && wrong_value(one.schema)))
+                await run.call(id, {...right, query: {...query, name: ''}, as: admin, status: 400, name: '400 for an empty name'});
+        }
+        if (has(413))
+            await run.call(id, {...right, body: undefined, headers: first_type ? {'Content-Type': first_type} : {}, promise: operation.body_limit + 1, as: admin, status: 413});
+        if (has(415))
+            await run.call(id, {...right, body: 'x=1', type: 'application/x-www-form-urlencoded', as: admin, status: 415});
+        if (has(422) && first_type === 'application/json') {
+            const answer = await run.call(id, {...right, body: wrong_member(operation), as: admin, status: 422});
+            if (answer.fits)
+                run.is('/no_such_member_as_this', answer.json.errors?.[0]?.pointer, `${id}: 422 has the Pointer`);
+        }
+    }
+    await every_path(run);
+}
+
+// What every path answers, whatever its operations.
+async function every_path(run) {
+    const paths = new Map();
+    for (const operation of run.description.operations)
+        paths.set(operation.path, [...(paths.get(operation.path) ?? []), operation.method]);
+    const {client, description} = run;
+    const one = async (name, status, request) => {
+        let answer;
+        try {
+            answer = await client.send(request);
+        } catch (error) {
+            return run.result(false, name, error.message);
+        }
+        const response = description.every_path[status];
+        const wrong = answer.status === status ? [] : [`wanted ${status}, got ${answer.status}: ${answer.text.slice(0, 200)}`];
+        const {judge} = await import('./description.mjs');
+        if (wrong.length === 0)
+            wrong.push(...judge(description, response, answer));
+        if (run.result(wrong.length === 0, name, wrong))
+            run.covered.add(`every path ${status}`);
+        return answer;
+    };
+    const token = run.credentials('ada');
+    for (const [path, methods] of paths) {
+        const concrete = path.replace(/\{(\w+)\}/g, (_, name) => ABSENT[name]);
+        const method = ['PATCH', 'PUT', 'DELETE', 'POST'].find(other => !methods.includes(other));
+        const answer = await one(`${path}: 405 for ${method}`, 405, {method, path: concrete, headers: token});
+        const allowed = (answer?.headers?.allow ?? '').split(/, */);
+        if (answer?.status === 405)
+            run.result(methods.every(name => allowed.includes(name)), `${path}: Allow has ${methods.join(', ')}`, answer.headers.allow);
+    }
+    await one('an unknown path: 404', 404, {path: '/api/no/such/path', headers: token});
+    await one('a malformed query: 400', 400, {path: '/api/batch-jobs?q=%zz', headers: token});
+    await one('a NUL in the query: 400', 400, {path: '/api/batch-jobs?q=%00', headers: token});
+    await one('another Host: 421', 421, {path: '/api/auth/me', headers: {...token, Host: 'evil.example'}});
+    await one('a body longer than any may be: 413', 413, {method: 'POST', path: '/api/auth/login', headers: {'Content-Type': 'application/json'}, promise: 1e12});
+    await one('a header field that is too large: 431', 431, {path: '/api/auth/me', headers: {...token, 'X-Long': 'x'.repeat(40000)}});
+    const host = client.base.host, auth = token.Authorization;
+    const raw = async (name, wanted, bytes) => {
+        const got = await client.raw(bytes).catch(error => error.message);
+        run.result(new RegExp(`^HTTP/1\\.[01] ${wanted} `).test(got) || (wanted === 400 && got === ''), `${name}: ${wanted}`, got.slice(0, 200));
+    };
+    await raw('Content-Length beside Transfer-Encoding', 400,
+        `POST /api/auth/refresh HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\n{}\r\n0\r\n\r\n`);
+    await raw('two Host', 400, `GET /api/auth/me HTTP/1.1\r\nHost: ${host}\r\nHost: ${host}\r\nAuthorization: ${auth}\r\nConnection: close\r\n\r\n`);
+    await raw('no Host', 400, `GET /api/auth/me HTTP/1.1\r\nAuthorization: ${auth}\r\nConnection: close\r\n\r\n`);
+    await raw('two Content-Length', 400,
+        `POST /api/auth/refresh HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{} `);
+    await raw('no HTTP at all', 400, 'nonsense\r\n\r\n');
+}
