@@ -315,7 +315,11 @@ function watchJobs() {
             endTimer ||= setTimeout(tellEnds, 700);
         }
     }));
-    frameOff.push(events.on('notice', (notice) => toast(capital(notice.title ?? notice.event ?? 'Notice'), {tone: notice.level === 'error' ? 'bad' : 'info', text: notice.detail ?? notice.text ?? '', key: notice.key ?? null, href: notice.job_id ? `/jobs/${encodeURIComponent(notice.job_id)}` : null})));
+    /* The ends of jobs are told above; the rest is what the daemon has to say. */
+    frameOff.push(events.on('notice', ({level, kind, text, job_id: id, source}) => {
+        if (!['completed', 'failed', 'held'].includes(kind))
+            toast(text || capital(kind), {tone: level === 'error' ? 'bad' : level === 'warning' ? 'warn' : 'info', href: id ? `/jobs/${encodeURIComponent(id)}` : source ? '/queue' : null, key: `${kind} ${id ?? source ?? ''}`});
+    }));
 }
 
 /* ---- signing in ---- */

@@ -11,6 +11,7 @@
 import {send, refresh, session} from './api.js';
 
 const SILENCE_MS = 40000; /* heartbeats come every 15 s */
+const ANSWER_MS = 10000;
 const HIDDEN_MS = 20000;
 const FIRST_MS = 300;
 const MOST_MS = 10000;
@@ -96,14 +97,18 @@ class Events {
     async #connect() {
         const abort = this.#abort = new AbortController();
         clearTimeout(this.#watch);
-        this.#watch = setTimeout(() => abort.abort(), SILENCE_MS); /* a connection that hangs before its answer, too */
+        this.#watch = setTimeout(() => abort.abort(), ANSWER_MS);
+        const begun = Date.now();
+        let answered = false;
         try {
             const headers = {Accept: 'text/event-stream', ...(this.#lastId === null ? {} : {'Last-Event-ID': this.#lastId})};
             const response = await send('GET', '/api/events', {headers, signal: abort.signal, timeout: 0});
             if (response.status === 401 && await refresh())
                 this.#delay = 0;
-            else if (response.ok && response.body)
+            else if (response.ok && response.body) {
+                answered = true;
                 await this.#read(response.body, abort);
+            }
         } catch { /* broken, or ended by us: again, below */ }
         if (this.#abort !== abort)
             return; /* the window is hidden, or another one was begun */
@@ -112,7 +117,8 @@ class Events {
         clearTimeout(this.#watch);
         if (!this.#wanted || !session.user)
             return;
-        this.#set(this.#was || this.#delay > FIRST_MS * 4 ? 'offline' : 'connecting');
+        /* A stream that ends is begun anew at once, as it must be every quarter of an hour; only who gets no answer is cut off. */
+        this.#set(answered && this.seen > begun + 1000 ? 'connecting' : 'offline');
         this.#timer = setTimeout(() => this.#connect(), this.#delay * (0.75 + Math.random() / 2));
         this.#delay = Math.min(MOST_MS, Math.max(FIRST_MS, this.#delay * 2));
     }

@@ -2,9 +2,8 @@
 /* What several pages show of jobs.
  *
  *   amounts(row, {tall})   captured and loaded of a job: two bars, two figures, never one for the other
- *   filterBox({value, onfilter, keys})   the one-box filter: {element, set(text)}
- *   filterValue(text)      a value as the filter's syntax wants it: with quotes when it has blanks
- *   askRelease(page, job, {batch})       what a person decides when a job is held; true when it was sent */
+ *   filterBox({value, onfilter})   the one-box filter: {element, set(text)}
+ *   filterValue(text)      a value as the filter's syntax wants it: with quotes when it has blanks */
 import {h, icon, fill, uniqueId} from './dom.js';
 import {num, percent, plural} from './format.js';
 
@@ -33,14 +32,14 @@ export const filterValue = (text) => /[\s":]/.test(text) ? `"${text.replaceAll('
 
 const HINTS = [
     ['status:', 'pending processing completed failed deferred held cancelled'], ['source:', 'name of a source'], ['campaign:', 'id of a campaign'], ['owner:', 'who made it'], ['priority:', 'low normal high urgent'],
-    ['reason:', 'max_cost, charge_unknown, coverage …'], ['older:', '30m, 2h, 7d'], ['newer:', '30m, 2h, 7d'],
+    ['reason:', 'max_cost, charge_unknown, coverage …'], ['is:', 'loaded unloaded error auto manual'], ['older:', '30m, 2h, 7d'], ['newer:', '30m, 2h, 7d'],
 ];
-const VALUES = {status: HINTS[0][1].split(' '), priority: HINTS[4][1].split(' '), older: ['1h', '2h', '1d', '7d'], newer: ['1h', '2h', '1d', '7d']};
+const VALUES = {is: ['loaded', 'unloaded', 'error', 'auto', 'manual'], status: HINTS[0][1].split(' '), priority: HINTS[4][1].split(' '), older: ['1h', '2h', '1d', '7d'], newer: ['1h', '2h', '1d', '7d']};
 
 /* The words are completed while they are written; Enter filters, and so does a pause. */
 export function filterBox({value = '', onfilter}) {
     const id = uniqueId('hints');
-    const input = h('input', {type: 'search', class: 'input', value, placeholder: 'Filter: words, or status:failed source:propertyradar older:2h', 'aria-label': 'Filter jobs', 'data-filter': true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none', maxlength: '1000',
+    const input = h('input', {type: 'search', class: 'input', value, placeholder: 'Filter: words, or status:failed source:propertyradar older:2h', 'aria-label': 'Filter jobs', 'data-filter': true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none', maxlength: '500',
         role: 'combobox', 'aria-expanded': 'false', 'aria-controls': id, 'aria-autocomplete': 'list', oninput, onkeydown, onfocus: hints, onblur: () => setTimeout(hide, 150)});
     const list = h('div', {class: 'hints', id, role: 'listbox', hidden: true, 'aria-label': 'Filters'});
     const element = h('div', {class: 'search', role: 'search'}, icon('search'), input, h('kbd', {'aria-hidden': 'true'}, '/'), list);

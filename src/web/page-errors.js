@@ -9,9 +9,8 @@ import {isAbort} from './api.js';
 import {filterValue} from './jobs.js';
 
 const ACTS = {
-    retry: ['Retry', 'refresh', 'They go on with the missing pages, under the same ids.'], requeue: ['Put back', 'refresh', 'Their payloads are loaded once more.'], release: ['Release', 'check', 'They go back into the queue; their limits are checked again.'],
-    cancel: ['Cancel', 'stop', 'They are stopped for good. What was captured stays.'], process: ['Load', 'play', 'What was captured is loaded.'], replay: ['Replay', 'refresh', 'Records that could not be loaded are tried again.'], hold: ['Hold', 'pause', 'They stay until they are released.'],
-    accept_coverage: ['Accept as complete', 'check', 'They end as completed with what they have.'], accept_duplicates: ['Accept duplicates', 'check', 'They go on in spite of the duplicates.'], resume: ['Resume the source', 'play', 'The source is asked again.'],
+    retry: ['Retry', 'refresh', 'They go on with the missing pages, under the same ids.'], release: ['Release', 'check', 'They go back into the queue; their limits are checked again.'],
+    process: ['Load again', 'play', 'The payloads are loaded once more.'], cancel: ['Cancel', 'stop', 'They are stopped for good. What was captured stays.'],
 };
 const wordOf = (act) => ACTS[act] ?? [capital(act), 'check', ''];
 
@@ -28,7 +27,7 @@ export async function render(root, params, page) {
         if (!await confirm({title: `${label}: ${affected(group)}?`, text, ok: `${label} ${affected(group)}`, danger: name === 'cancel', cancel: 'Leave them'}))
             return;
         try {
-            const answer = await busy(element, page.api.post('/api/errors/act', {key: group.key, act: name, count: group.jobs || group.files}, {timeout: 300000, signal: page.signal}));
+            const answer = await busy(element, page.api.post('/api/errors/act', {key: group.key, act: name, count: group.jobs + group.files}, {timeout: 300000, signal: page.signal}));
             const left = answer?.failed?.length ?? 0;
             page.toast(`${label}: ${num(answer?.done ?? group.jobs)} done`, {tone: left ? 'warn' : 'ok', text: left ? `${num(left)} left as they were: ${clip(answer.failed[0].detail, 150)}` : ''});
         } catch (error) {
@@ -42,17 +41,17 @@ export async function render(root, params, page) {
 
     function card(group) {
         const acts = page.can('operator') ? group.acts ?? [] : [];
-        const status = group.status ?? (group.jobs ? 'FAILED' : null);
-        const filter = [group.status && `status:${group.status.toLowerCase()}`, group.source && `source:${filterValue(group.source)}`, group.reason && `reason:${filterValue(group.reason)}`].filter(Boolean).join(' ');
+        const status = group.jobs ? (group.acts ?? []).includes('retry') ? 'FAILED' : 'HELD' : null;
+        const filter = [status && `status:${status.toLowerCase()}`, group.source && `source:${filterValue(group.source)}`, group.reason && `reason:${filterValue(group.reason)}`].filter(Boolean).join(' ');
         const example = group.example ?? {};
         const doubt = group.reason === 'charge_unknown';
         return h('article', {class: 'card group', 'aria-label': reasonText(group.reason)},
             h('header', {}, h('div', {class: 'grow stack tight'}, h('h2', {class: 'row'}, reasonText(group.reason) || 'No reason was given', status && StatusBadge(status)), h('p', {class: 'muted small dots'}, group.source && h('span', {}, Text(group.source, 64)), h('span', {}, 'last ', Ago(group.last_at)), group.first_at !== group.last_at && h('span', {}, 'first ', Ago(group.first_at)))),
-                h('a', {class: 'value-big num', href: `/jobs?filter=${encodeURIComponent(filter)}`, title: 'Show them'}, affected(group))),
+                h('a', {class: 'value-big num', href: status ? `/jobs?filter=${encodeURIComponent(filter)}` : '/files?shelf=failed', title: 'Show them'}, affected(group))),
             h('div', {class: 'card-body'},
-                group.cause && h('p', {class: 'cause'}, Text(group.cause, 500)),
+                (example.error || group.cause) && h('p', {class: 'cause'}, Text(example.error || group.cause, 500)),
                 doubt && h('p', {class: 'muted small'}, icon('info'), ' Whether a lost answer was charged is decided job by job: a page is never bought twice without a word.'),
-                h('div', {class: 'row'}, example.job_id && h('span', {class: 'small grow'}, h('span', {class: 'muted'}, 'For example '), h('a', {href: `/jobs/${encodeURIComponent(example.job_id)}`}, Text(example.name || example.job_id, 60))),
+                h('div', {class: 'row'}, example.job_id && h('span', {class: 'small grow'}, h('span', {class: 'muted'}, 'For example '), h('a', {href: `/jobs/${encodeURIComponent(example.job_id)}`}, Text(example.file_id || example.job_id, 80))),
                     acts.map((name, at) => button(wordOf(name)[0], {icon: wordOf(name)[1], class: `small ${name === 'cancel' ? 'danger' : at === 0 ? 'primary' : ''}`, onclick: (event) => act(event.currentTarget, group, name)})))));
     }
 

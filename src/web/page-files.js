@@ -24,7 +24,7 @@ export async function render(root, params, page) {
     let timer = 0, running = false;
 
     const columns = [
-        {label: 'Payload', main: true, cell: (row) => h('div', {class: 'stack tight'}, h('button', {type: 'button', class: 'link', onclick: () => showPayload(page, row.job_id, row)}, Text(fileName(row), 90)), row.error_details && h('span', {class: 'small tone-bad'}, clip(row.error_details, 240)))},
+        {label: 'Payload', main: true, cell: (row) => h('div', {class: 'stack tight'}, h('button', {type: 'button', class: 'link', onclick: () => showPayload(page, row.job_id, row)}, Text(fileName(row), 120)), row.error_details && h('span', {class: 'small tone-bad'}, clip(row.error_details, 240)))},
         {label: 'Job', class: 'words', cell: (row) => h('div', {class: 'stack tight'}, h('a', {href: `/jobs/${encodeURIComponent(row.job_id)}`}, Text(row.campaign_id || row.job_id, 40)), h('span', {class: 'muted small'}, `page ${num(row.batch_number)}`))},
         {label: 'Captured', class: 'num', cell: (row) => num(row.records)},
         {label: 'Loaded', class: 'num', cell: (row) => row.processed_at ? h('span', {}, num(row.success_count), row.error_count > 0 && h('span', {class: 'tone-bad'}, ` · ${num(row.error_count)} errors`)) : h('span', {class: 'muted'}, '–')},
@@ -58,7 +58,7 @@ export async function render(root, params, page) {
         const count = list?.selected.size ?? 0, total = list?.total ?? 0;
         fill(tools, h('div', {class: 'grow'}, about, jobId() && h('span', {class: 'chip'}, 'Job ', Text(jobId(), 40), h('button', {type: 'button', 'aria-label': 'Show the files of all jobs', onclick: () => { page.setQuery({job: null, cursor: null, page: null}); list.load(); drawTools(); }}, icon('close')))),
             loadable() && list.loaded && total > 0 && [
-                count > 0 && button(`Load ${plural(count, 'selected payload')}`, {icon: 'play', class: 'primary', disabled: running, onclick: (event) => run(event.currentTarget, {files: [...list.selected.keys()]}, count)}),
+                count > 0 && button(`Load ${plural(count, 'selected payload')}`, {icon: 'play', class: 'primary', disabled: running, onclick: (event) => run(event.currentTarget, {files: [...list.selected.keys()]})}),
                 !jobId() && button(`Load all ${num(total)}`, {icon: 'play', class: count > 0 ? '' : 'primary', disabled: running, onclick: (event) => all(event.currentTarget)})]);
     }
     async function loadCounts() {
@@ -71,24 +71,23 @@ export async function render(root, params, page) {
     }
     async function all(element) {
         if (await confirm({title: `Load all ${plural(counts[shelf()] ?? list.total, 'payload')}?`, text: 'All payloads that wait are loaded now. Loading the same one twice changes nothing, so nothing can go wrong by doing it again.', ok: 'Load all', cancel: 'Not now'}))
-            run(element, {all: true}, counts.pending);
+            run(element, {all: true});
     }
 
     /* The run goes on in the server; this only looks at it. */
-    async function run(element, body, expected) {
+    async function run(element, body) {
         running = true;
         try {
             const {run_id} = await busy(element, page.api.post('/api/files/process', body, {signal: page.signal}));
             list.clear();
-            follow(run_id, expected);
+            follow(run_id);
         } catch (error) {
             running = false;
             drawTools();
             page.toastError(error, 'The payloads cannot be loaded');
         }
     }
-    const over = (state) => Boolean(state.finished_at) || state.done === true || ['COMPLETED', 'FAILED', 'completed', 'failed', 'done'].includes(state.status);
-    async function follow(id, expected) {
+    async function follow(id) {
         for (;;) {
             let state;
             try {
@@ -104,14 +103,14 @@ export async function render(root, params, page) {
                 state = null; /* not connected: again */
             }
             if (state) {
-                drawRun(state, expected);
+                drawRun(state);
                 list.refreshSoon();
-                if (over(state)) {
+                if (state.done) {
                     running = false;
                     loadCounts();
                     drawTools();
-                    const bad = state.files_failed ?? (state.results ?? []).filter((r) => r.status === 'FAILED').length;
-                    return page.toast(bad ? `${plural(bad, 'payload')} could not be loaded` : 'Loaded', {tone: bad ? 'bad' : 'ok', text: `${num(state.success_count ?? state.records ?? 0)} records`});
+                    const bad = state.failed.length;
+                    return page.toast(bad ? `${plural(bad, 'payload')} could not be loaded` : 'Loaded', {tone: bad ? 'bad' : 'ok', text: plural(state.records, 'record')});
                 }
             }
             await new Promise((resolve) => { timer = setTimeout(resolve, 700); });
@@ -119,24 +118,22 @@ export async function render(root, params, page) {
                 return;
         }
     }
-    function drawRun(state, expected) {
-        const results = state.results ?? [], files = state.files ?? expected ?? results.length, done = typeof state.done === 'number' ? state.done : over(state) ? files : results.length;
-        const failed = results.filter((r) => r.status === 'FAILED' || r.error || r.error_details);
+    function drawRun(state) {
+        const past = state.files + state.failed.length, whole = past + state.waiting;
         const stat = (label, value, tone = '') => h('div', {class: 'stat'}, h('span', {class: 'label'}, label), h('span', {class: `value ${tone}`}, value));
-        fill(outcome, h('section', {class: 'card', 'aria-label': 'Results of the run'}, h('header', {}, h('h2', {class: 'grow'}, over(state) ? 'Loaded' : 'Loading …'), over(state) && button('Close', {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => fill(outcome)})),
+        fill(outcome, h('section', {class: 'card', 'aria-label': 'Results of the run'}, h('header', {}, h('h2', {class: 'grow'}, state.done ? 'Results of the run' : 'Loading …'), state.done && button('Close', {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => fill(outcome)})),
             h('div', {class: 'card-body'},
-                h('div', {class: 'bar tall', role: 'progressbar', 'aria-label': 'Payloads loaded', 'aria-valuemin': '0', 'aria-valuemax': String(files), 'aria-valuenow': String(done)}, h('span', {style: {width: files ? `${done / files * 100}%` : '100%'}, dataset: {tone: 'ok'}})),
-                h('div', {class: 'stats flat'}, stat('Payloads', files === done ? num(done) : `${num(done)} of ${num(files)}`), stat('Records', num(state.properties_count ?? state.records)), stat('New', num(state.inserted)), stat('Changed', num(state.updated)), stat('The same', num(state.unchanged)),
-                    stat('Errors', num(state.error_count ?? state.errors), (state.error_count ?? state.errors) > 0 ? 'tone-bad' : ''), stat('Time', milliseconds(state.processing_time_ms ?? state.time_ms ?? (state.time_s !== undefined ? state.time_s * 1000 : null)))),
-                failed.length > 0 && h('ul', {class: 'names'}, failed.slice(0, 50).map((r) => h('li', {}, Badge('Not loaded', 'bad'), Text(r.file_id, 80), h('span', {class: 'muted'}, clip(r.error ?? r.error_details ?? '', 300))))))));
+                !state.done && h('div', {class: 'bar tall', role: 'progressbar', 'aria-label': 'Payloads loaded', 'aria-valuemin': '0', 'aria-valuemax': String(whole), 'aria-valuenow': String(past)}, h('span', {style: {width: whole ? `${past / whole * 100}%` : '100%'}, dataset: {tone: 'ok'}})),
+                h('div', {class: 'stats flat'}, stat('Payloads', state.waiting ? `${num(past)} of ${num(whole)}` : num(state.files)), stat('Records', num(state.records)), stat('New', num(state.inserted)), stat('Changed', num(state.updated)), stat('The same', num(state.unchanged)),
+                    stat('Errors', num(state.errors), state.errors > 0 ? 'tone-bad' : ''), stat('Time', milliseconds(state.time_ms))),
+                state.failed.length > 0 && h('ul', {class: 'names'}, state.failed.slice(0, 50).map((r) => h('li', {}, Badge('Not loaded', 'bad'), Text(r.file_id, 80), h('span', {class: 'muted'}, clip(r.detail, 300))))))));
     }
 
     root.append(h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'Files')), tabs, tools, outcome, list.element);
     drawTabs();
     let soon = 0;
-    page.on('file', (row) => {
-        if (!list.merge(row) || row.shelf !== shelf())
-            list.refreshSoon();
+    page.on('file', () => {
+        list.refreshSoon();
         soon ||= setTimeout(() => { soon = 0; loadCounts(); }, 3000);
     });
     page.on('resync', () => { list.reload(); loadCounts(); });

@@ -26,7 +26,7 @@ function allowed(job) {
     };
 }
 
-const unloaded = (job) => Math.max(0, (job.processed_records ?? 0) - (job.owned_records ?? 0) - (job.success_count ?? 0) - (job.error_count ?? 0) + (job.failed_units ?? 0));
+const unloaded = (job) => Math.max(0, (job.processed_records ?? 0) - (job.success_count ?? 0) - (job.error_count ?? 0) + (job.failed_units ?? 0));
 
 /* ---- acts ---- */
 
@@ -85,7 +85,7 @@ async function decision(job, batch) {
     if (job.reason === 'no_ids' || job.reason === 'listing')
         return await confirm({title: 'Buy the whole search?', text: 'What is owned already cannot be left out. All of it is bought, records that are owned are paid for again.', ok: 'Buy all', danger: true, cancel: 'Keep it on hold'}) ? {decision: 'buy_all'} : null;
     const guard = ['max_cost', 'max_records', 'price_unknown'].includes(job.reason);
-    return await confirm({title: 'Release this job?', text: guard ? `${clip(job.error_details, 300)} The limits are checked again: it is held once more unless the job file was changed.` : 'It goes back into the queue; its limits are checked again before anything is bought.', ok: 'Release', cancel: 'Keep it on hold'}) ? {decision: 'release'} : null;
+    return await confirm({title: 'Release this job?', text: guard ? `${clip(job.error_details, 300)} The limits are checked again: it is held once more unless the job file was changed.` : 'It goes back into the queue; its limits are checked again before anything is bought.', ok: 'Release', cancel: 'Keep it on hold'}) ? {} : null;
 }
 
 /* ---- parts ---- */
@@ -129,10 +129,8 @@ async function copy(page, text) {
 function progressCard(job) {
     const facts = [];
     if (job.status === 'PROCESSING')
-        facts.push(job.rate_per_s > 0 ? `${num(Math.round(job.rate_per_s * 10) / 10)} records/s` : 'No rate yet', job.eta_s > 0 ? `done in about ${duration(job.eta_s)}` : null);
-    const b = job.batches ?? {};
-    const captured = b.captured ?? job.captured_batches, loaded = b.loaded ?? job.loaded_batches;
-    facts.push(`${plural(captured ?? 0, 'page')} captured, ${num(loaded ?? 0)} loaded`);
+        facts.push(job.waiting_until && Date.parse(job.waiting_until) > Date.now() && h('span', {}, 'Waits: ', reasonText(job.waiting_for), ', ', Ago(job.waiting_until)), job.rate_per_s > 0 ? `${num(Math.round(job.rate_per_s * 10) / 10)} records/s` : 'No rate yet', job.eta_s > 0 ? `done in about ${duration(job.eta_s)}` : null);
+    facts.push(`${plural(job.captured_batches ?? 0, 'page')} captured, ${num(job.loaded_batches ?? 0)} loaded`);
     if (job.failed_batches > 0)
         facts.push(h('span', {class: 'tone-bad'}, `${num(job.failed_batches)} could not be loaded`));
     if (job.unknown_batches > 0)
@@ -146,14 +144,29 @@ function progressCard(job) {
         job.reuses && h('p', {}, 'Uses the payloads of ', h('a', {href: `/jobs/${encodeURIComponent(job.reuses)}`}, Text(job.reuses, 80)), '; nothing was asked for.')));
 }
 
-/* The text of why, with commands made to stand out; it is text whatever it holds. */
-function whyText(text) {
-    return text.trim().split('\n').slice(0, 60).map((line) => h('p', {}, line.split(/(`[^`]{1,300}`)/).map((part) => /^`.*`$/.test(part) ? h('code', {}, clip(part.slice(1, -1), 300)) : clip(part, 2000))));
+/* A line of text in which commands stand out; it is text whatever it holds. */
+const withCommands = (line) => line.split(/(`[^`]{1,300}`)/).map((part) => /^`.*`$/.test(part) ? h('code', {}, clip(part.slice(1, -1), 300)) : clip(part, 2000));
+
+/* The text of `why`: lines `what:`, `since:`, `until:`, `go on:` of the .why file, and sentences. What the page says elsewhere is left out. */
+function whyText(job) {
+    const out = [];
+    for (const line of (job.why ?? '').trim().split('\n').slice(0, 60)) {
+        const [, key, text] = /^(job|what|since|until|go on):\s+(.*)$/.exec(line) ?? [null, '', line];
+        if (key === 'since')
+            out.push(h('p', {class: 'muted small'}, 'Since ', Time(text)));
+        else if (key === 'go on')
+            out.push(h('p', {}, h('span', {class: 'muted'}, 'To go on: '), withCommands(text)));
+        else if (key === 'what')
+            out.push(h('p', {}, withCommands(job.reason && text.startsWith(`${job.reason}: `) ? text.slice(job.reason.length + 2) : text === job.reason ? '' : text)));
+        else if (key === '' && text.trim())
+            out.push(h('p', {}, withCommands(text)));
+    }
+    return out;
 }
 
 function whyCard(job) {
     const tones = {HELD: 'warn', FAILED: 'bad', DEFERRED: 'wait'};
-    const text = typeof job.why === 'string' ? job.why : job.why?.why ?? '';
+    const text = job.why ?? '';
     if (job.status === 'COMPLETED' && !(job.captured_batches > job.loaded_batches))
         return null;
     if (job.status === 'COMPLETED') {
@@ -161,17 +174,17 @@ function whyCard(job) {
         return h('section', {class: 'banner', dataset: {tone: 'info'}, 'aria-label': 'Captured, not loaded'}, icon('info'),
             h('div', {}, h('strong', {}, 'Captured, not loaded yet'), h('p', {}, `${num(left)} records are kept, byte for byte, and wait until somebody loads them.`)));
     }
-    if (!text && !job.reason || job.status === 'PROCESSING' && !job.reason && !job.waiting_for)
+    if (!text && !job.reason || job.status === 'PROCESSING' && !job.reason)
         return null;
     const title = job.status === 'DEFERRED' ? ['Waits', job.until && [' until ', Time(job.until), ' (', Ago(job.until), ')']] : job.status === 'HELD' ? 'On hold: a person must let it go on' : job.status === 'FAILED' ? 'Why it failed' : job.status === 'CANCELLED' ? 'Cancelled' : 'Why it waits';
-    const body = h('div', {class: 'why'}, h('strong', {}, title), job.reason && h('p', {}, h('strong', {}, reasonText(job.reason))), job.error_details && !text.includes(job.error_details.slice(0, 200)) && h('p', {}, clip(job.error_details, 600)), text && whyText(text));
+    const body = h('div', {class: 'why'}, h('strong', {}, title), job.reason && h('p', {}, h('strong', {}, reasonText(job.reason))), job.error_details && !text.includes(job.error_details.slice(0, 200)) && h('p', {}, clip(job.error_details, 600)), whyText(job));
     return h('section', {class: 'banner', dataset: {tone: tones[job.status] ?? 'neutral'}, 'aria-label': 'Why'}, icon(job.status === 'DEFERRED' ? 'clock' : job.status === 'PENDING' ? 'queue' : 'alert'), body);
 }
 
 function moneyCard(job) {
     if (!job.currency && !cents(job.cost))
         return null;
-    const cap = job.criteria?.max_cost ?? null, spent = cents(job.cost), doubt = cents(job.cost_in_doubt);
+    const cap = job.job?.max_cost ?? null, spent = cents(job.cost), doubt = cents(job.cost_in_doubt);
     const whole = cap !== null && cents(String(cap)) || Math.max(spent + doubt, cents(job.estimate?.cost)) || 1;
     const width = (v) => `${Math.min(100, v / whole * 100)}%`;
     return card('Money', h('div', {class: 'card-body'},
@@ -195,13 +208,16 @@ function factsCard(job) {
         row('Expected', job.estimate && (job.estimate.records !== null && job.estimate.records !== undefined || job.estimate.seconds) && [job.estimate.requests && `${plural(job.estimate.requests, 'request')}`, job.estimate.records !== null && job.estimate.records !== undefined && plural(job.estimate.records, 'record'), job.estimate.seconds && duration(job.estimate.seconds)].filter(Boolean).join(', ')))));
 }
 
+/* Members that the page shows elsewhere. */
+const COMMON = new Set(['source', 'name', 'campaign_id', 'created_by', 'priority', 'process', 'max_cost', 'not_before', 'mode']);
 function criteriaCard(page, job) {
-    const criteria = job.criteria;
-    if (!criteria)
+    const file = job.job;
+    if (!file)
         return null;
-    const list = Array.isArray(criteria) ? criteria : criteria.criteria;
-    const raw = () => openDialog({title: 'The job file', wide: true, content: h('pre', {class: 'code', tabindex: '0'}, clip(JSON.stringify(criteria, null, 2), 200000)), actions: [button('Copy', {icon: 'copy', onclick: () => copy(page, JSON.stringify(criteria, null, 2))})]});
-    const pairs = Array.isArray(list) ? list.slice(0, 60).map((c) => [c?.name ?? '', c?.value]) : Object.entries(criteria).filter(([key]) => !['source', 'name', 'campaign_id', 'created_by', 'priority'].includes(key)).slice(0, 60);
+    const text = JSON.stringify(file, null, 2);
+    const raw = () => openDialog({title: 'The job file', wide: true, content: h('pre', {class: 'code', tabindex: '0'}, clip(text, 200000)), actions: [button('Copy', {icon: 'copy', onclick: () => copy(page, text)})]});
+    const list = job.criteria ?? file.criteria;
+    const pairs = Array.isArray(list) ? list.slice(0, 60).map((c) => [c?.name ?? '', c?.value]) : Object.entries(file).filter(([key]) => !COMMON.has(key)).slice(0, 60);
     return card('Criteria', h('div', {class: 'card-body'}, pairs.length ? h('dl', {class: 'kv criteria'}, pairs.map(([name, value]) => [h('dt', {}, Text(name, 60)), h('dd', {}, Text(shortJson(value, 400), 400))])) : h('p', {class: 'muted'}, 'None: everything that the source gives.')), button('JSON', {class: 'small ghost', onclick: raw}));
 }
 
@@ -212,6 +228,7 @@ function card(title, body, ...tools) {
 /* ---- batches ---- */
 
 const SHELVES = {pending: ['Captured', 'info'], ready: ['To be loaded', 'info'], processing: ['Loading', 'info'], processed: ['Loaded', 'ok'], failed: ['Not loaded', 'bad']};
+const SHELF_OF = {PENDING: 'pending', PROCESSING: 'processing', COMPLETED: 'processed', FAILED: 'failed'};
 const OPEN = {charge_unknown: ['In doubt', 'warn'], requested: ['Asked', 'info'], retrying: ['Tries again', 'wait'], given_up: ['Given up', 'bad'], failed: ['Failed', 'bad']};
 
 function batchesCard(page, get, acts) {
@@ -221,7 +238,7 @@ function batchesCard(page, get, acts) {
     let cursors = [null], abort = null, timer = 0;
     const columns = [
         {label: '#', class: 'num', cell: (f) => f.batch_number},
-        {label: 'State', class: 'state', cell: (f) => { const [word, tone] = f.state ? OPEN[f.state] ?? [capital(f.state), 'neutral'] : SHELVES[f.shelf] ?? [capital(f.status), 'neutral']; return h('div', {class: 'stack tight'}, h('span', {}, Badge(word, tone)), (f.error || f.error_details) && h('span', {class: 'small muted'}, clip(f.error || f.error_details, 200)), f.same_as && h('span', {class: 'small muted'}, 'same bytes as an earlier payload')); }},
+        {label: 'State', class: 'state', cell: (f) => { const [word, tone] = f.state ? OPEN[f.state] ?? [capital(f.state), 'neutral'] : SHELVES[f.shelf ?? SHELF_OF[f.status]] ?? [capital(f.status), 'neutral']; return h('div', {class: 'stack tight'}, h('span', {}, Badge(word, tone)), (f.error || f.error_details) && h('span', {class: 'small muted'}, clip(f.error || f.error_details, 200)), f.same_as && h('span', {class: 'small muted'}, 'same bytes as an earlier payload')); }},
         {label: 'Captured', class: 'num', cell: (f) => f.state ? '' : num(f.records)},
         {label: 'Loaded', class: 'num', cell: (f) => f.state ? '' : f.processed_at ? [num(f.success_count), f.error_count > 0 && h('span', {class: 'tone-bad'}, ` · ${num(f.error_count)} errors`)] : h('span', {class: 'muted'}, '–')},
         {label: 'SHA-256', class: 'wide-only', cell: (f) => f.sha256 ? h('button', {type: 'button', class: 'hash', title: `${f.sha256} (copy)`, 'aria-label': `${f.sha256.slice(0, 10)}: copy the checksum of batch ${f.batch_number}`, onclick: () => copy(page, f.sha256)}, f.sha256.slice(0, 10)) : ''},
@@ -236,7 +253,7 @@ function batchesCard(page, get, acts) {
         page.signal.addEventListener('abort', () => mine.abort(), {once: true});
         try {
             const answer = await page.api.get(jobPath(get().job_id, 'files'), {query: {limit: PAGE, cursor: cursors.at(-1)}, signal: mine.signal});
-            const files = answer.files ?? [], open = cursors.length === 1 ? answer.open_batches ?? answer.open ?? [] : [];
+            const files = answer.files ?? [], open = cursors.length === 1 ? answer.open_batches ?? [] : [];
             const total = answer.total ?? files.length;
             about.textContent = total ? plural(total, 'payload') : '';
             const first = (cursors.length - 1) * PAGE;
@@ -259,57 +276,59 @@ function batchesCard(page, get, acts) {
 
 /* ---- results ---- */
 
+/* A file is made by the daemon when it is asked for, and downloaded as soon as it is there. */
 function resultsCard(page, get) {
     const list = h('div', {class: 'card-body'});
-    let waits = 0;
-    const make = (format) => async (event) => {
-        const element = event.currentTarget;
+    let results = null, made = 0, wanted = null, timer = 0; /* wanted: {format, since, until} */
+    const link = (name) => `${jobPath(get().job_id, 'results/download')}?name=${encodeURIComponent(name)}`;
+
+    async function make(element, format) {
         try {
+            const known = new Set(results.map((r) => r.name + r.created_at));
             await busy(element, page.api.post(jobPath(get().job_id, 'results'), {format}, {signal: page.signal}));
-            waits = Date.now() + 120000;
-            page.toast(`${format.toUpperCase()} is being made`, {tone: 'info'});
+            wanted = {format, known, until: Date.now() + 600000};
             draw();
-            poll();
+            load();
         } catch (error) {
-            page.toastError(error, 'The results cannot be made');
+            page.toastError(error, 'The file cannot be made');
         }
-    };
-    let results = [], timer = 0, known = '';
-    function poll() {
-        clearTimeout(timer);
-        if (waits > Date.now())
-            timer = setTimeout(load, 1500);
     }
     function draw() {
-        const job = get();
-        const link = (format) => `${jobPath(job.job_id, 'results/download')}?format=${format}`;
-        fill(list,
-            results.length > 0 && h('ul', {class: 'files'}, results.map((r) => h('li', {}, icon('file'), h('a', {href: `${jobPath(job.job_id, 'results/download')}?name=${encodeURIComponent(r.name)}`, download: ''}, Text(r.name, 80)), h('span', {class: 'muted small'}, [bytes(r.bytes), r.created_at && ' · ', r.created_at && Ago(r.created_at)]), r.sha256 && h('button', {type: 'button', class: 'hash', title: `${r.sha256} (copy)`, 'aria-label': `${r.sha256.slice(0, 12)}: copy the checksum of ${r.name}`, onclick: () => copy(page, r.sha256)}, r.sha256.slice(0, 12))))),
-            waits > Date.now() && h('p', {class: 'muted', role: 'status'}, 'A file is being made …'),
-            !results.length && waits <= Date.now() && h('p', {class: 'muted'}, job.success_count > 0 ? 'Files of its records, made when they are asked for.' : 'Records can be had once they are loaded.'),
-            h('div', {class: 'row'},
-                ['csv', 'ndjson'].map((format) => job.success_count > 0 && h('a', {class: 'btn small', href: link(format), download: ''}, icon('download'), `Download ${format.toUpperCase()}`)),
-                page.can('operator') && job.success_count > 0 && menuButton(button('Make a file', {class: 'small ghost', icon: 'plus'}), ['csv', 'ndjson'].map((format) => ({label: format.toUpperCase(), onclick: () => make(format)({currentTarget: list.querySelector('.btn')})})))));
+        if (!results)
+            return;
+        const files = results.map((r) => h('li', {}, icon('file'), h('a', {href: link(r.name), download: ''}, Text(r.name, 80)), h('span', {class: 'muted small'}, bytes(r.bytes), ' · ', Ago(r.created_at)),
+            r.sha256 && h('button', {type: 'button', class: 'hash', title: `${r.sha256} (copy)`, 'aria-label': `${r.sha256.slice(0, 10)}: copy the checksum of ${r.name}`, onclick: () => copy(page, r.sha256)}, r.sha256.slice(0, 10))));
+        fill(list, files.length > 0 && h('ul', {class: 'files'}, files),
+            wanted && h('p', {class: 'muted', role: 'status'}, `The ${wanted.format.toUpperCase()} file is being made …`),
+            made === 0 && !files.length && h('p', {class: 'muted'}, 'Records can be had as CSV or NDJSON once they are loaded.'),
+            made > 0 && page.can('operator') && h('div', {class: 'row'}, ['csv', 'ndjson'].map((format) => button(`${format.toUpperCase()} of ${plural(made, 'record')}`, {icon: 'download', class: 'small', disabled: Boolean(wanted), onclick: (event) => make(event.currentTarget, format)}))));
     }
     async function load() {
+        clearTimeout(timer);
         try {
             const answer = await page.api.get(jobPath(get().job_id, 'results'), {signal: page.signal});
-            results = answer.results ?? [];
-            const now = results.map((r) => r.name + r.created_at).join();
-            if (known !== '' && now !== known)
-                waits = 0;
-            known = now || 'none';
+            results = answer.results;
+            made = answer.records ?? 0;
+            const fresh = wanted && results.find((r) => !wanted.known.has(r.name + r.created_at) && r.name.endsWith(`.${wanted.format}`));
+            if (fresh) {
+                wanted = null;
+                h('a', {href: link(fresh.name), download: ''}).click();
+                page.toast('The file is ready', {text: `${fresh.name}, ${bytes(fresh.bytes)}`});
+            } else if (wanted && Date.now() > wanted.until) {
+                wanted = null;
+                page.toast('The file is not there yet', {tone: 'warn', text: 'The daemon has not made it. Is it running?'});
+            }
             draw();
-            poll();
         } catch (error) {
-            if (!isAbort(error))
-                fill(list, h('p', {class: 'error-text'}, error.message));
+            if (!isAbort(error) && !results)
+                fill(list, h('p', {class: 'error-text'}, error.message), button('Try again', {class: 'small', icon: 'refresh', onclick: load}));
         }
+        if (wanted)
+            timer = setTimeout(load, 1000);
     }
-    draw();
     load();
     page.leave(() => clearTimeout(timer));
-    return {element: card('Results', list), draw, load};
+    return {element: card('Results', list), load, soon() { if (!wanted) { clearTimeout(timer); timer = setTimeout(load, 1500); } }};
 }
 
 /* ---- the page ---- */
@@ -333,18 +352,16 @@ export async function render(root, {id}, page) {
         why.hidden = !why.childElementCount;
         fill(left, progressCard(job));
         fill(money_, moneyCard(job), factsCard(job), criteriaCard(page, job));
-        results.draw();
     }
     /* A row of the stream is laid over what is known; what only the whole job has (why, the criteria) is asked for soon after. */
     function take(row) {
-        const moved = row.status !== job.status || row.reason !== job.reason;
-        const {criteria, why: reasonWhy, batches: summary, ...rest} = row;
-        job = {...job, ...rest, ...(criteria ? {criteria} : {}), ...(reasonWhy ? {why: reasonWhy} : {}), batches: summary ?? undefined};
-        if (moved && !reasonWhy)
-            job.why = '';
+        const moved = row.status !== job.status || row.reason !== job.reason, loadedBefore = job.success_count;
+        job = {...job, ...(moved ? {why: ''} : {}), ...row};
         draw();
         batches.soon();
         log.soon();
+        if (loadedBefore !== job.success_count)
+            results.soon();
         return moved;
     }
     async function reload() {

@@ -9,21 +9,21 @@ import {spark} from './chart.js';
 import {isAbort, job as jobPath} from './api.js';
 import {amounts, filterBox} from './jobs.js';
 
-const VIEWS = [
-    ['All', ''], ['Running', 'status:processing', 'processing'], ['Queued', 'status:pending', 'pending'], ['Deferred', 'status:deferred', 'deferred'], ['Held', 'status:held', 'hold'],
-    ['Failed', 'status:failed'], ['Completed', 'status:completed'], ['Cancelled', 'status:cancelled'],
-];
+const VIEWS = [['All', ''], ...[['Running', 'PROCESSING'], ['Queued', 'PENDING'], ['Deferred', 'DEFERRED'], ['Held', 'HELD'], ['Failed', 'FAILED'], ['Completed', 'COMPLETED'], ['Cancelled', 'CANCELLED']]
+    .map(([label, status]) => [label, `status:${status.toLowerCase()}`, status])];
+const PLACES = {pending: 'PENDING', processing: 'PROCESSING', deferred: 'DEFERRED', hold: 'HELD'};
 const BULK = [
     ['retry', 'Retry', 'go on with the missing pages'], ['process', 'Load', 'load what was captured'], ['hold', 'Hold', 'stop, until they are released'], ['release', 'Release', 'let held jobs go on; jobs with a charge in doubt stay'],
     ['cancel', 'Cancel', 'stop for good'],
 ];
 
 function statusCell(row) {
-    const running = row.status === 'PROCESSING';
+    const running = row.status === 'PROCESSING', waits = running && row.waiting_until && Date.parse(row.waiting_until) > Date.now();
     return h('div', {class: 'stack tight'},
         h('span', {}, StatusBadge(row.status)),
         row.status === 'DEFERRED' && row.until ? h('span', {class: 'muted small'}, reasonText(row.reason), ', ', Ago(row.until)) : row.reason ? h('span', {class: 'muted small'}, reasonText(row.reason))
             : row.status === 'COMPLETED' && row.captured_batches > row.loaded_batches ? h('span', {class: 'muted small'}, 'captured, not loaded')
+            : waits ? h('span', {class: 'muted small'}, reasonText(row.waiting_for), ', ', Ago(row.waiting_until))
             : running && h('span', {class: 'muted small nowrap live-number'}, row.rate_per_s > 0 ? `${num(Math.round(row.rate_per_s))}/s` : 'starting', row.eta_s > 0 ? ` · ${duration(row.eta_s)} left` : ''));
 }
 
@@ -45,14 +45,17 @@ function strip(page, root) {
     async function load() {
         try {
             const a = await page.api.get('/api/analytics', {query: {window: '24h'}, signal: page.signal});
-            const series = a.series ?? [], cost = a.cost ?? {};
+            const series = a.series ?? [], hours = Math.max(1, (a.window_s ?? 86400) / 3600);
             const sum = (name) => series.reduce((all, s) => all + (s[name] ?? 0), 0);
             const stat = (label, value, more, chart) => h('div', {class: 'stat'}, h('span', {class: 'label'}, label), h('span', {class: 'value live-number'}, value), more && h('span', {class: 'more'}, more), chart);
             fill(root,
-                stat('Captured, 24 h', compact(sum('captured')), a.throughput && `${compact(Math.round(a.throughput.records_per_hour ?? 0))} an hour`, series.length > 1 && spark(series.map((s) => s.captured), {label: 'Captured, hour by hour', tone: 'info'})),
-                stat('Loaded, 24 h', compact(sum('loaded')), null, series.length > 1 && spark(series.map((s) => s.loaded), {label: 'Loaded, hour by hour', tone: 'ok'})),
-                stat('Finished', num(a.finished), a.success_rate !== null && a.success_rate !== undefined ? `${ratio(a.success_rate)} went well` : ''),
-                cost.spent !== undefined && stat('Spent', money(cost.spent, cost.currency), [Number(cost.in_doubt) > 0 && h('span', {class: 'tone-warn'}, `${money(cost.in_doubt, cost.currency)} in doubt`), Number(cost.in_doubt) > 0 && cost.left && ' · ', cost.left && `${money(cost.left, cost.currency)} left today`]));
+                stat('Captured, 24 h', compact(sum('captured')), `${compact(Math.round(sum('captured') / hours))} an hour`, series.length > 1 && spark(series.map((s) => s.captured), {label: 'Captured, hour by hour', tone: 'info'})),
+                stat('Loaded, 24 h', compact(sum('loaded')), `${compact(Math.round(sum('loaded') / hours))} an hour`, series.length > 1 && spark(series.map((s) => s.loaded), {label: 'Loaded, hour by hour', tone: 'ok'})),
+                stat('Finished, 24 h', num(a.finished), a.success_rate !== null && a.success_rate !== undefined ? `${ratio(a.success_rate)} went well` : ''),
+                ...(a.cost?.totals ?? []).filter((t) => Number(t.spent) > 0 || Number(t.in_doubt) > 0).slice(0, 2).map((t) => {
+                    const caps = (a.cost.caps ?? []).filter((c) => c.currency === t.currency && c.left_today !== null && c.left_today !== undefined);
+                    return stat(`Spent${t.currency ? `, ${t.currency}` : ''}`, money(t.spent, t.currency), [Number(t.in_doubt) > 0 && h('span', {class: 'tone-warn'}, `${money(t.in_doubt, t.currency)} in doubt`), Number(t.in_doubt) > 0 && caps.length === 1 && ' · ', caps.length === 1 && `${money(caps[0].left_today, t.currency)} left today`]);
+                }));
             root.hidden = false;
         } catch (error) {
             if (!isAbort(error))
@@ -93,22 +96,21 @@ export async function render(root, params, page) {
     const box = filterBox({value: filter(), onfilter: apply});
     const views = h('nav', {class: 'tabs', 'aria-label': 'By status'});
     const stats = h('div', {class: 'stats', hidden: true, 'aria-label': 'The last 24 hours', role: 'group'});
-    let depths = {};
+    let counts = {};
 
     function drawViews() {
-        fill(views, VIEWS.map(([label, text, place]) => {
+        fill(views, VIEWS.map(([label, text, status]) => {
             const query = text ? `?filter=${encodeURIComponent(text)}` : '';
-            return h('a', {href: `/jobs${query}`, 'aria-current': filter() === text ? 'true' : null, onclick: (event) => { if (!event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); apply(text); } }}, label, place && depths[place] > 0 && h('span', {class: 'count live-number'}, num(depths[place])));
+            return h('a', {href: `/jobs${query}`, 'aria-current': filter() === text ? 'true' : null, onclick: (event) => { if (!event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); apply(text); } }}, label, counts[status] > 0 && h('span', {class: 'count live-number'}, compact(counts[status])));
         }));
     }
-    async function loadDepths() {
+    async function loadCounts() {
         try {
-            const {queue} = await page.api.get('/api/queue/status', {signal: page.signal});
-            take(queue);
+            take(await page.api.get('/api/queue/status', {signal: page.signal}));
         } catch { /* counts are an extra */ }
     }
-    function take(queue) {
-        depths = Object.fromEntries(Object.entries(queue ?? {}).map(([place, figure]) => [place, figure?.depth ?? 0]));
+    function take({queue, counts: all}) {
+        counts = all ?? Object.fromEntries(Object.entries(PLACES).map(([place, status]) => [status, queue?.[place]?.depth ?? 0]));
         drawViews();
     }
 
@@ -193,7 +195,7 @@ export async function render(root, params, page) {
         stats, h('div', {class: 'toolbar'}, box.element), views, bulk, list.element);
     drawViews();
     strip(page, stats);
-    loadDepths();
+    loadCounts();
 
     page.on('job', (row) => {
         if ((row.mode ?? 'run') !== 'run' && !filter().includes('mode:'))
@@ -201,8 +203,8 @@ export async function render(root, params, page) {
         if (!list.merge(row) || filter())
             list.refreshSoon();
     });
-    page.on('queue', (data) => take(data.queue ?? data));
-    page.on('resync', () => { list.reload(); loadDepths(); });
+    page.on('queue', take);
+    page.on('resync', () => { list.reload(); loadCounts(); });
     page.on('state', (state) => { if (state === 'live') list.refreshSoon(); });
     await list.load();
 }

@@ -63,15 +63,16 @@ export function showPayload(page, id, file) {
     const draw = () => fill(view, lines(plain(pretty ? indent(shownText) : shownText)));
     async function load(length = PART) {
         try {
-            const response = await page.api.request('GET', path, {query: {offset, length: Math.min(length, file.bytes || length)}, want: 'response', headers: {Accept: '*/*'}, signal: abort.signal});
+            const response = await page.api.request('GET', path, {query: {offset, length}, want: 'response', headers: {Accept: '*/*'}, signal: abort.signal});
             const part = new Uint8Array(await response.arrayBuffer());
             shownText = new TextDecoder().decode(part);
-            end = offset + part.length >= file.bytes;
-            about.textContent = file.bytes <= part.length ? `${bytes(file.bytes)}, all of it` : `Bytes ${num(offset)} to ${num(offset + part.length)} of ${num(file.bytes)}`;
+            const total = Number(response.headers.get('X-Total-Bytes') ?? file.bytes);
+            end = offset + part.length >= total || part.length === 0;
+            about.textContent = total <= part.length ? `${bytes(total)}, all of it` : `Bytes ${num(offset)} to ${num(offset + part.length)} of ${num(total)}`;
             back.disabled = offset === 0;
             next.disabled = end;
-            back.hidden = next.hidden = file.bytes <= part.length;
-            whole.hidden = file.bytes > PRETTY_MOST || file.bytes <= part.length;
+            back.hidden = next.hidden = total <= part.length;
+            whole.hidden = total > PRETTY_MOST || total <= part.length;
             draw();
             view.scrollTop = 0;
         } catch (error) {

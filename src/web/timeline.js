@@ -6,13 +6,13 @@ import {reasonText, capital} from './words.js';
 import {errorState, skeleton} from './table.js';
 import {job as jobPath, isAbort} from './api.js';
 
-const LIMIT = 200;
+const LIMIT = 1000;
 const MOST = 5000; /* lines that are kept; older pages of a very long job are left out in the middle */
 const TONES = {captured: 'info', adopted: 'info', loaded: 'ok', completed: 'ok', failed: 'bad', rejected: 'bad', charge_unknown: 'warn', held: 'warn', deferred: 'wait', retrying: 'wait', cancelled: 'neutral', released: 'ok'};
 const WHO = {web: 'on the web', mv: 'by mv', 'command line': 'on the command line'};
 
 const details = {
-    accepted: (e) => [e.priority && `priority ${e.priority}`, e.estimate?.records && `about ${plural(e.estimate.records, 'record')} expected`],
+    accepted: (e) => [e.priority && e.priority !== 'normal' && `priority ${e.priority}`, e.estimate?.records && `about ${plural(e.estimate.records, 'record')} expected`],
     previewed: (e) => [e.total !== undefined && plural(e.total, 'record'), e.cost !== undefined && money(e.cost, e.currency)],
     listed: (e) => [`${num(e.total)} ids`, `${num(e.owned)} owned already`, `${num(e.to_buy)} to buy`],
     requested: (e) => [e.paid ? `paid, ${e.max_cost !== undefined ? `${money(e.max_cost)} at most` : ''}` : 'free'],
@@ -64,7 +64,7 @@ function entry(item) {
 export function timeline(page, id) {
     const root = h('div', {class: 'card-body'}, skeleton(4));
     const mode = button('Every line', {class: 'small ghost', 'aria-pressed': 'false', onclick: () => { raw = !raw; mode.setAttribute('aria-pressed', String(raw)); draw(); }});
-    let events = [], cursor = null, raw = false, running = false, again = false, timer = 0, shown = 40, more = false;
+    let events = [], damaged = '', raw = false, running = false, again = false, timer = 0, shown = 40, more = false;
 
     function draw() {
         if (!events.length)
@@ -74,6 +74,7 @@ export function timeline(page, id) {
         fill(root, raw
             ? h('ol', {class: 'lines'}, list.map((e) => h('li', {}, h('code', {}, clip(JSON.stringify(e), 3000)))))
             : h('ol', {class: 'timeline'}, list.map(entry)),
+        damaged && h('div', {class: 'banner', dataset: {tone: 'bad'}, role: 'alert'}, h('p', {}, 'The journal is damaged. ', clip(damaged, 400))),
         more && h('p', {class: 'muted small'}, `The journal is longer: its first ${num(events.length)} lines are shown.`),
         items.length > shown && h('div', {class: 'row center'}, button(`${num(items.length - shown)} earlier`, {class: 'small', onclick: () => { shown += 200; draw(); }})));
     }
@@ -89,17 +90,12 @@ export function timeline(page, id) {
         try {
             do {
                 again = false;
-                for (let first = true; first || more; first = false) {
-                    const last = events.at(-1)?.seq ?? 0;
-                    const answer = await page.api.get(jobPath(id, 'log'), {query: {limit: LIMIT, cursor}, signal: page.signal});
-                    const fresh = (answer.events ?? []).filter((e) => !(e.seq <= last));
-                    events.push(...fresh);
-                    more = Boolean(answer.next_cursor);
-                    if (more)
-                        cursor = answer.next_cursor;
-                    if (events.length >= MOST)
-                        break;
-                }
+                do {
+                    const answer = await page.api.get(jobPath(id, 'log'), {query: {limit: LIMIT, cursor: events.at(-1)?.seq}, signal: page.signal});
+                    events.push(...answer.events);
+                    damaged = answer.damaged ?? '';
+                    more = Boolean(answer.next_cursor) && answer.events.length > 0;
+                } while (more && events.length < MOST);
             } while (again);
             draw();
         } catch (error) {

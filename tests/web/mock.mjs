@@ -187,8 +187,8 @@ const allFiles = (user) => state.jobs.slice(0, 120).filter(visible(user)).flatMa
 const groupsOf = (user) => {
     const groups = new Map();
     for (const job of state.jobs.filter(visible(user)).filter((j) => ['FAILED', 'HELD'].includes(j.status))) {
-        const key = `${job.source}/${job.reason}`;
-        const g = groups.get(key) ?? {key, source: job.source, reason: job.reason, cause: job.error_details.slice(0, 300), status: job.status, jobs: 0, files: 0, first_at: job.created_at, last_at: job.updated_at, example: {job_id: job.job_id, name: job.name}, acts: job.reason === 'charge_unknown' ? ['cancel'] : job.status === 'HELD' ? ['release', 'cancel'] : ['retry', 'cancel']};
+        const key = sha(`${job.source}/${job.reason}`).slice(0, 12);
+        const g = groups.get(key) ?? {key, source: job.source, reason: job.reason, cause: job.error_details.slice(0, 300), status: job.status, jobs: 0, files: 0, first_at: job.created_at, last_at: job.updated_at, example: {job_id: job.job_id, error: job.error_details.slice(0, 300)}, acts: job.reason === 'charge_unknown' ? ['cancel'] : job.status === 'HELD' ? ['release', 'cancel'] : ['retry', 'cancel']};
         g.jobs++;
         if (job.created_at < g.first_at) g.first_at = job.created_at;
         if (job.updated_at > g.last_at) g.last_at = job.updated_at;
@@ -199,8 +199,8 @@ const groupsOf = (user) => {
 const routes = [
     ['GET', /^\/api\/batch-jobs$/, (c) => paged(sorted(state.jobs.filter(visible(c.user)).filter(matcher(c.q)), c.q.get('sort') ?? '-created_at'), c.q, 'jobs')],
     ['GET', /^\/api\/batch-jobs\/([^/]+)$/, (c, id) => {
-        const job = find(c, id), summary = {captured: job.captured_batches, loaded: job.loaded_batches, failed: job.failed_batches, in_doubt: job.unknown_batches};
-        return {...job, criteria: {source: job.source, name: job.name, campaign_id: job.campaign_id, criteria: [{name: 'State', value: ['CA', 'NV']}, {name: 'isSameMailingOrExempt', value: [0]}, {name: 'AVM', value: [[200000, null]]}], max_cost: job.currency ? '600.00' : undefined, max_records: 10000, process: job.process, priority: job.priority}, why: whyOf(job), batches: summary};
+        const job = find(c, id), criteria = [{name: 'State', value: ['CA', 'NV']}, {name: 'isSameMailingOrExempt', value: [0]}, {name: 'AVM', value: [[200000, null]]}];
+        return {...job, criteria, job: {source: job.source, name: job.name, campaign_id: job.campaign_id, criteria, max_cost: job.currency ? '600.00' : undefined, max_records: 10000, process: job.process, priority: job.priority}, why: whyOf(job)};
     }],
     ['POST', /^\/api\/batch-jobs\/([^/]+)\/(cancel|retry|hold|release|process|priority)$/, (c, id, act) => { const job = find(c, id); acts[act](job, c.body); return job; }, 'operator'],
     ['GET', /^\/api\/batch-jobs\/([^/]+)\/files$/, (c, id) => { const job = find(c, id); return {...paged(filesOf(job), c.q, 'files'), open_batches: job.unknown_batches ? [{batch_number: 12, state: 'charge_unknown', error: 'connection reset after the request had been sent'}] : []}; }],
@@ -208,11 +208,11 @@ const routes = [
         find(c, id);
         const text = JSON.stringify({totalResultCount: 10000, results: Array.from({length: 400}, (_, i) => ({RadarID: `P${i}`, PropertyKey: '9007199254740993', Address: `${i} Café St <script>alert(1)</script>`, Owner: '\u202Egnihtemos', County: 'Washoe', AVM: 350000 + i}))});
         const from = Number(c.q.get('offset')) || 0, part = Buffer.from(text).subarray(from, from + Math.min(1 << 20, Number(c.q.get('length')) || 65536));
-        c.res.writeHead(from + part.length < Buffer.byteLength(text) || from ? 206 : 200, {'Content-Type': 'application/octet-stream', 'Content-Range': `bytes ${from}-${from + part.length - 1}/${Buffer.byteLength(text)}`});
+        c.res.writeHead(200, {'Content-Type': 'text/plain; charset=utf-8', 'X-Total-Bytes': Buffer.byteLength(text), 'X-SHA256': sha(text)});
         c.res.end(part);
     }],
-    ['GET', /^\/api\/batch-jobs\/([^/]+)\/log$/, (c, id) => paged(eventsOf(find(c, id)), c.q, 'events')],
-    ['GET', /^\/api\/batch-jobs\/([^/]+)\/results$/, (c, id) => { const job = find(c, id); return {results: state.results.get(job.job_id) ?? []}; }],
+    ['GET', /^\/api\/batch-jobs\/([^/]+)\/log$/, (c, id) => { const from = Number(c.q.get('cursor')) || 0, limit = Number(c.q.get('limit')) || 200, list = eventsOf(find(c, id)), events = list.slice(from, from + limit); return {events, next_cursor: from + limit < list.length ? String(events.at(-1).seq) : null}; }],
+    ['GET', /^\/api\/batch-jobs\/([^/]+)\/results$/, (c, id) => { const job = find(c, id); return {results: state.results.get(job.job_id) ?? [], records: job.success_count, children: [], formats: ['csv', 'ndjson']}; }],
     ['POST', /^\/api\/batch-jobs\/([^/]+)\/results$/, (c, id) => { const job = find(c, id); const list = state.results.get(job.job_id) ?? []; setTimeout(() => { list.push({name: `records.${c.body.format}`, bytes: 1234567, sha256: sha(c.body.format), created_at: iso(Date.now())}); state.results.set(job.job_id, list); emit('job', job); }, 1500); c.status = 202; return {job_id: 'x'}; }, 'operator'],
     ['GET', /^\/api\/batch-jobs\/([^/]+)\/results\/download$/, (c, id) => { find(c, id); c.res.writeHead(200, {'Content-Type': 'text/csv', 'Content-Disposition': 'attachment; filename="records.csv"'}); c.res.end('RadarID,Address\nP1,1 Main St\n'); }],
     ['GET', /^\/api\/bulk$/, (c) => ({count: state.jobs.filter(visible(c.user)).filter(matcher(c.q)).length})],
@@ -226,21 +226,21 @@ const routes = [
     ['GET', /^\/api\/files$/, (c) => paged(allFiles(c.user).filter((f) => (!c.q.get('shelf') || f.shelf === c.q.get('shelf')) && (!c.q.get('job') || f.job_id === c.q.get('job'))), c.q, 'files')],
     ['POST', /^\/api\/files\/process$/, (c) => {
         const chosen = allFiles(c.user).filter((f) => c.body.all ? ['pending', 'ready'].includes(f.shelf) : c.body.files.includes(f.file_id)), id = `r${++state.eventId}`;
-        const run = {run_id: id, status: 'PROCESSING', files: chosen.length, done: 0, properties_count: 0, success_count: 0, error_count: 0, inserted: 0, updated: 0, unchanged: 0, processing_time_ms: 0, results: []};
+        const run = {run_id: id, done: false, files: 0, waiting: chosen.length, records: 0, inserted: 0, updated: 0, unchanged: 0, errors: 0, failed: [], time_ms: 0};
         state.runs.set(id, run);
-        const next = () => { const f = chosen[run.done]; if (!f) { run.status = 'COMPLETED'; return; } run.done++; run.properties_count += f.records; run.success_count += f.records; run.inserted += f.records; run.processing_time_ms += 41; run.results.push({file_id: f.file_id, status: 'COMPLETED', properties_count: f.records, success_count: f.records, error_count: 0}); Object.assign(f, {shelf: 'processed', status: 'COMPLETED', success_count: f.records, properties_count: f.records, processed_at: iso(Date.now()), processing_time_ms: 41}); emit('file', f); setTimeout(next, 60); };
+        const next = () => { const f = chosen[run.files]; if (!f) { run.done = true; return; } run.files++; run.waiting--; run.records += f.records; run.inserted += f.records; run.time_ms += 41; Object.assign(f, {shelf: 'processed', status: 'COMPLETED', success_count: f.records, properties_count: f.records, processed_at: iso(Date.now()), processing_time_ms: 41}); emit('file', {job_id: f.job_id, captured_batches: 1, loaded_batches: 1, failed_batches: 0, unknown_batches: 0}); setTimeout(next, 60); };
         next();
         c.status = 202;
         return {run_id: id};
     }, 'operator'],
     ['GET', /^\/api\/files\/process\/(.+)$/, (c, id) => state.runs.get(id) ?? (() => { throw new Problem(404, 'There is no such run.'); })()],
-    ['GET', /^\/api\/queue\/status$/, () => { const figure = (s) => { const list = state.jobs.filter((j) => j.status === s); return {urgent: {depth: list.filter((j) => j.priority === 'urgent').length, oldest_s: null}, high: {depth: 0, oldest_s: null}, normal: {depth: list.length, oldest_s: 300}, low: {depth: 0, oldest_s: null}, depth: list.length, oldest_s: list.length ? 300 : null}; }; return {daemon: {running: true}, queue: {pending: figure('PENDING'), processing: figure('PROCESSING'), deferred: figure('DEFERRED'), hold: figure('HELD')}, sources: []}; }],
-    ['GET', /^\/api\/analytics$/, () => { const counts = {}; for (const j of state.jobs) counts[j.status] = (counts[j.status] ?? 0) + 1; return {window_s: 86400, counts, finished: counts.COMPLETED, success_rate: 0.941, error_rate: 0.059, throughput: {records_per_hour: 48211, batches_per_hour: 121}, series: Array.from({length: 24}, (_, i) => ({t: iso(Date.now() - (24 - i) * 3600000), captured: 1000 + (i * 7919) % 5000, loaded: 800 + (i * 5501) % 4000, completed: i % 4, failed: i % 7 ? 0 : 1, cost: String((i * 13) % 50)})), cost: {spent: '2410.55', in_doubt: '20.00', left: '89.45', currency: 'USD'}, users: [], history: []}; }],
+    ['GET', /^\/api\/queue\/status$/, () => { const figure = (s) => { const list = state.jobs.filter((j) => j.status === s); return {urgent: {depth: list.filter((j) => j.priority === 'urgent').length, oldest_s: null}, high: {depth: 0, oldest_s: null}, normal: {depth: list.length, oldest_s: 300}, low: {depth: 0, oldest_s: null}, depth: list.length, oldest_s: list.length ? 300 : null}; }; const counts = {}; for (const j of state.jobs) counts[j.status] = (counts[j.status] ?? 0) + 1; return {daemon: {running: true}, counts, queue: {pending: figure('PENDING'), processing: figure('PROCESSING'), deferred: figure('DEFERRED'), hold: figure('HELD')}, sources: []}; }],
+    ['GET', /^\/api\/analytics$/, () => { const counts = {}; for (const j of state.jobs) counts[j.status] = (counts[j.status] ?? 0) + 1; return {window_s: 86400, counts, finished: counts.COMPLETED, success_rate: 0.941, error_rate: 0.059, throughput: {records_per_hour: 48211, batches_per_hour: 121}, series: Array.from({length: 24}, (_, i) => ({t: iso(Date.now() - (24 - i) * 3600000), captured: 1000 + (i * 7919) % 5000, loaded: 800 + (i * 5501) % 4000, completed: i % 4, failed: i % 7 ? 0 : 1, cost: {USD: String((i * 13) % 50)}})), cost: {totals: [{currency: 'USD', records: 48211, spent: '2410.55', in_doubt: '20.00', in_flight: '0', cost_per_record: '0.05'}], caps: [{source: 'propertyradar', currency: 'USD', daily_cost_cap: '2500.00', reserve: '0', used_today: '2410.55', left_today: '89.45'}]}, users: [], history: []}; }],
     ['GET', /^\/api\/errors$/, (c) => ({groups: groupsOf(c.user)})],
     ['POST', /^\/api\/errors\/act$/, (c) => {
         const group = groupsOf(c.user).find((g) => g.key === c.body.key);
         if (!group || group.jobs !== c.body.count) throw new Problem(409, 'The group has changed.');
-        const list = state.jobs.filter(visible(c.user)).filter((j) => `${j.source}/${j.reason}` === c.body.key && ['FAILED', 'HELD'].includes(j.status));
+        const list = state.jobs.filter(visible(c.user)).filter((j) => sha(`${j.source}/${j.reason}`).slice(0, 12) === c.body.key && ['FAILED', 'HELD'].includes(j.status));
         for (const job of list) acts[c.body.act](job, {});
         return {matched: list.length, done: list.length, failed: []};
     }, 'operator'],
@@ -251,7 +251,7 @@ const routes = [
     ['POST', /^\/api\/auth\/password$/, (c) => { if (c.body.old_password !== 'demo') throw new Problem(422, 'The password was not changed.', {errors: [{pointer: '/old_password', detail: 'it is another one'}]}); c.status = 204; }],
 ];
 const more = await import('./mock-more.mjs').catch((error) => { if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error; return null; });
-if (more) routes.push(...more.routes({...state, state, emit, change, makeJob, paged, Problem, iso, visible}));
+if (more) routes.unshift(...more.routes({...state, state, emit, change, makeJob, paged, Problem, iso, visible}));
 
 const TYPES = {'.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.json': 'application/json'};
 const SECURITY = {'Content-Security-Policy': "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'", 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer', 'Cross-Origin-Opener-Policy': 'same-origin'};
