@@ -83,7 +83,7 @@ function suggestInput(input, ask, pick) {
             event.stopImmediatePropagation();
             acts[event.key]();
         }
-    });
+    }, true); /* before what the field itself does at Enter */
     return h('div', {class: 'suggest'}, input, list, note);
 }
 
@@ -126,6 +126,7 @@ function tokens(context, def, items, label = def.title) {
         const shown = def.suggest && def.kind !== 'address' ? suggestInput(input, (text, signal) => context.suggest(def.suggest, text, signal), (item) => take(item)) : input;
         const take = (item) => {
             input.value = '';
+            (context.builder.seen ??= new Map()).set(`${def.name} ${item.value}`, item.label);
             put([String(item.value ?? item.label)]);
         };
         fill(root, chips(items, (item) => labelOf(context.builder, def, item), (at) => { items.splice(at, 1); draw(true); context.changed(); }), shown);
@@ -181,6 +182,9 @@ function choicesEditor(context, def, draft, label = context.label) {
             event.preventDefault();
             if (first && filter.value.trim())
                 first.element.firstChild.click();
+            filter.value = '';
+            for (const box of boxes)
+                box.element.hidden = false;
         }
     }});
     if (def.other || !options.length)
@@ -260,15 +264,27 @@ function rowsEditor(context, rows, blank, makeRow, more) {
     return root;
 }
 
-function rangeEditor(context, def, draft) {
-    return [rowsEditor(context, draft.ranges, () => ['', ''], (row, at) => [
-        numberInput(def, `${context.label}, least`, row[0], (text) => { row[0] = text; context.changed(); }, 'any'),
-        h('span', {class: 'muted'}, 'to'),
-        numberInput(def, `${context.label}, most`, row[1], (text) => { row[1] = text; context.changed(); }, 'any'),
-    ], 'Or another range'), def.unknown && h('p', {class: 'help'}, 'Where the least is open, records whose value is not known are found too.')];
+/* What an open beginning means with some sources; said when it is open. */
+function unknownHint(def, text, isOpen) {
+    const element = def.unknown && h('p', {class: 'help'}, text);
+    const look = () => { if (element) element.hidden = !isOpen(); };
+    look();
+    return {element, look};
 }
 
-function dateEditor(context, def, draft) {
+function rangeEditor(context, def, draft) {
+    const hint = unknownHint(def, 'Without a least value, records whose value is not known are found too.', () => draft.ranges.some(([low, high]) => !low.trim() && high.trim()));
+    const told = {...context, changed() { hint.look(); context.changed(); }};
+    return [rowsEditor(told, draft.ranges, () => ['', ''], (row) => [
+        numberInput(def, `${context.label}, least`, row[0], (text) => { row[0] = text; told.changed(); }, 'any'),
+        h('span', {class: 'muted'}, 'to'),
+        numberInput(def, `${context.label}, most`, row[1], (text) => { row[1] = text; told.changed(); }, 'any'),
+    ], 'Or another range'), hint.element];
+}
+
+function dateEditor(given, def, draft) {
+    const hint = unknownHint(def, 'Without a first day, records whose date is not known are found too.', () => draft.dates.some((item) => item.from === '' && item.to));
+    const context = {...given, changed() { hint.look(); given.changed(); }};
     const words = optionsOf(context.builder, {values: def.relative});
     const modeOf = (item) => (item.words !== undefined ? 'words' : item.on !== undefined ? 'on' : 'range');
     const modes = [['range', 'Between'], ['on', 'On one day'], ...(words.length ? [['words', 'In words']] : [])];
@@ -287,7 +303,7 @@ function dateEditor(context, def, draft) {
         mode === 'on' && day('day', item.on, (value) => { item.on = value; }),
         mode === 'words' && select([['', 'Choose…'], ...words.map((word) => [word.value, word.label]), ...(unlisted ? [[item.words, clip(item.words, 60)]] : [])], {'aria-label': context.label, value: item.words, onchange: (event) => { item.words = event.target.value; context.changed(); }})];
     };
-    return [rowsEditor(context, draft.dates, () => ({from: '', to: ''}), row, 'Or another time'), def.unknown && h('p', {class: 'help'}, 'Where the first day is open, records whose date is not known are found too.')];
+    return [rowsEditor(context, draft.dates, () => ({from: '', to: ''}), row, 'Or another time'), hint.element];
 }
 
 /* ---- the others ---- */

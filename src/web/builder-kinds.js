@@ -14,18 +14,54 @@ export function same(a, b) {
     return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && same(a[name], b[name]));
 }
 
-/* {value} or {problem} with line and column where they are known. */
+/* Where a text stops being JSON: {at, what}. Engines tell it in words of their own, or not at all. */
+function jsonFault(text) {
+    const token = /[\s\n]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|true(?!\w)|false(?!\w)|null(?!\w)))/y;
+    const open = []; /* 'o' in an object, 'a' in a list */
+    let wanted = 'value'; /* value, value or end, name, name or end, colon, comma or end, nothing */
+    for (;;) {
+        const from = token.lastIndex, match = token.exec(text);
+        const at = from + /^\s*/.exec(text.slice(from, from + 65536))[0].length;
+        if (!match) {
+            if (at >= text.length)
+                return wanted === 'nothing' ? null : {at, what: 'the end comes too early'};
+            const begin = text.slice(at, at + 12).replace(/[\r\n].*/s, '');
+            return {at, what: begin[0] === '"' ? 'this text has no end, or a sign that has to be escaped' : `"${begin}" is no JSON`};
+        }
+        const [, sign, string] = match, is = (...words) => words.includes(wanted);
+        const after = () => { wanted = open.length ? 'comma or end' : 'nothing'; };
+        if (sign === '{' && is('value', 'value or end')) {
+            open.push('o');
+            wanted = 'name or end';
+        } else if (sign === '[' && is('value', 'value or end')) {
+            open.push('a');
+            wanted = 'value or end';
+        } else if (sign === '}' && open.at(-1) === 'o' && is('name or end', 'comma or end') || sign === ']' && open.at(-1) === 'a' && is('value or end', 'comma or end')) {
+            open.pop();
+            after();
+        } else if (sign === ',' && is('comma or end') && open.length)
+            wanted = open.at(-1) === 'o' ? 'name' : 'value';
+        else if (sign === ':' && is('colon'))
+            wanted = 'value';
+        else if (string !== undefined && is('name', 'name or end'))
+            wanted = 'colon';
+        else if (sign === undefined && is('value', 'value or end'))
+            after();
+        else
+            return {at, what: {nothing: 'the JSON is at its end here', colon: 'a colon is missing', name: 'a name in quotes is missing', 'name or end': 'a name in quotes is missing', 'comma or end': 'a comma is missing'}[wanted] ?? 'a value is missing'};
+    }
+}
+
+/* {value}, or {problem, at} with line and column. */
 export function parseJson(text) {
     try {
         return {value: JSON.parse(text)};
     } catch (error) {
-        const message = String(error.message);
-        const at = /position (\d+)/.exec(message) || (/end of JSON|Unterminated/i.test(message) ? [null, text.length] : null);
-        const short = message.replace(/^JSON\.parse: /, '').replace(/,? ?(at|in JSON at) (line|position).*$/s, '').replace(/, ?(\.\.\.)?".*$/s, '');
-        if (!at)
-            return {problem: short};
-        const before = text.slice(0, Number(at[1])).split('\n');
-        return {problem: `line ${before.length}, column ${before.at(-1).length + 1}: ${short}`, at: Number(at[1])};
+        const found = jsonFault(text);
+        if (!found)
+            return {problem: String(error.message)};
+        const before = text.slice(0, found.at).split('\n');
+        return {problem: `line ${before.length}, column ${before.at(-1).length + 1}: ${found.what}`, at: found.at};
     }
 }
 
@@ -107,7 +143,7 @@ export function optionsOf(builder, def) {
 }
 
 export function labelOf(builder, def, value) {
-    return optionsOf(builder, def).find((option) => String(option.value) === String(value))?.label ?? String(value);
+    return optionsOf(builder, def).find((option) => String(option.value) === String(value))?.label ?? builder.seen?.get(`${def.name} ${value}`) ?? String(value);
 }
 
 function checkText(def, text) {

@@ -15,7 +15,7 @@ import {jobForm} from './job-form.js';
 import {editSchedule} from './schedule-form.js';
 
 const DRAFT = 'draft-job';
-const slug = (text) => text.trim().toLowerCase().normalize('NFKD').replace(/[^a-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
+const slug = (text) => text.trim().toLowerCase().normalize('NFKD').replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
 const PREVIEW_MS = 60000;
 
 export async function render(root, params, page) {
@@ -220,7 +220,7 @@ function workshop(body, page, source, job, {search, other}) {
             h('div', {class: 'stats'},
                 stat('Records found', num(answer.total), planned !== answer.total && planned !== undefined ? `${num(planned)} will be taken` : null),
                 answer.metered !== false && stat('Cost', answer.cost === null || answer.cost === undefined ? 'not known' : money(answer.cost, answer.currency), answer.saving ? `${money(answer.saving, answer.currency)} saved: ${num(answer.owned)} owned` : null),
-                stat('Time', answer.seconds === null || answer.seconds === undefined ? 'not known' : `about ${duration(answer.seconds)}`, [answer.queue_seconds > 1 && `${duration(answer.queue_seconds)} of it waiting`, answer.days > 1 && `on ${num(answer.days)} days`].filter(Boolean).join(', ') || null),
+                stat('Time', answer.seconds === null || answer.seconds === undefined ? 'not known' : `about ${duration(answer.seconds)}`, [answer.queue_seconds > 1 && `${duration(answer.queue_seconds)} of it waiting`, answer.days > 1 && `over ${num(answer.days)} days`].filter(Boolean).join(', ') || null),
                 stat('Requests', num(answer.requests))),
             answer.basis && h('p', {class: 'muted small'}, `Time from ${clip(answer.basis, 120)}.`),
             (answer.guards ?? []).map((guard) => h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('alert'), h('div', {}, h('strong', {}, `It would be held: ${reasonText(guard.reason)}`), h('p', {class: 'small'}, Text(guard.error, 300)))))));
@@ -316,7 +316,7 @@ function workshop(body, page, source, job, {search, other}) {
             h('aside', {class: 'stack sticky', 'aria-label': 'This job'}, h('section', {class: 'card'},
                 h('header', {}, h('h2', {class: 'grow'}, 'This job'), h('span', {class: 'muted small'}, price)),
                 h('div', {class: 'card-body'}, badges, result, done,
-                    h('div', {class: 'stack tight'}, submit, background, h('div', {class: 'row nowrap'}, h('div', {class: 'grow'}, ask), more)))),
+                    h('div', {class: 'acts'}, submit, background, h('div', {class: 'row nowrap'}, h('div', {class: 'grow'}, ask), more)))),
             h('section', {class: 'card'}, h('header', {}, h('h2', {class: 'grow'}, 'JSON'), copy), json))));
     ask.classList.add('wide');
     take(job);

@@ -158,6 +158,9 @@ test('raw JSON: a job, a list, or what the service itself takes', () => {
     assert.deepEqual(b.jobOfText('{"Criteria":[]}', 'p').job, {source: 'p', criteria: []});
     assert.deepEqual(b.jobOfText('{"take":1}', 'p').job, {source: 'p', take: 1});
     assert.match(b.jobOfText('{"take":\n 1,}', 'p').problem, /^line 2, column 4/);
+    for (const [text, where] of [['{"take": }', /column 10: a value/], ['{"a" 1}', /column 6: a colon/], ['{"a": 1 "b"', /column 9: a comma/], ['{a: 1}', /column 2: "a: 1}" is no/], ['[1,]', /column 4: a value/], ['{"a": "x\ny"}', /column 7: this text/], ['[1', /column 3: the end/],
+        ['[] 1', /column 4: the JSON is at its end/], ['01', /column 1/], ['[1}', /column 3: a comma/], ['\n\n  tru', /^line 3, column 3/]])
+        assert.match(b.parseJson(text).problem, where, text);
     assert.ok(b.jobOfText('7', 'p').problem);
     assert.ok(b.jobOfText('', 'p').problem);
 });
