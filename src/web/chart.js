@@ -6,7 +6,7 @@
  *       for columns. The chart follows its container's width and the theme; a screen reader gets a summary, and `label` is its name.
  *   spark(values, {label, tone})   a tiny line without axes, an <svg> */
 import {h, svg, fill} from './dom.js';
-import {compact} from './format.js';
+import {compact, money} from './format.js';
 
 let loading = null;
 function load() {
@@ -27,6 +27,18 @@ function colour(name) {
     return text;
 }
 const stroke = (tone = 'info') => colour(tone === 'accent' ? 'accent' : tone === 'wait' ? 'wait' : `${tone}-fill`);
+
+/* Times below a chart: the day where it begins, the clock elsewhere; as in the tables. */
+const day = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short'}), clock = new Intl.DateTimeFormat('en-GB', {hour: '2-digit', minute: '2-digit'}), exact = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit'});
+function tickText(t, before, step) {
+    const text = day.format(t * 1000);
+    return step >= 86400 ? text : before === null || day.format(before * 1000) !== text ? `${clock.format(t * 1000)}\n${text}` : clock.format(t * 1000);
+}
+
+/* Money where there is no room for all of it: 78451 -> $78.5K. */
+export function moneyShort(value, currency) {
+    return value < 1000 ? money(String(Math.round(value * 100) / 100), currency) : money('1', currency).replace('1.00', compact(value));
+}
 
 function summary(label, series) {
     return `${label}: ${series.map(({label: name, values, format = compact}) => {
@@ -50,8 +62,8 @@ export async function chart(root, page, {label, times, series, height = 180}) {
         plot = new uPlot({
             width: Math.max(200, box.clientWidth), height, padding: [8, 8, 0, 0], cursor: {y: false, drag: {x: false, y: false}}, legend: {live: true},
             scales: {x: {time: true}, y: {range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, (high ?? 1) * 1.08)]}},
-            axes: [axis, {...axis, size: 52, values: (_, ticks) => ticks.map((t) => (data.series[0].format ?? compact)(t))}],
-            series: [{label: 'Time'}, ...data.series.map((s) => ({label: s.label, stroke: stroke(s.tone), width: 1.75, points: {show: false}, value: (_, v) => v === null || v === undefined ? '–' : (s.format ?? compact)(v),
+            axes: [{...axis, space: 64, values: (_, ticks, __, ___, step) => ticks.map((t, at) => tickText(t, at ? ticks[at - 1] : null, step))}, {...axis, size: 52, values: (_, ticks) => ticks.map((t) => (data.series[0].format ?? compact)(t))}],
+            series: [{label: 'Time', value: (_, t) => t ? exact.format(t * 1000) : '–'}, ...data.series.map((s) => ({label: s.label, stroke: stroke(s.tone), width: 1.75, points: {show: false}, value: (_, v) => v === null || v === undefined ? '–' : (s.format ?? compact)(v),
                 fill: s.fill || s.bars ? stroke(s.tone).replace(/^rgb\((.*)\)$/, 'rgba($1, .16)') : undefined, paths: s.bars ? uPlot.paths.bars({size: [0.7, 28]}) : undefined}))],
         }, table(), box);
     }

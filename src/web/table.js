@@ -22,6 +22,8 @@ import {num, clip} from './format.js';
 import {isAbort} from './api.js';
 
 const QUIET_MS = 2000;
+const MERGE_MS = 150;
+const AGAIN_MS = 3000;
 
 /* A column without a label is that of the buttons. */
 const head = (c) => h('th', {scope: 'col', class: c.class ?? ''}, c.label || h('span', {class: 'hidden'}, 'Acts'));
@@ -38,16 +40,16 @@ export function simpleTable({label, columns, rows, empty = 'Nothing here.', rowP
 export function emptyState(title, text = '', ...actions) {
     return h('div', {class: 'empty'}, h('h3', {}, title), text && h('p', {}, text), actions.length > 0 && h('div', {class: 'row center'}, actions));
 }
-export function errorState(error, again) {
+export function errorState(error, again, ...actions) {
     const asked = error.status === 400 || error.status === 422; /* the same question gets the same answer */
-    return h('div', {class: 'empty', role: 'alert'}, h('h3', {}, asked ? 'This is not understood' : error.status === 403 ? 'Not for your role' : 'This could not be loaded'), h('p', {}, clip(error.message, 400)), again && !asked && button('Try again', {icon: 'refresh', onclick: again}));
+    return h('div', {class: 'empty', role: 'alert'}, h('h3', {}, asked ? 'This is not understood' : error.status === 403 ? 'Not for your role' : 'This could not be loaded'), h('p', {}, clip(error.message, 400)), h('div', {class: 'row center'}, again && !asked && button('Try again', {icon: 'refresh', onclick: again}), actions));
 }
 export const skeleton = (lines = 6) => h('div', {class: 'skeletons', 'aria-busy': 'true', 'aria-label': 'Loading'}, Array.from({length: lines}, () => h('div', {class: 'skeleton'})));
 
 export function createList(page, options) {
     const {label, path, member, key, columns, query = () => ({}), href, open, select = false, onselect = () => {}, empty, onload = () => {}, limit = 50} = options;
     const selected = new Map();
-    let rows = [], total = 0, next = null, loaded = false, abort = null, timer = 0, lastLoad = 0, current = null;
+    let drawn = new Map(), rows = [], total = 0, next = null, loaded = false, abort = null, timer = 0, merging = 0, lastLoad = 0, current = null;
     const before = []; /* cursors of the pages before this one */
     const sortOf = () => page.query.get('sort') ?? options.sort;
     const pageOf = () => Math.max(1, Number(page.query.get('page')) || 1);
@@ -97,16 +99,32 @@ export function createList(page, options) {
             return h('td', {class: `${c.class ?? ''} ${c.main ? 'main' : ''}`, dataset: {label: c.label}}, c.main && href ? h('a', {href: href(row)}, content) : content);
         }));
     }
-    /* Keyed: what has the focus keeps it when its row is drawn anew. */
+    /* Keyed: a row that says the same stays as it is (somebody may be selecting its text); what has the focus keeps it when its row is drawn anew. */
+    function rowFor(row) {
+        const text = JSON.stringify(row), old = drawn.get(row[key]);
+        const tr = old?.text === text ? old.tr : make(row);
+        if (select)
+            tr.querySelector('input').checked = selected.has(row[key]);
+        tr.classList.toggle('selected', selected.has(row[key]));
+        return [row[key], {text, tr}];
+    }
+    function drawRows() {
+        drawn = new Map(rows.map(rowFor));
+        const wanted = [...drawn.values()].map(({tr}) => tr);
+        if (wanted.length !== body.children.length || wanted.some((tr, at) => tr !== body.children[at]))
+            body.replaceChildren(...wanted);
+    }
     function draw() {
         const focused = document.activeElement?.closest?.('tr');
         const focusKey = body.contains(focused) ? focused.dataset.key : null;
         const inner = focusKey !== null && document.activeElement !== focused ? [...focused.querySelectorAll('a, button, input')].indexOf(document.activeElement) : -1;
-        fill(body, rows.map(make));
+        drawRows();
         body.classList.toggle('open', Boolean(href || open));
         if (focusKey !== null) {
             const tr = rowOf(focusKey);
-            (inner >= 0 ? tr?.querySelectorAll('a, button, input')[inner] ?? tr : tr)?.focus({preventScroll: true});
+            const target = inner >= 0 ? tr?.querySelectorAll('a, button, input')[inner] ?? tr : tr;
+            if (target !== document.activeElement)
+                target?.focus({preventScroll: true});
         }
         for (const [at, c] of columns.entries()) {
             const sort = sortOf();
@@ -114,7 +132,7 @@ export function createList(page, options) {
                 heads[at].setAttribute('aria-sort', sort === c.sort ? 'ascending' : sort === `-${c.sort}` ? 'descending' : 'none');
         }
         const first = (pageOf() - 1) * limit + 1;
-        about.textContent = !loaded ? '' : total === 0 ? '' : `${num(first)}–${num(first + rows.length - 1)} of ${num(total)}`;
+        about.textContent = !loaded ? '' : total === 0 ? '' : `${num(first)}–${num(first + rows.length - 1)}${total === null ? '' : ` of ${num(total)}`}`;
         back.disabled = pageOf() === 1;
         forth.disabled = !next;
         foot.hidden = !rows.length && pageOf() === 1;
@@ -137,7 +155,7 @@ export function createList(page, options) {
         try {
             const answer = await page.api.get(path, {query: {limit, cursor: page.query.get('cursor'), sort: options.sort ? sortOf() : null, ...query()}, signal: mine.signal});
             rows = answer[member] ?? [];
-            total = answer.total ?? rows.length;
+            total = answer.total === undefined ? rows.length : answer.total; /* null: nobody counts them */
             next = answer.next_cursor ?? null;
             loaded = true;
             lastLoad = Date.now();
@@ -151,10 +169,13 @@ export function createList(page, options) {
         } catch (error) {
             if (isAbort(error))
                 return;
-            if (!quiet || !loaded) {
-                fill(message, errorState(error, () => load()));
-                foot.hidden = table.hidden = !loaded || error.status === 400;
+            const asked = error.status === 400 || error.status === 422;
+            if (!quiet || !loaded || asked) {
+                fill(message, errorState(error, asked ? null : () => load(), asked && page.query.size > 0 && button('Start over', {onclick: () => page.navigate(location.pathname)})));
+                foot.hidden = table.hidden = !loaded || asked;
             }
+            if (error.status === 0 || error.status === 503) /* it comes back */
+                timer ||= setTimeout(() => load({quiet: loaded}), (error.retryAfter ?? 0) * 1000 || AGAIN_MS);
             element.classList.add('old');
         } finally {
             page.signal.removeEventListener('abort', end);
@@ -197,7 +218,7 @@ export function createList(page, options) {
         n: {help: 'Next page', run: () => go(1)},
         p: {help: 'Previous page', run: () => go(-1)},
     });
-    page.signal.addEventListener('abort', () => clearTimeout(timer));
+    page.signal.addEventListener('abort', () => { clearTimeout(timer); clearTimeout(merging); });
 
     const list = {
         element, selected, load,
@@ -213,11 +234,7 @@ export function createList(page, options) {
             if (at < 0)
                 return false;
             rows[at] = {...rows[at], ...row};
-            const old = rowOf(row[key]);
-            if (old?.contains(document.activeElement))
-                draw();
-            else
-                old?.replaceWith(make(rows[at]));
+            merging ||= setTimeout(() => { merging = 0; draw(); }, MERGE_MS);
             return true;
         },
         restart() {
