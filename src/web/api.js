@@ -11,6 +11,7 @@
  * Whatever goes wrong is an ApiError: `message` can be shown to a person, `status` (0: no answer came), `title`, `errors` [{pointer, detail}] of the problem,
  * `retryAfter` in seconds. An aborted call throws its AbortError: isAbort(e).
  * A 401 is tried once more after one refresh, shared by all calls that wait; when that fails the session is over (`signed-out` on `session`). */
+import {serverClock} from './format.js';
 
 const TIMEOUT_MS = 30000;
 
@@ -79,8 +80,10 @@ export async function send(method, path, {query, body, headers = {}, signal, tim
         given.set(session.csrfHeader, session.csrf);
     const limits = [signal, timeout ? AbortSignal.timeout(timeout) : null].filter(Boolean);
     try {
-        return await fetch(urlOf(path, query), {method, headers: given, body: payload, credentials: 'same-origin', cache: 'no-store', redirect: 'error',
+        const response = await fetch(urlOf(path, query), {method, headers: given, body: payload, credentials: 'same-origin', cache: 'no-store', redirect: 'error',
             signal: limits.length ? AbortSignal.any(limits) : undefined});
+        serverClock(response.headers.get('Date'));
+        return response;
     } catch (error) {
         if (signal?.aborted)
             throw new DOMException('aborted', 'AbortError');

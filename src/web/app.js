@@ -11,6 +11,7 @@
  *   on(event, listener)                  events.on for as long as the page is there; `resync` should ask for everything again
  *   every(ms, run)                       a timer that ends with the page, and rests while nobody looks
  *   keys({k: {help, run, when}})         keys of the page; they do nothing while a field has the focus
+ *   know(rows)                           jobs that are shown: their ends are told by a notice
  *   leave(run)                           when the page is left
  * An error that render throws is shown with a way to try again; a 404 as "not there". */
 import {h, add, fill, icon, button} from './dom.js';
@@ -20,7 +21,7 @@ import {toast, toastError} from './toast.js';
 import {openDialog, menuButton, busy} from './dialog.js';
 import {field} from './form.js';
 import {emptyState, errorState, skeleton} from './table.js';
-import {tick, clockTime} from './format.js';
+import {tick, clockTime, num, plural} from './format.js';
 import {capital, reasonText} from './words.js';
 
 const ROUTES = [
@@ -117,6 +118,8 @@ function leavePage() {
     current?.abort.abort();
     for (const run of current?.leave ?? [])
         run();
+    for (const dialog of document.querySelectorAll('dialog[open]'))
+        dialog.close();
     current = null;
     pageKeys = {};
 }
@@ -136,6 +139,7 @@ function makePage(mine) {
             history[push ? 'pushState' : 'replaceState'](null, '', location.pathname + (text ? `?${text}` : ''));
             shown = location.pathname + location.search;
         },
+        know: remember,
         leave: (run) => mine.leave.push(run),
         on: (name, listener) => mine.leave.push(events.on(name, listener)),
         every(ms, run) {
@@ -174,9 +178,12 @@ async function draw() {
         return focusMain();
     }
     const waiting = setTimeout(() => { if (!root.childElementCount) add(root, skeleton()); }, 150);
+    let tries = 0;
     const show = async () => {
+        clearTimeout(mine.again);
         try {
-            const module = await import(`./page-${found.route.page}.js`);
+            /* A module that could not be fetched may be remembered as that, so another try has another address. */
+            const module = await import(`./page-${found.route.page}.js${tries++ ? `?try=${tries}` : ''}`).catch((error) => { console.error(error); throw new ApiError(0, {detail: 'This page could not be loaded.'}); });
             if (current !== mine)
                 return;
             clearTimeout(waiting);
@@ -189,6 +196,8 @@ async function draw() {
             if (!(error instanceof ApiError))
                 console.error(error);
             fill(root, error.status === 404 ? emptyState('Not there', error.message, h('a', {class: 'btn', href: found.route.of ?? '/jobs'}, 'Back to the list')) : errorState(error, show));
+            if (error.status === 0 || error.status === 503)
+                mine.again = setTimeout(() => { if (current === mine) show(); }, (error.retryAfter ?? 3) * 1000);
         }
     };
     await show();
@@ -295,22 +304,27 @@ function tellEnds() {
     endTimer = 0;
     if (rows.length <= 2)
         for (const row of rows)
-            toast(`${ENDS[row.status][1]}: ${row.name || row.job_id}`, {tone: ENDS[row.status][0], text: reasonText(row.reason), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
+            toast(`${ENDS[row.status][1]}: ${row.name || row.job_id}`, {tone: ENDS[row.status][0], text: row.status === 'COMPLETED' ? `${plural(row.processed_records ?? 0, 'record')} captured, ${num(row.success_count ?? 0)} loaded` : reasonText(row.reason), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
     else {
         const count = (status) => rows.filter((row) => row.status === status).length;
         const parts = Object.entries(ENDS).map(([status, [, word]]) => count(status) && `${count(status)} ${word.toLowerCase()}`).filter(Boolean);
         toast(`${rows.length} jobs ended`, {tone: count('FAILED') ? 'warn' : 'info', text: parts.join(', '), href: '/jobs?sort=-updated_at', key: 'ended'});
     }
 }
+function remember(rows) {
+    for (const {job_id: id, status} of rows) {
+        lastStatus.delete(id);
+        lastStatus.set(id, status);
+        if (lastStatus.size > 2000)
+            lastStatus.delete(lastStatus.keys().next().value);
+    }
+}
 function watchJobs() {
     frameOff.push(() => { clearTimeout(endTimer); endTimer = 0; ended = []; });
     frameOff.push(events.on('job', (row) => {
         const was = lastStatus.get(row.job_id);
-        lastStatus.delete(row.job_id);
-        lastStatus.set(row.job_id, row.status);
-        if (lastStatus.size > 2000)
-            lastStatus.delete(lastStatus.keys().next().value);
-        if (ENDS[row.status] && was && was !== row.status && (row.mode ?? 'run') === 'run' && location.pathname !== `/jobs/${encodeURIComponent(row.job_id)}`) {
+        remember([row]);
+        if (ENDS[row.status] && was && was !== row.status && (row.mode ?? 'run') === 'run') {
             ended.push(row);
             endTimer ||= setTimeout(tellEnds, 700);
         }
@@ -372,12 +386,16 @@ session.addEventListener('signed-out', () => {
     showLogin();
 });
 
+let startTimer = 0;
 async function start() {
+    clearTimeout(startTimer);
     try {
         if (!await resume())
             showLogin();
     } catch (error) {
         fill(document.getElementById('app'), h('main', {id: 'main', class: 'center-page'}, errorState(error, start)));
+        if (error.status === 0 || error.status >= 500)
+            startTimer = setTimeout(start, (error.retryAfter ?? 3) * 1000);
     }
 }
 setInterval(() => tick(), 5000);

@@ -55,11 +55,16 @@ export function duration(seconds) {
 }
 export const milliseconds = (ms) => !known(ms) ? NONE : ms < 1000 ? `${Math.round(ms)} ms` : ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms / 1000);
 
-export function ago(iso, now = Date.now()) {
+/* The server's clock: the reader's may be wrong, and "in 2 h" of something that happened would be too. */
+let ahead = 0;
+export const serverClock = (date) => { const at = Date.parse(date); if (!Number.isNaN(at)) ahead = Math.abs(at - Date.now()) > 20000 ? at - Date.now() : 0; };
+export const now = () => Date.now() + ahead;
+
+export function ago(iso, at0 = now()) {
     const at = Date.parse(iso);
     if (!known(iso) || Number.isNaN(at))
         return NONE;
-    const s = Math.round((now - at) / 1000);
+    const s = Math.round((at0 - at) / 1000);
     if (Math.abs(s) < 5)
         return 'now';
     const [span] = duration(Math.abs(s)).split(' '); /* the greater unit is enough */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One job: how far it is, what it costs, why it waits and how to go on, its batches, what happened, and what came of it. */
 import {h, fill, icon, button} from './dom.js';
-import {num, bytes, money, duration, Ago, Time, Text, clip, plural, shortJson} from './format.js';
+import {num, bytes, money, duration, Ago, Time, Text, clip, plural, shortJson, now} from './format.js';
 import {StatusBadge, Badge, reasonText, capital, PRIORITIES} from './words.js';
 import {simpleTable, emptyState, errorState, skeleton} from './table.js';
 import {openDialog, confirm, choose, menuButton, busy} from './dialog.js';
@@ -129,7 +129,7 @@ async function copy(page, text) {
 function progressCard(job) {
     const facts = [];
     if (job.status === 'PROCESSING')
-        facts.push(job.waiting_until && Date.parse(job.waiting_until) > Date.now() && h('span', {}, 'Waits: ', reasonText(job.waiting_for), ', ', Ago(job.waiting_until)), job.rate_per_s > 0 ? `${num(Math.round(job.rate_per_s * 10) / 10)} records/s` : 'No rate yet', job.eta_s > 0 ? `done in about ${duration(job.eta_s)}` : null);
+        facts.push(job.waiting_until && Date.parse(job.waiting_until) > now() && h('span', {}, 'Waits: ', reasonText(job.waiting_for), ', ', Ago(job.waiting_until)), job.rate_per_s > 0 ? `${num(Math.round(job.rate_per_s * 10) / 10)} records/s` : 'No rate yet', job.eta_s > 0 ? `done in about ${duration(job.eta_s)}` : null);
     facts.push(`${plural(job.captured_batches ?? 0, 'page')} captured, ${num(job.loaded_batches ?? 0)} loaded`);
     if (job.failed_batches > 0)
         facts.push(h('span', {class: 'tone-bad'}, `${num(job.failed_batches)} could not be loaded`));
@@ -337,7 +337,7 @@ export async function render(root, {id}, page) {
     let job = await page.api.get(jobPath(id), {signal: page.signal});
     const get = () => job;
     const head = h('div'), why = h('div', {class: 'stack'}), left = h('div', {class: 'stack'}), money_ = h('div', {class: 'stack'});
-    let timer = 0;
+    let timer = 0, latest = null, taking = 0; /* of many rows of one moment the last is shown */
 
     const acts = makeActs(page, get, (row) => { if (row) take(row); soon(0); });
     const batches = batchesCard(page, get, acts), results = resultsCard(page, get), log = timeline(page, id);
@@ -378,21 +378,20 @@ export async function render(root, {id}, page) {
     function soon(ms = 1500) {
         timer ||= setTimeout(reload, ms);
     }
-    page.leave(() => clearTimeout(timer));
+    page.leave(() => { clearTimeout(timer); clearTimeout(taking); });
 
     root.append(head, why, h('div', {class: 'grid main-side'}, h('div', {class: 'stack'}, left, batches.element, log.element), h('div', {class: 'stack'}, money_, results.element)));
     draw();
     page.on('job', (row) => {
         if (row.job_id !== id)
             return;
-        const before = job.status;
-        take(row);
-        soon(before !== row.status ? 100 : 3000);
-        if (before !== row.status && row.status === 'COMPLETED')
-            page.toast('Completed', {text: `${num(row.processed_records)} records captured`, key: id});
-        if (before !== row.status && row.status === 'FAILED')
-            page.toast('Failed', {tone: 'bad', text: reasonText(row.reason), key: id});
+        latest = row;
+        taking ||= setTimeout(() => {
+            taking = 0;
+            soon(take(latest) ? 100 : 3000);
+        }, 150);
     });
+    page.know([job]);
     page.on('file', (row) => { if (row.job_id === id) batches.soon(); });
     page.on('resync', () => { reload(); batches.reload(); log.reload(); results.load(); });
     page.on('state', (state) => { if (state === 'live') soon(0); });

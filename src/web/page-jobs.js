@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The list of jobs: one box filters it, the stream keeps the page that is shown right, and what is done to many is done to a filter whose count is frozen. */
 import {h, fill, icon, button} from './dom.js';
-import {num, compact, money, duration, ratio, Ago, Text, clip, plural} from './format.js';
+import {num, compact, money, duration, ratio, Ago, Text, clip, plural, now} from './format.js';
 import {StatusBadge, Badge, reasonText, PRIORITIES} from './words.js';
 import {createList, emptyState} from './table.js';
 import {openDialog, menuButton, busy} from './dialog.js';
@@ -18,11 +18,11 @@ const BULK = [
 ];
 
 function statusCell(row) {
-    const running = row.status === 'PROCESSING', waits = running && row.waiting_until && Date.parse(row.waiting_until) > Date.now();
+    const running = row.status === 'PROCESSING', waits = running && row.waiting_until && Date.parse(row.waiting_until) > now();
     return h('div', {class: 'stack tight'},
         h('span', {}, StatusBadge(row.status)),
         row.status === 'DEFERRED' && row.until ? h('span', {class: 'muted small'}, reasonText(row.reason), ', ', Ago(row.until)) : row.reason ? h('span', {class: 'muted small'}, reasonText(row.reason))
-            : row.status === 'COMPLETED' && row.captured_batches > row.loaded_batches ? h('span', {class: 'muted small'}, 'captured, not loaded')
+            : row.status === 'COMPLETED' && row.captured_batches > row.loaded_batches ? h('span', {class: 'muted small'}, row.loaded_batches > 0 ? 'not all loaded' : 'captured, not loaded')
             : waits ? h('span', {class: 'muted small'}, reasonText(row.waiting_for), ', ', Ago(row.waiting_until))
             : running && h('span', {class: 'muted small nowrap live-number'}, row.rate_per_s > 0 ? `${num(Math.round(row.rate_per_s))}/s` : 'starting', row.eta_s > 0 ? ` · ${duration(row.eta_s)} left` : ''));
 }
@@ -125,7 +125,7 @@ export async function render(root, params, page) {
     const bulk = h('div', {class: 'bulk card', hidden: true, role: 'region', 'aria-label': 'Acts on many jobs'});
     const list = createList(page, {
         label: 'Jobs', path: '/api/batch-jobs', member: 'jobs', key: 'job_id', columns: COLUMNS, sort: '-created_at', query: () => ({filter: filter()}),
-        href: (row) => `/jobs/${encodeURIComponent(row.job_id)}`, select: page.can('operator'), onselect: drawBulk, onload: drawBulk,
+        href: (row) => `/jobs/${encodeURIComponent(row.job_id)}`, select: page.can('operator'), onselect: drawBulk, onload: () => { page.know(list.rows); drawBulk(); },
         empty: () => filter()
             ? emptyState('No job matches', 'Try fewer words, or another status.', button('Show all jobs', {onclick: () => apply('')}))
             : emptyState('No jobs yet', 'A job asks a source for records: say which, see the price, and pay once.', page.can('operator') && h('a', {class: 'btn primary', href: '/new'}, icon('plus'), 'New job')),

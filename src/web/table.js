@@ -144,6 +144,7 @@ export function createList(page, options) {
         abort?.abort();
         clearTimeout(timer);
         timer = 0;
+        lastLoad = Date.now();
         const mine = abort = new AbortController();
         const end = () => mine.abort();
         page.signal.addEventListener('abort', end, {once: true});

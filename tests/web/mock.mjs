@@ -3,6 +3,7 @@
  * of record run against batchspool-httpd.
  *
  *   node tests/web/mock.mjs [--port N] [--jobs N]       users: admin, operator, viewer; each with the password "demo"
+ *   GET /mock/flood?n=5000&s=10   so many job events within so many seconds
  *   GET /mock/down?ms=5000   answers nothing and drops the streams for as long; /mock/fail?path=/api/files makes a path answer 500 once
  *
  * Further routes: tests/web/mock-more.mjs may export `routes(state)` giving [method, RegExp, handler(context)] rows. */
@@ -266,6 +267,7 @@ function answer(c, status, value, type = 'application/json') {
 async function handle(c) {
     const {req, res, url} = c;
     if (url.pathname === '/mock/down') { state.downUntil = Date.now() + Number(url.searchParams.get('ms') ?? 5000); for (const client of state.clients) client.destroy(); state.clients.clear(); return answer(c, 200, {}); }
+    if (url.pathname === '/mock/flood') { let left = Number(url.searchParams.get('n') ?? 1000); const each = Math.ceil(left / Number(url.searchParams.get('s') ?? 10) / 20); const timer = setInterval(() => { for (let i = 0; i < each && left-- > 0; i++) { const job = random() < 0.2 ? state.jobs[Math.floor(random() * 50)] : pick(state.jobs); emit('job', {...job, processed_records: Math.floor(random() * 9999)}); } if (left <= 0) clearInterval(timer); }, 50); return answer(c, 200, {}); }
     if (url.pathname === '/mock/fail') { state.fail.add(url.searchParams.get('path')); return answer(c, 200, {}); }
     if (url.pathname === '/mock/expire') { for (const s of sessions.values()) s.access = 0; return answer(c, 200, {}); }
     if (Date.now() < state.downUntil) return req.socket.destroy();
