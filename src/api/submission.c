@@ -57,8 +57,7 @@ static bool check_members(struct request *r) {
     return false;
 }
 
-/* The sources on this lane, definitions read afresh. */
-static bool sources_ready(struct request *r) {
+bool submission_sources(struct request *r) {
     struct err err = {0};
     if (r->api->sources) {
         sources_free(r->api->sources);
@@ -74,7 +73,7 @@ static bool check_text(struct request *r, const struct buf *text) {
     struct submit submit;
     struct check_fault fault = {.pointer = ""};
     struct err err = {0};
-    if (!sources_ready(r))
+    if (!submission_sources(r))
         return false;
     enum rc rc = submit_check(r->api->sources, "job", buf_text(text), text->length, &submit, &fault, &err);
     submit_release(&submit);

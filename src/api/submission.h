@@ -11,6 +11,8 @@ void submission_created(struct request *r);
 void submission_preview(struct request *r); /* lane of the sources */
 void submission_previewed(struct request *r);
 
+/* api->sources with definitions that are read afresh. False: the reply is set. On the lane of the sources. */
+bool submission_sources(struct request *r);
 /* Whether r->body is a job that could be submitted; r->json is it then. False: the reply is set. On the lane of the sources. */
 bool submission_check(struct request *r);
 /* Drop a job of another mode (`{"mode":"source", ...}`), json is taken. The reply becomes 202 with Location and {"job_id"}, or a problem. On a lane. */

@@ -130,7 +130,8 @@ static void add_to(struct reading *r, struct money_rows *groups, const char *nam
 
 static bool wanted(const struct reading *r, int64_t us) {
     return period_has(&r->money->options.period, us) && (!r->money->options.source || strcmp(r->money->options.source, r->row.source) == 0) &&
-           (!r->money->options.campaign || strcmp(r->money->options.campaign, r->row.campaign) == 0);
+           (!r->money->options.campaign || strcmp(r->money->options.campaign, r->row.campaign) == 0) &&
+           (!r->money->options.owner || strcmp(r->money->options.owner, r->row.created_by) == 0);
 }
 
 static void add(struct reading *r, int64_t us, const struct money_sum *sum) {

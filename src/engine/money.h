@@ -16,7 +16,7 @@ bool money_by_parse(const char *name, enum money_by *by);
 
 struct money_options {
     enum money_by by;
-    const char *source, *campaign; /* NULL: whatever it is; borrowed */
+    const char *source, *campaign, *owner; /* NULL: whatever it is; borrowed */
     struct period period;
     const struct cost_cap *caps; /* daily_cost_caps of the configuration; borrowed while the report is used */
     unsigned cap_count;
