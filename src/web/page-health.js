@@ -80,7 +80,7 @@ export async function render(root, params, page) {
         const history = h('section', {class: 'card whole', 'aria-label': 'What happened last'}, h('header', {}, h('h2', {}, 'What happened last')), (a.history ?? []).length ? h('ul', {class: 'line-list'}, a.history.slice(0, 30).map((e) => h('li', {}, h('span', {class: 'nowrap muted small'}, Ago(e.ts)), h('strong', {}, capital(clip(e.event, 40))), h('span', {class: 'grow cut'}, e.job_id ? h('a', {href: `/jobs/${encodeURIComponent(e.job_id)}`}, Text(e.job_id.replace(/^\d{8}T\d{6}Z-[0-9a-f]+-/, ''), 60)) : '', e.reason && h('span', {class: 'muted'}, ` ${reasonText(e.reason)}`)), h('span', {class: 'muted small'}, Text(e.by, 40))))) : h('p', {class: 'empty small'}, 'Nothing in this time.'));
         for (const wrap of [queue, users].map((card) => card.querySelector('.table-wrap')).filter(Boolean)) { /* may scroll on a narrow screen: then also by keys */
             wrap.tabIndex = 0;
-            wrap.setAttribute('role', 'region');
+            wrap.setAttribute('role', 'group');
             wrap.setAttribute('aria-label', wrap.querySelector('table').getAttribute('aria-label'));
         }
         return [queue, cost, users, history];

@@ -137,7 +137,21 @@ export async function render(root, params, page) {
             {label: 'Rate…', icon: 'queue', onclick: () => rate(source)}, {label: 'New job', icon: 'plus', onclick: () => page.navigate(`/new?source=${encodeURIComponent(source.name)}`)}]);
         return h('div', {class: 'row end nowrap'}, turn, more);
     }
+    /* Drawn anew only when something changed, and not below an open menu; what has the focus keeps it. */
+    let drawn = '';
     function drawSources() {
+        const now = JSON.stringify([sources, status.sources]);
+        if (now === drawn)
+            return;
+        if (document.querySelector('.menu'))
+            return soon(1000);
+        drawn = now;
+        const row = document.activeElement?.closest?.('tr'), at = bottom.contains(row) ? [row.rowIndex, [...row.querySelectorAll('a, button')].indexOf(document.activeElement)] : null;
+        drawTable();
+        if (at)
+            bottom.querySelector('table')?.rows[at[0]]?.querySelectorAll('a, button')[at[1]]?.focus({preventScroll: true});
+    }
+    function drawTable() {
         const counts = new Map((status.sources ?? []).map((s) => [s.source, s]));
         if (!sources.length)
             return fill(bottom, h('h2', {}, 'Sources'), emptyState('No sources yet', 'A source is a definition in sources/NAME.json beside the configuration.'));

@@ -75,12 +75,16 @@ export async function render(root, params, page) {
         const wrong = list.filter((s) => s.state === 'wrong').length;
         fill(body, h('div', {class: 'stack'}, wrong > 0 && h('div', {class: 'banner', dataset: {tone: 'bad'}}, icon('alert'), h('p', {}, `${plural(wrong, 'schedule')} cannot run: what is wrong stands with it.`)), table));
     }
+    let drawn = '';
     async function load() {
         try {
             const {schedules} = await page.api.get('/api/schedules', {signal: page.signal});
-            draw(schedules);
+            if (JSON.stringify(schedules) !== drawn && !document.querySelector('.menu')) {
+                drawn = JSON.stringify(schedules);
+                draw(schedules);
+            }
         } catch (error) {
-            if (!isAbort(error))
+            if (!isAbort(error) && !drawn)
                 fill(body, errorState(error, load));
         }
     }
