@@ -43,14 +43,16 @@ static enum rc check_all(struct sources *sources, const char *file, const char *
     enum rc rc = criteria_source_at(file, text, length, s->source, s->mode, fault, err);
     if (rc)
         return rc;
-    rc = sources_get(sources, s->source, &s->definition, err);
+    enum errand_kind kind;
+    if (!errand_mode(s->mode, &kind)) /* those need no definition */
+        rc = sources_get(sources, s->source, &s->definition, err);
     if (rc) { /* the job names it: the job's data are wrong, not a file that was asked for */
         str_copy(fault->pointer, sizeof fault->pointer, "/source");
         str_copy(fault->detail, sizeof fault->detail, err->text);
         return err_prefix(err, rc == RC_GONE ? RC_PERM : rc, "%s: source", file);
     }
     rc = criteria_parse_at(file, text, length, s->definition, &s->criteria, fault, err);
-    if (rc)
+    if (rc || !s->definition)
         return rc;
     rc = try_request(s->definition, s->criteria, err);
     if (rc)
