@@ -35,6 +35,12 @@ function tickText(t, before, step) {
     return step >= 86400 ? text : before === null || day.format(before * 1000) !== text ? `${clock.format(t * 1000)}\n${text}` : clock.format(t * 1000);
 }
 
+/* Values with nothing known on either side: no line goes through them, so they get a dot. */
+function lonely(values) {
+    const known = (v) => v !== null && v !== undefined;
+    return values.flatMap((v, at) => (known(v) && !known(values[at - 1]) && !known(values[at + 1]) ? [at] : []));
+}
+
 /* Money where there is no room for all of it: 78451 -> $78.5K. */
 export function moneyShort(value, currency) {
     return value < 1000 ? money(String(Math.round(value * 100) / 100), currency) : money('1', currency).replace('1.00', compact(value));
@@ -63,7 +69,7 @@ export async function chart(root, page, {label, times, series, height = 180}) {
             width: Math.max(200, box.clientWidth), height, padding: [8, 8, 0, 0], cursor: {y: false, drag: {x: false, y: false}}, legend: {live: true},
             scales: {x: {time: true}, y: {range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, (high ?? 1) * 1.08)]}},
             axes: [{...axis, space: 64, values: (_, ticks, __, ___, step) => ticks.map((t, at) => tickText(t, at ? ticks[at - 1] : null, step))}, {...axis, size: 52, values: (_, ticks) => ticks.map((t) => (data.series[0].format ?? compact)(t))}],
-            series: [{label: 'Time', value: (_, t) => t ? exact.format(t * 1000) : '–'}, ...data.series.map((s) => ({label: s.label, stroke: stroke(s.tone), width: 1.75, points: {show: false}, value: (_, v) => v === null || v === undefined ? '–' : (s.format ?? compact)(v),
+            series: [{label: 'Time', value: (_, t) => t ? exact.format(t * 1000) : '–'}, ...data.series.map((s) => ({label: s.label, stroke: stroke(s.tone), width: 1.75, points: {show: () => !s.bars, size: 5, filter: (u, at) => lonely(u.data[at])}, value: (_, v) => v === null || v === undefined ? '–' : (s.format ?? compact)(v),
                 fill: s.fill || s.bars ? stroke(s.tone).replace(/^rgb\((.*)\)$/, 'rgba($1, .16)') : undefined, paths: s.bars ? uPlot.paths.bars({size: [0.7, 28]}) : undefined}))],
         }, table(), box);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The own password and API keys; for admins all users. */
 import {h, fill, button, icon} from './dom.js';
-import {isAbort} from './api.js';
+import {isAbort, session} from './api.js';
 import {busy, confirm, menuButton, openDialog} from './dialog.js';
 import {checkbox, clearErrors, field, select, showErrors} from './form.js';
 import {errorState, simpleTable, skeleton} from './table.js';
@@ -11,7 +11,7 @@ import {copyText, styles} from './assets.js';
 
 const ROLES = ['viewer', 'operator', 'admin'];
 const ROLE_TEXT = {viewer: 'Sees all jobs, changes nothing', operator: 'Sees and changes own jobs', admin: 'Everything, users too'};
-const SCOPES = ['auth', 'jobs', 'files', 'queue', 'sources', 'schedules', 'searches', 'money', 'uploads', 'urls', 'leases'];
+const SCOPES = [['read', 'Read'], ['submit', 'Submit jobs'], ['control', 'Cancel, hold, retry'], ['process', 'Load files'], ['admin', 'Administer'], ['metrics', 'Metrics only'], ['cron', 'Cron paths only']];
 const PASSWORD_LEAST = 12;
 
 /* A dialog around a form: save(ok) throws an ApiError whose pointers are shown, or gives false to stay open. */
@@ -53,7 +53,9 @@ export async function render(root, params, page) {
         if (fresh.value !== again.value)
             return bad('/again', 'It is not the same');
         try {
-            await busy(change, page.api.post('/api/auth/password', {old_password: old.value, new_password: fresh.value}, {signal}));
+            const answer = await busy(change, page.api.post('/api/auth/password', {old_password: old.value, new_password: fresh.value}, {signal}));
+            if (answer?.csrf_token)
+                session.take(answer); /* this session goes on under another token */
             for (const input of [old, fresh, again])
                 input.value = '';
             page.toast('The password is changed', {text: 'Other sessions are signed out.'});
@@ -70,7 +72,7 @@ export async function render(root, params, page) {
             const rows = answer.keys;
             const table = simpleTable({label: 'API keys', rows, empty: 'No keys yet. A key lets a program in without a password.', columns: [
                 {label: 'Key', main: true, cell: (k) => [h('strong', {}, Text(k.name, 100)), h('div', {class: 'muted small mono'}, Text(k.key_id, 64))]},
-                ...(rows.some((k) => k.user && k.user !== page.user.name) ? [{label: 'User', cell: (k) => Text(k.user, 64)}] : []),
+                ...(rows.some((k) => k.owner && k.owner !== page.user.name) ? [{label: 'Owner', cell: (k) => Text(k.owner, 64)}] : []),
                 {label: 'Role', cell: (k) => capital(k.role)},
                 {label: 'May', cell: (k) => (k.scopes?.length ? Text(k.scopes.join(', '), 120) : h('span', {class: 'muted'}, 'all of its role'))},
                 {label: 'Ends', cell: (k) => (k.expires_at ? (Date.parse(k.expires_at) < Date.now() ? Badge('ended', 'bad') : Time(k.expires_at)) : h('span', {class: 'muted'}, 'never'))},
@@ -98,15 +100,15 @@ export async function render(root, params, page) {
         const name = h('input', {type: 'text', maxlength: '128', placeholder: 'cron on host reno'});
         const mine = ROLES.slice(0, ROLES.indexOf(page.user.role) + 1);
         const role = select(mine.map((r) => [r, `${capital(r)}: ${ROLE_TEXT[r].toLowerCase()}`]), {value: page.user.role});
-        const ends = select([['90', 'In 90 days'], ['365', 'In a year'], ['30', 'In 30 days'], ['', 'Never']], {value: '90'});
-        const scopes = SCOPES.map((scope) => ({scope, box: checkbox(capital(scope))}));
+        const ends = select([['30', 'In 30 days'], ['90', 'In 90 days'], ['365', 'In a year']], {value: '90'});
+        const scopes = SCOPES.filter(([scope]) => scope !== 'admin' || isAdmin).map(([scope, label]) => ({scope, box: checkbox(label)}));
         formDialog({title: 'New API key', ok: 'Make the key', content: [field('Name', name, {pointer: '/name', help: 'What uses it, and where.'}), field('Role', role, {pointer: '/role'}), field('Ends', ends, {pointer: '/expires_at'}),
             h('fieldset', {class: 'field', dataset: {pointer: '/scopes'}}, h('legend', {class: 'small'}, 'May use'), h('div', {class: 'check-list'}, scopes.map((s) => s.box)), h('p', {class: 'help'}, 'None marked: all that its role may.'), h('p', {class: 'error'}))],
         save: async (ok, bad) => {
             if (!name.value.trim())
                 return bad('/name', 'A key needs a name');
             const chosen = scopes.filter((s) => s.box.querySelector('input').checked).map((s) => s.scope);
-            const made = await busy(ok, page.api.post('/api/auth/keys', {name: name.value.trim(), role: role.value, ...(chosen.length ? {scopes: chosen} : {}), ...(ends.value ? {expires_at: new Date(Date.now() + Number(ends.value) * 86400000).toISOString().replace(/\.\d+Z/, 'Z')} : {})}, {signal}));
+            const made = await busy(ok, page.api.post('/api/auth/keys', {name: name.value.trim(), role: role.value, ...(chosen.length ? {scopes: chosen} : {}), expires_at: new Date(Date.now() + Number(ends.value) * 86400000).toISOString().replace(/\.\d+Z/, 'Z')}, {signal}));
             loadKeys();
             showKey(made);
         }});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A list of web addresses as people paste it, cleaned and checked. No DOM here; tests/web/urllist.test.mjs runs it. */
 
-export const URLS_MAX = 20000;
+export const URLS_MAX = 10000;
 export const LIST_BYTES_MAX = 4 << 20;
 const URL_CHARACTERS_MAX = 2048;
 

@@ -131,7 +131,7 @@ export function routes({state, emit, paged, Problem, iso, visible, makeJob}) {
                 users: [{name: 'admin', jobs: 12, records: 120000, cost: {USD: '6000.00'}}, {name: '<i>eve</i>', jobs: 3, records: 900, cost: {}}],
                 history: state.jobs.slice(0, 12).map((job) => ({ts: job.updated_at, job_id: job.job_id, source: job.source, campaign_id: job.campaign_id, seq: 9, event: {COMPLETED: 'completed', FAILED: 'failed', HELD: 'held', DEFERRED: 'deferred', CANCELLED: 'cancelled'}[job.status] ?? 'accepted', by: 'daemon'}))};
         }],
-        ['GET', /^\/api\/health$/, () => ({status: 'degraded', version: '0.5.0', started_at: iso(Date.now() - 9e6), daemon: {running: true, pid: 4711, since: iso(Date.now() - 9.1e6)}, index: {ready: true, jobs: state.jobs.length}, disk: {free_bytes: 51234567890, total_bytes: 105089261568}, stuck: {held: 12, charge_unknown: 1, overdue: 2}, paused: [...paused.keys()]})],
+        ['GET', /^\/api\/health$/, () => ({status: 'degraded', version: '0.5.0', started_at: iso(Date.now() - 9e6), daemon: {running: true, pid: 4711, since: iso(Date.now() - 9.1e6)}, index: {ready: true, jobs: state.jobs.length}, disk: {free_bytes: 51234567890, total_bytes: 105089261568}, stuck: {held: 12, overdue: 2}, stuck_list: [{kind: 'held', job_id: state.jobs[8]?.job_id, source: 'propertyradar', reason: 'charge_unknown', text: 'a person must decide: charge_unknown: batch 12: <b>reset</b>', go_on: 'ask the provider, then `batchspool release ID --accept-charge`', since: iso(Date.now() - 4e6)}], paused: [...paused.keys()]})],
         ['GET', /^\/api\/money$/, (c) => {
             const by = c.q.get('by') ?? 'source', groups = new Map();
             const rows = state.jobs.filter(visible(c.user)).filter((job) => job.currency);
