@@ -21,7 +21,7 @@ import {toast, toastError} from './toast.js';
 import {openDialog, menuButton, busy} from './dialog.js';
 import {field} from './form.js';
 import {emptyState, errorState, skeleton} from './table.js';
-import {tick, clockTime, num, plural} from './format.js';
+import {tick, clip, clockTime, num, plural} from './format.js';
 import {capital, reasonText} from './words.js';
 
 const ROUTES = [
@@ -195,7 +195,7 @@ async function draw() {
             clearTimeout(waiting);
             if (!(error instanceof ApiError))
                 console.error(error);
-            fill(root, error.status === 404 ? emptyState('Not there', error.message, h('a', {class: 'btn', href: found.route.of ?? '/jobs'}, 'Back to the list')) : errorState(error, show));
+            fill(root, h('h1', {}, error.status === 404 ? 'Not there' : found.route.label ?? 'Not loaded'), error.status === 404 ? emptyState(clip(error.message, 300), '', h('a', {class: 'btn', href: found.route.of ?? '/jobs'}, 'Back to the list')) : errorState(error, show));
             if (error.status === 0 || error.status === 503)
                 mine.again = setTimeout(() => { if (current === mine) show(); }, (error.retryAfter ?? 3) * 1000);
         }

@@ -13,6 +13,9 @@ const SHELVES = [
     ['processed', 'Loaded', 'ok', 'Their records are in the record store.'], ['failed', 'Not loaded', 'bad', 'Something in them could not be read. Mend the cause, then retry the job.'],
 ];
 
+const STATUS_OF = {pending: 'pending', ready: 'pending', processing: 'processing', processed: 'completed', failed: 'failed'};
+const asked = (shelf) => ({shelf, file_status: STATUS_OF[shelf]});
+
 const fileName = (row) => (row.file_path ?? row.file_id ?? '').split('/').pop();
 
 export async function render(root, params, page) {
@@ -34,7 +37,7 @@ export async function render(root, params, page) {
     ];
     const loadable = () => page.can('operator') && (shelf() === 'pending' || shelf() === 'ready');
     const list = createList(page, {
-        label: 'Payloads', path: '/api/files', member: 'files', key: 'file_id', columns, sort: null, query: () => ({shelf: shelf(), job: jobId()}),
+        label: 'Payloads', path: '/api/files', member: 'files', key: 'file_id', columns, sort: null, query: () => ({...asked(shelf()), job: jobId()}),
         open: (row) => showPayload(page, row.job_id, row), select: page.can('operator'), onselect: drawTools, onload: (answer) => { counts[shelf()] = answer.total; drawTabs(); drawTools(); },
         empty: () => ({
             pending: emptyState('Nothing waits to be loaded', 'What jobs capture by hand-loading appears here.'), ready: emptyState('Nothing is about to be loaded'), processing: emptyState('Nothing is being loaded'),
@@ -64,7 +67,7 @@ export async function render(root, params, page) {
     async function loadCounts() {
         await Promise.all(SHELVES.map(async ([name]) => {
             try {
-                counts[name] = (await page.api.get('/api/files', {query: {shelf: name, limit: 1}, signal: page.signal})).total;
+                counts[name] = (await page.api.get('/api/files', {query: {...asked(name), limit: 1}, signal: page.signal})).total;
             } catch { /* counts are an extra */ }
         }));
         drawTabs();
@@ -105,12 +108,12 @@ export async function render(root, params, page) {
             if (state) {
                 drawRun(state);
                 list.refreshSoon();
-                if (state.done) {
+                if (state.status === 'COMPLETED') {
                     running = false;
                     loadCounts();
                     drawTools();
-                    const bad = state.failed.length;
-                    return page.toast(bad ? `${plural(bad, 'payload')} could not be loaded` : 'Loaded', {tone: bad ? 'bad' : 'ok', text: plural(state.records, 'record')});
+                    const bad = state.files.FAILED + state.failed.length;
+                    return page.toast(bad ? `${plural(bad, 'payload')} could not be loaded` : 'Loaded', {tone: bad ? 'bad' : 'ok', text: plural(state.success_count, 'record')});
                 }
             }
             await new Promise((resolve) => { timer = setTimeout(resolve, 700); });
@@ -119,14 +122,14 @@ export async function render(root, params, page) {
         }
     }
     function drawRun(state) {
-        const past = state.files + state.failed.length, whole = past + state.waiting;
+        const done = state.status === 'COMPLETED', whole = state.files_count, past = whole - state.files.PENDING - state.files.PROCESSING;
         const stat = (label, value, tone = '') => h('div', {class: 'stat'}, h('span', {class: 'label'}, label), h('span', {class: `value ${tone}`}, value));
-        fill(outcome, h('section', {class: 'card', 'aria-label': 'Results of the run'}, h('header', {}, h('h2', {class: 'grow'}, state.done ? 'Results of the run' : 'Loading …'), state.done && button('Close', {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => fill(outcome)})),
+        fill(outcome, h('section', {class: 'card', 'aria-label': 'Results of the run'}, h('header', {}, h('h2', {class: 'grow'}, done ? 'Results of the run' : 'Loading …'), done && button('Close', {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => fill(outcome)})),
             h('div', {class: 'card-body'},
-                !state.done && h('div', {class: 'bar tall', role: 'progressbar', 'aria-label': 'Payloads loaded', 'aria-valuemin': '0', 'aria-valuemax': String(whole), 'aria-valuenow': String(past)}, h('span', {style: {width: whole ? `${past / whole * 100}%` : '100%'}, dataset: {tone: 'ok'}})),
-                h('div', {class: 'stats flat'}, stat('Payloads', state.waiting ? `${num(past)} of ${num(whole)}` : num(state.files)), stat('Records', num(state.records)), stat('New', num(state.inserted)), stat('Changed', num(state.updated)), stat('The same', num(state.unchanged)),
-                    stat('Errors', num(state.errors), state.errors > 0 ? 'tone-bad' : ''), stat('Time', milliseconds(state.time_ms))),
-                state.failed.length > 0 && h('ul', {class: 'names'}, state.failed.slice(0, 50).map((r) => h('li', {}, Badge('Not loaded', 'bad'), Text(r.file_id, 80), h('span', {class: 'muted'}, clip(r.detail, 300))))))));
+                !done && h('div', {class: 'bar tall', role: 'progressbar', 'aria-label': 'Payloads loaded', 'aria-valuemin': '0', 'aria-valuemax': String(whole), 'aria-valuenow': String(past)}, h('span', {style: {width: whole ? `${past / whole * 100}%` : '100%'}, dataset: {tone: 'ok'}})),
+                h('div', {class: 'stats flat'}, stat('Payloads', done ? num(state.files.COMPLETED) : `${num(past)} of ${num(whole)}`), stat('Records', num(state.properties_count)), stat('Loaded', num(state.success_count)), stat('Errors', num(state.error_count), state.error_count > 0 ? 'tone-bad' : ''),
+                    stat('Not loaded', num(state.files.FAILED), state.files.FAILED > 0 ? 'tone-bad' : '')),
+                state.failed.length > 0 && h('ul', {class: 'names'}, state.failed.slice(0, 50).map((r) => h('li', {}, Badge('Left', 'warn'), Text(r.file_id, 80), h('span', {class: 'muted'}, clip(r.detail, 300))))))));
     }
 
     root.append(h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'Files')), tabs, tools, outcome, list.element);

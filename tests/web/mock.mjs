@@ -227,12 +227,12 @@ const routes = [
     ['GET', /^\/api\/files$/, (c) => paged(allFiles(c.user).filter((f) => (!c.q.get('shelf') || f.shelf === c.q.get('shelf')) && (!c.q.get('job') || f.job_id === c.q.get('job'))), c.q, 'files')],
     ['POST', /^\/api\/files\/process$/, (c) => {
         const chosen = allFiles(c.user).filter((f) => c.body.all ? ['pending', 'ready'].includes(f.shelf) : c.body.files.includes(f.file_id)), id = `r${++state.eventId}`;
-        const run = {run_id: id, done: false, files: 0, waiting: chosen.length, records: 0, inserted: 0, updated: 0, unchanged: 0, errors: 0, failed: [], time_ms: 0};
+        const run = {run_id: id, started_at: iso(Date.now()), status: 'PROCESSING', files_count: chosen.length, files: {PENDING: chosen.length, PROCESSING: 0, COMPLETED: 0, FAILED: 0}, properties_count: 0, success_count: 0, error_count: 0, failed: []};
         state.runs.set(id, run);
-        const next = () => { const f = chosen[run.files]; if (!f) { run.done = true; return; } run.files++; run.waiting--; run.records += f.records; run.inserted += f.records; run.time_ms += 41; Object.assign(f, {shelf: 'processed', status: 'COMPLETED', success_count: f.records, properties_count: f.records, processed_at: iso(Date.now()), processing_time_ms: 41}); emit('file', {job_id: f.job_id, captured_batches: 1, loaded_batches: 1, failed_batches: 0, unknown_batches: 0}); setTimeout(next, 60); };
+        const next = () => { const f = chosen[run.files.COMPLETED]; if (!f) { run.status = 'COMPLETED'; return; } run.files.PENDING--; run.files.COMPLETED++; run.properties_count += f.records; run.success_count += f.records; Object.assign(f, {shelf: 'processed', status: 'COMPLETED', success_count: f.records, properties_count: f.records, processed_at: iso(Date.now()), processing_time_ms: 41}); emit('file', {job_id: f.job_id, captured_batches: 1, loaded_batches: 1, failed_batches: 0, unknown_batches: 0}); setTimeout(next, 60); };
         next();
         c.status = 202;
-        return {run_id: id};
+        return run;
     }, 'operator'],
     ['GET', /^\/api\/files\/process\/(.+)$/, (c, id) => state.runs.get(id) ?? (() => { throw new Problem(404, 'There is no such run.'); })()],
     ['GET', /^\/api\/queue\/status$/, () => { const figure = (s) => { const list = state.jobs.filter((j) => j.status === s); return {urgent: {depth: list.filter((j) => j.priority === 'urgent').length, oldest_s: null}, high: {depth: 0, oldest_s: null}, normal: {depth: list.length, oldest_s: 300}, low: {depth: 0, oldest_s: null}, depth: list.length, oldest_s: list.length ? 300 : null}; }; const counts = {}; for (const j of state.jobs) counts[j.status] = (counts[j.status] ?? 0) + 1; return {daemon: {running: true}, counts, queue: {pending: figure('PENDING'), processing: figure('PROCESSING'), deferred: figure('DEFERRED'), hold: figure('HELD')}, sources: []}; }],
