@@ -7,6 +7,7 @@
 #include "api/jobs.h"
 #include "api/queue.h"
 #include "api/route.h"
+#include "api/web.h"
 #include "base/clock.h"
 #include "os/process.h"
 
@@ -46,7 +47,8 @@ void metrics_free(struct metrics *m) {
 
 void metrics_count(const struct request *r) {
     struct metrics *m = r->api->metrics;
-    struct of_operation *o = &m->list[r->route ? (size_t)(r->route - routes) : m->count];
+    const bool listed = r->route && r->route != &web_route; /* the dashboard's files stand in no table */
+    struct of_operation *o = &m->list[listed ? (size_t)(r->route - routes) : m->count];
     const double seconds = (double)(clock_mono_us() - r->begun_us) / 1e6;
     size_t i = 0;
     while (i < BOUND_COUNT && seconds > BOUNDS[i])
