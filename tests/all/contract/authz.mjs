@@ -19,7 +19,7 @@ for (const name of ['ada', 'ops', 'rival', 'viola'])
 // The things of ops.
 const job = await run.call('createJob', {as: 'ops', body: {source: 'properties', criteria: [{name: 'Count', value: [800]}], on_duplicate: 'run'}, status: 201});
 const things = {id: job.json?.job_id ?? 'none', batch: 1, name: 'properties', key_id: '000000000000', run_id: '20200101T000000Z-000000000000'};
-await run.wait(async () => (await run.call('getJob', {as: 'ops', path: things, quiet: true})).json?.place === 'processed');
+await run.wait(async () => (await run.peek('getJob', 'ops', things))?.place === 'processed', 20);
 await run.call('createSchedule', {as: 'ops', body: {schedule: 'matrix', cron: '0 6 * * *', job: {source: 'properties', criteria: [{name: 'Count', value: [1]}]}}, status: 201});
 const key = await run.call('createKey', {as: 'ops', body: {name: 'matrix'}, status: 201});
 const ran = await run.call('processFiles', {as: 'ops', body: {files: [`${things.id}_batch0001`]}, status: 202});
