@@ -9,12 +9,22 @@
 #include "os/worker.h"
 #include "spool/layout.h"
 
+#define API_VERSION "1" /* of docs/openapi.yaml */
+
 /* What all parts of the web program share. Made once at start; spool, options and web_root do not change until it ends. */
 
 struct events;
 struct server;
 struct follow;
 struct payload_runs;
+struct who;
+struct gate;
+struct buckets;
+struct trend;
+struct recent;
+struct outlook;
+struct metrics;
+struct health;
 
 struct api_options {
     const char *web_root; /* "" : the dashboard that is built in */
@@ -34,11 +44,19 @@ struct api {
     const struct api_options *options;
     struct sources *sources; /* of the lane of ROUTE_SOURCES */
     int64_t started_us;
-    struct board *board;   /* loop only */
-    struct follow *follow; /* loop only */
-    struct events *events; /* loop only */
-    struct server *server; /* loop only */
+    struct board *board;       /* loop only */
+    struct follow *follow;     /* loop only */
+    struct events *events;     /* loop only */
+    struct server *server;     /* loop only */
     struct payload_runs *runs; /* loop only */
+    struct who *who;         /* loop only, but for who_secret */
+    const struct gate *gate;
+    struct buckets *buckets; /* loop only */
+    struct trend *trend;       /* loop only */
+    struct recent *recent;     /* loop only */
+    struct outlook *outlook;   /* loop only */
+    struct metrics *metrics;   /* loop only */
+    struct health *health;     /* loop only */
 };
 
 #endif

@@ -2,6 +2,8 @@
 #include "api/follow.h"
 
 #include "api/events.h"
+#include "api/recent.h"
+#include "api/trend.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -19,6 +21,7 @@
 #define DIRTY_MOST 4096u
 #define FLUSH_MOST 200u /* jobs a turn of the loop */
 #define SWEEP_PIECE 128
+#define FILL_PIECE_MS 3
 #define TAG_JOURNAL 1
 
 struct follow {
@@ -26,10 +29,12 @@ struct follow {
     struct index *index;
     struct watch *watch;
     struct loop_timer flush_timer, sweep_timer;
-    struct loop_idle sweep_idle;
+    struct loop_idle sweep_idle, fill_idle;
     struct dirscan *scan;
     bool in_pending; /* the sweep is at jobs/pending */
     bool complete, again;
+    bool filled; /* the trend knows what the index knew: until then no line is folded, or it would be counted twice */
+    size_t fill_at;
     char (*dirty)[JOBID_SIZE];
     size_t dirty_count;
 };
@@ -44,6 +49,8 @@ static void plan_flush(struct follow *f, int64_t ms) {
 static bool sweep(struct loop_idle *idle);
 
 static void start_sweep(struct follow *f) {
+    if (!f->filled)
+        return; /* it comes then */
     f->again = f->scan != NULL;
     loop_idle_start(f->api->loop, &f->sweep_idle, sweep);
 }
@@ -125,6 +132,46 @@ static void tell(struct follow *f, const struct job_row *row, bool waiting) {
         events_job(f->api->events, &change, row);
 }
 
+/* --- figures ------------------------------------------------------------------------------------------------------------ */
+
+static void line_folded(void *context, const struct job_row *before, const struct job_row *row, const struct journal_line *line) {
+    struct follow *f = context;
+    trend_line(f->api->trend, before, row, line->ts_us, clock_wall_us());
+    recent_line(f->api->recent, row, line);
+}
+
+static void fill_end(struct follow *f) {
+    f->filled = true;
+    start_sweep(f);
+    if (f->dirty_count)
+        plan_flush(f, 0);
+}
+
+static bool fill_some(struct loop_idle *idle) {
+    struct follow *f = HEAP_ENTRY(idle, struct follow, fill_idle);
+    const int64_t now_us = clock_wall_us(), end_ms = clock_mono_ms() + FILL_PIECE_MS;
+    struct err err = {0};
+    while (clock_mono_ms() < end_ms) {
+        const struct board_row *row = board_at(f->api->board, f->fill_at++);
+        if (!row) {
+            fill_end(f);
+            return false;
+        }
+        if (trend_fill(f->api->trend, f->index, row, now_us, &err))
+            log_warn("job %s: %s", row->id, err.text);
+        recent_fill(f->api->recent, row);
+    }
+    return true;
+}
+
+static void start_fill(struct follow *f) {
+    trend_clear(f->api->trend);
+    recent_clear(f->api->recent);
+    f->filled = false;
+    f->fill_at = 0;
+    loop_idle_start(f->api->loop, &f->fill_idle, fill_some);
+}
+
 /* --- folding ------------------------------------------------------------------------------------------------------------ */
 
 static void look_waiting(struct follow *f, const char *id) {
@@ -138,12 +185,15 @@ static void look_waiting(struct follow *f, const char *id) {
 
 static enum rc open_index(struct follow *f, struct err *err) {
     enum rc rc = index_open(f->api->spool, INDEX_OF_WEB, true, &f->index, err);
-    if (rc != RC_CORRUPT)
-        return rc;
-    log_warn("%s/" INDEX_DIR ": made again (%s)", f->api->spool->root, err->text);
-    fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
-    fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/lock.mdb", NULL);
-    return index_open(f->api->spool, INDEX_OF_WEB, true, &f->index, err);
+    if (rc == RC_CORRUPT) {
+        log_warn("%s/" INDEX_DIR ": made again (%s)", f->api->spool->root, err->text);
+        fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
+        fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/lock.mdb", NULL);
+        rc = index_open(f->api->spool, INDEX_OF_WEB, true, &f->index, err);
+    }
+    if (!rc)
+        index_listen(f->index, line_folded, f);
+    return rc;
 }
 
 /* A journal is shorter than what was read of it: lines that were never synced were cut off. What was made of them must go. */
@@ -156,7 +206,7 @@ static void begin_again(struct follow *f) {
         log_error("%s", err.text);
     board_clear(f->api->board);
     events_resync(f->api->events);
-    start_sweep(f);
+    start_fill(f);
 }
 
 static bool shorter(const struct follow *f, const char *id) {
@@ -204,6 +254,8 @@ static void fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
 
 static void flush_due(struct loop_timer *timer) {
     struct follow *f = HEAP_ENTRY(timer, struct follow, flush_timer);
+    if (!f->filled)
+        return;
     size_t count = f->dirty_count < FLUSH_MOST ? f->dirty_count : FLUSH_MOST;
     fold_some(f, f->dirty, count);
     f->dirty_count -= count;
@@ -214,8 +266,12 @@ static void flush_due(struct loop_timer *timer) {
 
 void follow_now(struct follow *f, const char *job_id) {
     char id[1][JOBID_SIZE] = {""};
-    if (str_copy(id[0], JOBID_SIZE, job_id))
+    if (!str_copy(id[0], JOBID_SIZE, job_id))
+        return;
+    if (f->filled)
         fold_some(f, id, 1);
+    else
+        mark(f, id[0]);
 }
 
 /* --- sweep -------------------------------------------------------------------------------------------------------------- */
@@ -276,6 +332,12 @@ static bool sweep(struct loop_idle *idle) {
     char ids[SWEEP_PIECE][JOBID_SIZE];
     size_t count = 0;
     struct err err = {0};
+    if (!f->filled) { /* the read index began again */
+        dirscan_close(f->scan);
+        f->scan = NULL;
+        f->in_pending = false;
+        return false;
+    }
     enum rc rc = f->scan ? RC_OK : dirscan_open(f->api->spool->journal_fd, ".", &f->scan, &err);
     for (int i = 0; i < pieces && !rc; i++) {
         const char *name;
@@ -329,7 +391,7 @@ enum rc follow_start(struct api *api, struct follow **out, struct err *err) {
         follow_stop(f);
         return rc;
     }
-    start_sweep(f);
+    start_fill(f);
     *out = f;
     return RC_OK;
 }
@@ -340,6 +402,7 @@ void follow_stop(struct follow *f) {
     loop_timer_cancel(f->api->loop, &f->flush_timer);
     loop_timer_cancel(f->api->loop, &f->sweep_timer);
     loop_idle_cancel(f->api->loop, &f->sweep_idle);
+    loop_idle_cancel(f->api->loop, &f->fill_idle);
     dirscan_close(f->scan);
     watch_free(f->watch);
     index_close(f->index);
@@ -353,6 +416,10 @@ struct index *follow_index(const struct follow *f) {
 
 bool follow_complete(const struct follow *f) {
     return f->complete;
+}
+
+size_t follow_behind(const struct follow *f) {
+    return f->dirty_count;
 }
 
 enum rc follow_row(struct follow *f, const char *job_id, struct job_row *row, struct err *err) {

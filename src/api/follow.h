@@ -7,8 +7,8 @@
 
 /*
  * The web program's own read index (web/index, store/index.h) and the board, kept by following the journals: inotify says which grew, a sweep of the directory
- * finds what it did not say. A line is on the board within FOLLOW_DELAY_MS, and told to the live events. Also files in jobs/pending/ that are named by an id and
- * have no journal yet: dropped, and not accepted. The loop's alone.
+ * finds what it did not say. A line is on the board within FOLLOW_DELAY_MS, and told to the live events. Also files in jobs/pending/ that are named by an id
+ * and have no journal yet: dropped, and not accepted. The loop's alone.
  */
 #define FOLLOW_DELAY_MS 100
 #define FOLLOW_SWEEP_MS 10000
@@ -22,6 +22,8 @@ void follow_stop(struct follow *follow);
 struct index *follow_index(const struct follow *follow);
 /* The first sweep has ended: everything that was there at start is on the board. */
 bool follow_complete(const struct follow *follow);
+/* Journals that are known to have grown and were not read yet. */
+size_t follow_behind(const struct follow *follow);
 /* Look at this job's journal, or at its file in pending/, at once. */
 void follow_now(struct follow *follow, const char *job_id);
 /* The row as the journal has it now. RC_GONE: no such job. A dropped one that was not accepted yet has what its file says. */

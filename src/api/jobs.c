@@ -32,31 +32,35 @@ cJSON *jobs_row_json(const struct job_row *row, bool waiting) {
     return json;
 }
 
+void jobs_count(const struct board_row *row, struct queue *queue, uint64_t counts[PLACE_COUNT]) {
+    counts[row->place]++;
+    queue_count(queue, (enum place)row->place, (enum priority)row->priority, row->placed_us ? row->placed_us : row->created_us);
+}
+
+cJSON *jobs_counts_json(const uint64_t counts[PLACE_COUNT]) {
+    cJSON *json = cJSON_CreateObject();
+    for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
+        cJSON_AddNumberToObject(json, place_status((enum place)place), (double)counts[place]);
+    return json;
+}
+
 cJSON *jobs_figures(const struct api *api) {
     struct queue queue = {0};
     uint64_t counts[PLACE_COUNT] = {0};
-    struct job_row row = {.place = PLACE_NONE};
     for (size_t i = 0; i < board_count(api->board); i++) {
-        const struct board_row *job = board_at(api->board, i);
-        if (strcmp(job->mode, "run") != 0)
-            continue;
-        row.place = (enum place)job->place;
-        row.priority = (enum priority)job->priority;
-        row.placed_us = job->placed_us;
-        row.created_us = job->created_us;
-        counts[row.place]++;
-        queue_add(&queue, &row);
+        const struct board_row *row = board_at(api->board, i);
+        if (strcmp(row->mode, "run") == 0)
+            jobs_count(row, &queue, counts);
     }
-    cJSON *json = cJSON_CreateObject(), *by_status = cJSON_AddObjectToObject(json, "counts");
-    for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
-        cJSON_AddNumberToObject(by_status, place_status((enum place)place), (double)counts[place]);
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddItemToObject(json, "counts", jobs_counts_json(counts));
     cJSON_AddItemToObject(json, "queue", queue_json(&queue, clock_wall_us()));
     return json;
 }
 
 bool jobs_filter(struct request *r, struct filter *filter) {
-    static const char *const keys[] = {"status", "source", "campaign", "owner", "priority", "mode", "reason", "q", "older", "newer", "is", "created_after", "created_before",
-                                       "updated_after", "updated_before"};
+    static const char *const keys[] = {"status", "source", "campaign", "owner",         "priority",       "mode",          "reason",        "q",
+                                       "older",  "newer",  "is",       "created_after", "created_before", "updated_after", "updated_before"};
     struct err err = {0};
     const int64_t now_us = clock_wall_us();
     memset(filter, 0, sizeof *filter);
@@ -269,7 +273,8 @@ bool jobs_raw_prepare(struct request *r) {
     raw->length = RAW_DEFAULT;
     if (!request_number(r, "offset", 0, UINT64_MAX / 2, &raw->offset) || !request_number(r, "length", 1, RAW_MOST, &raw->length))
         return false;
-    enum rc rc = str_to_u64(r->vars[1], 1, LIMIT_BATCHES, &batch) ? index_file(follow_index(r->api->follow), r->job->id, (uint32_t)batch, &raw->file, &err) : RC_GONE;
+    enum rc rc =
+        str_to_u64(r->vars[1], 1, LIMIT_BATCHES, &batch) ? index_file(follow_index(r->api->follow), r->job->id, (uint32_t)batch, &raw->file, &err) : RC_GONE;
     if (rc == RC_GONE)
         reply_problem(r, 404, "job %s has no payload of batch %.20s", r->job->id, r->vars[1]);
     else if (rc)

@@ -18,6 +18,9 @@ void jobs_log(struct request *r); /* lane */
 cJSON *jobs_row_json(const struct job_row *row, bool waiting);
 /* {"counts": {"PENDING": n, ...}, "queue": queue_json}; of jobs of mode run. */
 cJSON *jobs_figures(const struct api *api);
+/* One job more in these figures; counts by status as JSON. */
+void jobs_count(const struct board_row *row, struct queue *queue, uint64_t counts[PLACE_COUNT]);
+cJSON *jobs_counts_json(const uint64_t counts[PLACE_COUNT]);
 /* The filter that the query says (status=, filter= ...). False: the reply is set. */
 struct filter;
 bool jobs_filter(struct request *r, struct filter *filter);

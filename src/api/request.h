@@ -38,6 +38,7 @@ struct request {
     char *vars[REQUEST_VARS];
     struct request_field query[REQUEST_FIELDS_MAX], headers[REQUEST_FIELDS_MAX];
     size_t query_count, header_count;
+    int64_t begun_us; /* clock_mono_us when its first line was there */
     char client[64]; /* address of the peer, or what a trusted proxy says of it; "unix" */
     struct principal who;
     struct job_row *job; /* of routes with ROUTE_JOB: the row of {id} as the board knew it when the request came; owned */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC: for timers and waiting */
+int64_t clock_mono_us(void); /* for how long something took */
 int64_t clock_wall_us(void); /* CLOCK_REALTIME since 1970, UTC: for what people and journals read */
 
 /* Microseconds since 1970 of a file's time; of one before 1970 or after 9999 the nearest that a text can say. */

@@ -9,8 +9,12 @@ static void add(struct queue_figure *figure, uint64_t depth, int64_t since_us) {
     figure->depth += depth;
 }
 
+void queue_count(struct queue *queue, enum place place, enum priority priority, int64_t since_us) {
+    add(&queue->figures[place][priority], 1, since_us);
+}
+
 void queue_add(struct queue *queue, const struct job_row *row) {
-    add(&queue->figures[row->place][row->priority], 1, row->placed_us ? row->placed_us : row->created_us);
+    queue_count(queue, row->place, row->priority, row->placed_us ? row->placed_us : row->created_us);
 }
 
 struct queue_figure queue_total(const struct queue *queue, enum place place) {

@@ -21,6 +21,8 @@ struct queue {
 extern const enum place queue_places[5];
 
 void queue_add(struct queue *queue, const struct job_row *row);
+/* One job that came to its place at that time. */
+void queue_count(struct queue *queue, enum place place, enum priority priority, int64_t since_us);
 /* Of all priorities. */
 struct queue_figure queue_total(const struct queue *queue, enum place place);
 /* {"pending": {"urgent": {"depth": 1, "oldest_s": 12}, ..., "depth": 1, "oldest_s": 12}, ...}; the caller frees; NULL: out of memory. */

@@ -11,7 +11,7 @@
 
 struct submit {
     char source[65], mode[16];       /* as far as they could be read */
-    const struct source *definition; /* borrowed from sources */
+    const struct source *definition; /* borrowed from sources; NULL for modes that need none (source/errand.h) */
     struct criteria *criteria;       /* owned */
 };
 
@@ -30,5 +30,9 @@ enum rc submit_drop(const struct spool *spool, const char *label, const char *te
 /* The same under this id, which the caller drew by jobid_new and keeps, so that it can try again after a crash: RC_OK too when there is such a job already.
  * Not by two threads at a time with one id. */
 enum rc submit_drop_as(const struct spool *spool, const char *id, const char *text, size_t length, struct err *err);
+
+/* What the daemon answered to a job of mode preview, probe or source: results/<id>/preview.json, with the job's id in it. RC_GONE: nothing yet. RC_CORRUPT: it
+ * is no JSON object. *answer is the caller's. Any thread. */
+enum rc submit_answer(const struct spool *spool, const char *id, cJSON **answer, struct err *err);
 
 #endif

@@ -41,6 +41,11 @@ enum rc index_follow(struct index *index, const struct spool *spool, const char 
  * failed, would make the index stray from the journal. */
 enum rc index_follow_to(struct index *index, const struct spool *spool, const char *job_id, uint64_t limit, struct job_row *row, struct err *err);
 
+/* Hear of each line that a follow of this index folds in, with the job's row before and after it. One listener; NULL: none. A group whose commit fails is
+ * undone, so its lines are heard again. */
+typedef void index_line_seen(void *context, const struct job_row *before, const struct job_row *row, const struct journal_line *line);
+void index_listen(struct index *index, index_line_seen *seen, void *context);
+
 /* Reading; RC_GONE: no such row. Each sees the latest commit (and, in the writer, its own open transaction). */
 enum rc index_job(struct index *index, const char *job_id, struct job_row *row, struct err *err);
 /* The row as the journal has it now: of the index (may be NULL) when that is as new, else folded from the journal (job_row_read says what can go wrong). */
@@ -60,8 +65,9 @@ enum rc index_files_by_sha256(struct index *index, const char *sha256, const cha
 
 /* Dispatch: the pending job of this source that comes first (priority, then id) after the job `after_id` of priority `after_priority` ("": from the first of
  * that priority on). RC_GONE: none. Jobs of mode source wait for nobody: they have a queue of their own, that of INDEX_NO_SOURCE, which index_next_source
- * passes over. */
+ * passes over; so have those of modes results and cleanup, INDEX_ERRANDS. */
 #define INDEX_NO_SOURCE ""
+#define INDEX_ERRANDS "\1"
 enum rc index_next_pending(struct index *index, const char *source, enum priority after_priority, const char *after_id, char job_id[JOBID_SIZE],
                            enum priority *priority, struct err *err);
 /* The sources that have pending jobs, in turn: the first name greater than `after`. RC_GONE: no more. */

@@ -18,7 +18,8 @@
 /* Keys that follow from a job's row; false: the row is not in that table. */
 
 static bool in_queue(const struct job_row *row, struct index_key *key) {
-    index_key_name(key, strcmp(row->mode, "source") == 0 ? INDEX_NO_SOURCE : row->source);
+    bool errand = strcmp(row->mode, "results") == 0 || strcmp(row->mode, "cleanup") == 0;
+    index_key_name(key, errand ? INDEX_ERRANDS : strcmp(row->mode, "source") == 0 ? INDEX_NO_SOURCE : row->source);
     index_key_number(key, (uint64_t)(PRIORITY_URGENT - row->priority), 1);
     index_key_text(key, row->id);
     return row->place == PLACE_PENDING && row->accepted;
@@ -106,8 +107,9 @@ struct fold {
     struct index *index;
     const struct spool *spool;
     struct job_row row, before;
-    bool known;     /* there is a row: before */
-    uint64_t limit; /* lines that end behind it are left */
+    struct job_row earlier; /* before the line, when somebody listens */
+    bool known;             /* there is a row: before */
+    uint64_t limit;         /* lines that end behind it are left */
     struct job_memory memory;
     struct job_unknown *unknown; /* as the table has them */
     size_t unknown_count;
@@ -264,12 +266,22 @@ static enum rc put_history(struct fold *fold, const struct journal_line *line) {
 }
 
 static enum rc fold_job(struct fold *fold, const struct journal_line *line) {
+    struct index *index = fold->index;
+    if (index->seen)
+        fold->earlier = fold->row;
     enum rc rc = job_row_apply(&fold->row, line);
     if (rc != RC_OK)
         return err_set(fold->err, rc, "out of memory");
+    if (index->seen)
+        index->seen(index->seen_context, &fold->earlier, &fold->row, line);
     if (fold->index->failed == RC_OK && index_asked(line))
         add_to_span(fold, line->ts_us, 1, dec_zero(), dec_zero());
     return fold->index->failed;
+}
+
+void index_listen(struct index *index, index_line_seen *seen, void *context) {
+    index->seen = seen;
+    index->seen_context = context;
 }
 
 static enum rc put_unit(struct fold *fold, const struct index_key *key, bool was, bool is) {

@@ -60,11 +60,13 @@ struct index {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     bool write;
-    MDB_txn *txn;      /* the open write transaction, or NULL */
-    enum rc failed;    /* of that transaction: a write failed half-way, so nothing of it may be committed */
-    bool full;         /* of that transaction: the map was too small */
-    size_t room_bytes; /* of that transaction: what its writes may need at most, as far as known */
-    unsigned walks;    /* cursors that are open: the map must stay where it is */
+    MDB_txn *txn;          /* the open write transaction, or NULL */
+    enum rc failed;        /* of that transaction: a write failed half-way, so nothing of it may be committed */
+    bool full;             /* of that transaction: the map was too small */
+    size_t room_bytes;     /* of that transaction: what its writes may need at most, as far as known */
+    index_line_seen *seen; /* or NULL */
+    void *seen_context;
+    unsigned walks; /* cursors that are open: the map must stay where it is */
 };
 
 #define INDEX_NO_DAY "-"
