@@ -81,19 +81,30 @@ static bool see_source(void *context, const char *name) {
     struct looking *l = context;
     const struct source *source = NULL;
     struct err err = {0};
-    char reserve[DEC_TEXT_SIZE];
+    char money[DEC_TEXT_SIZE];
     cJSON *json = cJSON_CreateObject();
     const bool ok = sources_get(l->sources, name, &source, &err) == RC_OK;
     cJSON_AddStringToObject(json, "source", name);
+    cJSON_AddStringToObject(json, "name", name);
     cJSON_AddBoolToObject(json, "ok", ok);
+    if (!ok)
+        cJSON_AddStringToObject(json, "error", err.text);
     add_pause(l, name, ok ? source : NULL, json);
     cJSON *limits = ok ? limits_look_json(l->index, source) : NULL;
     cJSON_AddItemToObject(json, "limits", limits ? limits : cJSON_CreateNull());
     cJSON_AddBoolToObject(json, "metered", ok && source->metered);
+    if (ok) {
+        cJSON_AddStringToObject(json, "paginator", source->paginator_type);
+        cJSON_AddNumberToObject(json, "steps", source->step_count);
+    }
+    if (ok && source->has_cost_per_record) {
+        dec_format(source->cost_per_record, money);
+        cJSON_AddStringToObject(json, "cost_per_record", money);
+    }
     if (ok && source->metered) {
-        dec_format(source->reserve, reserve);
+        dec_format(source->reserve, money);
         cJSON_AddStringToObject(json, "currency", source->currency);
-        cJSON_AddStringToObject(json, "reserve", reserve);
+        cJSON_AddStringToObject(json, "reserve", money);
     }
     cJSON_AddItemToArray(l->view->sources, json);
     return ++l->count < OUTLOOK_SOURCES;
