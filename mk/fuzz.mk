@@ -19,6 +19,11 @@ seed json_link '"json_link","next_url_path":"/next"' '"/items?page=2"'; \
 seed split '"offset","limit":2,"total_path":"/total","maximum_offset":4,"split":{"minimum":0,"maximum":100,"params":{"a":"$${range.from}","b":"$${range.to}"}}' 0; \
 printf '%s\0{"source":"propertyradar","criteria":[{"name":"State","value":["CA"]}]}\0{"results":[{"RadarID":"P1"}],"totalResultCount":1,"totalCost":"0.05"}' \
   "$$(cat etc/sources/propertyradar.json)" >$(FUZZ)/seed/source; \
+printf 'cbs_access=abc; x={"y"}; bs_refresh=ops~0123456789abcdef0123456789abcdef~AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' >$(FUZZ)/seed/credentials-cookie; \
+printf 'fBearer bsk_0123456789abcdef_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' >$(FUZZ)/seed/credentials-field; \
+printf 'j{"iss":"batchspool-httpd","aud":"batchspool","sub":"ops","role":"admin","iat":1795000000,"exp":1795000900,"jti":"1","fam":"2","epoch":"3"}' \
+  >$(FUZZ)/seed/credentials-claims; \
+printf 'ohttps://batch.example:443' >$(FUZZ)/seed/credentials-origin; \
 printf '</x?key=1>; rel="prev next"' >$(FUZZ)/seed/link; \
 printf '7Request ID;Date;Records;Amount (EUR)\r\n"r""1";23.11.2026 17:05;1.200;1.234,50 \303\251\r\nTotal;;;5\r\n' >$(FUZZ)/seed/invoice; \
 printf '30 2,3-5 */2 JAN-mar mon,5-7' >$(FUZZ)/seed/cron; \

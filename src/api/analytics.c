@@ -323,6 +323,7 @@ static cJSON *users_json(struct figures *f) {
 static cJSON *figures_json(struct figures *f, struct api *api) {
     const uint64_t ended = f->completed + f->failed;
     const double hours = (double)f->window_s / 3600;
+    const struct outlook_view view = outlook_now(api->outlook);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "window_s", (double)f->window_s);
     add_time(json, "from", f->span.from_us);
@@ -341,7 +342,7 @@ static cJSON *figures_json(struct figures *f, struct api *api) {
     cJSON_AddItemToObject(json, "processing_time_ms", times_json(f, &f->processing));
     cJSON_AddItemToObject(json, "waiting_time_ms", times_json(f, &f->waiting));
     cJSON_AddItemToObject(json, "queue", queue_json(&f->queue, f->now_us));
-    cJSON_AddItemToObject(json, "cost", cost_json(f, outlook_now(api->outlook)));
+    cJSON_AddItemToObject(json, "cost", cost_json(f, &view));
     cJSON_AddItemToObject(json, "users", users_json(f));
     cJSON_AddItemToObject(json, "history", recent_json(api->recent, f->now_us - HISTORY_US, f->source, f->owner, HISTORY_MOST));
     return json;

@@ -17,6 +17,9 @@ struct events;
 struct server;
 struct follow;
 struct payload_runs;
+struct who;
+struct gate;
+struct buckets;
 struct trend;
 struct recent;
 struct outlook;
@@ -46,6 +49,9 @@ struct api {
     struct events *events;     /* loop only */
     struct server *server;     /* loop only */
     struct payload_runs *runs; /* loop only */
+    struct who *who;         /* loop only, but for who_secret */
+    const struct gate *gate;
+    struct buckets *buckets; /* loop only */
     struct trend *trend;       /* loop only */
     struct recent *recent;     /* loop only */
     struct outlook *outlook;   /* loop only */

@@ -7,6 +7,7 @@
 #include "api/jobs.h"
 #include "api/queue.h"
 #include "api/route.h"
+#include "api/web.h"
 #include "base/clock.h"
 #include "os/process.h"
 
@@ -26,7 +27,7 @@ struct of_operation {
 };
 
 struct metrics {
-    size_t count; /* of routes; the operation behind them: requests that have none */
+    size_t count; /* of the table; behind it those of the dashboard's files, and what has no operation */
     struct of_operation list[];
 };
 
@@ -34,7 +35,7 @@ struct metrics *metrics_new(void) {
     size_t count = 0;
     while (routes[count].method)
         count++;
-    struct metrics *m = calloc(1, sizeof *m + (count + 1) * sizeof m->list[0]);
+    struct metrics *m = calloc(1, sizeof *m + (count + 2) * sizeof m->list[0]);
     if (m)
         m->count = count;
     return m;
@@ -46,7 +47,7 @@ void metrics_free(struct metrics *m) {
 
 void metrics_count(const struct request *r) {
     struct metrics *m = r->api->metrics;
-    struct of_operation *o = &m->list[r->route ? (size_t)(r->route - routes) : m->count];
+    struct of_operation *o = &m->list[!r->route ? m->count + 1 : r->route == &web_route ? m->count : (size_t)(r->route - routes)];
     const double seconds = (double)(clock_mono_us() - r->begun_us) / 1e6;
     size_t i = 0;
     while (i < BOUND_COUNT && seconds > BOUNDS[i])
@@ -270,7 +271,7 @@ static uint64_t answered(const struct of_operation *o) {
 }
 
 static const char *operation_of(const struct metrics *m, size_t i) {
-    return i < m->count ? routes[i].operation : "none";
+    return i < m->count ? routes[i].operation : i == m->count ? "web" : "none";
 }
 
 static void put_histogram(struct buf *out, const char *operation, const struct of_operation *o) {
@@ -291,14 +292,14 @@ static void put_histogram(struct buf *out, const char *operation, const struct o
 static void put_requests(struct buf *out, const struct metrics *m) {
     static const char *const classes[CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
     head(out, "http_requests_total", "counter", "Requests answered, by operation and class of status.");
-    for (size_t i = 0; i <= m->count; i++)
+    for (size_t i = 0; i < m->count + 2; i++)
         for (size_t class = 0; class < CLASSES; class ++) {
             const char *const labels[] = {"operation", operation_of(m, i), "code", classes[class], NULL};
             if (m->list[i].answers[class])
                 sample(out, "http_requests_total", labels, (double)m->list[i].answers[class]);
         }
     head(out, "http_request_duration_seconds", "histogram", "From a request's first line to the beginning of its answer.");
-    for (size_t i = 0; i <= m->count; i++)
+    for (size_t i = 0; i < m->count + 2; i++)
         if (answered(&m->list[i]))
             put_histogram(out, operation_of(m, i), &m->list[i]);
 }
@@ -317,7 +318,7 @@ static void put_process(struct buf *out, const struct api *api) {
 void metrics_handle(struct request *r) {
     struct jobs_seen *seen = calloc(1, sizeof *seen);
     struct buf *out = &r->reply.body;
-    const struct outlook_view *view = outlook_now(r->api->outlook);
+    const struct outlook_view view = outlook_now(r->api->outlook);
     if (!seen || !(seen->list = malloc(SOURCES_MOST * sizeof *seen->list))) {
         free(seen);
         reply_later(r, 1, "out of memory");
@@ -328,8 +329,8 @@ void metrics_handle(struct request *r) {
     put_queue(out, seen);
     put_records(out, seen);
     put_cost(out, seen);
-    put_files(out, r->api, view);
-    put_spool(out, r->api, view);
+    put_files(out, r->api, &view);
+    put_spool(out, r->api, &view);
     put_requests(out, r->api->metrics);
     put_process(out, r->api);
     free(seen->list);

@@ -122,12 +122,12 @@ static cJSON *files_json(const struct queue_files *files) {
 }
 
 void queue_status(struct request *r) {
-    const struct outlook_view *view = outlook_now(r->api->outlook);
-    const struct queue_files files = queue_files(r->api->board, view);
+    const struct outlook_view view = outlook_now(r->api->outlook);
+    const struct queue_files files = queue_files(r->api->board, &view);
     cJSON *json = jobs_figures(r->api);
-    cJSON_AddItemToObject(json, "daemon", outlook_daemon_json(view));
-    cJSON_AddItemToObject(json, "paused", cJSON_Duplicate(view->paused, true));
-    cJSON_AddItemToObject(json, "sources", sources_json(r->api, view));
+    cJSON_AddItemToObject(json, "daemon", outlook_daemon_json(&view));
+    cJSON_AddItemToObject(json, "paused", cJSON_Duplicate(view.paused, true));
+    cJSON_AddItemToObject(json, "sources", sources_json(r->api, &view));
     cJSON_AddItemToObject(json, "files", files_json(&files));
     reply_json(r, 200, json);
 }

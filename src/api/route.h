@@ -14,6 +14,7 @@ enum route_flag {
     ROUTE_JSON_OPT = 16,  /* the same, or no body at all */
     ROUTE_UPLOAD = 32,    /* the body goes piece by piece to `upload`; stricter rate limit */
     ROUTE_LOGIN = 64,     /* the strictest rate limit */
+    ROUTE_USERS = 256,    /* of ROUTE_LANE: on the one lane that hashes passwords, with ROUTE_LOGIN */
     ROUTE_SOURCES = 128   /* of ROUTE_LANE: on the one lane that api->sources belongs to */
 };
 
@@ -25,7 +26,8 @@ struct route {
     const char *operation;     /* operationId */
     enum role role;            /* the least that may */
     unsigned flags;
-    const char *scope; /* of API keys: read, submit, control, process, admin, metrics, cron */
+    enum scope scope;     /* of a key; SCOPE_PERSON: no key may */
+    enum scope env_scope; /* SCOPE_PROCESS, SCOPE_CRON: secrets of the environment are good here, too; else SCOPE_PERSON */
     void (*handle)(struct request *r);
     /* For ROUTE_LANE: called on the loop first; false: the reply is set. May be NULL. */
     bool (*prepare)(struct request *r);

@@ -11,6 +11,7 @@
 #include "api/payloads.h"
 #include "api/queue.h"
 #include "api/searches.h"
+#include "api/signin.h"
 #include "api/submission.h"
 #include "api/uploads.h"
 #include "base/limits.h"
@@ -20,44 +21,57 @@
 #define ACT (ROUTE_JOB | ROUTE_LANE | ROUTE_JSON_OPT)
 #define ACT_BYTES 4096u
 #define FILES (ROUTE_LANE | ROUTE_SOURCES) /* small files, one change after another */
+#define USERS (ROUTE_LANE | ROUTE_USERS)
 #define UPLOAD (ROUTE_LANE | ROUTE_UPLOAD)
 #define UPLOAD_MOST (1024u * 1024u * 1024u) /* or upload_max_bytes of the configuration */
 
 /* clang-format off: a table */
 const struct route routes[] = {
-    {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = "read", .handle = jobs_list},
-    {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = "read", .handle = jobs_show},
-    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB, .scope = "read", .handle = jobs_files},
-    {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = "read", .handle = jobs_raw, .prepare = jobs_raw_prepare},
-    {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = "read", .handle = jobs_log},
-    {.method = "POST", .path = JOBS, .operation = "createJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = "submit", .handle = submission_create, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "POST", .path = "/api/preview", .operation = "previewJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = "submit", .handle = submission_preview, .finish = submission_previewed, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "POST", .path = JOB "/cancel", .operation = "cancelJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = "control", .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
-    {.method = "POST", .path = JOB "/retry", .operation = "retryJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = "control", .handle = control_retry, .finish = control_done, .body_max = ACT_BYTES},
-    {.method = "POST", .path = JOB "/hold", .operation = "holdJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = "control", .handle = control_hold, .finish = control_done, .body_max = ACT_BYTES},
-    {.method = "POST", .path = JOB "/release", .operation = "releaseJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = "control", .handle = control_release, .finish = control_done, .body_max = ACT_BYTES},
-    {.method = "POST", .path = JOB "/process", .operation = "processJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = "process", .handle = control_process, .finish = control_done, .body_max = ACT_BYTES},
-    {.method = "POST", .path = JOB "/priority", .operation = "priorityJob", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = "control", .handle = control_priority, .finish = control_done, .body_max = ACT_BYTES},
-    {.method = "GET", .path = "/api/bulk", .operation = "bulkCount", .role = ROLE_OPERATOR, .scope = "read", .handle = control_bulk_count},
-    {.method = "POST", .path = "/api/bulk", .operation = "bulk", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = "control", .handle = control_bulk, .prepare = control_bulk_prepare, .body_max = ACT_BYTES},
-    {.method = "GET", .path = "/api/files", .operation = "listFiles", .role = ROLE_VIEWER, .scope = "read", .handle = payloads_list},
-    {.method = "POST", .path = "/api/files/process", .operation = "processFiles", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = "process", .handle = payloads_load, .prepare = payloads_load_prepare, .finish = payloads_load_done, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "GET", .path = "/api/files/process/{run_id}", .operation = "processRun", .role = ROLE_VIEWER, .scope = "read", .handle = payloads_run},
-    {.method = "POST", .path = "/api/documents", .operation = "uploadDocument", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = "submit", .handle = uploads_document, .upload = uploads_piece, .body_max = UPLOAD_MOST},
-    {.method = "POST", .path = "/api/uploads/criteria", .operation = "uploadCriteria", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = "submit", .handle = uploads_criteria, .upload = uploads_piece, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = "submit", .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
-    {.method = "GET", .path = "/api/searches", .operation = "listSearches", .role = ROLE_VIEWER, .flags = FILES, .scope = "read", .handle = searches_list},
-    {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = "submit", .handle = searches_create, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "GET", .path = "/api/searches/{name}", .operation = "getSearch", .role = ROLE_VIEWER, .flags = FILES, .scope = "read", .handle = searches_get},
-    {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = "submit", .handle = searches_put, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = "submit", .handle = searches_delete, .body_max = ACT_BYTES},
-    {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = FILES, .scope = "read", .handle = accounts_money},
-    {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = "admin", .handle = accounts_audit},
-    {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = "read", .handle = events_handle},
-    {.method = "GET", .path = "/api/queue/status", .operation = "queueStatus", .role = ROLE_VIEWER, .scope = "read", .handle = queue_status},
-    {.method = "GET", .path = "/api/analytics", .operation = "analytics", .role = ROLE_VIEWER, .scope = "read", .handle = analytics},
-    {.method = "GET", .path = "/api/health", .operation = "health", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = "read", .handle = health_find, .prepare = health_prepare, .finish = health_finish},
-    {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = "metrics", .handle = metrics_handle},
+    {.method = "POST", .path = "/api/auth/login", .operation = "login", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_LANE | ROUTE_JSON, .handle = signin_login, .prepare = signin_login_prepare, .finish = signin_login_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/auth/refresh", .operation = "refresh", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_LANE | ROUTE_JSON_OPT, .handle = signin_refresh, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/auth/logout", .operation = "logout", .role = ROLE_VIEWER, .flags = USERS | ROUTE_JSON_OPT, .handle = signin_logout, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/auth/me", .operation = "me", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = signin_me},
+    {.method = "POST", .path = "/api/auth/password", .operation = "changePassword", .role = ROLE_VIEWER, .flags = USERS | ROUTE_JSON, .handle = signin_password, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/auth/keys", .operation = "listKeys", .role = ROLE_VIEWER, .handle = signin_keys},
+    {.method = "POST", .path = "/api/auth/keys", .operation = "createKey", .role = ROLE_VIEWER, .flags = USERS | ROUTE_JSON, .handle = signin_key_add, .body_max = ACT_BYTES},
+    {.method = "DELETE", .path = "/api/auth/keys/{key_id}", .operation = "deleteKey", .role = ROLE_VIEWER, .flags = USERS, .handle = signin_key_remove, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/users", .operation = "listUsers", .role = ROLE_ADMIN, .handle = signin_users},
+    {.method = "POST", .path = "/api/users", .operation = "createUser", .role = ROLE_ADMIN, .flags = USERS | ROUTE_JSON, .handle = signin_user_add, .body_max = ACT_BYTES},
+    {.method = "PATCH", .path = "/api/users/{name}", .operation = "updateUser", .role = ROLE_ADMIN, .flags = USERS | ROUTE_JSON, .handle = signin_user_change, .body_max = ACT_BYTES},
+    {.method = "DELETE", .path = "/api/users/{name}", .operation = "deleteUser", .role = ROLE_ADMIN, .flags = USERS, .handle = signin_user_remove, .body_max = ACT_BYTES},
+    {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
+    {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
+    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB, .scope = SCOPE_READ, .handle = jobs_files},
+    {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_raw, .prepare = jobs_raw_prepare},
+    {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_log},
+    {.method = "POST", .path = JOBS, .operation = "createJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_create, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = "/api/preview", .operation = "previewJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_preview, .finish = submission_previewed, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = JOB "/cancel", .operation = "cancelJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = JOB "/retry", .operation = "retryJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_retry, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = JOB "/hold", .operation = "holdJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_hold, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = JOB "/release", .operation = "releaseJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_release, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = JOB "/process", .operation = "processJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_PROCESS, .handle = control_process, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = JOB "/priority", .operation = "priorityJob", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_CONTROL, .handle = control_priority, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/bulk", .operation = "bulkCount", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = control_bulk_count},
+    {.method = "POST", .path = "/api/bulk", .operation = "bulk", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_CONTROL, .handle = control_bulk, .prepare = control_bulk_prepare, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/files", .operation = "listFiles", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = payloads_list},
+    {.method = "POST", .path = "/api/files/process", .operation = "processFiles", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_PROCESS, .handle = payloads_load, .prepare = payloads_load_prepare, .finish = payloads_load_done, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/files/process/{run_id}", .operation = "processRun", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = payloads_run},
+    {.method = "POST", .path = "/api/documents", .operation = "uploadDocument", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_document, .upload = uploads_piece, .body_max = UPLOAD_MOST},
+    {.method = "POST", .path = "/api/uploads/criteria", .operation = "uploadCriteria", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = uploads_criteria, .upload = uploads_piece, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
+    {.method = "GET", .path = "/api/searches", .operation = "listSearches", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_list},
+    {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_create, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/searches/{name}", .operation = "getSearch", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_get},
+    {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_put, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = searches_delete, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = accounts_money},
+    {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = accounts_audit},
+    {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = events_handle},
+    {.method = "GET", .path = "/api/queue/status", .operation = "queueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
+    {.method = "GET", .path = "/api/analytics", .operation = "analytics", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = analytics},
+    {.method = "GET", .path = "/api/health", .operation = "health", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
+    {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
     {.method = NULL},
 };
 /* clang-format on */

@@ -156,6 +156,18 @@ static void client_address(struct MHD_Connection *mhd, char out[64]) {
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, out, 64);
 }
 
+/* Behind a proxy of ours the last address of X-Forwarded-For is the one that it saw; what stands before it anybody may have written. */
+static void forwarded_address(struct request *r) {
+    const char *field = *r->api->options->origin ? request_header(r, "X-Forwarded-For") : NULL;
+    const char *comma = field ? strrchr(field, ',') : NULL, *last = comma ? comma + 1 : field;
+    unsigned char ignored[16];
+    char text[64];
+    if (!last || !str_copy(text, sizeof text, last + strspn(last, " ")))
+        return;
+    if (inet_pton(AF_INET, text, ignored) == 1 || inet_pton(AF_INET6, text, ignored) == 1)
+        str_copy(r->client, sizeof r->client, text);
+}
+
 /* --- requests ----------------------------------------------------------------------------------------------------------- */
 
 static void request_free(struct server_request *q) {
@@ -253,6 +265,7 @@ static bool take_head(struct server_request *q, const char *method) {
     client_address(q->mhd, r->client);
     MHD_get_connection_values_n(q->mhd, MHD_GET_ARGUMENT_KIND, take_field, &query);
     MHD_get_connection_values_n(q->mhd, MHD_HEADER_KIND, take_field, &headers);
+    forwarded_address(r);
     if (!r->path || !str_copy(r->method, sizeof r->method, method) || query.bad || headers.bad) {
         reply_problem(r, 400, "the request's line or a header field is malformed or too long (most %u bytes each, %u of them)", REQUEST_VALUE_MAX,
                       REQUEST_FIELDS_MAX);

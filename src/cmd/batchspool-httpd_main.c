@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/api.h"
+#include "api/bucket.h"
 #include "api/events.h"
 #include "api/follow.h"
+#include "api/gate.h"
 #include "api/health.h"
 #include "api/idempotency.h"
 #include "api/metrics.h"
@@ -10,14 +12,18 @@
 #include "api/recent.h"
 #include "api/route.h"
 #include "api/server.h"
+#include "api/sessions.h"
 #include "api/trend.h"
 #include "api/uploads.h"
+#include "api/who.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/config.h"
+#include "os/fsio.h"
 #include "os/listen.h"
 #include "os/lockfile.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,7 +63,31 @@ static void raise_descriptors(void) {
     }
 }
 
-static enum rc start(struct api *api, const struct config_listen *listen, char at[LISTEN_TEXT_SIZE], struct err *err) {
+#define PEM_MOST (256u * 1024u)
+
+static enum rc read_pem(const char *path, struct buf *pem, struct err *err) {
+    enum rc rc = *path ? fsio_read_file(AT_FDCWD, path, pem, err) : RC_OK;
+    return rc ? err_prefix(err, RC_FATAL, "%s", path) : RC_OK;
+}
+
+static enum rc start_server(struct api *api, const struct config_httpd *config, int fd, struct err *err) {
+    struct buf certificate = BUF_INIT(PEM_MOST), key = BUF_INIT(PEM_MOST);
+    enum rc rc = read_pem(config->tls_certificate, &certificate, err);
+    if (!rc)
+        rc = read_pem(config->tls_key, &key, err);
+    if (rc)
+        close(fd);
+    else
+        rc = server_start(api, fd, certificate.data, key.data, &api->server, err);
+    if (key.data)
+        explicit_bzero(key.data, key.length);
+    buf_release(&certificate);
+    buf_release(&key);
+    return rc;
+}
+
+static enum rc start(struct api *api, const struct config_httpd *config, char at[LISTEN_TEXT_SIZE], struct err *err) {
+    const struct config_listen *listen = &config->listen;
     const struct listen_at where = {.is_unix = listen->is_unix, .address = listen->address, .port = listen->port};
     int fd;
     enum rc rc = worker_new(api->loop, LANES, &api->worker, err);
@@ -74,17 +104,22 @@ static enum rc start(struct api *api, const struct config_listen *listen, char a
     if (!rc)
         rc = follow_start(api, &api->follow, err);
     if (!rc)
+        rc = sessions_prune(api->spool, clock_wall_us() / 1000000, err);
+    if (!rc)
         rc = listen_open(&where, &fd, at, err);
-    return rc ? rc : server_start(api, fd, NULL, NULL, &api->server, err);
+    return rc ? rc : start_server(api, config, fd, err);
 }
 
 static void stop(struct api *api) {
     server_stop(api->server);
+    outlook_stop(api->outlook);
     worker_free(api->worker);
     follow_stop(api->follow);
     events_free(api->events);
     board_free(api->board);
     payload_runs_free(api->runs);
+    buckets_free(api->buckets);
+    who_free(api->who);
     sources_free(api->sources);
     trend_free(api->trend);
     recent_free(api->recent);
@@ -93,10 +128,31 @@ static void stop(struct api *api) {
     health_free(api->health);
 }
 
+static enum rc guard(struct api *api, const struct config_httpd *config, struct gate *gate, struct err *err) {
+    const char *hosts[CONFIG_HOSTS_MAX];
+    for (unsigned i = 0; i < config->allowed_host_count; i++)
+        hosts[i] = config->allowed_hosts[i];
+    const struct gate_options options = {.listen_host = config->listen.is_unix ? NULL : config->listen.address,
+                                         .allowed_hosts = hosts,
+                                         .allowed_count = config->allowed_host_count,
+                                         .proxy_origin = config->proxy,
+                                         .tls = *config->tls_certificate != '\0'};
+    const struct bucket_rate rates[BUCKET_CLASSES] = {[BUCKET_GENERAL] = {config->requests_per_minute / 60.0, config->requests_per_minute / 3.0 + 1},
+                                                      [BUCKET_UPLOAD] = {config->uploads_per_minute / 60.0, config->uploads_per_minute / 3.0 + 1},
+                                                      [BUCKET_LOGIN] = {config->logins_per_minute / 60.0, config->logins_per_minute}};
+    enum rc rc = gate_init(gate, &options, err);
+    if (!rc)
+        rc = who_new(api->spool, &api->who, err);
+    api->gate = gate;
+    api->buckets = buckets_new(rates);
+    return rc || api->buckets ? rc : err_set(err, RC_TEMP, "out of memory");
+}
+
 static int serve(const struct config *config, const struct api_options *options) {
     struct err err = {0};
     struct spool *spool;
     char at[LISTEN_TEXT_SIZE];
+    struct gate gate;
     int lock;
     struct api api = {.options = options, .started_us = clock_wall_us()};
     if (spool_open(config->spool, config->node, &spool, &err))
@@ -113,16 +169,22 @@ static int serve(const struct config *config, const struct api_options *options)
         spool_close(spool);
         return fail(EXIT_OSERR, &err);
     }
+    if ((rc = guard(&api, &config->httpd, &gate, &err)) != RC_OK) {
+        loop_free(api.loop);
+        close(lock);
+        spool_close(spool);
+        return fail(EXIT_CONFIG, &err);
+    }
     uploads_sweep(spool);
     idempotency_prune(spool);
     rc = loop_signal_start(api.loop, SIGTERM, got_signal, api.loop, &err);
     if (!rc)
         rc = loop_signal_start(api.loop, SIGINT, got_signal, api.loop, &err);
     if (!rc)
-        rc = start(&api, &config->httpd.listen, at, &err);
+        rc = start(&api, &config->httpd, at, &err);
     int code = rc ? fail(EXIT_OSERR, &err) : 0;
     if (!rc) {
-        log_info("batchspool-httpd runs: spool %s, http://%s", config->spool, at);
+        log_info("batchspool-httpd runs: spool %s, %s%s", config->spool, config->httpd.listen.is_unix ? "" : options->tls ? "https://" : "http://", at);
         code = loop_run(api.loop, &err) ? fail(EXIT_OSERR, &err) : 0;
     }
     stop(&api);

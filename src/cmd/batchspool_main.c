@@ -44,6 +44,10 @@ static const struct cmd_row rows[] = {
     {"reconcile", "[--source NAME]... [--columns MAP] [--since TIME] [--until TIME] [--differences] [OPTION...] INVOICE.csv | -",
      "Compare a provider's invoice with the journals, line by line", cmd_reconcile},
     {"schedules", "[list | next [--count N] | check] [NAME...] | add FILE [--name NAME] | enable|disable|remove|run NAME...", "Recurring jobs", cmd_schedules},
+    {"user",
+     "list | add NAME --role ROLE | passwd NAME | role NAME ROLE | disable|enable|remove NAME | key list [NAME] | key add NAME --scope SCOPE... [OPTION...] | "
+     "key remove KEY",
+     "Who may sign in at batchspool-httpd, and keys of machines", cmd_user},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

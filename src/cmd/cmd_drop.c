@@ -2,10 +2,8 @@
 #include "cmd/cmd_drop.h"
 
 #include "base/json.h"
-#include "base/limits.h"
-#include "cmd/cmd_pause.h"
+#include "engine/pauses.h"
 #include "engine/submit.h"
-#include "os/fsio.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,27 +35,6 @@ int cmd_drop(struct cmd *cmd, const char *label, const struct buf *text, char id
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-static int read_answer(struct cmd *cmd, const char *id, cJSON **answer) {
-    char path[JOBID_SIZE + 20];
-    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
-    struct err err = {0};
-    str_format(path, sizeof path, "%s/preview.json", id);
-    errno = 0;
-    enum rc rc = fsio_read_file(cmd->spool->results_fd, path, &text, &err);
-    cJSON *json = rc ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
-    buf_release(&text);
-    if (rc)
-        return cmd_fail_rc(cmd, rc, &err);
-    if (!cJSON_IsObject(json)) {
-        cJSON_Delete(json);
-        return cmd_fail(cmd, EXIT_DATA, "results/%s: is no JSON object", path);
-    }
-    if (!cJSON_HasObjectItem(json, "job_id"))
-        cJSON_AddStringToObject(json, "job_id", id);
-    *answer = json;
-    return EXIT_DONE;
-}
-
 /* Who waits for a source that is paused is told. */
 static void tell_paused(struct cmd *cmd, const struct buf *text) {
     struct buf out = BUF_INIT(4096);
@@ -83,5 +60,10 @@ int cmd_drop_ask(struct cmd *cmd, const char *label, const struct buf *text, cJS
     tell_paused(cmd, text);
     cmd_follow_init(&follow, id);
     code = cmd_follow_wait(cmd, &follow, 1, "preview.json");
-    return code ? code : read_answer(cmd, id, answer);
+    if (code)
+        return code;
+    struct err err = {0};
+    errno = 0;
+    enum rc rc = submit_answer(cmd->spool, id, answer, &err);
+    return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }

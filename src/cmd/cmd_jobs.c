@@ -133,19 +133,3 @@ const char *cmd_bar(char *out, size_t width, uint64_t records, uint64_t goal) {
     out[width + 2] = '\0';
     return out;
 }
-
-const char *cmd_rate(char out[24], const struct job_progress *progress) {
-    if (progress->rate_per_s < 0)
-        str_copy(out, 24, "-");
-    else
-        snprintf(out, 24, progress->rate_per_s < 1000 ? "%.1f" : "%.0f", progress->rate_per_s);
-    return out;
-}
-
-const char *cmd_eta(char out[24], const struct job_progress *progress, int64_t now_us) {
-    if (!progress->eta_us)
-        str_copy(out, 24, "-");
-    else
-        cmd_span(out, progress->eta_us - now_us);
-    return out;
-}

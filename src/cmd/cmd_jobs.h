@@ -26,10 +26,6 @@ int64_t cmd_job_waits(struct cmd *cmd, const struct job_row *row, int64_t now_us
 void cmd_job_progress_json(struct cmd *cmd, const struct job_row *row, cJSON *json);
 /* "[####....]" with width places for the mark; out has width + 3 bytes. */
 const char *cmd_bar(char *out, size_t width, uint64_t records, uint64_t goal);
-/* "120.5", "-" when it is not known; "4m" until the ETA, "-". */
-const char *cmd_rate(char out[24], const struct job_progress *progress);
-const char *cmd_eta(char out[24], const struct job_progress *progress, int64_t now_us);
-
 /* Follow one job: its row as the journal says, and its place. The journal is read again only when it grew. */
 struct cmd_follow {
     struct jobs_entry job;

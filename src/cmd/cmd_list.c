@@ -45,7 +45,7 @@ static void print_line(struct cmd *cmd, const struct jobs_entry *job, const stru
            records_of(records, row), row->metered ? cmd_money(money, row->cost, row->cost_in_doubt, row->currency) : "-",
            cmd_shown(source, sizeof source, row->source, true), cmd_span(age, now_us - row->created_us));
     if (row->place == PLACE_PROCESSING)
-        printf("  %8s/s  %5s", cmd_rate(rate, &progress), cmd_eta(eta, &progress, now_us));
+        printf("  %8s/s  %5s", look_rate(rate, &progress), look_eta(eta, &progress, now_us));
     if (row->same_batches)
         printf("  %" PRIu64 " same", row->same_batches);
     putchar('\n');

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cmd/cmd_drop.h"
-#include "os/fsio.h"
 #include "os/lockfile.h"
 #include "source/steer.h"
 #include "spool/pause.h"

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "engine/batches.h"
-#include "os/fsio.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,10 +47,10 @@ static void print_progress(struct cmd *cmd, const struct job_row *row) {
     const struct job_progress progress = job_progress(row, now_us);
     char rate[24], eta[24], reason[48];
     if (progress.rate_per_s >= 0)
-        printf("%-10s %s records/s\n", "rate", cmd_rate(rate, &progress));
+        printf("%-10s %s records/s\n", "rate", look_rate(rate, &progress));
     if (progress.eta_us) {
         print_time("eta", progress.eta_us);
-        printf("%-10s %s\n", "left", cmd_eta(eta, &progress, now_us));
+        printf("%-10s %s\n", "left", look_eta(eta, &progress, now_us));
     }
     const int64_t until_us = cmd_job_waits(cmd, row, now_us, reason);
     if (until_us) {
@@ -127,53 +126,12 @@ static void print_events(const struct batches *batches) {
         printf("  %s\n", batches->events[i % BATCH_EVENTS]);
 }
 
-static void add_files(cJSON *json, const struct batches *batches) {
-    cJSON *files = cJSON_AddArrayToObject(json, "files"), *open = cJSON_AddArrayToObject(json, "open_batches");
-    for (size_t i = 0; i < batches->count; i++) {
-        const struct batch *batch = &batches->list[i];
-        cJSON *item;
-        if (batch->state == BATCH_NONE)
-            continue;
-        if (batch->file) {
-            item = file_row_json(batch->file);
-            cJSON_AddStringToObject(item, "shelf", shelf_name(batch->shelf));
-            cJSON_AddItemToArray(files, item);
-            continue;
-        }
-        item = cJSON_CreateObject();
-        cJSON_AddNumberToObject(item, "batch_number", (double)(i + 1));
-        cJSON_AddStringToObject(item, "state", batches_state(batch));
-        cJSON_AddStringToObject(item, "error", batch->error);
-        cJSON_AddItemToArray(open, item);
-    }
-}
-
-static void add_criteria(struct cmd *cmd, const char *id, cJSON *json) {
-    char *text;
-    size_t length;
-    struct err ignored = {0};
-    if (job_text_read(cmd->spool, id, &text, &length, &ignored) != RC_OK)
-        return;
-    cJSON *job = cJSON_ParseWithLength(text, length);
-    cJSON *criteria = cJSON_DetachItemFromObjectCaseSensitive(job, "criteria");
-    cJSON_DeleteItemFromObjectCaseSensitive(json, "criteria");
-    cJSON_AddItemToObject(json, "criteria", criteria ? criteria : cJSON_CreateNull());
-    cJSON_Delete(job);
-    free(text);
-}
-
 /* The document is written in one piece but for the events, which go from the journal to standard output as they are. */
 static int print_document(struct cmd *cmd, const struct jobs_entry *job, const struct job_row *row, const struct batches *batches) {
-    cJSON *json = job_row_json(row);
+    const struct look look = cmd_look(cmd);
+    cJSON *json = batches_document(&look, job, row, batches);
     if (!json)
         return cmd_fail(cmd, EXIT_IO, "out of memory");
-    cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
-    cJSON_AddStringToObject(json, "place", place_name(job->place));
-    char file[JOBID_SIZE + 8], shown[512];
-    cJSON_AddStringToObject(json, "file", cmd_shown(shown, sizeof shown, jobs_file(job, file), false));
-    cmd_job_progress_json(cmd, row, json);
-    add_criteria(cmd, job->id, json);
-    add_files(json, batches);
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     if (!text)

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "cmd/cmd_drop.h"
 #include "cmd/cmd_pause.h"
+#include "engine/limits_look.h"
 #include "engine/paused.h"
 #include "os/fsio.h"
 #include "source/cassette.h"
@@ -180,7 +181,7 @@ static bool list_one(void *context, const char *name) {
     }
     l->secrets = cJSON_AddObjectToObject(json, "secrets");
     source_secrets(source, see_secret, l);
-    cJSON *limits = sources_limits(l->cmd, source);
+    cJSON *limits = limits_look_json(l->cmd->spool ? cmd_index(l->cmd) : NULL, source);
     if (limits)
         cJSON_AddItemToObject(json, "limits", limits);
     return true;

@@ -54,8 +54,7 @@ void sources_keys_add(struct sources_keys *k, const struct source *source, struc
 /* How many differ; without a primary_key all records count. Sorts. */
 uint64_t sources_keys_unique(struct sources_keys *k, const struct source *source);
 
-/* What is left of its limits, and what holds it now (member `limits` of list); NULL: nothing is known. And that in one line for people. */
-cJSON *sources_limits(struct cmd *cmd, const struct source *source);
+/* limits_look_json in one line for people. */
 void sources_limits_print(const cJSON *limits);
 
 /* argc, argv: the arguments behind the subcommand. */

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_sources.h"
 
-#include "base/clock.h"
-#include "engine/standing.h"
-
 #include <stdio.h>
 #include <string.h>
-
-cJSON *sources_limits(struct cmd *cmd, const struct source *source) {
-    return standing_json(cmd->spool ? cmd_index(cmd) : NULL, source, clock_wall_us());
-}
 
 static double number(const cJSON *json, const char *name) {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, name);

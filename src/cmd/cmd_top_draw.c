@@ -131,8 +131,8 @@ static void draw_job(const struct top *top, const struct top_job *job, bool sele
         (size_t)snprintf(line, sizeof line, "%c %-*.*s %-*.*s %11.11s", selected ? '>' : ' ', c.name, c.name,
                          cmd_shown(name, sizeof name, short_name(job->name), true), state_width, state_width, state_of(top, job, state, c.bar), records);
     if (c.rate)
-        used += (size_t)snprintf(line + used, sizeof line - used, " %7.7s", job->place == PLACE_PROCESSING ? cmd_rate(rate, &job->progress) : "-");
-    used += (size_t)snprintf(line + used, sizeof line - used, " %5.5s", cmd_eta(eta, &job->progress, top->now_us));
+        used += (size_t)snprintf(line + used, sizeof line - used, " %7.7s", job->place == PLACE_PROCESSING ? look_rate(rate, &job->progress) : "-");
+    used += (size_t)snprintf(line + used, sizeof line - used, " %5.5s", look_eta(eta, &job->progress, top->now_us));
     if (c.cost)
         snprintf(line + used, sizeof line - used, " %8.8s", cost);
     const bool doubt = dec_compare(job->in_doubt, dec_zero()) != 0;

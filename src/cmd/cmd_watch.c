@@ -67,7 +67,7 @@ static void format_line(struct cmd *cmd, const struct watched *w, bool bar, char
     if (bar)
         cmd_bar(bars, BAR_WIDTH, row->processed_records, row->total_records);
     if (progress.eta_us && place == PLACE_PROCESSING)
-        snprintf(eta, sizeof eta, "  %s left", cmd_eta(left, &progress, now_us));
+        snprintf(eta, sizeof eta, "  %s left", look_eta(left, &progress, now_us));
     if (place == PLACE_PROCESSING)
         cmd_job_waits(cmd, row, now_us, waits);
     if (row->total_records != JOB_UNKNOWN)
@@ -79,7 +79,7 @@ static void format_line(struct cmd *cmd, const struct watched *w, bool bar, char
     if (row->place == place && (*row->reason || *waits))
         snprintf(reason, sizeof reason, "  %s", *waits ? waits : row->reason);
     snprintf(out, size, "%s  %s%s%-10s %" PRIu64 "/%s  %s/s%s%s%s", row->id, bars, bar ? " " : "", place_status(place), row->processed_records, total,
-             progress.rate_per_s < 0 ? "0.0" : cmd_rate(rate, &progress), eta, money, reason);
+             progress.rate_per_s < 0 ? "0.0" : look_rate(rate, &progress), eta, money, reason);
 }
 
 static void draw(struct cmd *cmd, struct screen *screen) {

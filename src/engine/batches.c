@@ -176,3 +176,54 @@ const char *batches_state(const struct batch *batch) {
     }
     return batch->shelf == SHELF_NONE ? "captured" : shelf_name(batch->shelf);
 }
+
+void batches_json(const struct batches *batches, cJSON *json) {
+    cJSON *files = cJSON_AddArrayToObject(json, "files"), *open = cJSON_AddArrayToObject(json, "open_batches");
+    for (size_t i = 0; i < batches->count; i++) {
+        const struct batch *batch = &batches->list[i];
+        cJSON *item;
+        if (batch->state == BATCH_NONE)
+            continue;
+        if (batch->file) {
+            item = file_row_json(batch->file);
+            cJSON_AddStringToObject(item, "shelf", shelf_name(batch->shelf));
+            cJSON_AddItemToArray(files, item);
+            continue;
+        }
+        item = cJSON_CreateObject();
+        cJSON_AddNumberToObject(item, "batch_number", (double)(i + 1));
+        cJSON_AddStringToObject(item, "state", batches_state(batch));
+        cJSON_AddStringToObject(item, "error", batch->error);
+        cJSON_AddItemToArray(open, item);
+    }
+}
+
+static void add_criteria(const struct spool *spool, const char *id, cJSON *json) {
+    char *text;
+    size_t length;
+    struct err ignored = {0};
+    if (job_text_read(spool, id, &text, &length, &ignored) != RC_OK)
+        return;
+    cJSON *job = cJSON_ParseWithLength(text, length);
+    cJSON *criteria = cJSON_DetachItemFromObjectCaseSensitive(job, "criteria");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "criteria");
+    cJSON_AddItemToObject(json, "criteria", criteria ? criteria : cJSON_CreateNull());
+    cJSON_Delete(job);
+    free(text);
+}
+
+cJSON *batches_document(const struct look *look, const struct jobs_entry *job, const struct job_row *row, const struct batches *batches) {
+    char name[JOBID_SIZE + 8], shown[512];
+    cJSON *json = job_row_json(row);
+    if (!json)
+        return NULL;
+    const char *file = jobs_file(job, name);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "place");
+    cJSON_AddStringToObject(json, "place", place_name(job->place));
+    str_printable(shown, sizeof shown, file, strlen(file));
+    cJSON_AddStringToObject(json, "file", shown);
+    look_progress_json(look, row, json);
+    add_criteria(look->spool, job->id, json);
+    batches_json(batches, json);
+    return json;
+}

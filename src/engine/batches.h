@@ -2,7 +2,7 @@
 #ifndef ENGINE_BATCHES_H
 #define ENGINE_BATCHES_H
 
-#include "spool/job.h"
+#include "engine/look.h"
 
 /* One job in full: its row, its batches, its last events, folded from the journal. */
 
@@ -31,5 +31,10 @@ enum rc batches_read(const struct spool *spool, const char *id, struct batches *
 void batches_release(struct batches *batches);
 /* "charge_unknown", "requested" ... and for a captured batch the shelf. */
 const char *batches_state(const struct batch *batch);
+
+/* `files` (as file_row_json, with their shelf) and `open_batches` into an object. */
+void batches_json(const struct batches *batches, cJSON *json);
+/* All of one job but its events: the row (look_row), place, file, progress, criteria, batches_json. The caller frees; NULL: out of memory. */
+cJSON *batches_document(const struct look *look, const struct jobs_entry *job, const struct job_row *row, const struct batches *batches);
 
 #endif

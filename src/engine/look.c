@@ -9,6 +9,7 @@
 #include "os/fsio.h"
 #include "source/criteria.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void copy_member(char *out, size_t size, const cJSON *json, const char *name) {
@@ -111,4 +112,20 @@ void look_progress_json(const struct look *look, const struct job_row *row, cJSO
     clock_format_rfc3339(until_us, 6, when);
     cJSON_ReplaceItemInObjectCaseSensitive(json, "waiting_until", cJSON_CreateString(when));
     cJSON_ReplaceItemInObjectCaseSensitive(json, "waiting_for", cJSON_CreateString(reason));
+}
+
+const char *look_rate(char out[24], const struct job_progress *progress) {
+    if (progress->rate_per_s < 0)
+        str_copy(out, 24, "-");
+    else
+        snprintf(out, 24, progress->rate_per_s < 1000 ? "%.1f" : "%.0f", progress->rate_per_s);
+    return out;
+}
+
+const char *look_eta(char out[24], const struct job_progress *progress, int64_t now_us) {
+    if (!progress->eta_us)
+        str_copy(out, 24, "-");
+    else
+        clock_format_span(progress->eta_us - now_us, out);
+    return out;
 }

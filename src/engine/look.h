@@ -27,4 +27,8 @@ int64_t look_waits(const struct look *look, const struct job_row *row, int64_t n
 /* job_progress_json, and for what it waits. */
 void look_progress_json(const struct look *look, const struct job_row *row, cJSON *json);
 
+/* "120.5", "-" when it is not known; "4m" until the ETA, "-". */
+const char *look_rate(char out[24], const struct job_progress *progress);
+const char *look_eta(char out[24], const struct job_progress *progress, int64_t now_us);
+
 #endif

@@ -33,27 +33,35 @@ static enum rc wrong_source(const char *shown, const char *alone, size_t length,
     return rc;
 }
 
-static enum rc check_job(struct sources *sources, const char *shown, const struct schedule_file *file, struct err *err) {
+static enum rc check_job(struct sources *sources, const char *shown, struct schedule_file *file, struct err *err) {
     const struct source *source;
     struct criteria *criteria = NULL;
+    struct check_fault fault = {.pointer = ""};
     char name[65], mode[16], *alone = job_in_place(file);
     if (!alone)
         return err_set(err, RC_TEMP, "out of memory");
-    enum rc rc = criteria_source(shown, alone, file->text.length, name, mode, err);
+    enum rc rc = criteria_source_at(shown, alone, file->text.length, name, mode, &fault, err);
     if (!rc) {
         rc = sources_get(sources, name, &source, err);
-        if (rc == RC_GONE || rc == RC_PERM)
+        if (rc == RC_GONE || rc == RC_PERM) {
+            str_copy(fault.pointer, sizeof fault.pointer, "/source");
+            str_copy(fault.detail, sizeof fault.detail, err->text);
             rc = wrong_source(shown, alone, file->text.length, err);
+        }
     }
     if (!rc)
-        rc = criteria_parse(shown, alone, file->text.length, source, &criteria, err);
+        rc = criteria_parse_at(shown, alone, file->text.length, source, &criteria, &fault, err);
+    if (rc) { /* it is told of the whole file */
+        str_format(file->fault.pointer, sizeof file->fault.pointer, "/job%.590s", fault.pointer);
+        str_copy(file->fault.detail, sizeof file->fault.detail, fault.detail);
+    }
     criteria_free(criteria);
     free(alone);
     return rc;
 }
 
 enum rc schedule_file_check(struct sources *sources, const char *shown, struct schedule_file *file, struct err *err) {
-    enum rc rc = schedule_parse(shown, buf_text(&file->text), file->text.length, &file->schedule, &file->job, err);
+    enum rc rc = schedule_parse_at(shown, buf_text(&file->text), file->text.length, &file->schedule, &file->job, &file->fault, err);
     return rc ? rc : check_job(sources, shown, file, err);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "engine/sources.h"
+#include "source/check.h"
 #include "source/schedule.h"
 #include "spool/layout.h"
 
@@ -14,7 +15,8 @@ struct schedule_file {
     struct stat st;
     struct buf text;
     struct schedule schedule;
-    struct slice job; /* borrowed from text */
+    struct slice job;         /* borrowed from text */
+    struct check_fault fault; /* of a text that is not right: the member, where it is one */
 };
 
 /* Check a text. file is what errors name, with line and column in that text. RC_PERM: it is not right, or its source is not. file->text is set by the caller.

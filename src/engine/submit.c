@@ -2,6 +2,7 @@
 #include "engine/submit.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "os/fsio.h"
 #include "source/request.h"
 #include "spool/drop.h"
@@ -104,4 +105,24 @@ enum rc submit_drop_as(const struct spool *spool, const char *id, const char *te
     errno = 0;
     enum rc rc = drop_submit(spool, name, text, length, err);
     return rc == RC_PERM && errno == EEXIST ? RC_OK : rc;
+}
+
+enum rc submit_answer(const struct spool *spool, const char *id, cJSON **answer, struct err *err) {
+    char path[JOBID_SIZE + 20];
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    *answer = NULL;
+    str_format(path, sizeof path, "%s/preview.json", id);
+    enum rc rc = fsio_read_file(spool->results_fd, path, &text, err);
+    cJSON *json = rc ? NULL : cJSON_ParseWithLength(buf_text(&text), text.length);
+    buf_release(&text);
+    if (rc)
+        return rc;
+    if (!cJSON_IsObject(json)) {
+        cJSON_Delete(json);
+        return err_set(err, RC_CORRUPT, "results/%s: is no JSON object", path);
+    }
+    if (!cJSON_HasObjectItem(json, "job_id"))
+        cJSON_AddStringToObject(json, "job_id", id);
+    *answer = json;
+    return RC_OK;
 }

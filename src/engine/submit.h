@@ -31,4 +31,8 @@ enum rc submit_drop(const struct spool *spool, const char *label, const char *te
  * Not by two threads at a time with one id. */
 enum rc submit_drop_as(const struct spool *spool, const char *id, const char *text, size_t length, struct err *err);
 
+/* What the daemon answered to a job of mode preview, probe or source: results/<id>/preview.json, with the job's id in it. RC_GONE: nothing yet. RC_CORRUPT: it
+ * is no JSON object. *answer is the caller's. Any thread. */
+enum rc submit_answer(const struct spool *spool, const char *id, cJSON **answer, struct err *err);
+
 #endif

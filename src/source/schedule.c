@@ -86,7 +86,7 @@ static void read_all(struct check *check, struct schedule *s) {
     check_flag(check, check->root, "enabled", &s->enabled);
     const cJSON *job = cJSON_GetObjectItemCaseSensitive(check->root, "job");
     if (!job)
-        check_fail(check, NULL, "needs a \"job\": what a job file says");
+        check_lacks(check, "job", "needs a \"job\": what a job file says");
     else if (!cJSON_IsObject(job))
         check_fail(check, "job", "must be an object: what a job file says");
 }
@@ -102,9 +102,15 @@ static void sum_up(struct schedule *s) {
 }
 
 enum rc schedule_parse(const char *file, const char *text, size_t length, struct schedule *schedule, struct slice *job, struct err *err) {
+    return schedule_parse_at(file, text, length, schedule, job, NULL, err);
+}
+
+enum rc schedule_parse_at(const char *file, const char *text, size_t length, struct schedule *schedule, struct slice *job, struct check_fault *fault,
+                          struct err *err) {
     struct check check;
     *schedule = (struct schedule){.zone = "UTC", .start_s = INT64_MIN, .until_s = SCHEDULE_NEVER, .enabled = true};
     enum rc rc = check_open(&check, file, text, length, &json_rules_config, err);
+    check.fault = fault;
     if (!rc) {
         read_all(&check, schedule);
         rc = check.rc;

@@ -27,6 +27,11 @@ struct schedule {
  * wrong. */
 enum rc schedule_parse(const char *file, const char *text, size_t length, struct schedule *schedule, struct slice *job, struct err *err);
 
+/* The same; *fault (may be NULL; zeroed by the caller) is what RC_PERM was about, where that is a member. */
+struct check_fault;
+enum rc schedule_parse_at(const char *file, const char *text, size_t length, struct schedule *schedule, struct slice *job, struct check_fault *fault,
+                          struct err *err);
+
 /* The first due time after after_s. False: none any more. */
 bool schedule_next(const struct schedule *schedule, int64_t after_s, int64_t *due_s);
 

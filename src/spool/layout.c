@@ -65,6 +65,7 @@ static const struct row {
     {"web", 02770, FD(web_fd)},
     {"web/searches", 02770, FD_NONE},
     {"web/index", 02770, FD_NONE},
+    {"web/sessions", 02770, FD_NONE},
     {"schedules", 02770, FD(schedules_fd)},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof ROWS[0])

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/standing.h"
+#include "engine/limits_look.h"
 
 #include "base/clock.h"
 #include "base/zone.h"
 #include "net/governor.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define GOVERNOR_BYTES 65536 /* the most that is kept of one */
 
@@ -84,8 +83,9 @@ static void add_cost(struct index *index, const struct source *source, int64_t n
     add_time(json, "resets_at", end_us);
 }
 
-cJSON *standing_json(struct index *index, const struct source *source, int64_t now_us) {
+cJSON *limits_look_json(struct index *index, const struct source *source) {
     struct governor *governor = governor_new();
+    int64_t now_us = clock_wall_us();
     cJSON *json = NULL;
     const char *reason = "";
     if (index && governor && stand(index, source, governor, now_us)) {
