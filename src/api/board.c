@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -105,11 +106,26 @@ static uint32_t small(uint64_t count) {
     return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
+static bool add_texts(struct board_row *row, const struct job_row *job) {
+    const size_t name_size = strlen(job->name) + 1, size = name_size + strlen(job->id) + strlen(job->name) + strlen(job->campaign) + strlen(job->source) + 4;
+    row->name = malloc(size);
+    if (!row->name)
+        return false;
+    memcpy(row->name, job->name, name_size);
+    char *text = row->name + name_size;
+    str_format(text, size - name_size, "%s %s %s %s", job->id, job->name, job->campaign, job->source);
+    for (char *at = text; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    row->text = text;
+    return true;
+}
+
 static bool row_of(struct board *board, const struct job_row *job, bool waiting, struct board_row *row) {
     *row = (struct board_row){.place = (uint8_t)job->place,
                               .priority = (uint8_t)job->priority,
                               .automatic = job->automatic,
                               .metered = job->metered,
+                              .runs = !job->mode[0] || strcmp(job->mode, "run") == 0,
                               .waiting = waiting,
                               .captured_batches = small(job->captured_batches),
                               .loaded_batches = small(job->loaded_batches),
@@ -137,8 +153,7 @@ static bool row_of(struct board *board, const struct job_row *job, bool waiting,
     memcpy(row->currency, job->currency, sizeof row->currency);
     if (!row->source || !row->campaign || !row->owner || !row->reason || !row->mode)
         return false;
-    row->name = strdup(job->name);
-    return row->name != NULL;
+    return add_texts(row, job);
 }
 
 static bool make_room(struct board *board) {
@@ -269,8 +284,12 @@ static int order(const struct board_row *a, const struct board_row *b, const str
 }
 
 bool board_has(const struct filter *filter, const struct board_row *row) {
+    if (!filter_may_have(filter, (enum place)row->place, (enum priority)row->priority, row->runs, row->created_us, row->updated_us))
+        return false;
+    if (filter_is_plain(filter))
+        return true;
     const struct filter_job job = {.id = row->id,
-                                   .name = row->name,
+                                   .text = row->text,
                                    .source = row->source,
                                    .campaign = row->campaign,
                                    .owner = row->owner,

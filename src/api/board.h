@@ -13,12 +13,13 @@ struct board;
 
 struct board_row { /* borrowed until the next change of the board; what filters look at comes first */
     uint8_t place, priority;
-    bool automatic, metered, waiting /* dropped, and not accepted yet */;
+    bool automatic, metered, runs /* mode run */, waiting /* dropped, and not accepted yet */;
     uint32_t captured_batches, loaded_batches, failed_batches, unknown_batches;
     int64_t created_us, updated_us;
     const char *source, *campaign, *owner, *reason, *mode; /* kept by the board as long as it lives */
     uint64_t error_count;
-    char *name;
+    char *name;       /* with `text` behind it: see struct filter_job */
+    const char *text;
     char id[JOBID_SIZE];
     char currency[9];
     int64_t completed_us, placed_us, started_us;

@@ -199,17 +199,9 @@ enum rc filter_parse(struct filter *f, const char *text, int64_t now_us, struct 
     return rc;
 }
 
-static bool in_text(const char *text, const char *lower) {
-    const size_t length = strlen(lower);
-    for (; *text; text++)
-        if (tolower((unsigned char)*text) == (unsigned char)*lower && strncasecmp(text, lower, length) == 0)
-            return true;
-    return false;
-}
-
 static bool has_words(const struct filter *f, const struct filter_job *job) {
     for (unsigned i = 0; i < f->word_count; i++)
-        if (!in_text(job->id, f->words[i]) && !in_text(job->name, f->words[i]) && !in_text(job->campaign, f->words[i]) && !in_text(job->source, f->words[i]))
+        if (!strstr(job->text, f->words[i]))
             return false;
     return true;
 }
@@ -218,15 +210,20 @@ static bool has_list(const struct filter_list *list, const char *text) {
     return !list->count || list_has(list, text);
 }
 
-static bool has_times(const struct filter *f, const struct filter_job *job) {
-    return (!f->created_after_us || job->created_us >= f->created_after_us) && (!f->created_before_us || job->created_us < f->created_before_us) &&
-           (!f->updated_after_us || job->updated_us >= f->updated_after_us) && (!f->updated_before_us || job->updated_us < f->updated_before_us);
+bool filter_may_have(const struct filter *f, enum place place, enum priority priority, bool runs, int64_t created_us, int64_t updated_us) {
+    return (!f->places || (f->places & 1u << place)) && (!f->priorities || (f->priorities & 1u << priority)) && (runs || f->modes.count) &&
+           (!f->created_after_us || created_us >= f->created_after_us) && (!f->created_before_us || created_us < f->created_before_us) &&
+           (!f->updated_after_us || updated_us >= f->updated_after_us) && (!f->updated_before_us || updated_us < f->updated_before_us);
+}
+
+bool filter_is_plain(const struct filter *f) {
+    return !f->modes.count && !f->sources.count && !f->campaigns.count && !f->owners.count && !f->reasons.count && !*f->id && !f->word_count && !f->loaded &&
+           !f->unloaded && !f->error && !f->automatic && !f->manual;
 }
 
 bool filter_has(const struct filter *f, const struct filter_job *job) {
-    return (!f->places || (f->places & 1u << job->place)) && (!f->priorities || (f->priorities & 1u << job->priority)) &&
-           (f->modes.count ? list_has(&f->modes, job->mode) : strcmp(job->mode, "run") == 0) && has_times(f, job) && has_list(&f->sources, job->source) &&
-           has_list(&f->campaigns, job->campaign) && has_list(&f->owners, job->owner) && has_list(&f->reasons, job->reason) && str_starts(job->id, f->id) &&
-           (!f->loaded || job->loaded) && (!f->unloaded || job->unloaded) && (!f->error || job->error) && (!f->automatic || job->automatic) &&
-           (!f->manual || !job->automatic) && has_words(f, job);
+    return filter_may_have(f, job->place, job->priority, strcmp(job->mode, "run") == 0, job->created_us, job->updated_us) && has_list(&f->modes, job->mode) &&
+           has_list(&f->sources, job->source) && has_list(&f->campaigns, job->campaign) && has_list(&f->owners, job->owner) &&
+           has_list(&f->reasons, job->reason) && str_starts(job->id, f->id) && (!f->loaded || job->loaded) && (!f->unloaded || job->unloaded) &&
+           (!f->error || job->error) && (!f->automatic || job->automatic) && (!f->manual || !job->automatic) && has_words(f, job);
 }

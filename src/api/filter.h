@@ -38,7 +38,8 @@ struct filter {
 
 /* What is looked at: borrowed texts. */
 struct filter_job {
-    const char *id, *name, *source, *campaign, *owner, *reason, *mode;
+    const char *id, *source, *campaign, *owner, *reason, *mode;
+    const char *text; /* id, name, campaign and source in lower case, blanks between them: what words are looked for in */
     enum place place;
     enum priority priority;
     bool automatic, unloaded, loaded, error;
@@ -49,6 +50,10 @@ struct filter_job {
 enum rc filter_add(struct filter *filter, const char *key, const char *value, int64_t now_us, struct err *err);
 /* The one box, into a zeroed filter. RC_PERM: err names the word. */
 enum rc filter_parse(struct filter *filter, const char *text, int64_t now_us, struct err *err);
+/* Without the parts that need texts: false is final. */
+bool filter_may_have(const struct filter *filter, enum place place, enum priority priority, bool runs, int64_t created_us, int64_t updated_us);
+/* It asks for no more than that. */
+bool filter_is_plain(const struct filter *filter);
 bool filter_has(const struct filter *filter, const struct filter_job *job);
 
 #endif

@@ -5,12 +5,12 @@
 #include "api/api.h"
 #include "api/bucket.h"
 #include "api/credentials.h"
+#include "api/login.h"
 #include "api/webaudit.h"
 #include "api/who.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static void set_cookie(struct request *r, const char *name, const char *value, c
 }
 
 /* in is wiped. */
-static void reply_signed(struct request *r, struct account_signed_in *in) {
+static void reply_signed(struct request *r, struct login *in) {
     const int64_t left_s = in->access_expires_s - clock_wall_us() / 1000000;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "access_token", in->access);
@@ -49,7 +49,7 @@ static void reply_signed(struct request *r, struct account_signed_in *in) {
     reply_json(r, 200, json);
     set_cookie(r, COOKIE_ACCESS, in->access, "/", (unsigned)left_s);
     set_cookie(r, COOKIE_REFRESH, in->refresh, COOKIE_REFRESH_PATH, SESSIONS_IDLE_S);
-    account_wipe(in);
+    login_wipe(in);
 }
 
 static void forget_cookies(struct request *r) {
@@ -88,9 +88,9 @@ bool signin_login_prepare(struct request *r) {
 void signin_login(struct request *r) {
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->json, "username"));
     char *password = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->json, "password"));
-    struct account_signed_in in;
+    struct login in;
     struct err err = {0};
-    enum rc rc = account_login(r->api->spool, who_secret(r->api->who), name, password, clock_wall_us() / 1000000, &in, &err);
+    enum rc rc = login_begin(r->api->spool, who_secret(r->api->who), name, password, clock_wall_us() / 1000000, &in, &err);
     explicit_bzero(password, strlen(password));
     if (rc)
         reply_refused(r, rc, &err);
@@ -111,14 +111,14 @@ void signin_refresh(struct request *r) {
     static const char *const known[] = {"refresh_token", NULL};
     char cookie[CREDENTIALS_TOKEN_SIZE];
     const char *token = NULL;
-    struct account_signed_in in;
+    struct login in;
     struct err err = {0};
     bool reused = false;
     if (r->json && (!request_members(r, known) || !request_text(r, "refresh_token", CREDENTIALS_TOKEN_SIZE - 1, false, &token)))
         return;
     if (!token && credentials_cookie(request_header(r, "Cookie"), COOKIE_REFRESH, cookie) == RC_OK)
         token = cookie;
-    enum rc rc = token ? account_refresh(r->api->spool, who_secret(r->api->who), token, clock_wall_us() / 1000000, &in, &reused, &err)
+    enum rc rc = token ? login_refresh(r->api->spool, who_secret(r->api->who), token, clock_wall_us() / 1000000, &in, &reused, &err)
                        : err_set(&err, RC_PERM, "there is no refresh token; sign in");
     if (!rc) {
         reply_signed(r, &in);
@@ -146,16 +146,15 @@ void signin_logout(struct request *r) {
 void signin_password(struct request *r) {
     static const char *const known[] = {"old_password", "new_password", NULL};
     const char *old, *new;
-    struct account_signed_in in;
+    struct login in;
     struct err err = {0};
     if (!request_members(r, known) || !request_text(r, "old_password", USERS_PASSWORD_MOST, true, &old) ||
         !request_text(r, "new_password", USERS_PASSWORD_MOST, true, &new))
         return;
-    errno = 0;
-    enum rc rc = account_change_password(r->api->spool, who_secret(r->api->who), r->who.name, old, new, clock_wall_us() / 1000000, &in, &err);
-    if (rc == RC_PERM && errno == EINVAL)
+    enum rc rc = login_change_password(r->api->spool, who_secret(r->api->who), r->who.name, old, new, clock_wall_us() / 1000000, &in, &err);
+    if (rc == RC_PERM)
         reply_invalid(r, "/new_password", "%s", err.text);
-    else if (rc == RC_PERM)
+    else if (rc == RC_AGAIN)
         reply_invalid(r, "/old_password", "%s", err.text);
     else if (rc)
         reply_refused(r, rc, &err);
