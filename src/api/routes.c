@@ -4,6 +4,7 @@
 #include "api/accounts.h"
 #include "api/analytics.h"
 #include "api/control.h"
+#include "api/errors.h"
 #include "api/events.h"
 #include "api/health.h"
 #include "api/jobs.h"
@@ -72,6 +73,8 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/analytics", .operation = "analytics", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = analytics},
     {.method = "GET", .path = "/api/health", .operation = "health", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
     {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
+    {.method = "GET", .path = "/api/errors", .operation = "errors", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = errors_list},
+    {.method = "POST", .path = "/api/errors/act", .operation = "errorsAct", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_CONTROL, .handle = errors_act, .prepare = errors_act_prepare, .body_max = ACT_BYTES},
     {.method = NULL},
 };
 /* clang-format on */
