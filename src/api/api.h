@@ -32,8 +32,8 @@ struct api_options {
     const char *origin; /* of the proxy in front, "https://batch.example.com"; "" none */
     bool tls;
     uint64_t upload_max_bytes;
-    unsigned max_concurrent_jobs;
     unsigned stuck_after_s, stuck_waiting_s;
+    unsigned max_concurrent_jobs; /* of the daemon */
     const struct cost_cap *caps; /* daily_cost_caps */
     unsigned cap_count;
 };

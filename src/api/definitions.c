@@ -45,10 +45,10 @@ static cJSON *summary(const cJSON *row) {
 }
 
 void definitions_list(struct request *r) {
-    const struct outlook_view *view = outlook_now(r->api->outlook);
+    const struct outlook_view view = outlook_now(r->api->outlook);
     const cJSON *row;
     cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "sources");
-    cJSON_ArrayForEach(row, view->sources) {
+    cJSON_ArrayForEach(row, view.sources) {
         cJSON *one = summary(row);
         cJSON_AddBoolToObject(one, "builder", has_builder(r, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, "source"))));
         cJSON_AddItemToArray(list, one);
@@ -79,7 +79,8 @@ static void add_members(const struct source *source, cJSON *json) {
 
 void definitions_get(struct request *r) {
     const char *name = r->vars[0];
-    const cJSON *row = str_is_name(name) ? outlook_source(outlook_now(r->api->outlook), name) : NULL;
+    const struct outlook_view view = outlook_now(r->api->outlook);
+    const cJSON *row = str_is_name(name) ? outlook_source(&view, name) : NULL;
     struct sources *sources = NULL;
     const struct source *source;
     struct err err = {0};
@@ -99,7 +100,8 @@ void definitions_get(struct request *r) {
 /* No source has a way to ask for suggestions yet: a plain field does. */
 void definitions_suggest(struct request *r) {
     const char *field = request_query(r, "field"), *text = request_query(r, "q");
-    if (!str_is_name(r->vars[0]) || !outlook_source(outlook_now(r->api->outlook), r->vars[0])) {
+    const struct outlook_view view = outlook_now(r->api->outlook);
+    if (!str_is_name(r->vars[0]) || !outlook_source(&view, r->vars[0])) {
         reply_problem(r, 404, "there is no source %.64s", r->vars[0]);
         return;
     }

@@ -49,7 +49,7 @@ cJSON *jobs_figures(const struct api *api) {
     uint64_t counts[PLACE_COUNT] = {0};
     for (size_t i = 0; i < board_count(api->board); i++) {
         const struct board_row *row = board_at(api->board, i);
-        if (strcmp(row->mode, "run") == 0)
+        if (row->runs)
             jobs_count(row, &queue, counts);
     }
     cJSON *json = cJSON_CreateObject();

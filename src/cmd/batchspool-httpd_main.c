@@ -112,6 +112,7 @@ static enum rc start(struct api *api, const struct config_httpd *config, char at
 
 static void stop(struct api *api) {
     server_stop(api->server);
+    outlook_stop(api->outlook);
     worker_free(api->worker);
     follow_stop(api->follow);
     events_free(api->events);
