@@ -53,7 +53,7 @@ static enum rc check_all(struct sources *sources, const char *file, const char *
         return err_prefix(err, rc == RC_GONE ? RC_PERM : rc, "%s: source", file);
     }
     rc = criteria_parse_at(file, text, length, s->definition, &s->criteria, fault, err);
-    if (rc || !s->definition)
+    if (rc || !s->definition || strcmp(s->mode, "source") == 0) /* nothing will be asked of it */
         return rc;
     rc = try_request(s->definition, s->criteria, err);
     if (rc)
