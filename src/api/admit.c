@@ -202,7 +202,7 @@ bool admit_request(struct request *r) {
 uint32_t admit_lane(const struct request *r) {
     uint32_t hash = 2166136261u;
     if (r->route->flags & ROUTE_SOURCES)
-        return 0;
+        return ADMIT_LANE_SOURCES;
     if (r->route->flags & (ROUTE_LOGIN | ROUTE_USERS))
         return 1;
     if (!(r->route->flags & ROUTE_JOB))

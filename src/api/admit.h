@@ -11,7 +11,8 @@
 bool admit_host(struct request *r);
 /* Rates, credentials, CSRF, role, scope; of ROUTE_JOB the job. */
 bool admit_request(struct request *r);
-/* The lane of a request's work: one job's acts in order. */
+/* The lane of a request's work: one job's acts in order; that of ROUTE_SOURCES. */
+#define ADMIT_LANE_SOURCES 0u
 uint32_t admit_lane(const struct request *r);
 /* The header fields that every answer has. */
 void admit_seal(struct request *r);

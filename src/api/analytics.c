@@ -2,6 +2,7 @@
 #include "api/analytics.h"
 
 #include "api/admit.h"
+#include "api/follow.h"
 #include "api/jobs.h"
 #include "api/outlook.h"
 #include "api/recent.h"
@@ -53,21 +54,6 @@ struct figures {
     struct user users[USERS];
     size_t user_count;
 };
-
-bool analytics_window(const char *text, int64_t *seconds) {
-    char digits[8];
-    const size_t length = strlen(text);
-    int64_t count;
-    if (length < 2 || length > sizeof digits)
-        return false;
-    memcpy(digits, text, length - 1);
-    digits[length - 1] = '\0';
-    const int64_t unit = text[length - 1] == 'm' ? 60 : text[length - 1] == 'h' ? 3600 : text[length - 1] == 'd' ? 86400 : 0;
-    if (!unit || !str_to_i64(digits, 1, TREND_WINDOW_MAX_S / unit, &count))
-        return false;
-    *seconds = count * unit;
-    return true;
-}
 
 /* --- counting ----------------------------------------------------------------------------------------------------------- */
 
@@ -147,7 +133,7 @@ static void count_job(struct figures *f, const struct board_row *row) {
 static void count_jobs(struct figures *f, const struct board *board) {
     for (size_t i = 0; i < board_count(board); i++) {
         const struct board_row *row = board_at(board, i);
-        if (strcmp(row->mode, "run") == 0 && (!f->source || strcmp(row->source, f->source) == 0) && (!f->owner || strcmp(row->owner, f->owner) == 0))
+        if (row->runs && (!f->source || strcmp(row->source, f->source) == 0) && (!f->owner || strcmp(row->owner, f->owner) == 0))
             count_job(f, row);
     }
 }
@@ -278,7 +264,31 @@ static cJSON *caps_json(const struct figures *f, const struct outlook_view *view
     return list;
 }
 
-static cJSON *cost_json(const struct figures *f, const struct outlook_view *view) {
+/* Of the configuration, for all sources of a currency together; their day is that of UTC. */
+static cJSON *currency_caps_json(const struct figures *f, const struct api *api) {
+    char name[sizeof api->options->caps->currency + 1], day[CLOCK_RFC3339_SIZE];
+    cJSON *list = cJSON_CreateArray();
+    clock_format_rfc3339(f->now_us, 0, day);
+    day[strlen("2026-11-23")] = '\0';
+    for (unsigned i = 0; i < api->options->cap_count; i++) {
+        const struct cost_cap *cap = &api->options->caps[i];
+        struct job_money today;
+        struct err err = {0};
+        str_format(name, sizeof name, "@%s", cap->currency);
+        if (index_spent(follow_index(api->follow), name, day, &today, &err))
+            continue;
+        const struct dec used = dec_add(dec_add(today.spent, today.in_doubt), today.open), left = dec_sub(cap->cap, used);
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "currency", cap->currency);
+        add_amount(json, "daily_cost_cap", cap->cap);
+        add_amount(json, "used_today", used);
+        add_amount(json, "left_today", dec_compare(left, dec_zero()) > 0 ? left : dec_zero());
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
+static cJSON *cost_json(const struct figures *f, const struct api *api, const struct outlook_view *view) {
     cJSON *json = cJSON_CreateObject(), *totals = cJSON_AddArrayToObject(json, "totals");
     for (size_t i = 0; i < f->money_count; i++) {
         const struct money *money = &f->money[i];
@@ -291,6 +301,7 @@ static cJSON *cost_json(const struct figures *f, const struct outlook_view *view
         cJSON_AddItemToArray(totals, total);
     }
     cJSON_AddItemToObject(json, "caps", caps_json(f, view));
+    cJSON_AddItemToObject(json, "daily_cost_caps", currency_caps_json(f, api));
     return json;
 }
 
@@ -323,6 +334,7 @@ static cJSON *users_json(struct figures *f) {
 static cJSON *figures_json(struct figures *f, struct api *api) {
     const uint64_t ended = f->completed + f->failed;
     const double hours = (double)f->window_s / 3600;
+    const struct outlook_view view = outlook_now(api->outlook);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "window_s", (double)f->window_s);
     add_time(json, "from", f->span.from_us);
@@ -341,7 +353,7 @@ static cJSON *figures_json(struct figures *f, struct api *api) {
     cJSON_AddItemToObject(json, "processing_time_ms", times_json(f, &f->processing));
     cJSON_AddItemToObject(json, "waiting_time_ms", times_json(f, &f->waiting));
     cJSON_AddItemToObject(json, "queue", queue_json(&f->queue, f->now_us));
-    cJSON_AddItemToObject(json, "cost", cost_json(f, outlook_now(api->outlook)));
+    cJSON_AddItemToObject(json, "cost", cost_json(f, api, &view));
     cJSON_AddItemToObject(json, "users", users_json(f));
     cJSON_AddItemToObject(json, "history", recent_json(api->recent, f->now_us - HISTORY_US, f->source, f->owner, HISTORY_MOST));
     return json;
@@ -356,7 +368,7 @@ static const char *given(const struct request *r, const char *name) {
 void analytics(struct request *r) {
     const char *window = given(r, "window"), *own = admit_owner(&r->who);
     int64_t window_s = 86400;
-    if (window && !analytics_window(window, &window_s)) {
+    if (window && !trend_window(window, &window_s)) {
         reply_problem(r, 400, "window must be minutes, hours or days up to 31d: 90m, 24h, 7d");
         return;
     }

@@ -7,7 +7,4 @@
 /* GET /api/analytics?window=24h&source=&owner=: figures over a window (api/trend.h says how exact): of the jobs of mode run; to an operator of the own ones. */
 void analytics(struct request *r);
 
-/* "90m", "24h", "31d": seconds, 1 minute to 31 days. */
-bool analytics_window(const char *text, int64_t *seconds);
-
 #endif

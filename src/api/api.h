@@ -33,6 +33,7 @@ struct api_options {
     bool tls;
     uint64_t upload_max_bytes;
     unsigned stuck_after_s, stuck_waiting_s;
+    unsigned max_concurrent_jobs; /* of the daemon */
     const struct cost_cap *caps; /* daily_cost_caps */
     unsigned cap_count;
 };

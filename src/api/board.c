@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/board.h"
 
+#include "api/cause.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -17,7 +18,7 @@ struct names {
 struct board {
     struct board_row *rows; /* by id; one piece, as lists read all of it */
     size_t count, capacity;
-    struct names names;
+    struct names names, causes;
 };
 
 /* --- names -------------------------------------------------------------------------------------------------------------- */
@@ -70,13 +71,18 @@ void board_clear(struct board *board) {
     board->count = 0;
 }
 
+static void names_release(struct names *names) {
+    for (size_t i = 0; i < names->size; i++)
+        free(names->slots[i]);
+    free(names->slots);
+}
+
 void board_free(struct board *board) {
     if (!board)
         return;
     board_clear(board);
-    for (size_t i = 0; i < board->names.size; i++)
-        free(board->names.slots[i]);
-    free(board->names.slots);
+    names_release(&board->names);
+    names_release(&board->causes);
     free(board->rows);
     free(board);
 }
@@ -120,6 +126,16 @@ static bool add_texts(struct board_row *row, const struct job_row *job) {
     return true;
 }
 
+const char *board_cause(struct board *board, const char *error) {
+    static const char none[] = "";
+    char cause[CAUSE_SIZE];
+    cause_of(error, cause);
+    if (!*cause || (board->causes.count >= BOARD_CAUSES && !*slot_of(&board->causes, cause)))
+        return none;
+    const char *kept = names_keep(&board->causes, cause);
+    return kept ? kept : none;
+}
+
 static bool row_of(struct board *board, const struct job_row *job, bool waiting, struct board_row *row) {
     *row = (struct board_row){.place = (uint8_t)job->place,
                               .priority = (uint8_t)job->priority,
@@ -151,6 +167,7 @@ static bool row_of(struct board *board, const struct job_row *job, bool waiting,
                               .cost_open = job->cost_open};
     memcpy(row->id, job->id, sizeof row->id);
     memcpy(row->currency, job->currency, sizeof row->currency);
+    row->cause = job->place == PLACE_FAILED || job->place == PLACE_HOLD ? board_cause(board, job->error_details) : "";
     if (!row->source || !row->campaign || !row->owner || !row->reason || !row->mode)
         return false;
     return add_texts(row, job);

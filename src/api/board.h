@@ -18,6 +18,7 @@ struct board_row { /* borrowed until the next change of the board; what filters 
     int64_t created_us, updated_us;
     const char *source, *campaign, *owner, *reason, *mode; /* kept by the board as long as it lives */
     uint64_t error_count;
+    const char *cause; /* board_cause of what the error of one says that failed or is held; else "" */
     char *name;       /* with `text` behind it: see struct filter_job */
     const char *text;
     char id[JOBID_SIZE];
@@ -41,6 +42,9 @@ void board_remove(struct board *board, const char *id);
 const struct board_row *board_find(const struct board *board, const char *id);
 size_t board_count(const struct board *board);
 void board_clear(struct board *board);
+/* A cause (api/cause.h), kept as long as the board lives: equal ones are one pointer. There are BOARD_CAUSES of them at most: "" for others, and without memory. */
+#define BOARD_CAUSES 4096u
+const char *board_cause(struct board *board, const char *error);
 /* By id, from the first on. */
 const struct board_row *board_at(const struct board *board, size_t number);
 

@@ -152,14 +152,14 @@ static bool a_source_is_stopped(const struct outlook_view *view) {
 }
 
 static void tell(struct request *r) {
-    const struct outlook_view *view = outlook_now(r->api->outlook);
+    const struct outlook_view view = outlook_now(r->api->outlook);
     const struct found *found = r->api->health->found;
-    const bool down = !view->daemon || stands_still(found);
-    const bool degraded = something(found) || a_source_is_stopped(view) || !follow_complete(r->api->follow);
+    const bool down = !view.daemon || stands_still(found);
+    const bool degraded = something(found) || a_source_is_stopped(&view) || !follow_complete(r->api->follow);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "status", down ? "down" : degraded ? "degraded" : "ok");
-    if (r->who.role != ROLE_NONE)
-        add_details(json, r, view);
+    if (r->who.kind != PRINCIPAL_NOBODY)
+        add_details(json, r, &view);
     reply_json(r, down ? 503 : 200, json);
     if (down)
         reply_header(r, "Retry-After", "10");

@@ -5,6 +5,7 @@
 #include "api/events.h"
 #include "api/follow.h"
 #include "api/jobs.h"
+#include "api/prometheus.h"
 #include "api/queue.h"
 #include "api/route.h"
 #include "api/web.h"
@@ -27,7 +28,7 @@ struct of_operation {
 };
 
 struct metrics {
-    size_t count; /* of routes; the operation behind them: requests that have none */
+    size_t count; /* of the table; behind it those of the dashboard's files, and what has no operation */
     struct of_operation list[];
 };
 
@@ -35,7 +36,7 @@ struct metrics *metrics_new(void) {
     size_t count = 0;
     while (routes[count].method)
         count++;
-    struct metrics *m = calloc(1, sizeof *m + (count + 1) * sizeof m->list[0]);
+    struct metrics *m = calloc(1, sizeof *m + (count + 2) * sizeof m->list[0]);
     if (m)
         m->count = count;
     return m;
@@ -47,8 +48,7 @@ void metrics_free(struct metrics *m) {
 
 void metrics_count(const struct request *r) {
     struct metrics *m = r->api->metrics;
-    const bool listed = r->route && r->route != &web_route; /* the dashboard's files stand in no table */
-    struct of_operation *o = &m->list[listed ? (size_t)(r->route - routes) : m->count];
+    struct of_operation *o = &m->list[!r->route ? m->count + 1 : r->route == &web_route ? m->count : (size_t)(r->route - routes)];
     const double seconds = (double)(clock_mono_us() - r->begun_us) / 1e6;
     size_t i = 0;
     while (i < BOUND_COUNT && seconds > BOUNDS[i])
@@ -56,46 +56,6 @@ void metrics_count(const struct request *r) {
     o->took[i]++;
     o->seconds += seconds;
     o->answers[r->reply.status / 100 < CLASSES ? r->reply.status / 100 : 0]++;
-}
-
-/* --- text --------------------------------------------------------------------------------------------------------------- */
-
-enum rc metrics_label(struct buf *out, const char *value) {
-    enum rc rc = buf_add_char(out, '"');
-    for (; *value && !rc; value++)
-        switch (*value) {
-        case '\\':
-            rc = buf_add_text(out, "\\\\");
-            break;
-        case '"':
-            rc = buf_add_text(out, "\\\"");
-            break;
-        case '\n':
-            rc = buf_add_text(out, "\\n");
-            break;
-        default:
-            rc = buf_add_char(out, *value);
-        }
-    return rc ? rc : buf_add_char(out, '"');
-}
-
-static void head(struct buf *out, const char *name, const char *type, const char *help) {
-    buf_printf(out, "# HELP batchspool_%s %s\n# TYPE batchspool_%s %s\n", name, help, name, type);
-}
-
-/* name{label="value",label="value"} number; labels end with NULL. */
-static void sample(struct buf *out, const char *name, const char *const labels[], double number) {
-    buf_printf(out, "batchspool_%s", name);
-    for (size_t i = 0; labels && labels[i]; i += 2) {
-        buf_printf(out, "%s%s=", i ? "," : "{", labels[i]);
-        metrics_label(out, labels[i + 1]);
-    }
-    buf_printf(out, "%s %.15g\n", labels && labels[0] ? "}" : "", number);
-}
-
-static void one(struct buf *out, const char *name, const char *type, const char *help, double number) {
-    head(out, name, type, help);
-    sample(out, name, NULL, number);
 }
 
 /* --- jobs --------------------------------------------------------------------------------------------------------------- */
@@ -134,7 +94,7 @@ static struct of_source *source_of(struct jobs_seen *seen, const struct board_ro
 static void see_jobs(struct jobs_seen *seen, const struct board *board) {
     for (size_t i = 0; i < board_count(board); i++) {
         const struct board_row *row = board_at(board, i);
-        if (strcmp(row->mode, "run") != 0)
+        if (!row->runs)
             continue;
         jobs_count(row, &seen->queue, seen->counts);
         struct of_source *s = source_of(seen, row);
@@ -150,7 +110,7 @@ static void see_jobs(struct jobs_seen *seen, const struct board *board) {
 }
 
 static void put_jobs(struct buf *out, const struct jobs_seen *seen) {
-    head(out, "jobs", "gauge", "Jobs by status, source and priority.");
+    prometheus_head(out, "jobs", "gauge", "Jobs by status, source and priority.");
     for (size_t i = 0; i < seen->count; i++)
         for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
             for (int p = PRIORITY_LOW; p <= PRIORITY_URGENT; p++)
@@ -158,7 +118,7 @@ static void put_jobs(struct buf *out, const struct jobs_seen *seen) {
                     const struct of_source *s = &seen->list[i];
                     const char *const labels[] = {"status",   place_status((enum place)place), "source", s->source,
                                                   "priority", priority_name((enum priority)p), NULL};
-                    sample(out, "jobs", labels, (double)s->jobs[place][p]);
+                    prometheus_sample(out, "jobs", labels, (double)s->jobs[place][p]);
                 }
 }
 
@@ -166,15 +126,15 @@ static void put_queue(struct buf *out, const struct jobs_seen *seen) {
     const int64_t now_us = clock_wall_us();
     for (int pass = 0; pass < 2; pass++) {
         if (pass == 0)
-            head(out, "queue_depth", "gauge", "Jobs that wait or run, by place and priority.");
+            prometheus_head(out, "queue_depth", "gauge", "Jobs that wait or run, by place and priority.");
         else
-            head(out, "queue_oldest_age_seconds", "gauge", "How long the job has been in its place that came there first.");
+            prometheus_head(out, "queue_oldest_age_seconds", "gauge", "How long the job has been in its place that came there first.");
         for (const enum place *place = queue_places; *place != PLACE_NONE; place++)
             for (int p = PRIORITY_LOW; p <= PRIORITY_URGENT; p++) {
                 const struct queue_figure *figure = &seen->queue.figures[*place][p];
                 const char *const labels[] = {"place", place_name(*place), "priority", priority_name((enum priority)p), NULL};
                 const double age = figure->depth && now_us > figure->oldest_us ? (double)(now_us - figure->oldest_us) / 1e6 : 0;
-                sample(out, pass ? "queue_oldest_age_seconds" : "queue_depth", labels, pass ? age : (double)figure->depth);
+                prometheus_sample(out, pass ? "queue_oldest_age_seconds" : "queue_depth", labels, pass ? age : (double)figure->depth);
             }
     }
 }
@@ -187,7 +147,7 @@ static void put_records(struct buf *out, const struct jobs_seen *seen) {
                   {"records_loaded_total", "Records loaded, of the jobs that are known.", offsetof(struct of_source, loaded)},
                   {"records_errors_total", "Records and pages that failed, of the jobs that are known.", offsetof(struct of_source, errors)}};
     for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
-        head(out, counts[k].name, "counter", counts[k].help);
+        prometheus_head(out, counts[k].name, "counter", counts[k].help);
         for (size_t i = 0; i < seen->count; i++) {
             /* A source may have jobs of several currencies: one sample for all of them. */
             double sum = 0;
@@ -202,7 +162,7 @@ static void put_records(struct buf *out, const struct jobs_seen *seen) {
             }
             const char *const labels[] = {"source", seen->list[i].source, NULL};
             if (first)
-                sample(out, counts[k].name, labels, sum);
+                prometheus_sample(out, counts[k].name, labels, sum);
         }
     }
 }
@@ -215,13 +175,13 @@ static void put_cost(struct buf *out, const struct jobs_seen *seen) {
     for (int pass = 0; pass < 2; pass++) {
         const char *name = pass ? "cost_in_doubt" : "cost_spent_total";
         if (pass)
-            head(out, name, "gauge", "Money that may have been charged, by source, in the currency.");
+            prometheus_head(out, name, "gauge", "Money that may have been charged, by source, in the currency.");
         else
-            head(out, name, "counter", "Money spent, of the jobs that are known, by source, in the currency.");
+            prometheus_head(out, name, "counter", "Money spent, of the jobs that are known, by source, in the currency.");
         for (size_t i = 0; i < seen->count; i++) {
             const char *const labels[] = {"source", seen->list[i].source, "currency", seen->list[i].currency, NULL};
             if (*seen->list[i].currency)
-                sample(out, name, labels, amount(pass ? seen->list[i].in_doubt : seen->list[i].spent));
+                prometheus_sample(out, name, labels, amount(pass ? seen->list[i].in_doubt : seen->list[i].spent));
         }
     }
 }
@@ -238,27 +198,27 @@ static void put_files(struct buf *out, const struct api *api, const struct outlo
                    {SHELF_PROCESSING, files.processing},
                    {SHELF_PROCESSED, files.processed},
                    {SHELF_FAILED, files.failed}};
-    head(out, "payloads", "gauge", "Captured payloads by shelf.");
+    prometheus_head(out, "payloads", "gauge", "Captured payloads by shelf.");
     for (size_t i = 0; i < sizeof shelves / sizeof shelves[0]; i++) {
         const char *const labels[] = {"shelf", shelf_name(shelves[i].shelf), NULL};
-        sample(out, "payloads", labels, (double)shelves[i].count);
+        prometheus_sample(out, "payloads", labels, (double)shelves[i].count);
     }
 }
 
 static void put_spool(struct buf *out, const struct api *api, const struct outlook_view *view) {
-    one(out, "daemon_up", "gauge", "Whether a daemon holds the lock of the spool.", view->daemon);
+    prometheus_one(out, "daemon_up", "gauge", "Whether a daemon holds the lock of the spool.", view->daemon);
     if (view->daemon && view->since_us)
-        one(out, "daemon_start_time_seconds", "gauge", "When it took the lock.", (double)view->since_us / 1e6);
+        prometheus_one(out, "daemon_start_time_seconds", "gauge", "When it took the lock.", (double)view->since_us / 1e6);
     if (view->room)
-        one(out, "spool_free_bytes", "gauge", "Room that is left on the disk of the spool.", (double)view->free_bytes);
+        prometheus_one(out, "spool_free_bytes", "gauge", "Room that is left on the disk of the spool.", (double)view->free_bytes);
     if (view->room && view->free_inodes != UINT64_MAX)
-        one(out, "spool_free_inodes", "gauge", "Files that can still be made there.", (double)view->free_inodes);
-    one(out, "follow_complete", "gauge", "Whether all journals have been read since the program started.", follow_complete(api->follow));
-    head(out, "source_stopped", "gauge", "Whether a person has paused the source, or it refuses its credentials.");
+        prometheus_one(out, "spool_free_inodes", "gauge", "Files that can still be made there.", (double)view->free_inodes);
+    prometheus_one(out, "follow_complete", "gauge", "Whether all journals have been read since the program started.", follow_complete(api->follow));
+    prometheus_head(out, "source_stopped", "gauge", "Whether a person has paused the source, or it refuses its credentials.");
     const cJSON *source;
     cJSON_ArrayForEach(source, view->sources) {
         const char *const labels[] = {"source", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(source, "source")), NULL};
-        sample(out, "source_stopped", labels, outlook_source_stopped(source));
+        prometheus_sample(out, "source_stopped", labels, outlook_source_stopped(source));
     }
 }
 
@@ -272,7 +232,7 @@ static uint64_t answered(const struct of_operation *o) {
 }
 
 static const char *operation_of(const struct metrics *m, size_t i) {
-    return i < m->count ? routes[i].operation : "none";
+    return i < m->count ? routes[i].operation : i == m->count ? "web" : "none";
 }
 
 static void put_histogram(struct buf *out, const char *operation, const struct of_operation *o) {
@@ -284,42 +244,42 @@ static void put_histogram(struct buf *out, const char *operation, const struct o
             str_format(le, sizeof le, "%g", BOUNDS[i]);
         const char *const with_le[] = {"operation", operation, "le", le, NULL};
         sum += o->took[i];
-        sample(out, "http_request_duration_seconds_bucket", with_le, (double)sum);
+        prometheus_sample(out, "http_request_duration_seconds_bucket", with_le, (double)sum);
     }
-    sample(out, "http_request_duration_seconds_sum", labels, o->seconds);
-    sample(out, "http_request_duration_seconds_count", labels, (double)sum);
+    prometheus_sample(out, "http_request_duration_seconds_sum", labels, o->seconds);
+    prometheus_sample(out, "http_request_duration_seconds_count", labels, (double)sum);
 }
 
 static void put_requests(struct buf *out, const struct metrics *m) {
     static const char *const classes[CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    head(out, "http_requests_total", "counter", "Requests answered, by operation and class of status.");
-    for (size_t i = 0; i <= m->count; i++)
+    prometheus_head(out, "http_requests_total", "counter", "Requests answered, by operation and class of status.");
+    for (size_t i = 0; i < m->count + 2; i++)
         for (size_t class = 0; class < CLASSES; class ++) {
             const char *const labels[] = {"operation", operation_of(m, i), "code", classes[class], NULL};
             if (m->list[i].answers[class])
-                sample(out, "http_requests_total", labels, (double)m->list[i].answers[class]);
+                prometheus_sample(out, "http_requests_total", labels, (double)m->list[i].answers[class]);
         }
-    head(out, "http_request_duration_seconds", "histogram", "From a request's first line to the beginning of its answer.");
-    for (size_t i = 0; i <= m->count; i++)
+    prometheus_head(out, "http_request_duration_seconds", "histogram", "From a request's first line to the beginning of its answer.");
+    for (size_t i = 0; i < m->count + 2; i++)
         if (answered(&m->list[i]))
             put_histogram(out, operation_of(m, i), &m->list[i]);
 }
 
 static void put_process(struct buf *out, const struct api *api) {
     struct process_use use;
-    one(out, "events_listeners", "gauge", "Clients that listen to live events.", (double)events_listeners(api->events));
-    one(out, "process_start_time_seconds", "gauge", "When this program started, since 1970.", (double)api->started_us / 1e6);
+    prometheus_one(out, "events_listeners", "gauge", "Clients that listen to live events.", (double)events_listeners(api->events));
+    prometheus_one(out, "process_start_time_seconds", "gauge", "When this program started, since 1970.", (double)api->started_us / 1e6);
     if (!process_use(&use))
         return;
-    one(out, "process_cpu_seconds_total", "counter", "Processor time that this program has used.", use.cpu_s);
-    one(out, "process_resident_memory_bytes", "gauge", "Memory that it holds.", (double)use.resident_bytes);
-    one(out, "process_open_fds", "gauge", "Descriptors that it holds.", (double)use.open_fds);
+    prometheus_one(out, "process_cpu_seconds_total", "counter", "Processor time that this program has used.", use.cpu_s);
+    prometheus_one(out, "process_resident_memory_bytes", "gauge", "Memory that it holds.", (double)use.resident_bytes);
+    prometheus_one(out, "process_open_fds", "gauge", "Descriptors that it holds.", (double)use.open_fds);
 }
 
 void metrics_handle(struct request *r) {
     struct jobs_seen *seen = calloc(1, sizeof *seen);
     struct buf *out = &r->reply.body;
-    const struct outlook_view *view = outlook_now(r->api->outlook);
+    const struct outlook_view view = outlook_now(r->api->outlook);
     if (!seen || !(seen->list = malloc(SOURCES_MOST * sizeof *seen->list))) {
         free(seen);
         reply_later(r, 1, "out of memory");
@@ -330,8 +290,8 @@ void metrics_handle(struct request *r) {
     put_queue(out, seen);
     put_records(out, seen);
     put_cost(out, seen);
-    put_files(out, r->api, view);
-    put_spool(out, r->api, view);
+    put_files(out, r->api, &view);
+    put_spool(out, r->api, &view);
     put_requests(out, r->api->metrics);
     put_process(out, r->api);
     free(seen->list);

@@ -15,7 +15,4 @@ void metrics_count(const struct request *r);
 /* The handler. */
 void metrics_handle(struct request *r);
 
-/* The value of a label with its quotes. */
-enum rc metrics_label(struct buf *out, const char *value);
-
 #endif

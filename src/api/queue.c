@@ -49,7 +49,7 @@ static void count(struct api *api, struct by_source *by) {
     const int64_t now_us = clock_wall_us();
     for (size_t i = 0; i < board_count(api->board); i++) {
         const struct board_row *row = board_at(api->board, i);
-        struct of_source *source = strcmp(row->mode, "run") == 0 && *row->source ? of_source(by, row->source) : NULL;
+        struct of_source *source = row->runs && *row->source ? of_source(by, row->source) : NULL;
         if (!source)
             continue;
         source->places[row->place]++;
@@ -111,6 +111,17 @@ struct queue_files queue_files(const struct board *board, const struct outlook_v
     return files;
 }
 
+/* Jobs that run, and how many may. */
+static cJSON *slots_json(const struct api *api) {
+    uint64_t used = 0;
+    for (size_t i = 0; i < board_count(api->board); i++)
+        used += board_at(api->board, i)->place == PLACE_PROCESSING;
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "used", (double)used);
+    cJSON_AddNumberToObject(json, "max", api->options->max_concurrent_jobs);
+    return json;
+}
+
 static cJSON *files_json(const struct queue_files *files) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, shelf_name(SHELF_PENDING), (double)files->pending);
@@ -122,12 +133,13 @@ static cJSON *files_json(const struct queue_files *files) {
 }
 
 void queue_status(struct request *r) {
-    const struct outlook_view *view = outlook_now(r->api->outlook);
-    const struct queue_files files = queue_files(r->api->board, view);
+    const struct outlook_view view = outlook_now(r->api->outlook);
+    const struct queue_files files = queue_files(r->api->board, &view);
     cJSON *json = jobs_figures(r->api);
-    cJSON_AddItemToObject(json, "daemon", outlook_daemon_json(view));
-    cJSON_AddItemToObject(json, "paused", cJSON_Duplicate(view->paused, true));
-    cJSON_AddItemToObject(json, "sources", sources_json(r->api, view));
+    cJSON_AddItemToObject(json, "daemon", outlook_daemon_json(&view));
+    cJSON_AddItemToObject(json, "paused", cJSON_Duplicate(view.paused, true));
+    cJSON_AddItemToObject(json, "sources", sources_json(r->api, &view));
+    cJSON_AddItemToObject(json, "slots", slots_json(r->api));
     cJSON_AddItemToObject(json, "files", files_json(&files));
     reply_json(r, 200, json);
 }

@@ -64,7 +64,7 @@ void recent_fill(struct recent *r, const struct board_row *row) {
     static const char *const events[PLACE_COUNT] = {
         [PLACE_PENDING] = "accepted", [PLACE_PROCESSING] = "claimed", [PLACE_PROCESSED] = "completed", [PLACE_DEFERRED] = "deferred",
         [PLACE_HOLD] = "held",        [PLACE_FAILED] = "failed",      [PLACE_CANCELLED] = "cancelled"};
-    if (strcmp(row->mode, "run") != 0 || row->waiting || !events[row->place] || row->placed_us < clock_wall_us() - KEEP_US)
+    if (!row->runs || row->waiting || !events[row->place] || row->placed_us < clock_wall_us() - KEEP_US)
         return;
     struct seen *seen = &r->ring[r->count++ % RECENT_KEPT];
     *seen = (struct seen){.ts_us = row->placed_us};

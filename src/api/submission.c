@@ -120,6 +120,8 @@ static bool submit(struct request *r, const char *mode) {
     struct err err = {0};
     const char *key = request_header(r, "Idempotency-Key");
     bool done = false;
+    if (r->own && r->own_release)
+        r->own_release(r->own);
     r->own = s;
     r->own_release = free;
     if (!s || make_text(r, mode, &text))
@@ -157,6 +159,18 @@ bool submission_check(struct request *r) {
 void submission_create(struct request *r) {
     if (check_members(r) && submit(r, NULL))
         reply_empty(r, 201);
+}
+
+void submission_dropped(struct request *r, const char *job_id) {
+    struct submission *s = calloc(1, sizeof *s);
+    r->own = s;
+    r->own_release = free;
+    if (!s) {
+        reply_later(r, 1, "out of memory");
+        return;
+    }
+    str_copy(s->id, sizeof s->id, job_id);
+    reply_empty(r, 201);
 }
 
 void submission_created(struct request *r) {

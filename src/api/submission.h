@@ -11,6 +11,8 @@ void submission_created(struct request *r);
 void submission_preview(struct request *r); /* lane of the sources */
 void submission_previewed(struct request *r);
 
+/* This job was dropped by the handler itself: submission_created, as `finish`, answers 201 with it. */
+void submission_dropped(struct request *r, const char *job_id);
 /* api->sources with definitions that are read afresh. False: the reply is set. On the lane of the sources. */
 bool submission_sources(struct request *r);
 /* Whether r->body is a job that could be submitted; r->json is it then. False: the reply is set. On the lane of the sources. */

@@ -132,7 +132,7 @@ void trend_line(struct trend *t, const struct job_row *before, const struct job_
     /* What a delta purchase owns already counts as captured and loaded there; here only what came. */
     const struct trend_sums sums = {.captured = more(row->processed_records - row->owned_records, before->processed_records - before->owned_records),
                                     .loaded = more(row->success_count - row->owned_records, before->success_count - before->owned_records),
-                                    .errors = more(row->error_count, before->error_count),
+                                    .errors = more(row->error_count - row->failed_units, before->error_count - before->failed_units),
                                     .batches = more(row->captured_batches, before->captured_batches),
                                     .cost = dec_sub(row->cost, before->cost)};
     trend_add(t, row->source, row->created_by, row->currency, ts_us, now_us, &sums);
@@ -179,6 +179,21 @@ enum rc trend_fill(struct trend *t, struct index *index, const struct board_row 
 }
 
 /* --- looking ------------------------------------------------------------------------------------------------------------ */
+
+bool trend_window(const char *text, int64_t *seconds) {
+    char digits[8];
+    const size_t length = strlen(text);
+    int64_t count;
+    if (length < 2 || length > sizeof digits)
+        return false;
+    memcpy(digits, text, length - 1);
+    digits[length - 1] = '\0';
+    const int64_t unit = text[length - 1] == 'm' ? 60 : text[length - 1] == 'h' ? 3600 : text[length - 1] == 'd' ? 86400 : 0;
+    if (!unit || !str_to_i64(digits, 1, TREND_WINDOW_MAX_S / unit, &count))
+        return false;
+    *seconds = count * unit;
+    return true;
+}
 
 struct trend_span trend_span(int64_t window_s, int64_t now_us) {
     static const int64_t minutes[] = {1, 2, 5, 10, 20, 30, 60, 120, 180, 360, 720};

@@ -38,6 +38,8 @@ void trend_line(struct trend *trend, const struct job_row *before, const struct 
 /* What the index knows of a job. */
 enum rc trend_fill(struct trend *trend, struct index *index, const struct board_row *row, int64_t now_us, struct err *err);
 
+/* "90m", "24h", "31d": seconds, 1 minute to 31 days. */
+bool trend_window(const char *text, int64_t *seconds);
 /* A window and its series: count points of width_us each, at whole multiples of it; the last holds now. */
 struct trend_span {
     int64_t from_us; /* where the window begins: in the first point */

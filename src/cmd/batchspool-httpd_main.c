@@ -112,6 +112,7 @@ static enum rc start(struct api *api, const struct config_httpd *config, char at
 
 static void stop(struct api *api) {
     server_stop(api->server);
+    outlook_stop(api->outlook);
     worker_free(api->worker);
     follow_stop(api->follow);
     events_free(api->events);
@@ -254,6 +255,7 @@ int main(int argc, char **argv) {
     }
     api_options.sources_dir = config.sources;
     api_options.upload_max_bytes = config.httpd.upload_max_bytes;
+    api_options.max_concurrent_jobs = config.max_concurrent_jobs;
     api_options.caps = config.daily_cost_caps;
     api_options.cap_count = config.daily_cost_cap_count;
     api_options.stuck_after_s = config.stuck_after_s;

@@ -53,6 +53,8 @@ struct feed {
     struct engine *engine;
     const struct source *source;
     struct governor *governor;
+    void *saved; /* of it, as the index has it; or NULL */
+    size_t saved_bytes;
     struct run *runs;
     uint64_t round; /* of offering */
     uint64_t sends; /* requests that were sent, and of each priority which of them was its last, and when */
@@ -397,6 +399,7 @@ void token_reset(struct feed *feed);                 /* forget it, and what is o
 void attempt_page(struct run *run, struct due_page *due);
 void attempt_preview(struct run *run);
 void attempt_cancel_free(struct run *run);
+uint64_t attempt_synced(const struct run *run); /* how far the index may follow the journal: no page is in it without its marker */
 
 /* replay.c */
 /* What the journal says of one page. */

@@ -54,8 +54,9 @@ struct intakes {
     uint32_t strange[STRANGE_SLOTS];    /* names that were reported */
     uint64_t order;
     const struct spool *spool;
-    int spare;        /* what the next new journal is made of (journal_spare); of the accepting lane */
-    struct work make; /* makes it */
+    int spare;             /* what the next new journal is made of (journal_spare); of the accepting lane */
+    struct beside *beside; /* of that lane, too; or NULL */
+    struct work make;      /* makes it */
     bool making;
 };
 
@@ -294,7 +295,7 @@ static void accept_run(struct work **items, size_t count) {
     struct engine *engine = HEAP_ENTRY(items[0], struct intake, work)->engine;
     for (size_t i = 0; i < count; i++)
         drops[i] = HEAP_ENTRY(items[i], struct intake, work)->drop;
-    drop_accept(engine->spool, drops, count, &engine->intake->spare);
+    drop_accept(engine->spool, drops, count, &engine->intake->spare, engine->intake->beside);
     for (size_t i = 0; i < count; i++)
         HEAP_ENTRY(items[i], struct intake, work)->drop = drops[i];
 }
@@ -595,12 +596,16 @@ void intake_free(struct engine *engine) {
     heap_release(&engine->intakes);
     if (engine->intake->spare >= 0)
         close(engine->intake->spare);
+    beside_free(engine->intake->beside);
     free(engine->intake);
 }
 
 void intake_start(struct engine *engine) {
+    struct err err = {0};
     engine->intake = engine_alloc(sizeof *engine->intake);
     engine->intake->spool = engine->spool;
     engine->intake->spare = -1;
+    if (beside_new(&engine->intake->beside, &err))
+        log_warn("acceptance: %s; it waits for one sync after the other", err.text);
     heap_init(&engine->intakes, intake_before);
 }
