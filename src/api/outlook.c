@@ -2,6 +2,7 @@
 #include "api/outlook.h"
 
 #include "api/admit.h"
+#include "api/events.h"
 #include "base/clock.h"
 #include "engine/limits_look.h"
 #include "engine/paused.h"
@@ -33,7 +34,7 @@ struct outlook {
     struct api *api;
     struct seen *seen;
     int64_t seen_ms;
-    bool looking, stopped;
+    bool looking, stopped, changed /* since it began to look */, tell;
     struct loop_timer timer;
 };
 
@@ -190,6 +191,20 @@ static void look_done(struct work *item) {
     struct outlook *o = s->outlook;
     o->looking = false;
     take(o, s);
+    if (o->changed) {
+        o->changed = false;
+        look(o);
+        o->tell = true;
+    } else if (o->tell) {
+        o->tell = false;
+        events_queue(o->api->events);
+    }
+}
+
+void outlook_changed(struct outlook *o) {
+    o->changed = o->looking;
+    o->tell = !o->looking;
+    look(o);
 }
 
 struct outlook *outlook_new(struct api *api) {
