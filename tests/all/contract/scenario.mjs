@@ -336,6 +336,7 @@ async function families(run) {
     const start = await run.call('batchStart', {as: 'ops', body: {urls: ['https://example.com'], strategies: ['mobile'], concurrency: 5, timeout_s: 120}, headers: {'Idempotency-Key': 'urls'}, status: 201});
     await run.call('batchStart', {as: 'ops', body: {urls: ['https://example.com'], concurrency: 21}, status: 422, name: '422 for a concurrency of 21'});
     const path = {id: start.fits ? start.json.job_id : run.job};
+    await settled(run, path.id, ['processed', 'failed', 'hold']);
     const seen = await run.call('batchProgress', {as: 'ops', path, status: 200});
     await run.call('batchProgress', {as: 'ops', path, headers: {'If-None-Match': seen.headers.etag ?? 'x'}, status: 304});
     const list = await run.call('batchJobs', {as: 'ops', query: {limit: '2', sort: '-created_at', filter: 'status:pending,processing,completed,failed,held'}, status: 200});
@@ -348,6 +349,7 @@ async function families(run) {
 
     const lease = await run.call('leaseUpload', {as: 'ops', query: {name: 'lease.pdf'}, body: run.pdf, type: 'application/pdf', status: 201});
     const of = {id: lease.fits ? lease.json.job_id : run.job};
+    await settled(run, of.id, ['processed', 'failed', 'hold']);
     const status = await run.call('leaseStatus', {as: 'ops', path: of, status: 200});
     await run.call('leaseStatus', {as: 'ops', path: of, headers: {'If-None-Match': status.headers.etag ?? 'x'}, status: 304});
     await run.call('leaseResults', {as: 'ops', path: of, status: 200});
