@@ -123,6 +123,12 @@ static void tell_queue(struct events *e) {
     events_put(e, "queue", NULL, false, json);
 }
 
+void events_queue(struct events *e) {
+    e->queue_hash = 0;
+    if (e->listeners)
+        tell_queue(e);
+}
+
 static void queue_due(struct loop_timer *timer) {
     tell_queue(HEAP_ENTRY(timer, struct events, queue));
 }

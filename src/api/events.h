@@ -26,6 +26,8 @@ void events_close(struct events *events); /* every stream ends */
 void events_job(struct events *events, const struct board_change *change, const struct job_row *row);
 /* json is taken. owner: whose job it is about, NULL: for all; admin: only for those. */
 void events_put(struct events *events, const char *name, const char *owner, bool admin, cJSON *json);
+/* The figures of the queue, whether they changed or not: something about it has. */
+void events_queue(struct events *events);
 void events_resync(struct events *events);
 size_t events_listeners(const struct events *events);
 

@@ -2,6 +2,7 @@
 #include "api/follow.h"
 
 #include "api/events.h"
+#include "api/outlook.h"
 #include "api/recent.h"
 #include "api/trend.h"
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 #define SWEEP_PIECE 128
 #define FILL_PIECE_MS 3
 #define TAG_JOURNAL 1
+#define TAG_PAUSED 2
 
 struct follow {
     struct api *api;
@@ -79,6 +81,10 @@ static bool id_of_journal(const char *name, char id[JOBID_SIZE]) {
 static void changed(void *context, int tag, uint32_t mask, const char *name) {
     struct follow *f = context;
     char id[JOBID_SIZE];
+    if (tag == TAG_PAUSED) {
+        outlook_changed(f->api->outlook);
+        return;
+    }
     if (tag != TAG_JOURNAL || (mask & IN_Q_OVERFLOW))
         start_sweep(f);
     else if (id_of_journal(name, id))
@@ -387,6 +393,9 @@ enum rc follow_start(struct api *api, struct follow **out, struct err *err) {
     str_format(path, sizeof path, "%s/journal", api->spool->root);
     if (!rc && watch_add(f->watch, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR, TAG_JOURNAL, err))
         log_warn("journal: %s; changes are found every %d s", err->text, FOLLOW_SWEEP_MS / 1000);
+    str_format(path, sizeof path, "%s/paused", api->spool->root);
+    if (!rc && watch_add(f->watch, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR, TAG_PAUSED, err))
+        log_warn("paused: %s", err->text);
     if (rc) {
         follow_stop(f);
         return rc;

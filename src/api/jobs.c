@@ -188,6 +188,7 @@ void jobs_show(struct request *r) {
 
 struct files {
     cJSON *list;
+    const struct spool *spool;
     uint64_t after, limit, total;
     enum file_status status;
     bool all, more;
@@ -206,7 +207,11 @@ static bool add_file(void *context, const struct file_row *row) {
         return true;
     }
     f->last = row->batch;
-    cJSON_AddItemToArray(f->list, file_row_json(row));
+    char marker[PAYLOAD_PATH_SIZE];
+    cJSON *json = file_row_json(row);
+    payload_marker_name(row->job_id, row->batch, marker);
+    cJSON_AddStringToObject(json, "shelf", shelf_name(payload_marker_shelf(f->spool, marker)));
+    cJSON_AddItemToArray(f->list, json);
     return true;
 }
 
@@ -220,7 +225,7 @@ static bool status_of_file(const char *text, enum file_status *status) {
 }
 
 void jobs_files(struct request *r) {
-    struct files f = {.limit = LIMIT_DEFAULT, .all = true};
+    struct files f = {.spool = r->api->spool, .limit = LIMIT_DEFAULT, .all = true};
     const char *status = request_query(r, "status");
     struct err err = {0};
     char cursor[24];

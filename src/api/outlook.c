@@ -2,6 +2,7 @@
 #include "api/outlook.h"
 
 #include "api/admit.h"
+#include "api/events.h"
 #include "base/clock.h"
 #include "engine/limits_look.h"
 #include "engine/paused.h"
@@ -33,7 +34,7 @@ struct outlook {
     struct api *api;
     struct seen *seen;
     int64_t seen_ms;
-    bool looking, stopped;
+    bool looking, stopped, changed /* since it began to look */, tell;
     struct loop_timer timer;
 };
 
@@ -70,19 +71,30 @@ static bool see_source(void *context, const char *name) {
     struct seen *s = context;
     const struct source *source = NULL;
     struct err err = {0};
-    char reserve[DEC_TEXT_SIZE];
+    char money[DEC_TEXT_SIZE];
     cJSON *json = cJSON_CreateObject();
     const bool ok = sources_get(s->sources, name, &source, &err) == RC_OK;
     cJSON_AddStringToObject(json, "source", name);
+    cJSON_AddStringToObject(json, "name", name);
     cJSON_AddBoolToObject(json, "ok", ok);
+    if (!ok)
+        cJSON_AddStringToObject(json, "error", err.text);
     add_pause(s, name, ok ? source : NULL, json);
     cJSON *limits = ok ? limits_look_json(s->index, source) : NULL;
     cJSON_AddItemToObject(json, "limits", limits ? limits : cJSON_CreateNull());
     cJSON_AddBoolToObject(json, "metered", ok && source->metered);
+    if (ok) {
+        cJSON_AddStringToObject(json, "paginator", source->paginator_type);
+        cJSON_AddNumberToObject(json, "steps", source->step_count);
+    }
+    if (ok && source->has_cost_per_record) {
+        dec_format(source->cost_per_record, money);
+        cJSON_AddStringToObject(json, "cost_per_record", money);
+    }
     if (ok && source->metered) {
-        dec_format(source->reserve, reserve);
+        dec_format(source->reserve, money);
         cJSON_AddStringToObject(json, "currency", source->currency);
-        cJSON_AddStringToObject(json, "reserve", reserve);
+        cJSON_AddStringToObject(json, "reserve", money);
     }
     cJSON_AddItemToArray(s->list, json);
     return ++s->count < OUTLOOK_SOURCES;
@@ -179,6 +191,20 @@ static void look_done(struct work *item) {
     struct outlook *o = s->outlook;
     o->looking = false;
     take(o, s);
+    if (o->changed) {
+        o->changed = false;
+        look(o);
+        o->tell = true;
+    } else if (o->tell) {
+        o->tell = false;
+        events_queue(o->api->events);
+    }
+}
+
+void outlook_changed(struct outlook *o) {
+    o->changed = o->looking;
+    o->tell = !o->looking;
+    look(o);
 }
 
 struct outlook *outlook_new(struct api *api) {

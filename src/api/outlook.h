@@ -37,6 +37,8 @@ void outlook_free(struct outlook *outlook);
 /* No more looks are begun. */
 void outlook_stop(struct outlook *outlook);
 
+/* Something of it has changed (paused/): look at once, and tell the live events when it was seen. */
+void outlook_changed(struct outlook *outlook);
 struct outlook_view outlook_now(struct outlook *outlook);
 /* {"running": true, "pid": 1, "since": "..."}; the caller frees. */
 cJSON *outlook_daemon_json(const struct outlook_view *view);

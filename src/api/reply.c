@@ -33,6 +33,8 @@ static struct reply *fresh(struct request *r, unsigned status, const char *type)
     reply->fd = -1;
     reply->fixed = NULL;
     reply->stream = false;
+    if (status != 304)
+        reply->header_count = 0;
     reply->status = status;
     reply->type = type;
     return reply;

@@ -4,8 +4,11 @@
 #include "api/accounts.h"
 #include "api/analytics.h"
 #include "api/control.h"
+#include "api/definitions.h"
+#include "api/downloads.h"
 #include "api/errors.h"
 #include "api/events.h"
+#include "api/families.h"
 #include "api/health.h"
 #include "api/jobs.h"
 #include "api/metrics.h"
@@ -14,6 +17,7 @@
 #include "api/searches.h"
 #include "api/signin.h"
 #include "api/submission.h"
+#include "api/timetable.h"
 #include "api/uploads.h"
 #include "base/limits.h"
 
@@ -66,6 +70,24 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/searches/{name}", .operation = "getSearch", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_get},
     {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_put, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = searches_delete, .body_max = ACT_BYTES},
+    {.method = "GET", .path = JOB "/results", .operation = "jobResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
+    {.method = "POST", .path = JOB "/results", .operation = "makeResults", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_READ, .handle = downloads_make, .body_max = ACT_BYTES},
+    {.method = "GET", .path = JOB "/results/download", .operation = "jobDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
+    {.method = "GET", .path = "/api/records", .operation = "records", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_records, .finish = downloads_records_done},
+    {.method = "GET", .path = "/api/sources", .operation = "listSources", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_list},
+    {.method = "GET", .path = "/api/sources/{name}", .operation = "getSource", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_get},
+    {.method = "GET", .path = "/api/sources/{name}/suggest", .operation = "suggest", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = definitions_suggest},
+    {.method = "POST", .path = "/api/sources/{name}/pause", .operation = "pauseSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_pause, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/sources/{name}/resume", .operation = "resumeSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_resume, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/sources/{name}/rate", .operation = "rateSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_CONTROL, .handle = definitions_rate, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/schedules", .operation = "listSchedules", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = timetable_list},
+    {.method = "POST", .path = "/api/schedules", .operation = "createSchedule", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = timetable_create, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/schedules/{name}", .operation = "getSchedule", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = timetable_get},
+    {.method = "PUT", .path = "/api/schedules/{name}", .operation = "putSchedule", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = timetable_put, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "DELETE", .path = "/api/schedules/{name}", .operation = "deleteSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = timetable_delete, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/schedules/{name}/pause", .operation = "pauseSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_CONTROL, .handle = timetable_pause, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/schedules/{name}/resume", .operation = "resumeSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_CONTROL, .handle = timetable_resume, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/schedules/{name}/run", .operation = "runSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = timetable_run, .finish = submission_created, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = accounts_money},
     {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = accounts_audit},
     {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = events_handle},
@@ -73,6 +95,24 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/analytics", .operation = "analytics", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = analytics},
     {.method = "GET", .path = "/api/health", .operation = "health", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
     {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
+    {.method = "DELETE", .path = "/api/cleanup", .operation = "cleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/v1/batch-processing/start", .operation = "batchStart", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_start, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
+    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
+    {.method = "POST", .path = "/api/v1/batch-processing/cancel/{id}", .operation = "batchCancel", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/v1/batch-processing/results/{id}", .operation = "batchResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
+    {.method = "GET", .path = "/api/v1/batch-processing/queue/status", .operation = "batchQueueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
+    {.method = "DELETE", .path = "/api/v1/batch-processing/cleanup", .operation = "batchCleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/v1/batch-processing/health", .operation = "batchHealth", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
+    {.method = "POST", .path = "/api/lease-processing/upload", .operation = "leaseUpload", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_upload, .finish = submission_created, .upload = uploads_piece, .body_max = UPLOAD_MOST},
+    {.method = "GET", .path = "/api/lease-processing/processor", .operation = "leaseProcessorStatus", .role = ROLE_VIEWER, .scope = SCOPE_PROCESS, .handle = queue_status, .env_scope = SCOPE_PROCESS},
+    {.method = "POST", .path = "/api/lease-processing/processor", .operation = "leaseProcessor", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_PROCESS, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_PROCESS, .body_max = ACT_BYTES},
+    {.method = "GET", .path = "/api/lease-processing/status/{id}", .operation = "leaseStatus", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
+    {.method = "GET", .path = "/api/lease-processing/results/{id}", .operation = "leaseResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
+    {.method = "GET", .path = "/api/lease-processing/results/{id}/download", .operation = "leaseDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
+    {.method = "GET", .path = "/api/cron/process-lease-jobs", .operation = "cronStatus", .role = ROLE_VIEWER, .scope = SCOPE_CRON, .handle = queue_status, .env_scope = SCOPE_CRON},
+    {.method = "POST", .path = "/api/cron/process-lease-jobs", .operation = "cronLeaseJobs", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_CRON, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_CRON, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/test-email", .operation = "testEmail", .role = ROLE_ADMIN, .flags = ROUTE_JSON, .scope = SCOPE_ADMIN, .handle = families_test_email, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/errors", .operation = "errors", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = errors_list},
     {.method = "POST", .path = "/api/errors/act", .operation = "errorsAct", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_CONTROL, .handle = errors_act, .prepare = errors_act_prepare, .body_max = ACT_BYTES},
     {.method = NULL},

@@ -272,11 +272,13 @@ static bool take_head(struct server_request *q, const char *method) {
         return false;
     }
     /* RFC 9112 6.3: who sends both may be smuggling. */
-    size_t hosts = 0;
-    for (size_t i = 0; i < r->header_count; i++)
+    size_t hosts = 0, lengths = 0;
+    for (size_t i = 0; i < r->header_count; i++) {
         hosts += strcasecmp(r->headers[i].name, "Host") == 0;
-    if ((request_header(r, "Content-Length") && request_header(r, "Transfer-Encoding")) || hosts > 1) {
-        reply_problem(r, 400, "Content-Length beside Transfer-Encoding, or several Host");
+        lengths += strcasecmp(r->headers[i].name, "Content-Length") == 0;
+    }
+    if ((lengths && request_header(r, "Transfer-Encoding")) || lengths > 1 || hosts > 1) {
+        reply_problem(r, 400, "Content-Length beside Transfer-Encoding, or several of one of them or of Host");
         return false;
     }
     return true;

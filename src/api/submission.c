@@ -15,13 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREVIEW_LOOK_MS 50
+#define LOOK_MS 20
 #define PREVIEW_MOST_MS 20000
 
 struct submission {
     char id[JOBID_SIZE];
     bool known; /* the Idempotency-Key came before */
     int64_t end_ms;
+    submission_ready *ready;
 };
 
 /* --- the text ----------------------------------------------------------------------------------------------------------- */
@@ -119,6 +120,8 @@ static bool submit(struct request *r, const char *mode) {
     struct err err = {0};
     const char *key = request_header(r, "Idempotency-Key");
     bool done = false;
+    if (r->own && r->own_release)
+        r->own_release(r->own);
     r->own = s;
     r->own_release = free;
     if (!s || make_text(r, mode, &text))
@@ -158,6 +161,18 @@ void submission_create(struct request *r) {
         reply_empty(r, 201);
 }
 
+void submission_dropped(struct request *r, const char *job_id) {
+    struct submission *s = calloc(1, sizeof *s);
+    r->own = s;
+    r->own_release = free;
+    if (!s) {
+        reply_later(r, 1, "out of memory");
+        return;
+    }
+    str_copy(s->id, sizeof s->id, job_id);
+    reply_empty(r, 201);
+}
+
 void submission_created(struct request *r) {
     const struct submission *s = r->own;
     struct job_row row;
@@ -185,7 +200,7 @@ void submission_preview(struct request *r) {
         reply_empty(r, 202);
 }
 
-static bool answer_ready(struct request *r, const char *id) {
+static bool preview_ready(struct request *r, const char *id) {
     char path[JOBID_SIZE + 20];
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     struct err err = {0};
@@ -200,57 +215,66 @@ static bool answer_ready(struct request *r, const char *id) {
     return true;
 }
 
+void submission_previewed(struct request *r) {
+    submission_wait(r, PREVIEW_MOST_MS, preview_ready);
+}
+
+/* --- other modes -------------------------------------------------------------------------------------------------------- */
+
+static void reply_asked(struct request *r, const char *id) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "job_id", id);
+    reply_json(r, 202, json);
+    reply_header(r, "Location", "/api/batch-jobs/%s", id);
+}
+
 /* It ended without an answer. */
 static bool refused(struct request *r, const char *id) {
     struct job_row row;
     struct err err = {0};
     if (follow_row(r->api->follow, id, &row, &err) != RC_OK || (row.place != PLACE_FAILED && row.place != PLACE_HOLD && row.place != PLACE_CANCELLED))
         return false;
-    reply_problem(r, 422, "%s", row.error_details[0] ? row.error_details : row.reason);
+    reply_problem(r, 409, "%s", row.error_details[0] ? row.error_details : row.reason);
     return true;
 }
 
 static void look(struct loop_timer *timer) {
     struct request *r = HEAP_ENTRY(timer, struct request, timer);
     const struct submission *s = r->own;
-    if (answer_ready(r, s->id) || refused(r, s->id))
-        server_answer(r);
-    else if (clock_mono_ms() >= s->end_ms) {
-        cJSON *json = cJSON_CreateObject();
-        cJSON_AddStringToObject(json, "job_id", s->id);
-        reply_json(r, 202, json);
-        reply_header(r, "Location", "/api/batch-jobs/%s", s->id);
-        server_answer(r);
-    } else
-        loop_timer_start(r->api->loop, timer, clock_mono_ms() + PREVIEW_LOOK_MS, look);
+    if (!s->ready(r, s->id) && !refused(r, s->id)) {
+        if (clock_mono_ms() < s->end_ms) {
+            loop_timer_start(r->api->loop, timer, clock_mono_ms() + LOOK_MS, look);
+            return;
+        }
+        reply_asked(r, s->id);
+    }
+    server_answer(r);
 }
 
-void submission_previewed(struct request *r) {
+void submission_wait(struct request *r, unsigned most_ms, submission_ready *ready) {
     struct submission *s = r->own;
-    if (r->reply.status != 202)
+    if (r->reply.status != 202 || !s)
         return;
-    s->end_ms = clock_mono_ms() + PREVIEW_MOST_MS;
-    r->reply.status = 0;
-    r->waiting = loop_timer_start(r->api->loop, &r->timer, clock_mono_ms() + PREVIEW_LOOK_MS, look) == RC_OK;
+    s->end_ms = clock_mono_ms() + most_ms;
+    s->ready = ready;
+    r->waiting = loop_timer_start(r->api->loop, &r->timer, clock_mono_ms() + LOOK_MS, look) == RC_OK;
 }
-
-/* --- other modes -------------------------------------------------------------------------------------------------------- */
 
 void submission_ask(struct request *r, const char *label, cJSON *json) {
-    char id[JOBID_SIZE];
     struct err err = {0};
+    struct submission *s = calloc(1, sizeof *s);
+    if (r->own && r->own_release)
+        r->own_release(r->own);
+    r->own = s;
+    r->own_release = free;
     if (json && !cJSON_HasObjectItem(json, "created_by"))
         cJSON_AddStringToObject(json, "created_by", r->who.name);
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);
-    enum rc rc = text ? submit_drop(r->api->spool, label, text, strlen(text), id, &err) : err_set(&err, RC_TEMP, "out of memory");
+    enum rc rc = text && s ? submit_drop(r->api->spool, label, text, strlen(text), s->id, &err) : err_set(&err, RC_TEMP, "out of memory");
     cJSON_free(text);
-    if (rc) {
+    if (rc)
         reply_rc(r, rc == RC_PERM ? RC_TEMP : rc, &err);
-        return;
-    }
-    cJSON *answer = cJSON_CreateObject();
-    cJSON_AddStringToObject(answer, "job_id", id);
-    reply_json(r, 202, answer);
-    reply_header(r, "Location", "/api/batch-jobs/%s", id);
+    else
+        reply_asked(r, s->id);
 }

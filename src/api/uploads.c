@@ -162,15 +162,23 @@ static const char *wrong_kind(const struct upload *u) {
     return "is neither PDF, TIFF, JPEG nor PNG";
 }
 
+static bool keep_document(struct request *r, struct upload *u, bool *known) {
+    const char *wrong = u ? wrong_kind(u) : NULL;
+    if (wrong)
+        reply_problem(r, 415, "the file %s", wrong);
+    return u && !wrong && kept(r, u, known);
+}
+
+cJSON *uploads_keep(struct request *r) {
+    struct upload *u = whole(r);
+    bool known;
+    return keep_document(r, u, &known) ? upload_json(r, u) : NULL;
+}
+
 void uploads_document(struct request *r) {
     struct upload *u = whole(r);
     bool known;
-    if (!u)
-        return;
-    const char *wrong = wrong_kind(u);
-    if (wrong)
-        reply_problem(r, 415, "the file %s", wrong);
-    else if (kept(r, u, &known))
+    if (keep_document(r, u, &known))
         reply_json(r, known ? 200 : 201, upload_json(r, u));
 }
 

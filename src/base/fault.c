@@ -14,12 +14,12 @@
 
 #include "base/str.h"
 
-enum action { ACTION_NONE, ACTION_KILL, ACTION_EIO, ACTION_ENOSPC, ACTION_SHORT };
+enum action { ACTION_NONE, ACTION_KILL, ACTION_EIO, ACTION_ENOSPC, ACTION_SHORT, ACTION_STOP };
 
 static const struct {
     const char *name;
     enum action action;
-} actions[] = {{"kill", ACTION_KILL}, {"eio", ACTION_EIO}, {"enospc", ACTION_ENOSPC}, {"short", ACTION_SHORT}};
+} actions[] = {{"kill", ACTION_KILL}, {"eio", ACTION_EIO}, {"enospc", ACTION_ENOSPC}, {"short", ACTION_SHORT}, {"stop", ACTION_STOP}};
 
 /* Process-wide by nature: points are counted over all threads. Written by fault_init before threads start, the counters aside. */
 static struct {
@@ -64,7 +64,7 @@ void fault_init(void) {
 
     if (text != NULL && text[0] != '\0') {
         if (!parse(text)) {
-            (void)fprintf(stderr, "BATCHSPOOL_FAULT: not \"N:ACTION[:NAME]\" with kill, eio, enospc or short as ACTION: %s\n", text);
+            (void)fprintf(stderr, "BATCHSPOOL_FAULT: not \"N:ACTION[:NAME]\" with kill, eio, enospc, short or stop as ACTION: %s\n", text);
             exit(EX_CONFIG);
         }
         plan.active = true;
@@ -119,6 +119,9 @@ int fault_point(const char *name, const char *detail) {
         break;
     case ACTION_KILL:
         (void)kill(getpid(), SIGKILL);
+        break;
+    case ACTION_STOP:
+        (void)kill(getpid(), SIGSTOP);
         break;
     case ACTION_EIO:
         return EIO;

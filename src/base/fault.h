@@ -10,7 +10,7 @@
  *
  * BATCHSPOOL_FAULT="N:ACTION[:NAME]"   at point N (with NAME: the Nth point of that name) do ACTION: `kill` (SIGKILL to itself before the action),
  *                                      `eio`, `enospc` (the action is not done and fails with that errno), `short` (a write writes half;
- *                                      points without "write" in their name go on).
+ *                                      points without "write" in their name go on), `stop` (SIGSTOP to itself, then go on).
  *                                      "N+:ACTION" does it at N and at every later one.
  * BATCHSPOOL_FAULT_LOG=FILE            append "N NAME DETAIL\n" for each point (for counting them).
  * Without these variables a point costs one branch.

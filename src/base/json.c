@@ -31,7 +31,7 @@ struct scan {
     struct slice *names; /* of all open objects, outermost first; kept when unique_names */
     size_t name_count, name_capacity;
     struct json_outline *outline;       /* NULL: not wanted */
-    bool watch_names;                   /* for any of these */
+    bool watch_root;                    /* the names of the root's members are wanted */
     const struct json_tap *tap;         /* NULL: not wanted */
     struct slice tap_array, tap_member; /* their names, undecoded; of tap_array data NULL: the root */
     uint32_t tap_depth;                 /* inside the array that is tapped; 0: not there */
@@ -358,8 +358,8 @@ static bool same_name(struct slice a, struct slice b) {
     return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
 }
 
-/* What is kept of a name besides its form. */
-static bool watch_name(struct scan *s, struct slice name) {
+/* What is kept of a name besides its form. plain: without escapes. */
+static bool watch_name(struct scan *s, struct slice name, bool plain) {
     if (s->outline != NULL && s->depth == 1) {
         outline_name(s->outline, name);
     }
@@ -367,7 +367,7 @@ static bool watch_name(struct scan *s, struct slice name) {
         s->tap_next = s->tap_array.data != NULL && same_name(name, s->tap_array);
     } else if (s->tap_depth > 0 && s->depth == s->tap_depth + 1) {
         s->value_next = same_name(name, s->tap_member);
-        s->odd_name = s->odd_name || memchr(name.data, '\\', name.length) != NULL;
+        s->odd_name = s->odd_name || (!plain && memchr(name.data, '\\', name.length) != NULL);
     }
     if (s->count_members && s->members[s->depth - 1]++ == s->rules->max_members && s->rules->max_members > 0) {
         (void)fail(s, name.data - 1, "more than %u members in one object", (unsigned)s->rules->max_members);
@@ -376,18 +376,25 @@ static bool watch_name(struct scan *s, struct slice name) {
     return !s->rules->unique_names || keep_name(s, name);
 }
 
+static inline bool names_watched(const struct scan *s) {
+    return s->count_members || (s->depth == 1 && s->watch_root) || (s->tap_depth > 0 && s->depth == s->tap_depth + 1);
+}
+
 /* A name, its colon, and on to the value. */
 static inline const char *scan_name(struct scan *s, const char *at) {
     const char *open = at;
+    bool plain;
 
     if (at == s->end || *at != '"') {
         return fail_expected(s, at, "a name in double quotes");
     }
-    at = scan_string(s, at);
+    at = json_skip_plain(open + 1, s->end);
+    plain = at < s->end && *at == '"';
+    at = plain ? at + 1 : scan_string_on(s, open, at);
     if (at == NULL) {
         return NULL;
     }
-    if (s->watch_names && !watch_name(s, (struct slice){.data = open + 1, .length = (size_t)(at - open) - 2})) {
+    if (names_watched(s) && !watch_name(s, (struct slice){.data = open + 1, .length = (size_t)(at - open) - 2}, plain)) {
         return NULL;
     }
     at = skip(s, at);
@@ -590,7 +597,7 @@ static enum rc check(const char *text, size_t length, const struct json_rules *r
     s.names = NULL;
     s.name_count = s.name_capacity = 0;
     s.outline = outline;
-    s.watch_names = s.count_members || outline != NULL;
+    s.watch_root = outline != NULL || tap != NULL;
     set_tap(&s, tap);
     memset(s.is_object, 0, sizeof(s.is_object));
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {

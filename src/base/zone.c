@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/zone.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 /* The environment holds this very buffer, which is only written over: setenv would move what other threads may be reading. */
 static char variable[3 + sizeof ZONE_DIRECTORY + ZONE_NAME_SIZE] = "TZ=UTC0";
 static bool installed;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of both, and of what TZ is for the C library */
 
 static bool shaped(const char *name) {
     size_t length = strlen(name);
@@ -49,8 +51,11 @@ static void enter(const char *name) {
 int64_t zone_offset_s(const char *name, int64_t utc_s) {
     struct tm tm;
     time_t at = (time_t)utc_s;
+    pthread_mutex_lock(&lock);
     enter(name);
-    return localtime_r(&at, &tm) ? (int64_t)tm.tm_gmtoff : 0;
+    const int64_t offset_s = localtime_r(&at, &tm) ? (int64_t)tm.tm_gmtoff : 0;
+    pthread_mutex_unlock(&lock);
+    return offset_s;
 }
 
 unsigned zone_instants(const char *name, int64_t local_s, int64_t out[2]) {

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Local time of named zones, from the system's own time zone data (tzdata). Uses the process's TZ: from one thread only (the loop's), and nothing else in the
- * process may look at local time. */
+/* Local time of named zones, from the system's own time zone data (tzdata). Uses the process's TZ, under a lock of its own, so from any thread; nothing
+ * else in the process may look at local time. */
 
 #define ZONE_NAME_SIZE 64
 

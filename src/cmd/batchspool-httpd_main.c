@@ -255,9 +255,9 @@ int main(int argc, char **argv) {
     }
     api_options.sources_dir = config.sources;
     api_options.upload_max_bytes = config.httpd.upload_max_bytes;
+    api_options.max_concurrent_jobs = config.max_concurrent_jobs;
     api_options.caps = config.daily_cost_caps;
     api_options.cap_count = config.daily_cost_cap_count;
-    api_options.max_concurrent_jobs = config.max_concurrent_jobs;
     api_options.stuck_after_s = config.stuck_after_s;
     api_options.stuck_waiting_s = config.stuck_waiting_s;
     api_options.tls = *config.httpd.tls_certificate != '\0';

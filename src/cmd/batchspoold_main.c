@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cmd/config.h"
 #include "engine/engine.h"
+#include "engine/errand.h"
 #include "engine/load.h"
 #include "os/lockfile.h"
 
@@ -54,7 +55,8 @@ static struct engine_options options_of(const struct program *p) {
                                    .cost_caps = config->daily_cost_caps,
                                    .cost_cap_count = config->daily_cost_cap_count,
                                    .priority_ageing_s = config->priority_ageing_s,
-                                   .web_uid = p->web_uid};
+                                   .web_uid = p->web_uid,
+                                   .retention = config_retention(config)};
 }
 
 static void key_changed(void *context, const char *key, bool live) {
@@ -165,6 +167,8 @@ int main(int argc, char **argv) {
     fault_init();
     if (argc > 1 && strcmp(argv[1], "--load-worker") == 0)
         return load_worker_main(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "--errand-worker") == 0)
+        return errand_worker_main(argc - 2, argv + 2);
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 's')
             spool = optarg;

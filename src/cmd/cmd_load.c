@@ -123,15 +123,19 @@ static int run_export(struct cmd *cmd, struct export_options *options, const cha
         options->columns_length = text.length;
     }
     uint64_t rows = 0;
+    char cursor[EXPORT_CURSOR_SIZE] = "";
+    options->cursor = cursor;
     if (!rc)
         rc = export_run(cmd->spool, cmd->sources, options, stdout, &rows, &err);
     buf_release(&text);
+    if (!rc && cursor[0])
+        cmd_say(cmd, "next cursor %s", cursor);
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
 int cmd_export(struct cmd *cmd, int argc, char **argv) {
     struct export_options options = {.csv = false};
-    const char *format = "ndjson", *columns = NULL, *part = NULL;
+    const char *format = "ndjson", *columns = NULL, *part = NULL, *limit = NULL;
     const struct cmd_option table[] = {
         {"format", CMD_TEXT, &format, "ndjson|csv", "ndjson: a line is the record's exact text; csv: a row a record"},
         {"source", CMD_TEXT, &options.source, "NAME", "only records of this source"},
@@ -140,6 +144,8 @@ int cmd_export(struct cmd *cmd, int argc, char **argv) {
         {"children", CMD_TEXT, &options.children, "NAME", "the children of this name, a row each"},
         {"columns", CMD_TEXT, &columns, "FILE", "csv: which members, in which order, under which names"},
         {"not-in", CMD_TEXT, &options.not_in, "CAMPAIGN", "leave out what this campaign has"},
+        {"since", CMD_TEXT, &options.since, "CURSOR", "what loading has brought or changed since that export; 0: since ever; tells the next cursor"},
+        {"limit", CMD_TEXT, &limit, "N", "with --since: at most so many records"},
         {"with-origin", CMD_FLAG, &options.with_origin, NULL, "source, job, batch, captured_at and cost beside each row"},
         {.name = NULL},
     };
@@ -147,7 +153,8 @@ int cmd_export(struct cmd *cmd, int argc, char **argv) {
     if (!cmd_parse(cmd, &argc, &argv, table, &code))
         return code;
     options.csv = strcmp(format, "csv") == 0;
-    if (argc || (!options.csv && strcmp(format, "ndjson") != 0) || (columns && !options.csv))
+    if (argc || (!options.csv && strcmp(format, "ndjson") != 0) || (columns && !options.csv) || (part && options.since) ||
+        (limit && (!options.since || !str_to_u64(limit, 1, UINT64_MAX - 1, &options.limit))))
         return cmd_usage(cmd);
     if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;

@@ -15,7 +15,7 @@
 struct submission {
     const char *file; /* as given; "-" is standard input */
     struct buf text;  /* as read, or as changed by --set */
-    char source[65];
+    char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
     char estimate[CMD_ESTIMATE_TEXT];
 };
@@ -42,7 +42,8 @@ static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err
     struct submit submit;
     enum rc rc = submit_check(cmd->sources, file, buf_text(&s->text), s->text.length, &submit, NULL, err);
     str_copy(s->source, sizeof s->source, submit.source);
-    if (!rc && isatty(STDERR_FILENO))
+    str_copy(s->mode, sizeof s->mode, submit.mode);
+    if (!rc && submit.definition && isatty(STDERR_FILENO))
         cmd_estimate(cmd, submit.definition, submit.criteria, s->estimate);
     submit_release(&submit);
     return rc;
@@ -70,7 +71,7 @@ static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list 
 /* What the id's slug is made of. */
 static const char *label_of(const struct submission *s) {
     const char *slash = strrchr(s->file, '/');
-    return strcmp(s->file, "-") == 0 ? s->source : slash ? slash + 1 : s->file;
+    return strcmp(s->file, "-") == 0 ? (s->source[0] ? s->source : s->mode) : slash ? slash + 1 : s->file;
 }
 
 static int wait_for(struct cmd *cmd, const struct submission *list, size_t count) {

@@ -20,7 +20,7 @@
 #define CHECKOUT_FILE "etc/batchspool.json"
 #define SYSTEM_SPOOL "/var/spool/batchspool"
 
-enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_CAPS, KIND_HTTPD };
+enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_FLAG, KIND_CAPS, KIND_HTTPD };
 
 struct key {
     const char *name;
@@ -54,6 +54,7 @@ static const struct key keys[] = {
     {"job_retention_days", KIND_COUNT, AT(job_retention_days), 0, 36500, NULL, NULL},
     {"priority_ageing_s", KIND_COUNT, AT(priority_ageing_s), 0, 86400, NULL, NULL},
     {"payload_retention_months", KIND_COUNT, AT(payload_retention_months), 0, 1200, NULL, NULL},
+    {"archive", KIND_FLAG, AT(archive), 0, 0, NULL, NULL},
     {"daily_cost_caps", KIND_CAPS, AT(daily_cost_caps), 0, 0, NULL, NULL},
     {"stuck_after_s", KIND_COUNT, AT(stuck_after_s), 1, 31 * 86400, NULL, NULL},
     {"stuck_waiting_s", KIND_COUNT, AT(stuck_waiting_s), 1, 366 * 86400, NULL, NULL},
@@ -136,6 +137,9 @@ static enum rc set_text(struct config *config, const struct key *key, const char
     case KIND_FORMAT:
         config->log_json = strcmp(text, "json") == 0;
         return config->log_json || strcmp(text, "text") == 0 ? RC_OK : wrong(from, err, "\"text\" or \"json\"");
+    case KIND_FLAG:
+        *(bool *)(void *)at = strcmp(text, "true") == 0;
+        return *(bool *)(void *)at || strcmp(text, "false") == 0 ? RC_OK : wrong(from, err, "true or false");
     case KIND_CAPS:
         return set_caps_text(config, text, from, err);
     case KIND_HTTPD:
@@ -150,6 +154,8 @@ static enum rc set_value(struct config *config, const struct key *key, const cJS
         snprintf(digits, sizeof digits, "%.17g", cJSON_IsNumber(value) ? value->valuedouble : -1.0);
         return set_text(config, key, digits, from, err);
     }
+    if (key->kind == KIND_FLAG)
+        return set_text(config, key, cJSON_IsTrue(value) ? "true" : cJSON_IsFalse(value) ? "false" : "", from, err);
     if (key->kind == KIND_CAPS)
         return set_caps(config, value, from, err);
     return cJSON_IsString(value) ? set_text(config, key, value->valuestring, from, err) : wrong(from, err, "text");
@@ -279,6 +285,7 @@ static void set_defaults(struct config *config) {
     config->log_level = LOG_LEVEL_INFO;
     config->job_retention_days = 90;
     config->payload_retention_months = 1;
+    config->archive = true;
     config->stuck_after_s = 900;
     config->stuck_waiting_s = 21600;
     config_httpd_init(&config->httpd);
@@ -327,14 +334,18 @@ enum rc config_load(const char *file, const char *spool_override, struct config 
 }
 
 /* What holds from SIGHUP on. */
-static const char *const live_keys[] = {"rescan_interval_s", "max_concurrent_jobs", "max_active", "priority_ageing_s",
-                                        "daily_cost_caps",   "log_level",           "log_format"};
+static const char *const live_keys[] = {"rescan_interval_s", "max_concurrent_jobs", "max_active",         "priority_ageing_s",        "daily_cost_caps",
+                                        "log_level",         "log_format",          "job_retention_days", "payload_retention_months", "archive"};
 
 static bool is_live(const struct key *key) {
     for (size_t i = 0; i < sizeof live_keys / sizeof *live_keys; i++)
         if (strcmp(key->name, live_keys[i]) == 0)
             return true;
     return false;
+}
+
+struct retention_limits config_retention(const struct config *config) {
+    return (struct retention_limits){.job_days = config->job_retention_days, .payload_months = config->payload_retention_months, .archive = config->archive};
 }
 
 void config_adopt(struct config *config, const struct config *fresh, config_told *told, void *context) {

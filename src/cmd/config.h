@@ -30,8 +30,9 @@ struct config {
     unsigned priority_ageing_s;   /* 60; 0: no ageing */
     enum log_level log_level;
     bool log_json;
-    unsigned job_retention_days, payload_retention_months;
-    struct cost_cap daily_cost_caps[CONFIG_CAPS_MAX]; /* one a currency */
+    unsigned job_retention_days, payload_retention_months; /* 90, 1 */
+    bool archive;                                          /* true */
+    struct cost_cap daily_cost_caps[CONFIG_CAPS_MAX];      /* one a currency */
     unsigned daily_cost_cap_count;
     unsigned stuck_after_s;   /* 900; struct stuck_options */
     unsigned stuck_waiting_s; /* 21600 */
@@ -47,5 +48,7 @@ enum rc config_load(const char *file, const char *spool_override, struct config 
  */
 typedef void config_told(void *context, const char *key, bool live);
 void config_adopt(struct config *config, const struct config *fresh, config_told *told, void *context);
+
+struct retention_limits config_retention(const struct config *config);
 
 #endif

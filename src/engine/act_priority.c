@@ -35,6 +35,7 @@ static enum rc replace_file(const struct spool *spool, enum place place, const c
     char tmp[64];
     int fd;
     str_format(tmp, sizeof tmp, ".priority-%ld", (long)gettid()); /* lanes of one process may do this at a time */
+    fsio_unlink(spool->jobs_tmp_fd, tmp, NULL);                   /* left by a thread of this number that was killed */
     enum rc rc = fsio_create(spool->jobs_tmp_fd, tmp, st->st_mode & 0777, &fd, err);
     if (rc)
         return rc;

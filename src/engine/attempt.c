@@ -21,6 +21,14 @@
 static void attempt_decide(struct attempt *a);
 static bool renew_token(struct attempt *a);
 
+uint64_t attempt_synced(const struct run *run) {
+    uint64_t synced = run->synced;
+    for (const struct attempt *a = run->attempts; a; a = a->next)
+        if (a->unmarked && a->unmarked < synced)
+            synced = a->unmarked;
+    return synced;
+}
+
 static enum rc follow(struct attempt *a) {
     a->run->synced = a->synced > a->run->synced ? a->synced : a->run->synced;
     return engine_follow(a->engine, a->run->id, NULL);
@@ -37,14 +45,22 @@ static void opened(struct attempt *a) {
 static void request_done(struct work *work);
 static void check_done(struct work *work);
 static void record_done(struct work *work);
+static void mark_done(struct work *work);
 static void report_done(struct work *work);
 static const struct work_class request_class = {.name = "request", .run = attempt_lane_request, .done = request_done, .max = 64};
 static const struct work_class check_class = {.name = "check", .run = attempt_lane_check, .done = check_done, .max = 4};
 static const struct work_class record_class = {.name = "record", .run = attempt_lane_record, .done = record_done, .max = 64};
+static const struct work_class mark_class = {.name = "mark", .run = attempt_lane_mark, .done = mark_done, .max = 64};
 static const struct work_class report_class = {.name = "report", .run = attempt_lane_report, .done = report_done, .max = 64};
 
 static void on_job_lane(struct attempt *a, const struct work_class *class) {
     worker_submit(a->engine->worker, &a->work, class, engine_lane(a->run->id));
+}
+
+/* It takes the disk long to make a file: the job's lane goes on meanwhile. What was paid for got its marker there, so that nothing keeps the index from prices.
+ */
+static void mark(struct attempt *a) {
+    worker_submit(a->engine->worker, &a->work, &mark_class, engine_lane(a->run->id) + 1);
 }
 
 /* Its request is no more in flight: another one may leave. */
@@ -197,6 +213,11 @@ static bool retried(const struct attempt *a) {
     return v->action == ACTION_RATE_LIMITED || (v->action == ACTION_RETRY && a->run->preview_retries < a->run->source->max_retries);
 }
 
+/* What is paid is kept before more is bought, and what a refusal says holds for the next. */
+static bool leaves_early(const struct attempt *a) {
+    return a->kind == REQUEST_FREE && a->status < 300;
+}
+
 static void fetched(void *context, const struct fetch_answer *answer) {
     struct attempt *a = context;
     a->fetch = NULL;
@@ -253,7 +274,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
         a->room_bytes = a->bytes;
     }
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
-    if (a->kind == REQUEST_FREE && a->status < 300) { /* what is paid is kept before more is bought, and what a refusal says holds for the next */
+    if (leaves_early(a) && fetcher_holds(a->engine->fetcher)) { /* else the loop would have to write what comes next */
         give_place(a);
         feed_pump(a->run->feed);
     }
@@ -270,6 +291,12 @@ static void body_refused(struct attempt *a) {
 
 static void check_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    fetcher_give_back(a->engine->fetcher, a->held);
+    a->held = NULL;
+    if (a->holds && leaves_early(a)) {
+        give_place(a);
+        feed_pump(a->run->feed);
+    }
     if (a->rc && attempt_lane_good(a))
         body_refused(a);
     else
@@ -501,7 +528,10 @@ static void attempt_decide(struct attempt *a) {
 
 static void record_again(struct loop_timer *timer) {
     struct attempt *a = HEAP_ENTRY(timer, struct attempt, timer);
-    on_job_lane(a, a->stage == STAGE_REPORT ? &report_class : &record_class);
+    if (a->stage == STAGE_MARK)
+        mark(a);
+    else
+        on_job_lane(a, a->stage == STAGE_REPORT ? &report_class : &record_class);
 }
 
 /* The money is spent: what the disk refuses is tried until it succeeds. When the daemon stops, recovery goes on from here at the next start. */
@@ -515,7 +545,6 @@ static bool stuck(struct attempt *a) {
 
 static void record_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
-    struct run *run = a->run;
     if (a->rc && a->stage == STAGE_SETTLE) {
         body_refused(a);
         return;
@@ -530,8 +559,20 @@ static void record_done(struct work *work) {
             page_failed(a, "damaged");
         return;
     }
+    if (a->rc || a->stage == STAGE_MARKED) {
+        mark_done(work);
+        return;
+    }
+    a->unmarked = a->before;
+    mark(a);
+}
+
+static void mark_done(struct work *work) {
+    struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    struct run *run = a->run;
     if (stuck(a))
         return;
+    a->unmarked = 0;
     follow(a);
     if (!a->rc) {
         bool news = a->keys.count == 0;

@@ -12,7 +12,7 @@
 
 /* What attempt.c (the loop's part), attempt_lane.c (the lanes' part) and attempt_send.c (the request) share. */
 
-enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_SETTLE, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_REPORT };
+enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_SETTLE, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_MARKED, STAGE_REPORT };
 
 struct attempt { /* a lane has it while work is out */
     struct work work;
@@ -29,7 +29,7 @@ struct attempt { /* a lane has it while work is out */
     enum rc rc;
     struct err err;
     bool durable;
-    bool recorded;    /* its recording was begun before: something of it may be there */
+    bool marked;      /* its marker was begun before: it may be there */
     bool holds;       /* a place among the requests in flight */
     bool gated;       /* its request may leave, but not so soon after the one before */
     bool unreachable; /* no connection: that is the host's fault, and uses up no retry */
@@ -45,7 +45,8 @@ struct attempt { /* a lane has it while work is out */
     char reason[48], error[400], sha256[DIGEST_HEX_SIZE], request_id[128];
     char same_as[PAYLOAD_PATH_SIZE]; /* the payload that has the same bytes; "" none */
     int64_t retry_after_s, sent_us, asked_us, answered_us;
-    uint64_t synced;                    /* size of the journal after its last line */
+    uint64_t synced, before;            /* size of the journal after its last line, and before it */
+    uint64_t unmarked;                  /* before `captured` of a page that still lacks its marker: the index goes no further; 0: none does */
     uint64_t bytes, advance;            /* advance: from this page's offset to where the next one begins */
     const char *wanted[FIELDS_MAX + 1]; /* header fields */
     struct fields fields;               /* those that came */
@@ -61,12 +62,14 @@ struct attempt { /* a lane has it while work is out */
     struct loop_timer timer;
 };
 
-/* attempt_lane.c: the four kinds of work (struct work_class.run), and what they say of a page. */
+/* attempt_lane.c: the kinds of work (struct work_class.run), and what they say of a page. */
 void attempt_lane_request(struct work **items, size_t count);
 void attempt_lane_check(struct work **items, size_t count);
-void attempt_lane_record(struct work **items, size_t count);
+void attempt_lane_record(struct work **items, size_t count); /* to the marker, if it was paid for; else to STAGE_MARK */
+void attempt_lane_mark(struct work **items, size_t count);
 void attempt_lane_report(struct work **items, size_t count);
-cJSON *attempt_lane_members(const struct attempt *a); /* batch, step, attempt of its events */
+enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err); /* fetch_open: makes the file of its body */
+cJSON *attempt_lane_members(const struct attempt *a);                    /* batch, step, attempt of its events */
 bool attempt_lane_good(const struct attempt *a);
 
 /* limits.c */

@@ -22,6 +22,7 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
         struct journal *journal = first->run->journal;
         bool durable = false;
         enum rc rc = journal_lock(journal, &first->err);
+        uint64_t before = rc ? 0 : journal_size(journal);
         for (size_t j = i; !rc && j < count; j++) {
             struct attempt *a = ITEM(items, j);
             if (a->run != first->run || a->rc || a->stage != stage)
@@ -45,6 +46,7 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
                 a->err = first->err;
             if (!rc) {
                 a->synced = size;
+                a->before = before;
                 a->stage++;
             }
         }
@@ -114,29 +116,37 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
     return replay_captured_members(&c);
 }
 
-/* --- lane: the four kinds of work ---------------------------------------------------------------------------------- */
+/* --- lane: the kinds of work --------------------------------------------------------------------------------------- */
 
+enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err) {
+    struct attempt *a = attempt;
+    int dir = a->engine->spool->payloads_tmp_fd;
+    enum rc rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, err);
+    if (rc == RC_PERM && errno == EEXIST && fsio_unlink(dir, a->tmp, err) == RC_OK)
+        rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, err);
+    *body_fd = a->body_fd;
+    return rc;
+}
+
+/* What is paid for must find its file; other bodies get it when they are written, by any lane: it takes the disk long to make one. */
 void attempt_lane_request(struct work **items, size_t count) {
     journal_group(items, count, STAGE_REQUEST, requested_line);
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
-        int dir = a->engine->spool->payloads_tmp_fd;
-        if (a->rc)
-            continue;
-        a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
-        if (a->rc == RC_PERM && errno == EEXIST && fsio_unlink(dir, a->tmp, &a->err) == RC_OK)
-            a->rc = fsio_create(dir, a->tmp, 0640, &a->body_fd, &a->err);
+        if (!a->rc && a->kind == REQUEST_PAID)
+            a->rc = attempt_lane_body(a, &a->body_fd, &a->err);
     }
 }
 
 /* The whole body for the checks. What is held in memory is written and hashed here. */
 static enum rc take_body(struct attempt *a, const char **data, size_t *length) {
+    enum rc rc = a->body_fd < 0 ? attempt_lane_body(a, &a->body_fd, &a->err) : RC_OK;
     if (!a->held)
-        return fsio_map(a->body_fd, data, length, &a->err);
+        return rc ? rc : fsio_map(a->body_fd, data, length, &a->err);
     *data = a->held->bytes;
     *length = a->held->length;
     digest_of_hex(*data, *length, a->sha256);
-    return fsio_write(a->body_fd, *data, *length, &a->err);
+    return rc ? rc : (a->automatic ? fsio_write : fsio_write_direct)(a->body_fd, *data, *length, &a->err);
 }
 
 static void judge(struct attempt *a) {
@@ -231,22 +241,32 @@ static enum shelf shelf_of(const struct attempt *a) {
     return a->automatic ? SHELF_READY : SHELF_PENDING;
 }
 
-static void mark_group(const struct spool *spool, struct work **items, size_t count) {
+static bool to_mark(const struct attempt *a, bool paid_only) {
+    return a->stage == STAGE_MARK && (a->kind == REQUEST_PAID || !paid_only);
+}
+
+static void mark_group(struct work **items, size_t count, bool paid_only) {
+    const struct spool *spool = ITEM(items, 0)->engine->spool;
     enum rc rc[SHELF_COUNT];
     bool any[SHELF_COUNT] = {false};
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
-        if (a->rc || a->stage != STAGE_MARK)
+        if (!to_mark(a, paid_only))
             continue;
-        a->rc = payload_mark_put(spool, a->run->id, a->page.batch, a->raw, shelf_of(a), !a->recorded, &a->err);
+        a->rc = payload_mark_put(spool, a->run->id, a->page.batch, a->raw, shelf_of(a), !a->marked, &a->err);
+        a->marked = true;
         any[shelf_of(a)] = true;
     }
     for (enum shelf shelf = SHELF_NONE; shelf < SHELF_COUNT; shelf++)
         rc[shelf] = any[shelf] ? payload_mark_sync(spool, shelf, NULL) : RC_OK;
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
-        if (!a->rc && a->stage == STAGE_MARK && rc[shelf_of(a)])
+        if (a->rc || !to_mark(a, paid_only))
+            continue;
+        if (rc[shelf_of(a)])
             a->rc = err_set(&a->err, rc[shelf_of(a)], "payloads/%s: its sync failed", shelf_name(shelf_of(a)));
+        else
+            a->stage = STAGE_MARKED;
     }
 }
 
@@ -258,9 +278,11 @@ void attempt_lane_record(struct work **items, size_t count) {
     journal_group(items, count, STAGE_ANSWERED, answered_line);
     publish_group(spool, items, count);
     journal_group(items, count, STAGE_CAPTURED, captured_line);
-    mark_group(spool, items, count);
-    for (size_t i = 0; i < count; i++)
-        ITEM(items, i)->recorded = true;
+    mark_group(items, count, true);
+}
+
+void attempt_lane_mark(struct work **items, size_t count) {
+    mark_group(items, count, false);
 }
 
 static cJSON *report_line(const struct attempt *a, const char **event) {

@@ -53,6 +53,7 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
                                   .wanted = a->wanted,
                                   .way = way,
                                   .body_fd = a->body_fd,
+                                  .body_open = a->tmp[0] ? attempt_lane_body : NULL,
                                   .once = a->kind == REQUEST_PAID,
                                   .hold = a->kind == REQUEST_FREE};
         a->asked_us = clock_wall_us();

@@ -370,13 +370,19 @@ static void read(struct replay *r) {
         run_end_now(run, PLACE_PENDING, "edited", "");
         return;
     }
-    enum rc rc = sources_get(engine->sources, r->row.source, &run->source, &err);
+    enum errand_kind kind;
+    const bool errand = errand_mode(r->row.mode, &kind);
+    enum rc rc = errand ? RC_OK : sources_get(engine->sources, r->row.source, &run->source, &err);
     if (!rc)
         rc = criteria_parse("job", r->text ? r->text : "", r->text_length, run->source, &run->criteria, &err);
     if (rc) {
-        const char *reason = run->source ? "invalid" : "source";
+        const char *reason = run->source || errand ? "invalid" : "source";
         run->source = NULL;
         run_end_now(run, PLACE_HOLD, reason, err.text);
+        return;
+    }
+    if (errand) {
+        errands_run(run);
         return;
     }
     run->feed = feed_get(engine, run->source);
@@ -388,10 +394,6 @@ static void read(struct replay *r) {
     }
     if (cached(run)) {
         run_end_now(run, PLACE_PROCESSED, "cached", "");
-        return;
-    }
-    if (strcmp(run->row.mode, "run") != 0 && strcmp(run->row.mode, "preview") != 0 && strcmp(run->row.mode, "probe") != 0) {
-        run_end_now(run, PLACE_FAILED, "mode", "this daemon runs jobs of mode run, preview, probe and source");
         return;
     }
     compare_bytes(run, r);

@@ -81,7 +81,7 @@ enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row 
     struct job_row mine;
     struct run *run = engine_run(engine, job_id);
     /* While a lane may be writing lines of this job, only those that are synced. */
-    uint64_t limit = run && run->attempt_count ? run->synced : UINT64_MAX;
+    uint64_t limit = run && run->attempt_count ? attempt_synced(run) : UINT64_MAX;
     enum rc rc = index_follow_to(engine->index, engine->spool, job_id, limit, &mine, &err);
     if (rc && rc != RC_GONE)
         log_warn("index: job %s: %s", job_id, err.text);
@@ -292,6 +292,7 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
         return rc;
     }
     loaders_start(engine);
+    errands_start(engine);
     schedules_start(engine);
     sched_deferred(engine);
     aside_back(engine);
@@ -338,6 +339,7 @@ void engine_reload(struct engine *engine, const struct engine_options *options) 
     engine->options.max_concurrent_jobs = options->max_concurrent_jobs;
     engine->options.max_active = options->max_active;
     engine->options.priority_ageing_s = options->priority_ageing_s;
+    engine->options.retention = options->retention;
     engine->options.cost_caps = options->cost_caps;
     engine->options.cost_cap_count = options->cost_cap_count;
     log_info("reading sources again");
@@ -356,6 +358,7 @@ void engine_free(struct engine *engine) {
         return;
     engine->stopping = engine->stopped = true;
     loaders_free(engine);
+    errands_free(engine);
     if (engine->watch)
         watch_free(engine->watch);
     if (engine->worker)

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/dec.h"
+#include "engine/retention.h"
 #include "os/loop.h"
 #include "spool/layout.h"
 
@@ -28,6 +29,7 @@ struct engine_options { /* strings are borrowed for the engine's life */
     unsigned cost_cap_count;
     unsigned priority_ageing_s; /* 0: no ageing */
     uid_t web_uid;              /* the user of the web program, whose created_by is believed as our own is; (uid_t)-1: none */
+    struct retention_limits retention;
 };
 
 /* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop.

@@ -4,8 +4,8 @@
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
  * source: which job sends next), limits.c (its limits), aside.c (budgets that are spent), control.c (what persons paused or changed), run.c (one job),
- * begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c (moves), loaders.c, schedules.c
- * (recurring jobs). All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+ * begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c (moves), loaders.c, errands.c
+ * (exports, retention), schedules.c (recurring jobs). All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -53,6 +53,8 @@ struct feed {
     struct engine *engine;
     const struct source *source;
     struct governor *governor;
+    void *saved; /* of it, as the index has it; or NULL */
+    size_t saved_bytes;
     struct run *runs;
     uint64_t round; /* of offering */
     uint64_t sends; /* requests that were sent, and of each priority which of them was its last, and when */
@@ -90,7 +92,7 @@ struct delta {
     size_t *starts;                /* where in it the ids of each page begin */
 };
 
-enum run_phase { RUN_CLAIMING, RUN_REPLAY, RUN_PREVIEW, RUN_PAGES, RUN_LOADING, RUN_ENDING };
+enum run_phase { RUN_CLAIMING, RUN_REPLAY, RUN_PREVIEW, RUN_PAGES, RUN_LOADING, RUN_ERRAND, RUN_ENDING };
 
 struct run { /* one claimed job; a lane with the job's number may use id, source, engine->spool and journal while work of it is out */
     struct run *next_by_id, *next_of_feed;
@@ -120,6 +122,8 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     char end_error[600];
     int64_t end_until_us;
     char reuses[JOBID_SIZE]; /* the job whose payloads are its own */
+    bool errand;             /* of mode results or cleanup: it has no source, and takes no slot */
+    cJSON *told;             /* what `completed` says besides, or NULL */
     uint64_t total;          /* named last; JOB_UNKNOWN */
     uint32_t total_batch;    /* by that page; 0: the preview */
     uint64_t records, duplicates, keyless, unkeyed;
@@ -211,7 +215,8 @@ struct engine {
     struct loop_timer again_timer;
     /* loaders.c */
     struct loaders *loaders;
-    unsigned shifts; /* moves under way */
+    struct errands *errands; /* errands.c */
+    unsigned shifts;         /* moves under way */
     struct schedules *schedules;
     /* aside.c */
     char back_after[JOBID_SIZE];
@@ -394,6 +399,7 @@ void token_reset(struct feed *feed);                 /* forget it, and what is o
 void attempt_page(struct run *run, struct due_page *due);
 void attempt_preview(struct run *run);
 void attempt_cancel_free(struct run *run);
+uint64_t attempt_synced(const struct run *run); /* how far the index may follow the journal: no page is in it without its marker */
 
 /* replay.c */
 /* What the journal says of one page. */
@@ -489,5 +495,13 @@ void schedules_free(struct engine *engine);
 void loaders_start(struct engine *engine);
 void loaders_kick(struct engine *engine); /* payloads/ready/ may have something */
 void loaders_free(struct engine *engine);
+
+/* errands.c: jobs of modes results and cleanup, one at a time in a child process (engine/errand.h). */
+void errands_start(struct engine *engine);
+bool errands_busy(const struct engine *engine); /* one is claimed, or on its way */
+void errands_mark(struct run *run);             /* it is one: it takes no slot from here on */
+void errands_run(struct run *run);              /* it is claimed, and run->criteria is read */
+void errands_leave(struct run *run);            /* it is being freed: what is done for it ends */
+void errands_free(struct engine *engine);
 
 #endif

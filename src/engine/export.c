@@ -11,6 +11,7 @@
 #include "spool/job.h"
 #include "spool/members.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,9 @@ struct export {
     struct csv csv;
     struct buf row, scratch;
     struct cost_slot costs[COST_SLOTS];
-    uint64_t seen, most;   /* records; of one job with `take` no more than that */
-    struct job_ids listed; /* of the jobs those that bought only what was not owned: their members are in a file */
+    uint64_t seen, most;           /* records; of one job with `take` no more than that */
+    struct sink_position from, at; /* of since: where it begins, and how far the walk is */
+    struct job_ids listed;         /* of the jobs those that bought only what was not owned: their members are in a file */
     /* of children */
     const struct source *source;
     const struct source_child *child;
@@ -144,7 +146,38 @@ static enum rc campaign_lists(struct export *export, const struct spool *spool, 
     return rc == RC_GONE ? RC_OK : rc;
 }
 
+/* --- by change */
+
+static enum rc read_cursor(const char *text, struct sink_position *position, struct err *err) {
+    unsigned long long load;
+    unsigned next;
+    int length = 0;
+
+    if (strcmp(text, "0") == 0)
+        return RC_OK;
+    if (sscanf(text, "%16[0-9a-f]-%20llu-%10u%n", position->store, &load, &next, &length) != 3 || text[length] != '\0' || strlen(position->store) != 16)
+        return err_set(err, RC_PERM, "\"%.64s\" is no cursor of an export; the first one is 0", text);
+    position->load = load;
+    position->next = next;
+    return RC_OK;
+}
+
+static void write_cursor(const struct sink_position *position, char *out) {
+    str_format(out, EXPORT_CURSOR_SIZE, "%s-%llu-%u", position->store, (unsigned long long)position->load, (unsigned)position->next);
+}
+
+static enum rc walk_changes(struct export *export, const struct sink_pick *pick, sink_record_seen *fn) {
+    enum rc rc;
+
+    export->at = export->from;
+    export->most = export->options->limit > 0 ? export->options->limit : JOB_UNKNOWN;
+    rc = sink_changes(export->sink, &export->at, pick, fn, export, export->err);
+    return rc == RC_OK ? export->rc : rc;
+}
+
 static enum rc walk(struct export *export, const struct spool *spool, const struct sink_pick *pick, sink_record_seen *fn) {
+    if (export->options->since != NULL)
+        return walk_changes(export, pick, fn);
     bool alone = export->listed.count > 0 && export->options->job != NULL;
     bool none = export->listed.count > 0 && pick->job_count == 0; /* which would be every record */
     enum rc rc = alone || none ? RC_OK : sink_walk(export->sink, pick, fn, export, export->err);
@@ -414,7 +447,7 @@ static bool write_record(void *context, const struct sink_seen *seen) {
         rc = each_row(export, seen, put_row);
     }
     export->rc = rc == RC_GONE ? RC_OK : rc;
-    return export->rc == RC_OK;
+    return export->rc == RC_OK && !(export->options->since != NULL && export->most == 0); /* the cursor is behind it */
 }
 
 /* Columns */
@@ -490,8 +523,10 @@ static enum rc run(struct export *export, const struct spool *spool) {
     const struct export_options *options = export->options;
     struct sink_pick pick = {.source = options->source};
     struct job_ids ids = {0};
-    enum rc rc = pick_jobs(export, spool, &ids);
+    enum rc rc = options->since != NULL ? read_cursor(options->since, &export->from, export->err) : RC_OK;
 
+    if (rc == RC_OK)
+        rc = pick_jobs(export, spool, &ids);
     pick.jobs = ids.list;
     pick.job_count = ids.count;
     if (rc == RC_OK)
@@ -500,7 +535,9 @@ static enum rc run(struct export *export, const struct spool *spool) {
         rc = prepare_columns(export, spool, &pick);
     if (rc == RC_OK)
         rc = walk(export, spool, &pick, write_record);
-    if (rc == RC_OK && export->seen == 0 && ids.count == 0 && export->listed.count == 0)
+    if (rc == RC_OK && options->since != NULL && options->cursor != NULL)
+        write_cursor(&export->at, options->cursor);
+    if (rc == RC_OK && export->seen == 0 && options->since == NULL && ids.count == 0 && export->listed.count == 0)
         rc = options->source != NULL ? err_set(export->err, RC_GONE, "nothing of source \"%s\" was ever loaded", options->source)
                                      : err_set(export->err, RC_GONE, "nothing was ever loaded");
     if (rc == RC_OK && fflush(export->out) != 0) {
@@ -528,7 +565,8 @@ enum rc export_run(const struct spool *spool, struct sources *sources, const str
     csv_init(&export->csv);
     buf_init(&export->row, SIZE_MAX / 2);
     buf_init(&export->scratch, SIZE_MAX / 2);
-    rc = sink_open(NULL, spool, false, &export->sink, err);
+    rc = options->since != NULL && options->job != NULL ? err_set(err, RC_PERM, "a job's records do not change: since does not go with a job")
+                                                        : sink_open(NULL, spool, false, &export->sink, err);
     if (rc == RC_OK)
         rc = run(export, spool);
     sink_close(export->sink);

@@ -18,6 +18,10 @@
  * objects inside objects as "a.b". children: a row for each child that this list of the source definition has in a record's text. CSV: first the primary key of
  * the parent (a child's column of the same name becomes "NAME.column"), then the child's members (columns_text: paths are the child's). NDJSON: a line is the
  * child's exact text; with_origin puts "parent":{KEYS} beside it. All records must be of one source.
+ *
+ * since: the records that loading has brought, or changed, since an earlier export ended, each as it is now (sink_changes), by load; "0": since ever. With
+ * source only that source's, with campaign only what jobs of that campaign captured last; not with job, whose records do not change. What was loaded again, be
+ * it with the same text, comes again; a record that went (its definition was mended, and it was loaded again) is not told. No changes are no error.
  */
 
 struct export_options {
@@ -25,11 +29,17 @@ struct export_options {
     const char *source, *campaign, *job, *children, *not_in; /* NULL: no such filter; job is a whole id */
     const char *columns_text;                                /* content of --columns FILE, or NULL: every member of any record, flattened; CSV only */
     size_t columns_length;
-    bool with_origin; /* source, job, batch, captured_at, cost beside each row */
+    bool with_origin;  /* source, job, batch, captured_at, cost beside each row */
+    const char *since; /* NULL: not by change; else "0", or what an export before gave */
+    uint64_t limit;    /* of since: so many records; 0: all */
+    char *cursor;      /* of since: room for EXPORT_CURSOR_SIZE, for what the next export gives as since; or NULL */
 };
 
+#define EXPORT_CURSOR_SIZE 65
+
 /* Write to out, flushed. RC_GONE: nothing of that job, source or campaign was ever loaded (err); the same for not_in, lest a misspelt name leave nobody out.
- * RC_PERM: the options do not fit (columns, children). RC_TEMP: writing failed. At most one at a time in a process, and not while it loads (LMDB). */
+ * RC_PERM: the options do not fit (columns, children), or the cursor is none of this store's. RC_TEMP: writing failed. At most one at a time in a process, and
+ * not while it loads (LMDB). */
 enum rc export_run(const struct spool *spool, struct sources *sources, const struct export_options *options, FILE *out, uint64_t *rows, struct err *err);
 
 #endif

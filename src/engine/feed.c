@@ -47,9 +47,19 @@ void feed_save(struct feed *feed) {
     void *blob = engine_alloc(GOVERNOR_BLOB_BYTES);
     struct err err = {0};
     size_t length = governor_save(feed->governor, blob, GOVERNOR_BLOB_BYTES);
+    if (feed->saved && feed->saved_bytes == length && memcmp(feed->saved, blob, length) == 0) {
+        free(blob);
+        return;
+    }
+    free(feed->saved);
+    feed->saved = NULL;
     if (index_put_governor(feed->engine->index, feed->source->name, blob, length, &err))
         log_warn("source %s: limits not kept: %s", feed->source->name, err.text);
-    free(blob);
+    else
+        feed->saved = realloc(blob, length);
+    feed->saved_bytes = length;
+    if (!feed->saved)
+        free(blob);
 }
 
 bool feed_open(struct feed *feed) {
@@ -195,6 +205,7 @@ void feed_free(struct engine *engine) {
         loop_timer_cancel(engine->loop, &feed->timer);
         token_reset(feed);
         governor_free(feed->governor);
+        free(feed->saved);
         free(feed);
     }
 }

@@ -54,8 +54,9 @@ struct intakes {
     uint32_t strange[STRANGE_SLOTS];    /* names that were reported */
     uint64_t order;
     const struct spool *spool;
-    int spare;        /* what the next new journal is made of (journal_spare); of the accepting lane */
-    struct work make; /* makes it */
+    int spare;             /* what the next new journal is made of (journal_spare); of the accepting lane */
+    struct beside *beside; /* of that lane, too; or NULL */
+    struct work make;      /* makes it */
     bool making;
 };
 
@@ -148,7 +149,7 @@ static void accepted_members(struct intake *in, const struct source *source) {
     cJSON_AddStringToObject(m, "priority", priority_name(c->priority));
     cJSON_AddStringToObject(m, "process", c->automatic ? "auto" : "manual");
     cJSON_AddStringToObject(m, "mode", c->mode);
-    cJSON_AddBoolToObject(m, "metered", source->metered);
+    cJSON_AddBoolToObject(m, "metered", source && source->metered);
     created_by(in, c, room, sizeof room);
     cJSON_AddStringToObject(m, "created_by", room);
     cJSON_AddStringToObject(m, "criteria_hash", c->hash);
@@ -158,7 +159,7 @@ static void accepted_members(struct intake *in, const struct source *source) {
     }
     if (c->take != JOB_UNKNOWN)
         cJSON_AddNumberToObject(m, "take", (double)c->take);
-    if (source->currency[0])
+    if (source && source->currency[0])
         cJSON_AddStringToObject(m, "currency", source->currency);
 }
 
@@ -192,13 +193,14 @@ static void refuse(struct intake *in, const char *reason, const char *error) {
 static void check(struct intake *in, enum rc read_rc, const struct err *read_err) {
     struct err err = {0};
     char mode[16];
+    enum errand_kind kind;
     const struct source *source = NULL;
     if (read_rc == RC_CORRUPT) {
         refuse(in, in->st.st_size > (off_t)LIMIT_JOB_FILE_BYTES ? "invalid" : "unreadable", read_err->text);
         return;
     }
     enum rc rc = criteria_source(in->name, buf_text(&in->text), in->text.length, in->source, mode, &err);
-    if (!rc) {
+    if (!rc && !errand_mode(mode, &kind)) {
         rc = sources_get(in->engine->sources, in->source, &source, &err);
         if (rc == RC_GONE || rc == RC_PERM) {
             refuse(in, "source", err.text);
@@ -215,7 +217,7 @@ static void check(struct intake *in, enum rc read_rc, const struct err *read_err
     if (strcmp(in->criteria->mode, "run") != 0)
         in->criteria->not_before_us = 0; /* a preview of a scheduled job is wanted now */
     str_copy(in->hash, sizeof in->hash, in->criteria->hash);
-    in->cache_ttl_ms = source->cache_ttl_ms;
+    in->cache_ttl_ms = source ? source->cache_ttl_ms : 0;
     in->drop.to = PLACE_PENDING;
     in->drop.event = "accepted";
     accepted_members(in, source);
@@ -293,7 +295,7 @@ static void accept_run(struct work **items, size_t count) {
     struct engine *engine = HEAP_ENTRY(items[0], struct intake, work)->engine;
     for (size_t i = 0; i < count; i++)
         drops[i] = HEAP_ENTRY(items[i], struct intake, work)->drop;
-    drop_accept(engine->spool, drops, count, &engine->intake->spare);
+    drop_accept(engine->spool, drops, count, &engine->intake->spare, engine->intake->beside);
     for (size_t i = 0; i < count; i++)
         HEAP_ENTRY(items[i], struct intake, work)->drop = drops[i];
 }
@@ -328,7 +330,8 @@ static void moved(struct engine *engine, struct shift *shift) {
 static void accepted(struct intake *in) {
     struct engine *engine = in->engine;
     const struct criteria *c = in->criteria;
-    log_info("job %s: %s (%s, %s)", in->drop.job_id, in->again ? "accepted afresh, its file was edited" : "accepted", c->source, priority_name(c->priority));
+    log_info("job %s: %s (%s, %s)", in->drop.job_id, in->again ? "accepted afresh, its file was edited" : "accepted", c->errand ? c->mode : c->source,
+             priority_name(c->priority));
     if (!in->drop.fresh_id)
         for (enum place p = PLACE_PENDING; p < PLACE_COUNT; p++)
             spool_why_remove(engine->spool, p, in->drop.job_id);
@@ -388,8 +391,8 @@ static const struct work_class accept_class = {.name = "accept", .run = accept_r
 /* A job that has nothing to wait for is claimed by the same work that accepts it. */
 static bool alone(const struct intake *in) {
     const struct engine *engine = in->engine;
-    return in->criteria && !in->refused && !in->again && in->drop.fresh_id && !in->duplicate_of[0] && in->criteria->not_before_us <= clock_wall_us() &&
-           !engine->accepting_count && !engine->intakes.count && engine->scanned;
+    return in->criteria && !in->criteria->errand && !in->refused && !in->again && in->drop.fresh_id && !in->duplicate_of[0] &&
+           in->criteria->not_before_us <= clock_wall_us() && !engine->accepting_count && !engine->intakes.count && engine->scanned;
 }
 
 static void intake_pump(struct engine *engine) {
@@ -593,12 +596,16 @@ void intake_free(struct engine *engine) {
     heap_release(&engine->intakes);
     if (engine->intake->spare >= 0)
         close(engine->intake->spare);
+    beside_free(engine->intake->beside);
     free(engine->intake);
 }
 
 void intake_start(struct engine *engine) {
+    struct err err = {0};
     engine->intake = engine_alloc(sizeof *engine->intake);
     engine->intake->spool = engine->spool;
     engine->intake->spare = -1;
+    if (beside_new(&engine->intake->beside, &err))
+        log_warn("acceptance: %s; it waits for one sync after the other", err.text);
     heap_init(&engine->intakes, intake_before);
 }

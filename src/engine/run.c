@@ -52,6 +52,8 @@ static void run_free(struct run *run) {
     engine->run_count--;
     if (run->feed)
         feed_remove(run->feed, run);
+    else if (run->errand)
+        errands_leave(run);
     else
         engine->claiming_count--;
     loop_timer_cancel(engine->loop, &run->timer);
@@ -66,6 +68,7 @@ static void run_free(struct run *run) {
     criteria_free(run->criteria);
     buf_release(&run->bookmark);
     free(run->start);
+    cJSON_Delete(run->told);
     journal_close(run->journal);
     free(run);
     sched_kick(engine);
@@ -231,6 +234,9 @@ void run_finish(struct run *run) {
         cJSON_AddStringToObject(m, "until", until);
     }
     bool ran = run->source && strcmp(run->row.mode, "run") == 0;
+    if (run->end == PLACE_PROCESSED)
+        for (cJSON *item; (item = run->told ? run->told->child : NULL);)
+            cJSON_AddItemToObject(m, item->string, cJSON_DetachItemViaPointer(run->told, item));
     if (run->reuses[0])
         cJSON_AddStringToObject(m, "reuses", run->reuses);
     else if (ran && (run->end == PLACE_PROCESSED || strcmp(run->end_reason, "coverage") == 0))
@@ -346,6 +352,8 @@ void run_step(struct run *run) {
         run_finish(run);
         return;
     }
+    if (run->phase == RUN_ERRAND)
+        return;
     if (run->phase == RUN_PREVIEW) {
         wait_for(run, run->preview_due_us, "backoff");
         return;

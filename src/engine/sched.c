@@ -225,6 +225,16 @@ static void claim_asked(struct engine *engine) {
     }
 }
 
+/* Those of modes results and cleanup run one at a time, in a child process, beside everything else: they take no slot. */
+static void claim_errand(struct engine *engine) {
+    char id[JOBID_SIZE];
+    enum priority priority;
+    if (errands_busy(engine) || index_next_pending(engine->index, INDEX_ERRANDS, PRIORITY_URGENT, "", id, &priority, NULL) != RC_OK || engine_run(engine, id))
+        return;
+    claim(engine, id);
+    errands_mark(engine_run(engine, id));
+}
+
 static void claim_best(struct engine *engine, const struct candidate *best) {
     best->turn->last = ++engine->claims;
     best->turn->served_ms[best->own] = clock_mono_ms();
@@ -244,6 +254,7 @@ static void sched_due(struct loop_timer *timer) {
     if (engine->stopping)
         return;
     claim_asked(engine);
+    claim_errand(engine);
     while (slots_free(engine, 1)) {
         struct candidate best = {.found = false};
         char after[65] = "", source[65];

@@ -34,14 +34,15 @@ static enum rc wrong_source(const char *shown, const char *alone, size_t length,
 }
 
 static enum rc check_job(struct sources *sources, const char *shown, struct schedule_file *file, struct err *err) {
-    const struct source *source;
+    const struct source *source = NULL;
+    enum errand_kind kind;
     struct criteria *criteria = NULL;
     struct check_fault fault = {.pointer = ""};
     char name[65], mode[16], *alone = job_in_place(file);
     if (!alone)
         return err_set(err, RC_TEMP, "out of memory");
     enum rc rc = criteria_source_at(shown, alone, file->text.length, name, mode, &fault, err);
-    if (!rc) {
+    if (!rc && !errand_mode(mode, &kind)) {
         rc = sources_get(sources, name, &source, err);
         if (rc == RC_GONE || rc == RC_PERM) {
             str_copy(fault.pointer, sizeof fault.pointer, "/source");

@@ -166,6 +166,7 @@ static enum rc put_new(const struct spool *spool, const char *name, const struct
     int fd;
     str_format(tmp, sizeof tmp, ".%s.%ld.new", name, (long)gettid());
     str_format(file, sizeof file, "%s.json", name);
+    fsio_unlink(spool->schedules_fd, tmp, NULL); /* left by a thread of this number that was killed */
     enum rc rc = fsio_create(spool->schedules_fd, tmp, 0660, &fd, err);
     if (rc)
         return rc;

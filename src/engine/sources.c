@@ -83,8 +83,8 @@ static enum rc read_names(const struct sources *sources, struct names *names, st
     const char *name;
     unsigned char type;
     while ((rc = dirscan_next(scan, &name, &type, err)) == RC_OK) {
-        if (type != DT_REG || name[0] == '.' || !str_ends(name, ".json"))
-            continue;
+        if (type != DT_REG || name[0] == '.' || !str_ends(name, ".json") || str_ends(name, ".builder.json"))
+            continue; /* NAME.builder.json is the dashboard's (docs/BUILDER.md) */
         if (!names_add(names, name, strlen(name) - 5)) {
             rc = err_set(err, RC_TEMP, "out of memory");
             break;

@@ -7,6 +7,7 @@
 #include "source/request.h"
 #include "spool/drop.h"
 #include "spool/jobs.h"
+#include "spool/recurrence.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,14 +44,16 @@ static enum rc check_all(struct sources *sources, const char *file, const char *
     enum rc rc = criteria_source_at(file, text, length, s->source, s->mode, fault, err);
     if (rc)
         return rc;
-    rc = sources_get(sources, s->source, &s->definition, err);
+    enum errand_kind kind;
+    if (!errand_mode(s->mode, &kind)) /* those need no definition */
+        rc = sources_get(sources, s->source, &s->definition, err);
     if (rc) { /* the job names it: the job's data are wrong, not a file that was asked for */
         str_copy(fault->pointer, sizeof fault->pointer, "/source");
         str_copy(fault->detail, sizeof fault->detail, err->text);
         return err_prefix(err, rc == RC_GONE ? RC_PERM : rc, "%s: source", file);
     }
     rc = criteria_parse_at(file, text, length, s->definition, &s->criteria, fault, err);
-    if (rc)
+    if (rc || !s->definition || strcmp(s->mode, "source") == 0) /* nothing will be asked of it */
         return rc;
     rc = try_request(s->definition, s->criteria, err);
     if (rc)
@@ -97,14 +100,7 @@ enum rc submit_drop(const struct spool *spool, const char *label, const char *te
 }
 
 enum rc submit_drop_as(const struct spool *spool, const char *id, const char *text, size_t length, struct err *err) {
-    char name[JOBID_SIZE + 8];
-    if (jobs_place(spool, id) != PLACE_NONE || jobs_has_journal(spool, id))
-        return RC_OK;
-    str_format(name, sizeof name, "%s.json", id);
-    fsio_unlink(spool->jobs_tmp_fd, name, NULL); /* what a crash left of an earlier try */
-    errno = 0;
-    enum rc rc = drop_submit(spool, name, text, length, err);
-    return rc == RC_PERM && errno == EEXIST ? RC_OK : rc;
+    return recurrence_drop(spool, id, text, length, err); /* what a due time needs, too */
 }
 
 enum rc submit_answer(const struct spool *spool, const char *id, cJSON **answer, struct err *err) {

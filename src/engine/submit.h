@@ -11,7 +11,7 @@
 
 struct submit {
     char source[65], mode[16];       /* as far as they could be read */
-    const struct source *definition; /* borrowed from sources */
+    const struct source *definition; /* borrowed from sources; NULL for modes that need none (source/errand.h) */
     struct criteria *criteria;       /* owned */
 };
 

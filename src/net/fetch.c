@@ -9,7 +9,6 @@
 #include "net/fetch_head.h"
 #include "net/fetch_multi.h"
 #include "net/fetch_url.h"
-#include "os/fsio.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -53,6 +52,8 @@ struct fetch {
     unsigned redirects_left;
     bool once, allow_http, proxied;
     int body_fd;
+    fetch_open *body_open;
+    bool to_file;
 
     bool sent;
     struct fetch_head head;
@@ -138,7 +139,10 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 }
 
 static enum rc write_body(struct fetch *fetch, const char *bytes, size_t length) {
-    enum rc rc = fsio_write(fetch->body_fd, bytes, length, &fetch->err);
+    enum rc rc = fetch->body_fd < 0 ? fetch->body_open(fetch->context, &fetch->body_fd, &fetch->err) : RC_OK;
+    if (rc == RC_OK) {
+        rc = fsio_write(fetch->body_fd, bytes, length, &fetch->err);
+    }
     fetch->disk_errno = rc == RC_OK ? 0 : errno;
     return rc;
 }
@@ -150,13 +154,17 @@ static struct fetch_held *take_held(struct fetcher *fetcher) {
         fetcher->spare = held->next;
         fetcher->spare_count--;
     } else if (fetcher->held_count < HELD_MOST) {
-        held = malloc(sizeof(*held));
+        held = aligned_alloc(FSIO_DIRECT_BYTES, sizeof(*held));
     }
     if (held != NULL) {
         held->length = 0;
         fetcher->held_count++;
     }
     return held;
+}
+
+bool fetcher_holds(const struct fetcher *fetcher) {
+    return fetcher->held_count < HELD_MOST;
 }
 
 void fetcher_give_back(struct fetcher *fetcher, struct fetch_held *held) {
@@ -187,7 +195,7 @@ static enum rc flush_held(struct fetch *fetch) {
 
 /* What may have been charged is written at once, so that it outlives us. */
 static enum rc store_body(struct fetch *fetch, const char *bytes, size_t length) {
-    if (fetch->body_fd >= 0 && !fetch->once && fetch->held == NULL && fetch->body_bytes == 0) {
+    if (fetch->to_file && !fetch->once && fetch->held == NULL && fetch->body_bytes == 0) {
         fetch->held = take_held(fetch->fetcher);
     }
     if (fetch->held != NULL && length <= FETCH_HELD_BYTES) {
@@ -199,7 +207,7 @@ static enum rc store_body(struct fetch *fetch, const char *bytes, size_t length)
         return rc;
     }
     digest_add(fetch->digest, bytes, length);
-    if (fetch->body_fd < 0) {
+    if (!fetch->to_file) {
         enum rc rc = buf_add(&fetch->kept, bytes, length);
         fetch->disk_errno = rc == RC_OK ? 0 : ENOMEM;
         return rc == RC_OK ? RC_OK : err_set(&fetch->err, rc, "out of memory");
@@ -309,7 +317,7 @@ static void finish(struct fetch *fetch, CURLcode code) {
     } else {
         digest_hex(fetch->digest, answer.sha256);
     }
-    answer.body = fetch->body_fd < 0 ? buf_text(&fetch->kept) : NULL;
+    answer.body = fetch->to_file ? NULL : buf_text(&fetch->kept);
     answer.retry_after_s = retry_after_s(fetch);
     answer.fields = &fetch->head.fields;
     memcpy(answer.content_type, fetch->head.content_type, sizeof(answer.content_type));
@@ -556,6 +564,8 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
         .hold = request->hold,
         .allow_http = request->allow_http,
         .body_fd = request->body_fd,
+        .body_open = request->body_open,
+        .to_file = request->body_fd >= 0 || request->body_open != NULL,
         .digest = digest_new(),
     };
     buf_init(&fetch->kept, (size_t)request->max_body_bytes);

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/fields.h"
+#include "os/fsio.h"
 #include "os/loop.h"
 
 /* HTTP by libcurl's multi interface on our loop: connections kept and reused, HTTP/2 where offered, content coding undone, the body streamed to a file while it
@@ -21,6 +22,9 @@ struct fetch_way {                    /* by which way; NULL: as the fetcher and 
     const char *proxy;                /* URL of http, https or socks5h; for loopback hosts too. The environment's are then of no account */
     const char *proxy_username, *proxy_password;
 };
+
+/* Of the context that fetch_start got. */
+typedef enum rc fetch_open(void *context, int *body_fd, struct err *err);
 
 struct fetch_request { /* all borrowed until fetch_start returns, but for body: until the end */
     const char *method, *url;
@@ -37,15 +41,16 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
     bool allow_http;           /* plain http to other than loopback hosts */
     const char *const *wanted; /* header fields that are wanted of the answer, NULL at the end; until the end. Or NULL */
     struct fetch_way way;
-    int body_fd; /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
-    bool hold;   /* a small body is handed over as answer.held, neither written to body_fd nor hashed: for a thread that has the time. Not with once */
+    int body_fd;           /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
+    fetch_open *body_open; /* or NULL: gives body_fd when something must be written, as a body that is handed over need not be */
+    bool hold; /* a small body is handed over as answer.held, neither written to body_fd nor hashed: for a thread that has the time. Not with once */
 };
 
 #define FETCH_HELD_BYTES (1024u * 1024u)
-struct fetch_held { /* a body in memory */
+struct fetch_held { /* a body in memory, as fsio_write_direct takes it */
+    _Alignas(FSIO_DIRECT_BYTES) char bytes[FETCH_HELD_BYTES];
     struct fetch_held *next;
     size_t length;
-    char bytes[FETCH_HELD_BYTES];
 };
 
 struct fetch_answer { /* borrowed during the callback */
@@ -58,7 +63,7 @@ struct fetch_answer { /* borrowed during the callback */
     int disk_errno;   /* with reason "disk"; ENOMEM when body_fd was -1 */
     uint64_t body_bytes;
     char sha256[DIGEST_HEX_SIZE]; /* of the body bytes */
-    const char *body;             /* when body_fd was -1 */
+    const char *body;             /* when there was no file for it */
     struct fetch_held *held;      /* the whole body, sha256 is ""; from now on the caller's: fetcher_give_back. NULL: it is in body_fd */
     int64_t retry_after_s;        /* of either form; a time that has passed is 1; 0: none, or not readable */
     const struct fields *fields;  /* of the wanted ones those that came */
@@ -82,6 +87,7 @@ typedef void fetch_done(void *context, const struct fetch_answer *answer);
 /* RC_PERM: ca_file is not readable. */
 enum rc fetcher_new(struct loop *loop, const char *ca_file, struct fetcher **fetcher, struct err *err);
 void fetcher_give_back(struct fetcher *fetcher, struct fetch_held *held); /* NULL is none */
+bool fetcher_holds(const struct fetcher *fetcher);                        /* there is memory for one more */
 void fetcher_free(struct fetcher *fetcher);                               /* all fetches must have ended or been cancelled */
 
 /* done() comes later from the loop, once; never before this returns; in it new fetches may be started and others cancelled. The fetch is gone after done().

@@ -35,6 +35,9 @@ static size_t still_counting(const struct governor *governor) {
         longest_us = interval_us > longest_us ? interval_us : longest_us;
     }
     size_t counting = 0;
+    if (longest_us == 0) {
+        return 0;
+    }
     while (counting < governor->count &&
            *governor_time_at(governor, governor->count - 1) - *governor_time_at(governor, governor->count - 1 - counting) <= longest_us) {
         counting++;

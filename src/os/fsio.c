@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define READ_CHUNK_BYTES ((size_t)64 * 1024)
+#define DIRECT_LEAST_BYTES ((size_t)64 * 1024) /* less is copied sooner than it is waited for */
 
 /* Pass a fault point; true when the action must fail, with errno set. */
 static bool fault(const char *name, const char *path) {
@@ -263,6 +264,35 @@ enum rc fsio_write(int fd, const void *bytes, size_t length, struct err *err) {
     return RC_OK;
 }
 
+/* One write of so much; how much of it was written, -1 with errno. */
+static ssize_t write_once(int fd, const char *bytes, size_t length) {
+    int errnum = fault_point("write", "");
+
+    if (errnum > 0) {
+        errno = errnum;
+        return -1;
+    }
+    return write(fd, bytes, errnum < 0 ? length / 2 / FSIO_DIRECT_BYTES * FSIO_DIRECT_BYTES : length);
+}
+
+enum rc fsio_write_direct(int fd, const void *bytes, size_t length, struct err *err) {
+    size_t whole = length < DIRECT_LEAST_BYTES ? 0 : length / FSIO_DIRECT_BYTES * FSIO_DIRECT_BYTES;
+    int flags = fcntl(fd, F_GETFL);
+    ssize_t put = 0;
+
+    if (whole > 0 && flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+        put = write_once(fd, bytes, whole);
+        int saved = errno;
+        if (fcntl(fd, F_SETFL, flags) < 0)
+            return fail_fd(fd, err, "write");
+        errno = saved;
+        if (put < 0 && errno != EINVAL && errno != EINTR) /* EINVAL: of other multiples, or not at all */
+            return fail_fd(fd, err, "write");
+    }
+    put = put < 0 ? 0 : put;
+    return fsio_write(fd, (const char *)bytes + put, length - (size_t)put, err);
+}
+
 enum rc fsio_truncate(int fd, off_t length, struct err *err) {
     if (fault("truncate", "") || ftruncate(fd, length) < 0)
         return fail_fd(fd, err, "truncate");
@@ -285,6 +315,7 @@ enum rc fsio_sync_data(int fd, struct err *err) {
     return synced(fault("fsync", "") ? -1 : fdatasync(fd), fd, err);
 }
 
+/* Opened each time: the kernel tells an error once to each open file, and dir_fd is shared by lanes of which every one must hear it. */
 enum rc fsio_sync_dir(int dir_fd, const char *path, struct err *err) {
     int fd;
     enum rc rc = fsio_open_dir(dir_fd, path, &fd, err);

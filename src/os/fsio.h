@@ -47,6 +47,10 @@ enum rc fsio_read_file(int dir_fd, const char *path, struct buf *out, struct err
 
 /* write() until all is written, at the file's position. A short write is gone on with; after a failure some of the bytes may be there. */
 enum rc fsio_write(int fd, const void *bytes, size_t length, struct err *err);
+/* The same, past the page cache as far as the file system knows how: for much that nobody reads soon. bytes and the file's position are multiples of
+ * FSIO_DIRECT_BYTES, and what is left beyond the last whole multiple goes the usual way. */
+#define FSIO_DIRECT_BYTES 4096
+enum rc fsio_write_direct(int fd, const void *bytes, size_t length, struct err *err);
 enum rc fsio_truncate(int fd, off_t length, struct err *err);
 /* fsync / fdatasync. A failure is final for that descriptor: drop the file and make it again from its source. */
 enum rc fsio_sync(int fd, struct err *err);

@@ -223,8 +223,8 @@ void worker_submit(struct worker *worker, struct work *item, const struct work_c
     worker->pending++;
     pthread_mutex_lock(&to->lock);
     queue_add(&to->waiting, item);
-    pthread_cond_signal(&to->wake);
     pthread_mutex_unlock(&to->lock);
+    pthread_cond_signal(&to->wake); /* so that it does not wake to wait for the lock */
 }
 
 size_t worker_pending(const struct worker *worker) {

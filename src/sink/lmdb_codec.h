@@ -6,7 +6,7 @@
 #include "sink/sink.h"
 
 /*
- * Keys and values of the embedded record store. Format 1 (meta "format"); a change of anything here needs another number and a step in HACKING that loads again
+ * Keys and values of the embedded record store. Format 2 (meta "format"); a change of anything here needs another number and a step in HACKING that loads again
  * from raw.
  *
  *   records    source NUL pk                                     version
@@ -16,10 +16,12 @@
  *   errors     job NUL batch index                               {"pointer","reason"} LF exact text
  *   files      job NUL batch                                     JSON
  *   campaigns  campaign NUL job                                  (nothing)
+ *   loads      number of the load, from 1                        key in files; of 0: the store's id, 16 hex digits
+ *   loaded     key in files                                      number of its last load
  *
- * batch and index are 4 bytes, captured 8, all big endian, so that keys sort as numbers do. Keys of providers: NUL is 01 01, 01 is 01 02; longer than their
- * limit they are cut and end in 01 03 and the SHA-256 in hex. version: a byte 1, captured, batch, index, length of the job id in a byte, the job id, exact
- * text.
+ * batch and index are 4 bytes, captured and numbers of loads 8, all big endian, so that keys sort as numbers do. Keys of providers: NUL is 01 01, 01 is 01 02;
+ * longer than their limit they are cut and end in 01 03 and the SHA-256 in hex. version: a byte 1, captured, batch, index, length of the job id in a byte, the
+ * job id, exact text.
  */
 
 #define LMDB_KEY_BYTES 511 /* of LMDB */

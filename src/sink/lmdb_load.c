@@ -404,7 +404,10 @@ static int end_file(struct load *load, const struct sink_file *file, const struc
 
     if (file->known)
         return 0;
-    code = put_members(load, file, entries);
+    lmdb_key_place(&key, file->job_id, file->batch);
+    code = lmdb_loads_add(load->db, load->txn, &key);
+    if (code == 0)
+        code = put_members(load, file, entries);
     for (size_t i = 0; i < file->bad_count && code == 0; i++) {
         lmdb_key_indexed(&key, file->job_id, file->batch, file->bad[i].index);
         code = lmdb_error_write(&file->bad[i], out) == RC_OK ? put(load, TABLE_ERRORS, &key, out->data, out->length) : ENOMEM;

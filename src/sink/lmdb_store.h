@@ -6,9 +6,21 @@
 
 #include "sink/lmdb_codec.h"
 
-/* The embedded record store: sink_lmdb.c (environment, transactions), lmdb_load.c (writing), lmdb_read.c (walks). */
+/* The embedded record store: sink_lmdb.c (environment, transactions), lmdb_load.c (writing), lmdb_read.c (walks), lmdb_changes.c (what came when). */
 
-enum lmdb_table { TABLE_RECORDS, TABLE_CHILDREN, TABLE_VERSIONS, TABLE_MEMBERS, TABLE_ERRORS, TABLE_FILES, TABLE_CAMPAIGNS, TABLE_META, TABLE_COUNT };
+enum lmdb_table {
+    TABLE_RECORDS,
+    TABLE_CHILDREN,
+    TABLE_VERSIONS,
+    TABLE_MEMBERS,
+    TABLE_ERRORS,
+    TABLE_FILES,
+    TABLE_CAMPAIGNS,
+    TABLE_LOADS,
+    TABLE_LOADED,
+    TABLE_META,
+    TABLE_COUNT
+};
 
 struct lmdb {
     struct sink base;
@@ -46,6 +58,12 @@ static inline struct slice lmdb_slice(MDB_val value) {
 static inline bool lmdb_starts(MDB_val key, const struct lmdb_key *prefix) {
     return key.mv_size >= prefix->length && __builtin_memcmp(key.mv_data, prefix->bytes, prefix->length) == 0;
 }
+
+/* In a write transaction: the file (its key in files) changed the store now. */
+int lmdb_loads_add(struct lmdb *db, MDB_txn *txn, const struct lmdb_key *place);
+/* The tables of a store that had none: every file of it, in the order in which they were captured. */
+int lmdb_loads_make(struct lmdb *db, MDB_txn *txn);
+enum rc lmdb_changes(struct sink *sink, struct sink_position *at, const struct sink_pick *pick, sink_record_seen *fn, void *context, struct err *err);
 
 enum rc lmdb_load(struct sink *sink, struct sink_file *files, size_t count, struct err *err);
 

@@ -48,6 +48,10 @@ enum rc sink_find(struct sink *sink, const char *source, struct slice key, const
     return sink->row->find(sink, source, key, job_id, fn, context, err);
 }
 
+enum rc sink_changes(struct sink *sink, struct sink_position *at, const struct sink_pick *pick, sink_record_seen *fn, void *context, struct err *err) {
+    return sink->row->changes(sink, at, pick, fn, context, err);
+}
+
 enum rc sink_compare(struct sink *sink, const struct sink_file *file, const struct sink_record *record, enum sink_change *change, struct err *err) {
     return sink->row->compare(sink, file, record, change, err);
 }

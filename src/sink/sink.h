@@ -20,7 +20,8 @@
  * - the children of a record are those of its newest version;
  * - the members of a job are its records in document order, a key that repeats in a file once, at its first place (its text is that of the last place);
  * - a record without a key is kept as a bad one, with its place and reason, until a replay takes it;
- * - one row says what a file gave.
+ * - one row says what a file gave;
+ * - (and this alone goes by time) a number says when each file was loaded last, among the others.
  * Loading a file that is there already (same job, batch, sha256 and definition) changes nothing. One thread; never across fork; at most one open store a
  * process.
  */
@@ -92,6 +93,14 @@ struct sink_pick {
         job_count; /* else the members of each job, in their order, each with the newest text that one of these jobs captured; a key may come several times */
 };
 
+/* A place in the order in which files came into a store: of load `load` the records before `next` were seen, and of the loads before all. Zeroed: nothing was.
+ */
+struct sink_position {
+    char store[17]; /* the store that it is of; "": of any */
+    uint64_t load;
+    uint32_t next;
+};
+
 struct sink_error {
     const char *job_id;
     uint32_t batch, index;
@@ -119,6 +128,7 @@ struct sink_row {
     enum rc (*errors)(struct sink *sink, const char *job_id, uint32_t batch, sink_error_seen *fn, void *context, struct err *err);
     enum rc (*find)(struct sink *sink, const char *source, struct slice key, const char *job_id, sink_record_seen *fn, void *context, struct err *err);
     enum rc (*compare)(struct sink *sink, const struct sink_file *file, const struct sink_record *record, enum sink_change *change, struct err *err);
+    enum rc (*changes)(struct sink *sink, struct sink_position *at, const struct sink_pick *pick, sink_record_seen *fn, void *context, struct err *err);
 };
 
 struct sink { /* every store begins with it */
@@ -149,5 +159,9 @@ enum rc sink_errors(struct sink *sink, const char *job_id, uint32_t batch, sink_
 enum rc sink_find(struct sink *sink, const char *source, struct slice key, const char *job_id, sink_record_seen *fn, void *context, struct err *err);
 /* What loading this one record would do to the store as it is now. */
 enum rc sink_compare(struct sink *sink, const struct sink_file *file, const struct sink_record *record, enum sink_change *change, struct err *err);
+/* The records that a file which was loaded, loaded again or replayed behind *at made what they are, by load and in document order; *at goes along, behind each
+ * record that was told, and at the end of the walk behind all there is. Each record comes as it is now and once a walk, in a later one again when it was loaded
+ * again, be it with the same text; one that went is not told. Jobs of pick: only files of these. RC_PERM: *at is of another store. */
+enum rc sink_changes(struct sink *sink, struct sink_position *at, const struct sink_pick *pick, sink_record_seen *fn, void *context, struct err *err);
 
 #endif

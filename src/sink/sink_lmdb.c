@@ -10,11 +10,12 @@
 #define MAP_BYTES ((size_t)1 << 30)
 #define MAX_READERS 512
 #define FILE_MODE 0660
-#define FORMAT "1"
+#define FORMAT "2"
+#define FORMAT_BEFORE "1" /* without loads and loaded */
 
 static const char *const table_names[TABLE_COUNT] = {
-    [TABLE_RECORDS] = "records", [TABLE_CHILDREN] = "children", [TABLE_VERSIONS] = "versions",   [TABLE_MEMBERS] = "members",
-    [TABLE_ERRORS] = "errors",   [TABLE_FILES] = "files",       [TABLE_CAMPAIGNS] = "campaigns", [TABLE_META] = "meta",
+    [TABLE_RECORDS] = "records", [TABLE_CHILDREN] = "children",   [TABLE_VERSIONS] = "versions", [TABLE_MEMBERS] = "members", [TABLE_ERRORS] = "errors",
+    [TABLE_FILES] = "files",     [TABLE_CAMPAIGNS] = "campaigns", [TABLE_LOADS] = "loads",       [TABLE_LOADED] = "loaded",   [TABLE_META] = "meta",
 };
 
 enum rc lmdb_fail(struct err *err, int code, const char *what) {
@@ -84,30 +85,50 @@ static int open_tables(struct lmdb *db, MDB_txn *txn, bool create) {
     return 0;
 }
 
-static enum rc check_format(struct lmdb *db, MDB_txn *txn, bool write, struct err *err) {
-    MDB_val key = lmdb_val("format", 6), value, format = lmdb_val(FORMAT, sizeof(FORMAT) - 1);
-    int code = mdb_get(txn, db->tables[TABLE_META], &key, &value);
+static bool is_format(MDB_val value, const char *format) {
+    return value.mv_size == strlen(format) && memcmp(value.mv_data, format, value.mv_size) == 0;
+}
 
-    if (code == MDB_NOTFOUND && write)
-        code = mdb_put(txn, db->tables[TABLE_META], &key, &format, 0);
-    else if (code == 0 && (value.mv_size != format.mv_size || memcmp(value.mv_data, format.mv_data, format.mv_size) != 0))
+/* RC_AGAIN: it has the form before, and must be opened for writing once. */
+static enum rc check_format(struct lmdb *db, MDB_txn *txn, bool write, bool *full, struct err *err) {
+    MDB_val key = lmdb_val("format", 6), value, format = lmdb_val(FORMAT, sizeof(FORMAT) - 1);
+    int code = mdb_dbi_open(txn, table_names[TABLE_META], write ? MDB_CREATE : 0, &db->tables[TABLE_META]);
+    bool before;
+
+    if (code == 0)
+        code = mdb_get(txn, db->tables[TABLE_META], &key, &value);
+    before = code == 0 && is_format(value, FORMAT_BEFORE);
+    if (before && !write)
+        return RC_AGAIN;
+    if (before || (code == MDB_NOTFOUND && write)) {
+        code = open_tables(db, txn, true);
+        if (code == 0)
+            code = lmdb_loads_make(db, txn);
+        if (code == 0)
+            code = mdb_put(txn, db->tables[TABLE_META], &key, &format, 0);
+    } else if (code == 0 && !is_format(value, FORMAT))
         return err_set(err, RC_PERM, "records/: written in format %.*s, this program reads format " FORMAT "; use the program that wrote it",
                        (int)value.mv_size, (const char *)value.mv_data);
+    *full = code == MDB_MAP_FULL;
     return code == 0 ? RC_OK : lmdb_fail(err, code, "format");
 }
 
 static enum rc open_txn(struct lmdb *db, bool write, struct err *err) {
     MDB_txn *txn;
     enum rc rc;
+    bool full = false;
     int code = lmdb_begin(db, write, &txn);
 
     if (code != 0)
         return lmdb_fail(err, code, "open");
-    code = open_tables(db, txn, write);
-    rc = code == 0 ? check_format(db, txn, write, err) : lmdb_fail(err, code, "tables");
+    rc = check_format(db, txn, write, &full, err);
+    if (rc == RC_OK) {
+        code = open_tables(db, txn, write);
+        rc = code == 0 ? RC_OK : lmdb_fail(err, code, "tables");
+    }
     if (rc != RC_OK) {
         mdb_txn_abort(txn);
-        return rc;
+        return full && lmdb_grow(db) == 0 ? open_txn(db, write, err) : rc;
     }
     /* Handles opened in a transaction belong to the environment only after its commit; one that only read commits by renewing nothing. */
     code = mdb_txn_commit(txn);
@@ -134,6 +155,18 @@ static void lmdb_close(struct sink *sink) {
     mdb_env_close(db->env);
     buf_release(&db->scratch);
     free(db);
+}
+
+static enum rc lmdb_open(const struct spool *spool, bool write, struct sink **sink, struct err *err);
+
+/* Opened for writing and closed, it has the form of today. */
+static enum rc bring_up_to_date(const struct spool *spool, struct err *err) {
+    struct sink *sink;
+    enum rc rc = lmdb_open(spool, true, &sink, err);
+
+    if (rc == RC_OK)
+        lmdb_close(sink);
+    return rc;
 }
 
 static enum rc lmdb_open(const struct spool *spool, bool write, struct sink **sink, struct err *err) {
@@ -168,6 +201,8 @@ static enum rc lmdb_open(const struct spool *spool, bool write, struct sink **si
         rc = err_set(err, RC_GONE, "%s: nothing was loaded yet", path);
     if (rc != RC_OK) {
         lmdb_close(&db->base);
+        if (rc == RC_AGAIN && (rc = bring_up_to_date(spool, err)) == RC_OK)
+            rc = lmdb_open(spool, write, sink, err);
         return rc;
     }
     *sink = &db->base;
@@ -186,4 +221,5 @@ const struct sink_row sink_lmdb = {
     .errors = lmdb_errors,
     .find = lmdb_find,
     .compare = lmdb_compare,
+    .changes = lmdb_changes,
 };

@@ -31,13 +31,16 @@ static bool has_pages(const char *mode) {
 /* --- which source -------------------------------------------------------------------------------------------------- */
 
 static void read_source(struct check *check, char source[65], char mode[16]) {
+    enum errand_kind kind;
+
     source[0] = '\0';
     mode[0] = '\0';
     if (check->rc == RC_OK && !cJSON_IsObject(check->root)) {
         (void)check_fail(check, NULL, "must be an object");
     }
     check_name(check, check->root, "source", source);
-    if (check->rc == RC_OK && source[0] == '\0') {
+    (void)str_copy(mode, 16, modes[mode_of(check, check->root)]);
+    if (check->rc == RC_OK && source[0] == '\0' && !errand_mode(mode, &kind)) {
         static const char *const name[] = {"source"};
         const cJSON *member;
 
@@ -48,7 +51,6 @@ static void read_source(struct check *check, char source[65], char mode[16]) {
         }
         (void)check_lacks(check, "source", "needs a source, the name of a definition in sources/");
     }
-    (void)str_copy(mode, 16, modes[mode_of(check, check->root)]);
 }
 
 enum rc criteria_source(const char *file, const char *text, size_t length, char source[65], char mode[16], struct err *err) {
@@ -245,7 +247,7 @@ static enum rc add_search(const struct criteria *c, const struct source *source,
     bool first = true;
     enum rc rc = buf_add_text(text, "{\"members\":{");
 
-    for (unsigned i = 0; i < source->member_count && rc == RC_OK; i++) {
+    for (unsigned i = 0; source != NULL && i < source->member_count && rc == RC_OK; i++) {
         rc = add_member(c->json, source->members[i].name, &first, text);
     }
     rc = rc == RC_OK ? buf_add_char(text, '}') : rc;
@@ -269,6 +271,27 @@ static enum rc sum_up(struct criteria *c, const struct source *source) {
 }
 
 /* --- whole --------------------------------------------------------------------------------------------------------- */
+
+/* What needs no source. */
+static void read_errand(struct check *check, struct criteria *c) {
+    enum errand_kind kind;
+
+    if (!cJSON_IsObject(check->root)) {
+        (void)check_fail(check, NULL, "must be an object");
+        return;
+    }
+    read_common(check, check->root, c);
+    if (check->rc == RC_OK && !errand_mode(c->mode, &kind)) {
+        (void)check_fail(check, NULL, "needs a source");
+    }
+    c->errand = check->rc == RC_OK ? calloc(1, sizeof(*c->errand)) : NULL;
+    if (c->errand == NULL) {
+        (void)check_no_memory(check);
+        return;
+    }
+    c->errand->kind = kind;
+    errand_read(check, check->root, c->source, c->errand);
+}
 
 static void read_all(struct check *check, const struct source *source, struct criteria *c) {
     const char *own[SOURCE_MAX_MEMBERS + 1];
@@ -320,13 +343,17 @@ enum rc criteria_parse_at(const char *file, const char *text, size_t length, con
     c->priority = PRIORITY_NORMAL;
     c->max_records = JOB_UNKNOWN;
     c->take = JOB_UNKNOWN;
-    c->batch_size = source->limit;
+    c->batch_size = source != NULL ? source->limit : 0;
     c->duplicate_window_ms = DUPLICATE_WINDOW_MS;
-    c->refresh_older_than_ms = source->refresh_older_than_ms;
+    c->refresh_older_than_ms = source != NULL ? source->refresh_older_than_ms : 0;
     rc = check_open(&check, file, text, length, &json_rules_config, err);
     check.fault = fault;
     if (rc == RC_OK) {
-        read_all(&check, source, c);
+        if (source == NULL) {
+            read_errand(&check, c);
+        } else {
+            read_all(&check, source, c);
+        }
         rc = check.rc;
     }
     c->json = check_take_root(&check);
@@ -349,6 +376,7 @@ void criteria_free(struct criteria *criteria) {
     if (criteria != NULL) {
         cJSON_Delete(criteria->json);
         free(criteria->steer);
+        free(criteria->errand);
         free(criteria);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "source/check.h"
+#include "source/errand.h"
 #include "source/source.h"
 #include "source/steer.h"
 #include "spool/job.h"
@@ -28,14 +29,16 @@ struct criteria {
     int64_t duplicate_window_ms;
     int64_t refresh_older_than_ms; /* owned records that are older are bought again; of a source that lists ids for free */
     struct steer *steer;           /* of mode source, owned; else NULL */
+    struct errand *errand;         /* of modes results and cleanup, owned; else NULL. What it asks for is all there is: no search, no pages */
     bool cache;                    /* a completed job may answer it, where the source has a cache_ttl: unless it says "cache": false or "on_duplicate": "run" */
     char hash[DIGEST_HEX_SIZE];    /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */
 };
 
 /* The member `source` (and `mode`) of a job text that passed json_check, so that the caller can find the definition. RC_PERM with err when it is not an object
- * or has no such name. file is what errors name. Also runs json_check(json_rules_config): call this first. */
+ * or has no such name; modes results and cleanup need none ("" then). file is what errors name. Also runs json_check(json_rules_config): call this first. */
 enum rc criteria_source(const char *file, const char *text, size_t length, char source[65], char mode[16], struct err *err);
-/* Check all members against DESIGN 4 and the source (borrowed). Errors name the member, what is allowed, and the nearest known name. */
+/* Check all members against DESIGN 4 and the source (borrowed; NULL for modes results and cleanup, which ask for no pages of it). Errors name the member, what
+ * is allowed, and the nearest known name. */
 enum rc criteria_parse(const char *file, const char *text, size_t length, const struct source *source, struct criteria **criteria, struct err *err);
 /* The same; *fault (may be NULL; zeroed by the caller) is what RC_PERM was about, where that is a member. */
 enum rc criteria_source_at(const char *file, const char *text, size_t length, char source[65], char mode[16], struct check_fault *fault, struct err *err);

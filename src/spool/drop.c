@@ -123,7 +123,7 @@ static enum rc take_name(const struct spool *spool, struct drop *d) {
     return rc;
 }
 
-static enum rc write_line(struct drop *d, struct journal *journal) {
+static enum rc add_line(struct drop *d, struct journal *journal) {
     cJSON *members = cJSON_Duplicate(d->members, true);
     enum rc rc = members || !d->members ? RC_OK : err_set(&d->err, RC_TEMP, "out of memory");
     if (!rc && members && !cJSON_HasObjectItem(members, "uid"))
@@ -132,8 +132,6 @@ static enum rc write_line(struct drop *d, struct journal *journal) {
         rc = journal_lock(journal, &d->err);
     if (!rc)
         rc = journal_add(journal, d->event, "daemon", members, &d->err);
-    if (!rc)
-        rc = journal_write(journal, &d->err);
     cJSON_Delete(members);
     return rc;
 }
@@ -155,9 +153,20 @@ static void fail(const struct spool *spool, struct drop *d, enum rc rc, const st
     d->err = *err;
 }
 
+struct dir_sync {
+    int dir_fd;
+    enum rc rc;
+    struct err err;
+};
+
+static void sync_dir(void *context) {
+    struct dir_sync *sync = context;
+    sync->rc = fsio_sync_dir(sync->dir_fd, ".", &sync->err);
+}
+
 /* The new names are on the disk before any event tells of them: after a power loss a file must not lie under its dropped name with its job accepted. All names
- * are made before the first is synced: the journal of a file system takes them together. */
-static void sync_names(const struct spool *spool, struct drop *drops, struct journal **journals, size_t count, int *spare) {
+ * are made before the first is synced: the journal of a file system takes them together. The lines are made, not written, meanwhile. */
+static void sync_names(const struct spool *spool, struct drop *drops, struct journal **journals, size_t count, int *spare, struct beside *beside) {
     struct err err = {0};
     bool failed = false;
     for (size_t i = 0; i < count; i++) {
@@ -166,11 +175,23 @@ static void sync_names(const struct spool *spool, struct drop *drops, struct jou
             fail(spool, &drops[i], one, &err);
         failed = failed || (!drops[i].rc && drops[i].to == PLACE_FAILED);
     }
+    struct dir_sync journal = {.dir_fd = spool->journal_fd};
+    if (beside)
+        beside_start(beside, sync_dir, &journal);
     enum rc rc = fsio_sync_dir(spool->place_fd[PLACE_PENDING], ".", &err);
     if (!rc && failed)
         rc = fsio_sync_dir(spool->place_fd[PLACE_FAILED], ".", &err);
-    if (!rc)
-        rc = fsio_sync_dir(spool->journal_fd, ".", &err);
+    for (size_t i = 0; i < count && !rc; i++)
+        if (!drops[i].rc && (drops[i].rc = add_line(&drops[i], journals[i])))
+            put_back(spool, &drops[i]);
+    if (beside)
+        beside_wait(beside);
+    else
+        sync_dir(&journal);
+    if (!rc && journal.rc) {
+        rc = journal.rc;
+        err = journal.err;
+    }
     for (size_t i = 0; i < count; i++) {
         if (!drops[i].rc)
             journal_entered(journals[i]);
@@ -194,7 +215,7 @@ static void settle(const struct spool *spool, struct drop *d, enum rc synced, co
         spool_why_write(spool, d->to, d->job_id, d->why, NULL);
 }
 
-void drop_accept(const struct spool *spool, struct drop *drops, size_t count, int *spare) {
+void drop_accept(const struct spool *spool, struct drop *drops, size_t count, int *spare, struct beside *beside) {
     struct journal **journals = calloc(count, sizeof *journals);
     char(*ids)[JOBID_SIZE] = calloc(count, sizeof *ids);
     enum rc *rcs = calloc(count, sizeof *rcs);
@@ -207,9 +228,9 @@ void drop_accept(const struct spool *spool, struct drop *drops, size_t count, in
         d->rc = memory ? take_name(spool, d) : err_set(&d->err, RC_TEMP, "out of memory");
     }
     if (memory) {
-        sync_names(spool, drops, journals, count, spare);
+        sync_names(spool, drops, journals, count, spare, beside);
         for (size_t i = 0; i < count; i++) {
-            if (!drops[i].rc && (drops[i].rc = write_line(&drops[i], journals[i])))
+            if (!drops[i].rc && (drops[i].rc = journal_write(journals[i], &drops[i].err)))
                 put_back(spool, &drops[i]);
             rcs[i] = drops[i].rc;
         }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "os/beside.h"
 #include "spool/jobid.h"
 #include "spool/layout.h"
 
@@ -36,7 +37,7 @@ struct drop {
 
 /* Take the files in: rename to <place>/<id>.json without replacing, see that it is the same inode (another one is put back under its name), journal, all
  * durable; journal and directory syncs shared by the batch. Those to be claimed are, then. A file that has its id name already in pending/ is only journalled.
- * The name's owner is journalled as uid. spare: of journal_spare. */
-void drop_accept(const struct spool *spool, struct drop *drops, size_t count, int *spare);
+ * The name's owner is journalled as uid. spare: of journal_spare. beside: waits for one of two syncs that need not wait for each other; or NULL. */
+void drop_accept(const struct spool *spool, struct drop *drops, size_t count, int *spare, struct beside *beside);
 
 #endif

@@ -155,7 +155,7 @@ enum rc pause_write(const struct spool *spool, const char *name, const cJSON *me
     cJSON_Delete(json);
     if (!text)
         return err_set(err, RC_TEMP, "out of memory");
-    str_format(tmp, sizeof tmp, ".%s.%ld", name, (long)getpid());
+    str_format(tmp, sizeof tmp, ".%s.%ld", name, (long)gettid());
     struct buf file = BUF_INIT(PAUSE_FILE_BYTES);
     enum rc rc = buf_printf(&file, "%s\n", text);
     cJSON_free(text);

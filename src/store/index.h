@@ -65,8 +65,9 @@ enum rc index_files_by_sha256(struct index *index, const char *sha256, const cha
 
 /* Dispatch: the pending job of this source that comes first (priority, then id) after the job `after_id` of priority `after_priority` ("": from the first of
  * that priority on). RC_GONE: none. Jobs of mode source wait for nobody: they have a queue of their own, that of INDEX_NO_SOURCE, which index_next_source
- * passes over. */
+ * passes over; so have those of modes results and cleanup, INDEX_ERRANDS. */
 #define INDEX_NO_SOURCE ""
+#define INDEX_ERRANDS "\1"
 enum rc index_next_pending(struct index *index, const char *source, enum priority after_priority, const char *after_id, char job_id[JOBID_SIZE],
                            enum priority *priority, struct err *err);
 /* The sources that have pending jobs, in turn: the first name greater than `after`. RC_GONE: no more. */

@@ -18,7 +18,8 @@
 /* Keys that follow from a job's row; false: the row is not in that table. */
 
 static bool in_queue(const struct job_row *row, struct index_key *key) {
-    index_key_name(key, strcmp(row->mode, "source") == 0 ? INDEX_NO_SOURCE : row->source);
+    bool errand = strcmp(row->mode, "results") == 0 || strcmp(row->mode, "cleanup") == 0;
+    index_key_name(key, errand ? INDEX_ERRANDS : strcmp(row->mode, "source") == 0 ? INDEX_NO_SOURCE : row->source);
     index_key_number(key, (uint64_t)(PRIORITY_URGENT - row->priority), 1);
     index_key_text(key, row->id);
     return row->place == PLACE_PENDING && row->accepted;

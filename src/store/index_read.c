@@ -319,9 +319,9 @@ enum rc index_next_pending(struct index *index, const char *source, enum priorit
 enum rc index_next_source(struct index *index, const char *after, char source[65], struct err *err) {
     struct index_key any = {.length = 0}, from = {.length = 0};
     struct index_walk walk;
-    /* Behind every key of `after`, whose name ends in NUL, and before every name that is longer. */
+    /* Behind every key of `after`, whose name ends in NUL, and of the queues that are no source's, and before every name that is longer. */
     index_key_text(&from, after);
-    index_key_number(&from, 1, 1);
+    index_key_number(&from, 2, 1);
     enum rc rc = index_walk_begin(&walk, index, TABLE_QUEUE, &any, &from, err);
     if (rc != RC_OK)
         return rc;

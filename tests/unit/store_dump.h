@@ -65,4 +65,27 @@ static inline size_t store_count(const char *root, const char *name) {
     return stat.ms_entries;
 }
 
+/* The store as format 1 had it. */
+static inline void store_form_before(const char *root) {
+    char path[4200];
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+    MDB_val key = {.mv_data = (char[]){"format"}, .mv_size = 6}, value = {.mv_data = (char[]){"1"}, .mv_size = 1};
+
+    (void)snprintf(path, sizeof(path), "%s/records", root);
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 16), 0);
+    assert_int_equal(mdb_env_open(env, path, MDB_NOTLS, 0660), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "loads", 0, &table), 0);
+    assert_int_equal(mdb_drop(txn, table, 1), 0);
+    assert_int_equal(mdb_dbi_open(txn, "loaded", 0, &table), 0);
+    assert_int_equal(mdb_drop(txn, table, 1), 0);
+    assert_int_equal(mdb_dbi_open(txn, "meta", 0, &table), 0);
+    assert_int_equal(mdb_put(txn, table, &key, &value, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
 #endif

@@ -88,7 +88,7 @@ static void test_every_key(void **state) {
                   "// a comment\n{\"spool\": \"/a\", \"sources\": \"src\", \"credentials\": \"/c\", /* and one */ \"ca_file\": \"ca.pem\", \"record_store\": "
                   "\"lmdb\",\n"
                   "\"node\": \"n1\", \"rescan_interval_s\": 1, \"max_concurrent_jobs\": 2, \"max_active\": 3, \"sync_threads\": 4, \"loaders\": 5,\n"
-                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7,\n"
+                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7, \"archive\": false,\n"
                   "\"daily_cost_caps\": {\"USD\": \"1000.50\", \"EUR\": 20}, \"priority_ageing_s\": 0,\n"
                   "\"stuck_after_s\": 8, \"stuck_waiting_s\": 9}",
                   &config, &err),
@@ -109,6 +109,7 @@ static void test_every_key(void **state) {
     assert_true(config.log_json);
     assert_int_equal(config.job_retention_days, 6);
     assert_int_equal(config.payload_retention_months, 7);
+    assert_false(config.archive);
     assert_int_equal(config.daily_cost_cap_count, 2);
     assert_string_equal(config.daily_cost_caps[0].currency, "USD");
     assert_true(config.daily_cost_caps[0].cap.nano == 1000500000000);

@@ -90,7 +90,7 @@ static void a_batch_is_taken_in(void **state) {
     drops[1].members = bad;
     drops[1].why = "line 1\n";
     drops[2].fresh_id = false;
-    drop_accept(b->spool, drops, 3, &none);
+    drop_accept(b->spool, drops, 3, &none, NULL);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(drops[i].rc, RC_OK);
         assert_int_equal(bench_place(b, drops[i].job_id), drops[i].to);
@@ -110,7 +110,7 @@ static void a_taken_id_is_drawn_again(void **state) {
     bench_put(PENDING(b), "CA Absentee.json", "{}");
     assert_int_equal(read_it(b, "CA Absentee.json", true, &st), RC_OK);
     struct drop drop = fresh("CA Absentee.json", &st, ID_A);
-    drop_accept(b->spool, &drop, 1, &none);
+    drop_accept(b->spool, &drop, 1, &none, NULL);
     assert_int_equal(drop.rc, RC_OK);
     assert_string_not_equal(drop.job_id, ID_A);
     assert_non_null(strstr(drop.job_id, "-ca-absentee"));
@@ -126,13 +126,13 @@ static void a_file_that_was_replaced_goes_back(void **state) {
     bench_put(PENDING(b), "new", "{ }");
     assert_int_equal(renameat(PENDING(b), "new", PENDING(b), "a.json"), 0);
     struct drop drop = fresh("a.json", &st, ID_A);
-    drop_accept(b->spool, &drop, 1, &none);
+    drop_accept(b->spool, &drop, 1, &none, NULL);
     assert_int_equal(drop.rc, RC_GONE);
     assert_true(bench_has(PENDING(b), "a.json"));
     assert_int_equal(bench_place(b, ID_A), PLACE_NONE);
     assert_false(bench_has(b->spool->journal_fd, ID_A ".ndjson"));
     drop = fresh("b.json", &st, ID_A);
-    drop_accept(b->spool, &drop, 1, &none);
+    drop_accept(b->spool, &drop, 1, &none, NULL);
     assert_int_equal(drop.rc, RC_GONE);
 }
 
@@ -148,8 +148,11 @@ static int accept_again(struct bench *b) {
         return (int)rc;
     struct drop drop = fresh(name, &st, ID_A);
     drop.fresh_id = !named;
+    struct beside *beside = NULL;
+    beside_new(&beside, NULL);
     journal_spare(b->spool, &spare);
-    drop_accept(b->spool, &drop, 1, &spare);
+    drop_accept(b->spool, &drop, 1, &spare, beside);
+    beside_free(beside);
     if (spare >= 0)
         close(spare);
     return (int)drop.rc;

@@ -278,6 +278,48 @@ static void test_body_to_file(void **state) {
     close(request.body_fd);
 }
 
+static int opened_fd;
+
+static enum rc open_body(void *context, int *body_fd, struct err *err) {
+    assert_ptr_equal(context, &bench);
+    assert_int_equal(opened_fd, -1);
+    opened_fd = memfd_create("body", MFD_CLOEXEC);
+    *body_fd = opened_fd;
+    return opened_fd < 0 ? err_set(err, RC_NOSPACE, "no file") : RC_OK;
+}
+
+static enum rc open_nothing(void *context, int *body_fd, struct err *err) {
+    (void)context;
+    (void)body_fd;
+    errno = ENOSPC;
+    return err_sys(err, "a body");
+}
+
+/* The file of a body is asked for when something is written: not for one that is handed over. */
+static void test_body_file_comes_late(void **state) {
+    (void)state;
+    char bytes[64] = "";
+    struct fetch_request request = bench_request(url_of("/normal"));
+    request.body_fd = opened_fd = -1;
+    request.body_open = open_body;
+    request.hold = true;
+    const struct fetch_answer *answer = bench_run(&bench, &request);
+    assert_true(answer->complete);
+    assert_int_equal(opened_fd, -1);
+    assert_int_equal(answer->held->length, sizeof(normal_body) - 1);
+    assert_memory_equal(answer->held->bytes, normal_body, sizeof(normal_body) - 1);
+    fetcher_give_back(bench.fetcher, answer->held);
+    request.hold = false;
+    answer = bench_run(&bench, &request);
+    assert_true(answer->complete);
+    assert_int_equal(pread(opened_fd, bytes, sizeof(bytes), 0), sizeof(normal_body) - 1);
+    assert_string_equal(bytes, normal_body);
+    close(opened_fd);
+    request.body_open = open_nothing;
+    bench_expect_broken(bench_run(&bench, &request), "disk", true);
+    assert_int_equal(bench.answer.disk_errno, ENOSPC);
+}
+
 static void test_disk_full(void **state) {
     (void)state;
     struct fetch_request request = bench_request(url_of("/normal"));
@@ -433,8 +475,19 @@ int main(void) {
     }
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_fault_point),    CASE(test_normal), CASE(test_methods), CASE(test_codings),  CASE(test_body_to_file),     CASE(test_disk_full),
-        CASE(test_broken_answers), CASE(test_limits), CASE(test_times),   CASE(test_not_sent), CASE(test_refused_requests), CASE(test_retry_after),
+        CASE(test_fault_point),
+        CASE(test_normal),
+        CASE(test_methods),
+        CASE(test_codings),
+        CASE(test_body_to_file),
+        CASE(test_disk_full),
+        CASE(test_body_file_comes_late),
+        CASE(test_broken_answers),
+        CASE(test_limits),
+        CASE(test_times),
+        CASE(test_not_sent),
+        CASE(test_refused_requests),
+        CASE(test_retry_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -483,6 +483,55 @@ static void short_writes_are_gone_on_with(void **state) {
     assert_content(s, "x", "a text of some length");
 }
 
+/* Blocks and a tail. */
+#define LARGE_BYTES (70u * 1024u + 321u)
+
+static void write_large(const struct scratch *s, const char *fault) {
+    void *bytes = aligned_alloc(FSIO_DIRECT_BYTES, LARGE_BYTES / FSIO_DIRECT_BYTES * FSIO_DIRECT_BYTES + FSIO_DIRECT_BYTES);
+    int fd;
+
+    (void)fault;
+    fault_init();
+    for (size_t i = 0; i < LARGE_BYTES; i++)
+        ((unsigned char *)bytes)[i] = (unsigned char)(i * 7 + i / 251);
+    if (fsio_create(s->fd, "large", 0600, &fd, NULL) != RC_OK || fsio_write_direct(fd, bytes, LARGE_BYTES, NULL) != RC_OK)
+        _exit(RC_TEMP);
+    if ((fcntl(fd, F_GETFL) & O_DIRECT) != 0 || fsio_write_direct(fd, "end", 3, NULL) != RC_OK || fsio_sync(fd, NULL) != RC_OK)
+        _exit(99);
+    free(bytes);
+    _exit(0);
+}
+
+static void assert_large(const struct scratch *s, const char *fault) {
+    const char *data;
+    size_t length;
+    int fd;
+
+    set_fault(fault, NULL);
+    assert_int_equal(in_child(write_large, s, NULL), 0);
+    set_fault(NULL, NULL);
+    assert_int_equal(fsio_open_read(s->fd, "large", &fd, NULL, NULL), RC_OK);
+    assert_int_equal(fsio_map(fd, &data, &length, NULL), RC_OK);
+    assert_int_equal(length, LARGE_BYTES + 3);
+    for (size_t i = 0; i < LARGE_BYTES; i++)
+        assert_int_equal((unsigned char)data[i], (unsigned char)(i * 7 + i / 251));
+    assert_memory_equal(data + LARGE_BYTES, "end", 3);
+    fsio_unmap(data, length);
+    close(fd);
+    assert_int_equal(fsio_unlink(s->fd, "large", NULL), RC_OK);
+}
+
+static void large_writes_need_no_cache(void **state) {
+    const struct scratch *s = *state;
+
+    assert_large(s, NULL);
+    assert_large(s, "1:short:write");
+    assert_large(s, "1+:short:write");
+    set_fault("1:enospc:write", NULL);
+    assert_int_equal(WEXITSTATUS(in_child(write_large, s, NULL)), RC_TEMP);
+    set_fault(NULL, NULL);
+}
+
 static void pass_every_verb(const struct scratch *s, const char *argument) {
     bool created;
     int fd;
@@ -580,6 +629,7 @@ int main(void) {
         TEST(an_error_leaves_old_or_new),
         TEST(faults_go_by_name),
         TEST(short_writes_are_gone_on_with),
+        TEST(large_writes_need_no_cache),
         TEST(every_durable_verb_passes_its_point),
         TEST(a_failed_verb_does_nothing),
     };

@@ -336,6 +336,14 @@ static void test_queue(void **state) {
     say(b, id, "accepted", "{\"text\":\"{}\",\"source\":\"props-3\",\"priority\":\"normal\",\"mode\":\"source\"}");
     follow(b, index, id, NULL);
     assert_int_equal(index_next_source(index, "props-2", source, &b->err), RC_GONE);
+    id_of(7, id); /* modes results and cleanup likewise, with a source or without */
+    say(b, id, "accepted", "{\"text\":\"{}\",\"source\":\"\",\"priority\":\"normal\",\"mode\":\"cleanup\"}");
+    follow(b, index, id, NULL);
+    assert_int_equal(index_next_source(index, "", source, &b->err), RC_OK);
+    assert_string_equal(source, "props");
+    assert_int_equal(index_next_pending(index, INDEX_ERRANDS, PRIORITY_URGENT, "", expected, &priority, &b->err), RC_OK);
+    assert_string_equal(id, expected);
+    id_of(8, id);
     assert_int_equal(index_next_pending(index, INDEX_NO_SOURCE, PRIORITY_URGENT, "", expected, &priority, &b->err), RC_OK);
     assert_string_equal(id, expected);
 

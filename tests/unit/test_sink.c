@@ -414,12 +414,105 @@ static void test_open(void **state) {
     assert_int_equal(sink_open(store, &f.spool, false, &none, &err), RC_GONE);
 }
 
+struct changes {
+    char text[512];
+    size_t most; /* 0: all */
+};
+
+static bool join_change(void *context, const struct sink_seen *seen) {
+    struct changes *changes = context;
+
+    (void)join(changes->text, seen);
+    return changes->most == 0 || --changes->most > 0;
+}
+
+static void assert_changes(struct fixture *f, struct sink_position *at, size_t most, const char *expected) {
+    const struct sink_pick pick = {.source = NULL};
+    struct changes changes = {.most = most};
+    struct err err = {0};
+
+    if (sink_changes(f->sink, at, &pick, join_change, &changes, &err) != RC_OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(changes.text, expected);
+}
+
+static void test_changes(void **state) {
+    struct fixture f;
+    struct sink_record first[] = {record(0, "k1", "one"), record(1, "k2", "two"), record(2, "k3", "three")};
+    struct sink_record second[] = {record(0, "k2", "zwei"), record(1, "k4", "vier")}, late[] = {record(0, "k4", "quatre"), record(1, "k5", "cinq")};
+    struct sink_file a = file(JOB_A, 1, 100, first, 3), b = file(JOB_B, 1, 300, second, 2), c = file(JOB_C, 1, 200, late, 2);
+    struct sink_position at = {.load = 0}, middle, end;
+    const char *const jobs[] = {JOB_B};
+    const struct sink_pick of_b = {.jobs = jobs, .job_count = 1};
+    struct changes changes = {.most = 0};
+
+    (void)state;
+    start(&f);
+    assert_changes(&f, &at, 0, "");
+    load(&f, &a, 1);
+    assert_changes(&f, &at, 2, "one two ");
+    middle = at;
+    load(&f, &b, 1);
+    assert_changes(&f, &at, 0, "three zwei vier ");
+    end = at;
+    assert_changes(&f, &at, 0, "");
+    assert_memory_equal(&at, &end, sizeof(at));
+    assert_changes(&f, &middle, 1, "three ");
+    load(&f, &c, 1); /* captured before b, loaded behind it */
+    assert_changes(&f, &at, 0, "cinq ");
+    load(&f, &a, 1); /* known */
+    assert_changes(&f, &at, 0, "");
+    a.definition = "d2";
+    load(&f, &a, 1);
+    assert_changes(&f, &at, 0, "one three ");
+    at = (struct sink_position){.load = 0};
+    assert_changes(&f, &at, 0, "zwei vier cinq one three ");
+    at = (struct sink_position){.load = 0};
+    assert_int_equal(sink_changes(f.sink, &at, &of_b, join_change, &changes, NULL), RC_OK);
+    assert_string_equal(changes.text, "zwei vier ");
+    at.store[0] = at.store[0] == '0' ? '1' : '0';
+    assert_int_equal(sink_changes(f.sink, &at, &of_b, join_change, &changes, NULL), RC_PERM);
+    stop(&f);
+}
+
+/* A store that knew no order of loads gets that of capture, by whoever opens it first. */
+static void test_form_before(void **state) {
+    struct fixture f;
+    struct sink_record first[] = {record(0, "k1", "one")}, second[] = {record(0, "k2", "two")};
+    struct sink_file a = file(JOB_A, 1, 200, first, 1), b = file(JOB_B, 1, 100, second, 1);
+    struct sink_position at = {.load = 0};
+
+    (void)state;
+    start(&f);
+    load(&f, &a, 1);
+    load(&f, &b, 1);
+    close_sink(&f);
+    store_form_before(f.root);
+    open_sink(&f, false);
+    assert_walk(&f, NULL, 0, "one two ");
+    assert_changes(&f, &at, 0, "two one ");
+    close_sink(&f);
+    open_sink(&f, true);
+    a.definition = "d2";
+    load(&f, &a, 1);
+    assert_changes(&f, &at, 0, "one ");
+    stop(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),   cmocka_unit_test(test_older_after_newer),     cmocka_unit_test(test_any_order),
-        cmocka_unit_test(test_replay),   cmocka_unit_test(test_changed_definition),    cmocka_unit_test(test_keys_of_all_kinds),
-        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_campaigns_and_compare), cmocka_unit_test(test_open),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_older_after_newer),
+        cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_changed_definition),
+        cmocka_unit_test(test_keys_of_all_kinds),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_campaigns_and_compare),
+        cmocka_unit_test(test_open),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_form_before),
     };
     int failed = 0;
 

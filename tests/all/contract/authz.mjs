@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The authorisation matrix: each operation as nobody, as a viewer, as an operator of another's things, as their owner and as an admin, with what x-role and x-owner
-// say of it. No request changes anything: where one would be let through it has a body that is refused, so that "let through" is every answer but 401, 403 and 404.
+// say of it. "Let through" is every answer but 401, 403 and 404; what is let through has a body that is refused, or nothing that could be changed, or changes nothing that counts.
 import {Run} from './run.mjs';
 
 const options = Object.fromEntries(process.argv.slice(2).map(one => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]));
@@ -19,7 +19,7 @@ for (const name of ['ada', 'ops', 'rival', 'viola'])
 // The things of ops.
 const job = await run.call('createJob', {as: 'ops', body: {source: 'properties', criteria: [{name: 'Count', value: [800]}], on_duplicate: 'run'}, status: 201});
 const things = {id: job.json?.job_id ?? 'none', batch: 1, name: 'properties', key_id: '000000000000', run_id: '20200101T000000Z-000000000000'};
-await run.wait(async () => (await run.call('getJob', {as: 'ops', path: things, quiet: true})).json?.place === 'processed');
+await run.wait(async () => (await run.peek('getJob', 'ops', things))?.place === 'processed', 20);
 await run.call('createSchedule', {as: 'ops', body: {schedule: 'matrix', cron: '0 6 * * *', job: {source: 'properties', criteria: [{name: 'Count', value: [1]}]}}, status: 201});
 const key = await run.call('createKey', {as: 'ops', body: {name: 'matrix'}, status: 201});
 const ran = await run.call('processFiles', {as: 'ops', body: {files: [`${things.id}_batch0001`]}, status: 202});
@@ -31,21 +31,22 @@ function target(operation) {
         path.name = 'matrix';
     if (operation.path.includes('/users/') || operation.path.includes('/searches/'))
         path.name = 'no-such-one';
-    path.key_id = key.json?.key_id ?? path.key_id;
     path.run_id = ran.json?.run_id ?? path.run_id;
     return path;
 }
 
 const STREAMS = {events: ': still here'};
+await run.call('deleteKey', {as: 'rival', path: {key_id: key.json?.key_id}, status: 404, name: "404 for another's key"});
 const rows = [];
-for (const operation of run.description.operations) {
+const served = run.description.operations.filter(one => run.served.has(one.id));
+for (const operation of served) {
     const cells = [];
     for (const who of WHO) {
         const typed = Object.keys(operation.body?.content ?? {})[0];
         const needs_type = operation.method !== 'GET' && operation.method !== 'DELETE';
         // A body that nobody can take: no JSON, of a type that no operation has.
         const answer = await run.client.send({
-            method: operation.method, path: run.url(operation, target(operation)), until: STREAMS[operation.id],
+            method: operation.method, path: run.url(operation, target(operation), operation.parameters.some(one => one.name === 'dry_run') ? {dry_run: 'true'} : {}), until: STREAMS[operation.id],
             headers: {...run.credentials(who.as), ...(needs_type ? {'Content-Type': 'application/x-nothing'} : {}), 'If-Match': '"never"'},
             body: needs_type && typed ? '{' : undefined,
         }).catch(error => ({status: 0, text: error.message}));
@@ -54,7 +55,10 @@ for (const operation of run.description.operations) {
         const wanted = denied ? (who.level === 0 ? '401' : '403') : hidden ? '404' : 'let through';
         const got = answer.status === 401 && operation.role !== 'public' ? '401' : answer.status === 403 ? '403' : answer.status === 404 ? '404' : 'let through';
         // Where there is no such thing at all, everybody who may ask hears so.
-        const nothing = /\/users\/|\/searches\/|\/results\/download/.test(operation.path) && wanted === 'let through' && got === '404';
+        const nothing = /\/users\/|\/keys\/|\/searches\/|\/results\/download/.test(operation.path) && wanted === 'let through' && got === '404';
+        // It has ended the session that asked.
+        if (operation.id === 'logout' && who.as)
+            await run.sign_in(who.as);
         cells.push({who: who.name, wanted, got, good: got === wanted || nothing, answer});
     }
     const bad = cells.filter(cell => !cell.good);
@@ -71,7 +75,7 @@ for (const [id, member, of] of [['listJobs', 'jobs', row => row.created_by], ['b
     run.is(true, id === 'batchJobs' || (own.json?.[member] ?? []).some(row => of(row) === 'ops'), `${id}: ops sees its own`);
 }
 // An unsafe method with the cookie alone, with a wrong token, from another origin.
-for (const operation of run.description.operations.filter(one => one.method !== 'GET' && one.role !== 'public')) {
+for (const operation of served.filter(one => one.method !== 'GET' && one.role !== 'public')) {
     const statuses = [];
     for (const as of [{cookie: 'ada', csrf: false}, {cookie: 'ada', csrf: 'x'.repeat(32)}, {cookie: 'ada', origin: 'http://evil.example'}, {cookie: 'ada', origin: false}]) {
         const answer = await run.client.send({method: operation.method, path: run.url(operation, target(operation)), headers: {...run.credentials(as), 'Content-Type': 'application/x-nothing', 'If-Match': '"never"'},

@@ -2,7 +2,7 @@
 // The errors that follow from the description alone, for each operation that names them: not signed in, not allowed, nothing there, parameters and bodies that are not right.
 import {ABSENT} from './scenario.mjs';
 
-const LEVEL = {public: 0, viewer: 1, operator: 2, admin: 3};
+const JOB = {source: 'properties', criteria: [{name: 'Count', value: [9]}]};
 const BELOW = {operator: 'viola', admin: 'ops'};
 
 // A value that the schema of a parameter does not take; undefined when it takes every text.
@@ -28,26 +28,22 @@ function example_body(operation) {
     return media?.example;
 }
 
-// A JSON body that is JSON, and wrong in one member.
-function wrong_member(operation) {
-    const example = example_body(operation);
-    return {...(example && !Array.isArray(example) ? example : {}), no_such_member_as_this: 1};
-}
-
 export async function errors(run) {
     const {operations} = run.description;
+    const right_bodies = {createJob: JOB, previewJob: JOB, uploadCriteria: JOB, bulk: {act: 'cancel', filter: 'campaign:no-such-one', count: 0},
+        createSchedule: {schedule: 'wrong', cron: '0 6 * * *', job: JOB}, putSchedule: {cron: '0 6 * * *', job: JOB}};
     const path_of = operation => {
         const path = run.targets[operation.id] ?? {};
         return {id: run.job, name: 'properties', batch: 1, ...path};
     };
     const absent = operation => Object.fromEntries(operation.parameters.filter(one => one.in === 'path').map(one => [one.name, ABSENT[one.name]]));
-    for (const operation of operations) {
+    for (const operation of operations.filter(one => run.served.has(one.id))) {
         const {id} = operation, has = status => operation.responses[status] !== undefined;
         const first_type = Object.keys(operation.body?.content ?? {})[0];
         const required = operation.parameters.filter(one => one.in === 'query' && one.required);
         const query = Object.fromEntries(required.map(one => [one.name, String(one.example)]));
-        const body = operation.method === 'GET' ? undefined : first_type === 'application/json' ? example_body(operation) : first_type ? 'x' : undefined;
-        const right = {path: path_of(operation), query, body, type: body === undefined ? undefined : first_type};
+        const body = operation.method === 'GET' ? undefined : first_type === 'application/json' ? right_bodies[id] ?? example_body(operation) : first_type ? 'x' : undefined;
+        const right = {path: path_of(operation), query, body, type: body === undefined ? undefined : first_type, until: id === 'events' ? '\n\n' : undefined, timeout_ms: 20000};
         const admin = 'ada';
         if (has(401) && operation.role !== 'public')
             await run.call(id, {...right, as: null, status: 401});
@@ -67,18 +63,18 @@ export async function errors(run) {
             }
             for (const parameter of required)
                 await run.call(id, {...right, query: {...query, [parameter.name]: undefined}, as: admin, status: 400, name: `400 without ${parameter.name}`});
-            if (first_type === 'application/json')
+            if (first_type === 'application/json' && operation.tag !== 'uploads')
                 for (const [text, name] of [['{"a":', 'half of it'], ['{"a":1,"a":2}', 'a member twice'], ['{"a":"\xff"}', 'bad UTF-8']])
                     await run.call(id, {...right, body: Buffer.from(text, 'latin1'), as: admin, status: 400, name: `400 for a body that is no JSON: ${name}`});
             else if (first_type && !operation.parameters.some(one => one.in === 'query' && wrong_value(one.schema)))
                 await run.call(id, {...right, query: {...query, name: ''}, as: admin, status: 400, name: '400 for an empty name'});
         }
         if (has(413))
-            await run.call(id, {...right, body: undefined, headers: first_type ? {'Content-Type': first_type} : {}, promise: operation.body_limit + 1, as: admin, status: 413});
+            await run.call(id, {...right, body: undefined, type: undefined, headers: first_type ? {'Content-Type': first_type} : {}, promise: operation.body_limit + 1, as: admin, status: 413});
         if (has(415))
             await run.call(id, {...right, body: 'x=1', type: 'application/x-www-form-urlencoded', as: admin, status: 415});
         if (has(422) && first_type === 'application/json') {
-            const answer = await run.call(id, {...right, body: wrong_member(operation), as: admin, status: 422});
+            const answer = await run.call(id, {...right, body: {...body, no_such_member_as_this: 1}, as: admin, status: 422});
             if (answer.fits)
                 run.is('/no_such_member_as_this', answer.json.errors?.[0]?.pointer, `${id}: 422 has the Pointer`);
         }
@@ -89,7 +85,7 @@ export async function errors(run) {
 // What every path answers, whatever its operations.
 async function every_path(run) {
     const paths = new Map();
-    for (const operation of run.description.operations)
+    for (const operation of run.description.operations.filter(one => run.served.has(one.id)))
         paths.set(operation.path, [...(paths.get(operation.path) ?? []), operation.method]);
     const {client, description} = run;
     const one = async (name, status, request) => {

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Documents: drop them, see them sent and analysed, take the results. Each becomes a job of its own; ?id=JOB shows the results of one. */
+import {h, add, fill, button, icon} from './dom.js';
+import {ApiError, isAbort, job as jobPath} from './api.js';
+import {createList, emptyState, errorState, skeleton} from './table.js';
+import {Ago, Text, bytes, clip, num, plural} from './format.js';
+import {StatusBadge, reasonText} from './words.js';
+import {styles} from './assets.js';
+import {documentType, safeName, upload} from './uploads.js';
+
+const AT_ONCE = 3;
+const SOURCE = 'lease';
+const REST = new Set(['COMPLETED', 'FAILED', 'HELD', 'CANCELLED']);
+
+export async function render(root, params, page) {
+    await styles('/pages.css');
+    if (page.query.get('id'))
+        return results(root, page, page.query.get('id'));
+    const sending = new Map(); /* job id -> the upload that made it */
+    const waiting = [], list = h('ul', {class: 'uploads', 'aria-label': 'Uploads'});
+    let running = 0;
+    const file = h('input', {type: 'file', multiple: true, accept: '.pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png', class: 'hidden', tabindex: '-1', 'aria-label': 'Documents', onchange: () => { take([...file.files]); file.value = ''; }});
+    const zone = h('div', {class: 'drop', ondragover: (event) => { event.preventDefault(); zone.classList.add('over'); }, ondragleave: () => zone.classList.remove('over'), ondrop: (event) => {
+        event.preventDefault();
+        zone.classList.remove('over');
+        take([...event.dataTransfer?.files ?? []]);
+    }}, icon('upload'), h('p', {}, h('strong', {}, 'Drop documents here')), h('p', {class: 'muted small'}, 'PDF, TIFF, JPEG or PNG, at most 64 MiB each'), button('Choose files', {icon: 'file', onclick: () => file.click()}), file);
+    /* A file that misses the zone does not take the reader to itself. */
+    const miss = (event) => event.preventDefault();
+    for (const name of ['dragover', 'drop'])
+        addEventListener(name, miss);
+    page.leave(() => { for (const name of ['dragover', 'drop']) removeEventListener(name, miss); });
+
+    async function take(files) {
+        for (const chosen of files.slice(0, 500)) {
+            const item = {file: chosen, abort: new AbortController(), row: null};
+            page.signal.addEventListener('abort', () => item.abort.abort(), {once: true});
+            item.bar = h('span', {style: {width: '0%'}});
+            item.state = h('span', {class: 'muted small', role: 'status'}, 'Waits');
+            item.acts = h('span', {class: 'row nowrap'}, button(`Stop ${clip(chosen.name, 60)}`, {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => stop(item)}));
+            item.row = h('li', {}, icon('doc'), h('div', {class: 'grow'}, h('div', {class: 'row'}, h('span', {class: 'grow cut'}, Text(chosen.name, 120)), h('span', {class: 'muted small nowrap'}, bytes(chosen.size))), h('div', {class: 'bar'}, item.bar), item.state), item.acts);
+            list.append(item.row);
+            const head = new Uint8Array(await chosen.slice(0, 8).arrayBuffer().catch(() => new ArrayBuffer(0)));
+            const what = documentType(chosen.name, head, chosen.size);
+            if (what.why)
+                fail(item, what.why);
+            else {
+                item.type = what.type;
+                waiting.push(item);
+                next();
+            }
+        }
+    }
+    function stop(item) {
+        item.abort.abort();
+        if (waiting.includes(item))
+            waiting.splice(waiting.indexOf(item), 1);
+        item.row.remove();
+    }
+    function fail(item, text, again = false) {
+        item.row.dataset.state = 'failed';
+        item.bar.dataset.tone = 'bad';
+        item.state.className = 'error-text';
+        item.state.textContent = text;
+        fill(item.acts, again && button('Try again', {icon: 'refresh', class: 'small', onclick: () => { item.row.dataset.state = ''; item.state.className = 'muted small'; item.bar.dataset.tone = ''; item.abort = new AbortController(); waiting.push(item); next(); }}),
+            button(`Remove ${clip(item.file.name, 60)} from the list`, {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => item.row.remove()}));
+    }
+    function next() {
+        while (running < AT_ONCE && waiting.length)
+            send(waiting.shift());
+    }
+    async function send(item) {
+        running++;
+        item.key ??= crypto.randomUUID();
+        item.state.textContent = 'Is sent…';
+        try {
+            const job = await upload('/api/lease-processing/upload', item.file, {type: item.type, query: {name: safeName(item.file.name)}, headers: {'Idempotency-Key': item.key}, signal: item.abort.signal,
+                onprogress: (sent, all) => { item.bar.style.width = `${Math.round(sent / all * 100)}%`; item.state.textContent = sent < all ? `${bytes(sent)} of ${bytes(all)}` : 'Is stored…'; }});
+            item.bar.style.width = '100%';
+            item.bar.dataset.tone = 'ok';
+            sending.set(job.job_id, item);
+            status(item, job);
+            jobs.refreshSoon();
+        } catch (error) {
+            if (isAbort(error))
+                return;
+            const source = error.errors?.some((e) => e.pointer === '/source');
+            if (error.status !== 0)
+                item.key = null;
+            fail(item, source ? 'This server does not analyse documents yet: an administrator adds the source "lease".' : error.status === 429 ? `Too many at once: wait ${error.retryAfter ?? 30} s.` : error.message, !source && ![400, 413, 415, 422].includes(error.status));
+        } finally {
+            running--;
+            next();
+        }
+    }
+    function status(item, job) {
+        fill(item.state, StatusBadge(job.status), ' ', job.reason && reasonText(job.reason));
+        fill(item.acts, h('a', {class: 'btn small', href: REST.has(job.status) && job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`}, job.status === 'COMPLETED' ? 'Results' : 'Show'));
+    }
+
+    const jobs = createList(page, {label: 'Documents', path: '/api/batch-jobs', member: 'jobs', key: 'job_id', query: () => ({source: SOURCE}), sort: '-created_at',
+        open: (job) => page.navigate(job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`),
+        columns: [
+            {label: 'Document', main: true, sort: 'name', cell: (job) => h('a', {href: job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`}, Text(job.name || job.job_id, 120))},
+            {label: 'State', sort: 'status', cell: (job) => [StatusBadge(job.status), job.reason && h('div', {class: 'muted small'}, reasonText(job.reason))]},
+            {label: 'By', cell: (job) => Text(job.created_by, 64)},
+            {label: 'Sent', sort: 'created_at', class: 'nowrap', cell: (job) => Ago(job.created_at)},
+        ], empty: () => emptyState('No documents yet', 'What you drop above is listed here, with its results.')});
+    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'Documents'), h('p', {}, 'Leases and other documents: sent, read and analysed, each as a job.')), zone, list, h('h2', {}, 'Sent'), jobs.element);
+    page.on('job', (job) => {
+        if (sending.has(job.job_id))
+            status(sending.get(job.job_id), job);
+        if (job.source === SOURCE && !jobs.merge(job))
+            jobs.refreshSoon();
+    });
+    page.on('resync', () => jobs.reload());
+    await jobs.load();
+}
+
+async function results(root, page, id) {
+    const body = h('div', {class: 'stack'}, skeleton());
+    const title = h('h1', {class: 'grow'}, 'Results');
+    fill(root, h('div', {class: 'page-head'}, title, h('a', {class: 'btn', href: '/documents'}, icon('left'), 'Documents'), h('a', {class: 'btn', href: `/jobs/${encodeURIComponent(id)}`}, 'The job')), body);
+    async function load() {
+        const [job, found] = await Promise.all([page.api.get(jobPath(id), {signal: page.signal}), page.api.get(`/api/lease-processing/results/${encodeURIComponent(id)}`, {signal: page.signal}).catch((error) => { if (isAbort(error) || error.status === 401) throw error; return {results: [], error}; })]);
+        fill(title, Text(job.name || id, 120));
+        page.title(clip(job.name || id, 60));
+        const link = (query) => `/api/lease-processing/results/${encodeURIComponent(id)}/download?${new URLSearchParams(query)}`;
+        fill(body, h('div', {class: 'row'}, StatusBadge(job.status), job.reason && h('span', {class: 'muted'}, reasonText(job.reason)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
+            h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.formats ?? []).map((format) => h('a', {class: 'btn small', href: link({format}), download: ''}, icon('download'), format.toUpperCase()))),
+                found.error ? emptyState('No results', found.error.message) : found.results.length ? h('ul', {class: 'line-list'}, found.results.map((result) => h('li', {}, icon('file'), h('a', {class: 'grow', href: link({name: result.name}), download: ''}, Text(result.name, 120)), h('span', {class: 'muted small'}, bytes(result.bytes)), Ago(result.created_at))))
+                    : emptyState('No results yet', REST.has(job.status) ? 'The job made none.' : 'They come when the document is analysed.')));
+    }
+    page.on('job', (job) => { if (job.job_id === id) load().catch(page.toastError); });
+    try {
+        await load();
+    } catch (error) {
+        if (error.status === 404)
+            throw new ApiError(404, {detail: 'There is no such document.'});
+        throw error;
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Pages to be tested: a list, pasted or taken from a file, cleaned and checked while one types; then a job of it. */
+import {h, add, fill, button, icon} from './dom.js';
+import {ApiError, isAbort} from './api.js';
+import {busy} from './dialog.js';
+import {checkbox, clearErrors, field, select, showErrors} from './form.js';
+import {bytes, clip, num, plural, Text} from './format.js';
+import {capital} from './words.js';
+import {copyText, styles} from './assets.js';
+import {PRIORITIES} from './builder.js';
+import {LIST_BYTES_MAX, URLS_MAX, cleanUrls, testCount} from './urllist.js';
+
+export async function render(root, params, page) {
+    await styles('/pages.css');
+    const strategies = new Set(['mobile', 'desktop']);
+    let list = cleanUrls(''), timer = 0, key = null;
+    const area = h('textarea', {class: 'input mono url-list', rows: '14', spellcheck: 'false', wrap: 'off', placeholder: 'example.com\nhttps://example.com/pricing/\n# a line that begins with # is a remark', oninput: () => { clearTimeout(timer); timer = setTimeout(check, area.value.length > 200000 ? 600 : 150); }});
+    const file = h('input', {type: 'file', accept: '.txt,.csv,text/plain,text/csv', class: 'hidden', tabindex: '-1', 'aria-label': 'A file with a list', onchange: () => { if (file.files[0]) take(file.files[0]); file.value = ''; }});
+    const about = h('div', {role: 'status'}), told = h('div', {class: 'stack'});
+    const name = h('input', {type: 'text', maxlength: '128', placeholder: 'Shop, November'});
+    const campaign = h('input', {type: 'text', maxlength: '64', spellcheck: 'false', placeholder: 'web-2026-11'});
+    const priority = select(PRIORITIES.map((p) => [p, capital(p)]), {value: 'normal'});
+    const concurrency = h('input', {type: 'number', min: '1', max: '20', step: '1', value: '5', inputmode: 'numeric'});
+    const timeout = h('input', {type: 'number', min: '60', max: '1800', step: '10', value: '300', inputmode: 'numeric'});
+    const count = h('span', {class: 'value'}, '0'), countMore = h('span', {class: 'more'});
+    const submit = h('button', {type: 'submit', class: 'btn primary wide'}, icon('play'), h('span', {}, 'Start'));
+    const done = h('div', {role: 'status'});
+    const tests = ['mobile', 'desktop'].map((strategy) => checkbox(capital(strategy), {checked: true, onchange: (event) => { if (event.target.checked) strategies.add(strategy); else strategies.delete(strategy); counted(); }}));
+    const strategyField = h('fieldset', {class: 'field', dataset: {pointer: '/strategies'}}, h('legend', {class: 'small'}, 'Tested as'), h('div', {class: 'row'}, tests), h('p', {class: 'error'}));
+
+    async function take(chosen) {
+        if (chosen.size > LIST_BYTES_MAX)
+            return page.toast('This file is too large', {tone: 'bad', text: `At most ${bytes(LIST_BYTES_MAX)}.`});
+        const text = await chosen.text();
+        area.value = area.value.trim() ? `${area.value.replace(/\s+$/, '')}\n${text}` : text;
+        check();
+        area.focus();
+    }
+    function counted() {
+        const sum = testCount(list.urls, [...strategies]);
+        count.textContent = num(sum);
+        countMore.textContent = `${plural(list.urls.length, 'page')} × ${plural(strategies.size, 'way')}`;
+    }
+    function check() {
+        list = cleanUrls(area.value);
+        const {urls, bad, duplicates, changed, cut} = list;
+        fill(about, h('div', {class: 'row'}, h('span', {class: `badge ${urls.length ? '' : 'plain'}`, dataset: {tone: urls.length ? 'ok' : 'neutral'}}, plural(urls.length, 'page')),
+            changed > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(changed)} cleaned`), duplicates.length > 0 && h('span', {class: 'badge', dataset: {tone: 'neutral'}}, `${plural(duplicates.length, 'double')} left out`),
+            bad.length > 0 && h('span', {class: 'badge', dataset: {tone: 'bad'}}, `${num(bad.length)} wrong`), cut > 0 && h('span', {class: 'badge', dataset: {tone: 'warn'}}, `${num(cut)} beyond ${num(URLS_MAX)}`)));
+        fill(told, bad.length > 0 && h('section', {class: 'card', 'aria-label': 'Lines that are wrong'}, h('header', {}, h('h2', {class: 'grow'}, 'Wrong, left out'), button('Take them out of the list', {icon: 'trash', class: 'ghost small', onclick: dropBad})),
+            h('ul', {class: 'line-list'}, bad.slice(0, 100).map(({line, text, why}) => h('li', {}, h('button', {type: 'button', class: 'btn ghost small', onclick: () => show(line)}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(text, 160), h('span', {class: 'muted'}, ` ${why}`)))), bad.length > 100 && h('li', {class: 'muted'}, `and ${num(bad.length - 100)} more`))),
+        duplicates.length > 0 && h('details', {class: 'card doubles'}, h('summary', {}, `${plural(duplicates.length, 'double')}, left out`), h('ul', {class: 'line-list'}, duplicates.slice(0, 100).map(({line, url, first}) => h('li', {}, h('button', {type: 'button', class: 'btn ghost small', onclick: () => show(line)}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(url, 160), h('span', {class: 'muted'}, ` as in line ${num(first)}`)))))));
+        counted();
+    }
+    function show(line) {
+        const lines = area.value.split('\n');
+        const from = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
+        area.focus();
+        area.setSelectionRange(from, from + (lines[line - 1]?.length ?? 0));
+        area.scrollTop = Math.max(0, (line - 4) * parseFloat(getComputedStyle(area).lineHeight));
+    }
+    function dropBad() {
+        area.value = list.urls.join('\n');
+        check();
+        area.focus();
+    }
+    const tidy = button('Show as cleaned', {icon: 'check', class: 'small', onclick: () => { area.value = list.urls.join('\n'); check(); page.toast('The list is as it will be tested'); }});
+
+    async function send(event) {
+        event.preventDefault();
+        clearTimeout(timer);
+        check();
+        clearErrors(form);
+        const errors = [];
+        const whole = (input, low, high, pointer) => {
+            const value = Number(input.value);
+            if (!Number.isInteger(value) || value < low || value > high)
+                errors.push({pointer, detail: `A whole number from ${low} to ${high}`});
+            return value;
+        };
+        const body = {urls: list.urls, strategies: [...strategies], priority: priority.value, concurrency: whole(concurrency, 1, 20, '/concurrency'), timeout_s: whole(timeout, 60, 1800, '/timeout_s')};
+        if (name.value.trim())
+            body.name = name.value.trim();
+        if (campaign.value.trim())
+            body.campaign_id = campaign.value.trim();
+        if (body.campaign_id && !/^[A-Za-z0-9_-]{1,64}$/.test(body.campaign_id))
+            errors.push({pointer: '/campaign_id', detail: 'Letters, digits, _ and -, at most 64'});
+        if (!list.urls.length)
+            errors.push({pointer: '/urls', detail: 'No page to test yet'});
+        if (!strategies.size)
+            errors.push({pointer: '/strategies', detail: 'Choose at least one'});
+        if (errors.length)
+            return showErrors(form, {message: 'Something is missing or wrong.', errors});
+        key ??= crypto.randomUUID();
+        try {
+            const sent = await busy(submit, page.api.post('/api/v1/batch-processing/start', body, {headers: {'Idempotency-Key': key}, signal: page.signal}));
+            key = null;
+            const href = `/jobs/${encodeURIComponent(sent.job_id)}`;
+            fill(done, h('div', {class: 'banner', dataset: {tone: 'ok'}}, icon('check'), h('p', {}, 'Started: ', h('a', {href}, Text(sent.name || sent.job_id, 120)), `, ${plural(testCount(body.urls, body.strategies), 'test')}.`)));
+            page.toast('Started', {href, text: plural(testCount(body.urls, body.strategies), 'test')});
+        } catch (error) {
+            if (isAbort(error))
+                return;
+            if (error.status !== 0)
+                key = null;
+            const source = error.errors?.find((e) => e.pointer === '/source');
+            showErrors(form, source ? new ApiError(error.status, {detail: 'This server has no source for tests of web pages yet.', errors: [{pointer: '', detail: `${source.detail}. An administrator adds its definition as sources/pagespeed.json; your list stays here.`}, ...error.errors.filter((e) => e !== source)]}) : error);
+        }
+    }
+    const form = h('form', {class: 'stack', onsubmit: send, novalidate: true},
+        h('div', {class: 'grid main-side'},
+            h('div', {class: 'stack'}, h('section', {class: 'card', 'aria-label': 'List of pages', ondragover: (event) => event.preventDefault(), ondrop: (event) => { if (event.dataTransfer?.files[0]) { event.preventDefault(); take(event.dataTransfer.files[0]); } }},
+                h('header', {}, h('h2', {class: 'grow'}, 'Pages'), button('From a file', {icon: 'upload', class: 'small', onclick: () => file.click()}), file, tidy,
+                    button('Copy', {icon: 'copy', class: 'ghost small', onclick: async () => page.toast(await copyText(list.urls.join('\n')) ? 'Copied' : 'This browser does not allow copying', {key: 'copy'})})),
+                h('div', {class: 'card-body'}, field('Addresses, one a line or with blanks between', area, {pointer: '/urls', help: 'https:// is put before bare hosts, trailing slashes and doubles go.'}), about)), told),
+            h('aside', {class: 'stack sticky', 'aria-label': 'Tests'}, h('section', {class: 'card'}, h('header', {}, h('h2', {}, 'Tests')), h('div', {class: 'card-body'},
+                h('div', {class: 'stats preview-one'}, h('div', {class: 'stat'}, h('span', {class: 'label'}, 'Tests'), count, countMore)),
+                strategyField,
+                h('div', {class: 'form-grid narrow'}, field('At a time', concurrency, {pointer: '/concurrency', help: '1 to 20'}), field('Seconds for each', timeout, {pointer: '/timeout_s', help: '60 to 1800'})),
+                field('Priority', priority, {pointer: '/priority'}), field('Name', name, {pointer: '/name'}), field('Campaign', campaign, {pointer: '/campaign_id'}), submit, done)))));
+    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'URLs'), h('p', {}, 'Test how web pages do, many at a time.')), form);
+    page.leave(() => clearTimeout(timer));
+    check();
+}

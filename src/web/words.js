@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The words of the API as people read them. A word that is not known here is shown as it came. */
+import {h} from './dom.js';
+import {clip} from './format.js';
+
+export const STATUSES = ['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'DEFERRED', 'HELD', 'CANCELLED'];
+const TONES = {PENDING: 'neutral', PROCESSING: 'info', COMPLETED: 'ok', FAILED: 'bad', DEFERRED: 'wait', HELD: 'warn', CANCELLED: 'neutral'};
+export const PRIORITIES = ['urgent', 'high', 'normal', 'low'];
+
+export const capital = (word) => word ? word[0].toUpperCase() + word.slice(1).toLowerCase().replaceAll('_', ' ') : '';
+
+/* <Badge tone="ok">: tones are ok, info, warn, bad, wait, neutral; never told by the colour alone. */
+export const Badge = (text, tone = 'neutral', props = {}) => h('span', {class: 'badge', dataset: {tone}, ...props}, clip(text, 60));
+export const StatusBadge = (status) => Badge(capital(status), TONES[status] ?? 'neutral');
+
+const REASONS = {
+    max_records: 'More records than the job allows', max_cost: 'Would cost more than the job allows', price_unknown: 'The price is not known',
+    daily_cost_cap: 'The daily budget of the source is spent', disk_room: 'No disk room for an answer', cached: 'Answered by an earlier job', reuse: 'Uses the payloads of an earlier job',
+    duplicate: 'The same search was bought already', duplicates: 'Paid for records that came before', charge_unknown: 'A charge is in doubt', depth_limit: 'A part of the search is too deep',
+    limit_ignored: 'The source ignored the page size', no_ids: 'The preview lists no ids', listing: 'The preview lists another number of ids', incremental: 'The bookmark cannot be used',
+    request: 'The request could not be made', source: 'The source definition has an error', invalid: 'The job file has an error', edited: 'The file was edited after it had begun',
+    damaged: 'Its journal is damaged', coverage: 'Records are missing', paginator: 'The search cannot be paged', load: 'Payloads could not be loaded', unauthorized: 'The source refused the credentials',
+    token: 'No access token', ratelimit: 'The source takes no more for now', rate_limited: 'The source said: too many requests', retry_after: 'The source asked for a pause',
+    api_budget: 'The request budget is spent', backoff: 'Waits before it tries again', not_before: 'Not due yet', dead_host: 'The source cannot be reached', budget: 'The budget changed',
+    paused: 'The source or the queue is paused', missing: 'Its file was gone', unreadable: 'The file could not be read', load_pending: 'Waits to be loaded',
+};
+export const reasonText = (reason) => !reason ? '' : REASONS[reason] ?? (/^status_\d+$/.test(reason) ? `The source answered ${reason.slice(7)}` : capital(clip(reason, 60)));

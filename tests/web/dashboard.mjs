@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The shell, jobs, one job, files and errors in a browser, against batchspool-httpd with its daemon (tests/all/dashboard.t starts them).
+ * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, free (ids of jobs). */
+import {open, settings} from './browser.mjs';
+
+const {base, password, shots, held, hostile, captured} = settings();
+const t = await open({base, password, shots});
+
+/* ---- signing in ---- */
+{
+    const page = await t.visit();
+    await page.goto(`${base}/jobs/${captured}`);
+    await t.sees(page, 'form.login', 'who is not signed in is asked to');
+    await t.axe(page, 'sign-in');
+    await page.fill('input[autocomplete=username]', 'ada');
+    await page.fill('input[type=password]', 'wrong');
+    await page.click('button[type=submit]');
+    await t.sees(page, '[role=alert]:has-text("not known")', 'a wrong password is told');
+    await page.fill('input[type=password]', password);
+    await page.click('button[type=submit]');
+    await t.sees(page, 'h1:has-text("Absentee")', 'then the page that was asked for is there');
+    const cookies = await page.context().cookies();
+    t.ok(cookies.length > 0 && cookies.every((c) => c.httpOnly && c.sameSite === 'Strict'), 'the cookies are HttpOnly and SameSite=Strict', JSON.stringify(cookies));
+    t.is('', await page.evaluate(() => document.cookie), 'no script can read them');
+    await page.click('button.user');
+    await page.click('[role=menuitem]:has-text("Sign out")');
+    await t.sees(page, 'form.login', 'signing out');
+    t.is(401, await page.evaluate(async () => (await fetch('/api/auth/me')).status), 'the session is over');
+}
+
+/* ---- jobs ---- */
+const page = await t.page('ada');
+await t.sees(page, 'tbody tr', 'the list');
+{
+    const size = await page.evaluate(() => performance.getEntriesByType('resource').filter((e) => !e.name.includes('/api/')).reduce((all, e) => all + e.decodedBodySize, 0));
+    t.ok(size > 20000 && size < 200000, 'the first load is below 200 kB', `${size}`);
+    await t.axe(page, 'jobs');
+    await t.seen(page, 'jobs');
+    const row = (id) => page.locator(`tr[data-key="${id}"]`);
+    t.like(/Captured\s*0 of 1,000\s*Loaded\s*0/, (await row(held).innerText()).replace(/\s+/g, ' '), 'captured and loaded are two figures');
+    t.like(/<script>alert\(1\)<\/script>/, await row(hostile).innerText(), 'a name with markup is text');
+    await page.keyboard.press('/');
+    await page.keyboard.type('status:held');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction((id) => [...document.querySelectorAll('tbody tr')].every((tr) => tr.dataset.key === id), held);
+    t.like(/filter=status%3Aheld/, page.url(), 'the filter is in the address');
+    await page.reload();
+    await t.sees(page, `tr[data-key="${held}"]`, 'a link with a filter shows the same');
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.keyboard.press('j');
+    await page.keyboard.press('x');
+    await t.sees(page, '.bulk:has-text("1 job selected")', 'j and x select');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/jobs/${held}`);
+    t.ok(true, 'Enter opens');
+    await page.goBack();
+    await t.sees(page, `tr[data-key="${held}"]`, 'back is the filtered list');
+    await page.goto(`${base}/jobs?filter=nonsense:1`);
+    await t.sees(page, '[role=alert]', 'a filter that is none is told');
+    await page.goto(`${base}/jobs?filter=nothing-has-this-name`);
+    await t.sees(page, '.empty:has-text("No job matches")', 'no match has words');
+    await page.goto(`${base}/jobs/20260101T000000Z-000000000000-none`);
+    await t.sees(page, 'h1:has-text("Not there")', 'a job that is not there');
+    await page.keyboard.press('?');
+    await t.sees(page, 'dialog[open] :text("Keys")', 'the keys are told');
+    await page.keyboard.press('Escape');
+}
+
+/* ---- one job ---- */
+{
+    await page.goto(`${base}/jobs/${held}`);
+    await t.sees(page, '#main .banner:has-text("Would cost more than the job allows")', 'why it is held');
+    t.like(/max_cost is 20\.00/, await page.locator('#main .banner').first().innerText(), 'with both numbers');
+    t.like(/of \$20\.00 at most/, await page.locator('section[aria-label=Money]').innerText(), 'cost against the cap');
+    await t.axe(page, 'a held job');
+    await t.seen(page, 'held');
+    await page.click('button:has-text("Release")');
+    await t.sees(page, 'dialog[open]:has-text("The limits are checked again")', 'releasing says what it means');
+    await page.click('dialog[open] button:has-text("Keep it on hold")');
+    await page.click('button[aria-label="More acts"]');
+    await page.click('[role=menuitem]:has-text("Priority high")');
+    await t.sees(page, 'h1 .badge:has-text("high")', 'another priority');
+    await page.click('button[aria-label="More acts"]');
+    await page.click('[role=menuitem]:has-text("Cancel the job")');
+    await page.click('dialog[open] button:has-text("Cancel the job")');
+    await t.sees(page, 'h1 .badge:has-text("Cancelled")', 'cancelled');
+    await t.sees(page, '.timeline:has-text("Cancelled")', 'the journal says so at once');
+
+    await page.goto(`${base}/jobs/${hostile}`);
+    await t.sees(page, 'h1:has-text("<script>")', 'a hostile name is text');
+    await page.click('button[aria-label="Payload of batch 1"]');
+    await t.sees(page, 'dialog pre:has-text("RadarID")', 'the raw payload');
+    t.ok((await page.locator('dialog pre').innerText()).split('\n').length > 50, 'indented');
+    await t.axe(page, 'the raw payload');
+    await page.keyboard.press('Escape');
+}
+
+/* ---- loading ---- */
+{
+    await page.goto(`${base}/jobs/${captured}`);
+    await t.sees(page, 'section[aria-label="Captured, not loaded"]', 'what is captured is not loaded yet');
+    await t.seen(page, 'captured');
+    await page.click('button:has-text("Load 1,000 records now")');
+    await t.sees(page, 'section[aria-label=Progress]:has-text("1,000 of 1,000")', 'loaded live');
+    await page.waitForFunction(() => /Loaded\s*1,000 of 1,000/.test(document.querySelector('section[aria-label=Progress]').innerText.replace(/\s+/g, ' ')), null, {timeout: 15000}).catch(() => {});
+    t.like(/Loaded 1,000 of 1,000/, (await page.locator('section[aria-label=Progress]').innerText()).replace(/\s+/g, ' '), 'all of it');
+    await t.sees(page, '.timeline:has-text("Loaded: pages 1 to 3")', 'the timeline tells it');
+    await t.axe(page, 'a completed job');
+
+    await page.goto(`${base}/files`);
+    await t.sees(page, 'tbody tr', 'payloads that wait');
+    await t.axe(page, 'files');
+    const waiting = await page.locator('tbody tr').count();
+    await page.locator('tbody tr input').first().check();
+    await page.click('button:has-text("Load 1 selected payload")');
+    await t.sees(page, 'section[aria-label="Results of the run"]:has-text("Results of the run")', 'one that is chosen is loaded', {timeout: 20000});
+    await page.waitForFunction((n) => document.querySelectorAll('tbody tr').length === n - 1, waiting).catch(() => {});
+    t.is(waiting - 1, await page.locator('tbody tr').count(), 'and is gone from the shelf');
+    await t.seen(page, 'run');
+}
+
+/* ---- live: a job that is made elsewhere, from its drop to its end ---- */
+{
+    await page.goto(`${base}/jobs`);
+    await page.waitForSelector('tbody tr');
+    const id = await page.evaluate(async (criteria) => {
+        const me = await (await fetch('/api/auth/me')).json();
+        const answer = await fetch('/api/batch-jobs', {method: 'POST', headers: {'Content-Type': 'application/json', [me.csrf_header]: me.csrf_token}, body: JSON.stringify(criteria)});
+        return (await answer.json()).job_id;
+    }, {source: 'properties', name: 'Made while one looks', criteria: [{name: 'State', value: ['OR']}], max_cost: '100'});
+    await t.sees(page, `tr[data-key="${id}"]`, 'a new job appears by itself');
+    await t.sees(page, `tr[data-key="${id}"]:has-text("Completed")`, 'its end too', {timeout: 20000});
+    await t.sees(page, '.toast:has-text("Made while one looks")', 'with a notice');
+
+    /* All that match, frozen. */
+    await page.goto(`${base}/jobs?filter=${encodeURIComponent('source:properties')}`);
+    await page.waitForSelector('tbody tr');
+    t.is(200, await page.evaluate(async () => {
+        const {count} = await (await fetch('/api/bulk?filter=name-of-none')).json();
+        return count === 0 ? 200 : count;
+    }), 'a filter of none counts none');
+    await page.locator('tbody tr input').first().check();
+    await page.click('.bulk button:has-text("Hold")');
+    await page.click('dialog[open] button:has-text("Hold: 1 job")');
+    await t.sees(page, 'dialog[open]:has-text("left as they were"), .toast:has-text("done")', 'what an act on several did, and did not, is told');
+    await page.keyboard.press('Escape');
+}
+
+/* ---- other roles, other sizes ---- */
+{
+    const viola = await t.page('viola', {width: 360, dark: true, where: `/jobs/${captured}`});
+    await t.sees(viola, 'section[aria-label=Progress]', 'a viewer sees a job');
+    t.is(0, await viola.locator('button:has-text("Retry"), button:has-text("Load "), button:has-text("Release")').count(), 'and has no acts');
+    await t.narrow(viola, 'one job');
+    await t.axe(viola, 'one job, dark, narrow');
+    await t.seen(viola, 'job-360-dark');
+    await viola.click('button[aria-label=Menu]');
+    t.is(0, await viola.locator('nav a:has-text("New job"):visible').count(), 'nor a way to make jobs');
+    await viola.click('nav a:has-text("Jobs")');
+    await t.sees(viola, 'tbody tr', 'the list, narrow');
+    await t.narrow(viola, 'jobs');
+    await t.axe(viola, 'jobs, dark, narrow');
+    await t.seen(viola, 'jobs-360-dark');
+    await viola.goto(`${base}/audit`);
+    await t.sees(viola, 'h1:has-text("Not for your role")', 'the audit is not for viewers');
+
+    const rival = await t.page('rival', {where: `/jobs/${captured}`});
+    await t.sees(rival, 'h1:has-text("Not there")', "another operator's job is not there");
+}
+await t.close();

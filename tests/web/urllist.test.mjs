@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {cleanUrl, cleanUrls, testCount, URLS_MAX} from '../../src/web/urllist.js';
+
+test('bare hosts get https, trailing slashes go', () => {
+    const good = {
+        'example.com': 'https://example.com',
+        'EXAMPLE.com/Path/': 'https://example.com/Path',
+        'http://example.com//': 'http://example.com',
+        'https://example.com/a/?q=1': 'https://example.com/a/?q=1',
+        'https://example.com/?q=1/': 'https://example.com?q=1/',
+        'https://example.com:443/x': 'https://example.com/x',
+        'example.com:8443/x': 'https://example.com:8443/x',
+        '//cdn.example.com/x': 'https://cdn.example.com/x',
+        'bücher.example/ä': 'https://xn--bcher-kva.example/%C3%A4',
+        'https://example.com/#/route': 'https://example.com#/route',
+        'http://127.0.0.1:8080': 'http://127.0.0.1:8080',
+        'localhost:3000': 'https://localhost:3000',
+        'https://example.com/a,b': 'https://example.com/a,b',
+    };
+    for (const [text, url] of Object.entries(good))
+        assert.deepEqual(cleanUrl(text), {url}, text);
+});
+
+test('what is no web address says why', () => {
+    for (const text of ['ftp://example.com', 'javascript:alert(1)', 'mailto:a@example.com', 'a@example.com', 'example', 'https://', 'https:///x', 'http://user:x@example.com', 'exa mple.com',
+        'https://exam<ple.com', 'https://-a.com', 'https://example..com', `https://example.com/${'a'.repeat(2100)}`, 'https://example.com/\u202e', 'http://1.2.3', 'https://example.com:99999'])
+        assert.ok(cleanUrl(text).why, text);
+});
+
+test('a list: lines, commas, quotes, remarks; doubles and bad ones by line', () => {
+    const list = cleanUrls('# mine\nexample.com\r\nhttps://example.com/, "http://b.example/x/"\n\n  nonsense  \nb.example/y;b.example/z\n<https://c.example>\nexample.com');
+    assert.deepEqual(list.urls, ['https://example.com', 'http://b.example/x', 'https://b.example/y', 'https://b.example/z', 'https://c.example']);
+    assert.deepEqual(list.bad, [{line: 5, text: 'nonsense', why: "no dot in the host's name"}]);
+    assert.deepEqual(list.duplicates, [{line: 3, url: 'https://example.com', first: 2}, {line: 8, url: 'https://example.com', first: 2}]);
+    assert.equal(testCount(list.urls, ['mobile', 'desktop']), 10);
+    assert.deepEqual(cleanUrls(''), {urls: [], bad: [], duplicates: [], changed: 0, cut: 0});
+});
+
+test('a very long list is cut, and soon read', () => {
+    const text = Array.from({length: URLS_MAX + 5}, (_, i) => `host${i}.example/page/`).join('\n');
+    const begin = performance.now(), list = cleanUrls(text);
+    assert.equal(list.urls.length, URLS_MAX);
+    assert.equal(list.cut, 5);
+    assert.ok(performance.now() - begin < 2000);
+});
