@@ -94,7 +94,10 @@ static void key_used(struct api *api, const char *id) {
 }
 
 static void unauthorized(struct request *r, enum rc rc) {
-    reply_problem(r, 401, rc == RC_AGAIN ? "the access token has expired; refresh it" : rc == RC_GONE ? "sign in, or send a key" : "these credentials are not valid");
+    reply_problem(r, 401,
+                  rc == RC_AGAIN  ? "the access token has expired; refresh it"
+                  : rc == RC_GONE ? "sign in, or send a key"
+                                  : "these credentials are not valid");
     reply_header(r, "WWW-Authenticate", "Bearer realm=\"batchspool\"%s", rc == RC_GONE ? "" : ", error=\"invalid_token\"");
 }
 
@@ -204,12 +207,14 @@ uint32_t admit_lane(const struct request *r) {
     if (r->route->flags & ROUTE_SOURCES)
         return ADMIT_LANE_SOURCES;
     if (r->route->flags & ROUTE_USERS)
-        return 1;
+        return ADMIT_LANE_USERS;
+    if (r->route->flags & ROUTE_HEAVY)
+        return ADMIT_LANE_HEAVY;
     if (!(r->route->flags & ROUTE_JOB))
         return WORKER_ANY;
     for (const char *at = r->vars[0]; *at; at++)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
-    return hash;
+    return hash % ADMIT_LANE_HEAVY;
 }
 
 void admit_seal(struct request *r) {

@@ -11,8 +11,11 @@
 bool admit_host(struct request *r);
 /* Rates, credentials, CSRF, role, scope; of ROUTE_JOB the job. */
 bool admit_request(struct request *r);
-/* The lane of a request's work: one job's acts in order; that of ROUTE_SOURCES. */
+/* The lane of a request's work: one job's acts in order; those of ROUTE_SOURCES, ROUTE_USERS and ROUTE_HEAVY. */
 #define ADMIT_LANE_SOURCES 0u
+#define ADMIT_LANE_USERS 1u
+#define ADMIT_LANE_HEAVY 4u /* those before it are for all else */
+#define ADMIT_LANES 5u
 uint32_t admit_lane(const struct request *r);
 /* The header fields that every answer has. */
 void admit_seal(struct request *r);
