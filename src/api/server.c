@@ -36,6 +36,8 @@ struct server {
     struct loop_timer timer; /* MHD's own time, or at once after a resume */
     size_t requests;         /* between their first byte and their end */
     bool stopping, running;
+    bool freed; /* a connection ended in this run: where there were too many, libmicrohttpd takes new ones again only from its next run on, and nothing else may
+                   call it */
 };
 
 struct connection { /* from accept to close */
@@ -64,8 +66,8 @@ static const struct work_class request_class = {.name = "request", .run = lane_r
 static void timer_due(struct loop_timer *timer);
 
 static void plan(struct server *s) {
-    MHD_UNSIGNED_LONG_LONG wait_ms;
-    if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+    if (s->freed || MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
         loop_timer_start(s->api->loop, &s->timer, clock_mono_ms() + (int64_t)(wait_ms < 3600000 ? wait_ms : 3600000), timer_due);
     else
         loop_timer_cancel(s->api->loop, &s->timer);
@@ -73,6 +75,7 @@ static void plan(struct server *s) {
 
 static void run(struct server *s) {
     s->running = true;
+    s->freed = false;
     MHD_run(s->daemon);
     s->running = false;
     plan(s);
@@ -125,6 +128,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct server *s = cls;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         struct connection *c = *context;
+        s->freed = true;
         if (c) {
             loop_timer_cancel(s->api->loop, &c->deadline);
             free(c);
@@ -491,8 +495,8 @@ static enum MHD_Result take_piece(struct server_request *q, const char *bytes, s
     return MHD_YES;
 }
 
-static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version, const char *bytes, size_t *length,
-                              void **context) {
+static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version, const char *bytes,
+                              size_t *length, void **context) {
     struct server_request *q = *context;
     (void)cls;
     (void)mhd;
