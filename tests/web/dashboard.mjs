@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The shell, jobs, one job, files and errors in a browser, against batchspool-httpd with its daemon (tests/all/dashboard.t starts them).
- * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured (ids of jobs), spool, httpd and pid: the program that is killed and
+ * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured, doubt (ids of jobs), spool, httpd and pid: the program that is killed and
  * started again. */
 import fs from 'node:fs';
 import {spawn} from 'node:child_process';
 import {open, settings} from './browser.mjs';
 
-const {base, password, shots, held, hostile, captured, spool, httpd, pid} = settings();
+const {base, password, shots, held, hostile, captured, doubt, spool, httpd, pid} = settings();
 const t = await open({base, password, shots});
 
 /* ---- signing in ---- */
@@ -45,7 +45,8 @@ await t.sees(page, 'tbody tr', 'the list');
     await page.keyboard.press('/');
     await page.keyboard.type('status:held');
     await page.keyboard.press('Enter');
-    await page.waitForFunction((id) => [...document.querySelectorAll('tbody tr')].every((tr) => tr.dataset.key === id), held);
+    await page.waitForFunction(() => [...document.querySelectorAll('tbody tr')].every((tr) => tr.innerText.includes('Held')));
+    t.is(4, await page.locator('tbody tr').count(), 'the filter');
     t.like(/filter=status%3Aheld/, page.url(), 'the filter is in the address');
     await page.reload();
     await t.sees(page, `tr[data-key="${held}"]`, 'a link with a filter shows the same');
@@ -54,7 +55,7 @@ await t.sees(page, 'tbody tr', 'the list');
     await page.keyboard.press('x');
     await t.sees(page, '.bulk:has-text("1 job selected")', 'j and x select');
     await page.keyboard.press('Enter');
-    await page.waitForURL(`**/jobs/${held}`);
+    await page.waitForURL(/\/jobs\/2/);
     t.ok(true, 'Enter opens');
     await page.goBack();
     await t.sees(page, `tr[data-key="${held}"]`, 'back is the filtered list');
@@ -96,6 +97,30 @@ await t.sees(page, 'tbody tr', 'the list');
     t.ok((await page.locator('dialog pre').innerText()).split('\n').length > 50, 'indented');
     await t.axe(page, 'the raw payload');
     await page.keyboard.press('Escape');
+}
+
+/* ---- a charge in doubt, and errors by their cause ---- */
+{
+    await page.goto(`${base}/jobs/${doubt}`);
+    await t.sees(page, '#main .banner:has-text("A charge is in doubt")', 'a charge in doubt is told');
+    t.like(/In doubt\s+\$20\.00/, await page.locator('section[aria-label=Money]').innerText(), 'with its money');
+    await t.sees(page, '.timeline li:has-text("Charge in doubt: page 2"):has-text("$20.00 at most")', 'and its page');
+    await page.click('button:has-text("Decide the charge")');
+    await t.sees(page, 'dialog[open] .choice:has-text("Buy once more")', 'two ways to go on, and what each costs');
+    await t.axe(page, 'the decision');
+    await t.seen(page, 'decision');
+    await page.click('dialog[open] .choice:has-text("Buy once more")');
+    await t.sees(page, 'h1 .badge:has-text("Completed")', 'bought once more: it completes', {timeout: 20000});
+    await t.sees(page, 'section[aria-label=Money]:has-text("$70.00")', 'the lost page counts as spent');
+
+    await page.goto(`${base}/errors`);
+    await t.sees(page, 'article:has-text("Would cost more than the job allows"):has-text("2 jobs")', 'two jobs with one cause are one group');
+    await t.axe(page, 'errors');
+    await t.seen(page, 'errors');
+    await page.click('article:has-text("2 jobs") button:has-text("Cancel")');
+    await page.click('dialog[open] button:has-text("Cancel 2 jobs")');
+    await t.sees(page, '.toast:has-text("2 done")', 'one act for both');
+    await t.sees(page, '.empty:has-text("Nothing is wrong")', 'then nothing is wrong');
 }
 
 /* ---- loading ---- */
