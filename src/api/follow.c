@@ -393,6 +393,9 @@ enum rc follow_start(struct api *api, struct follow **out, struct err *err) {
     str_format(path, sizeof path, "%s/journal", api->spool->root);
     if (!rc && watch_add(f->watch, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR, TAG_JOURNAL, err))
         log_warn("journal: %s; changes are found every %d s", err->text, FOLLOW_SWEEP_MS / 1000);
+    str_format(path, sizeof path, "%s/paused", api->spool->root);
+    if (!rc && watch_add(f->watch, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR, TAG_PAUSED, err))
+        log_warn("paused: %s", err->text);
     if (rc) {
         follow_stop(f);
         return rc;

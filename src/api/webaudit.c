@@ -78,9 +78,9 @@ static bool torn(int fd, off_t size) {
 
 enum rc webaudit_add(const struct spool *spool, const struct webaudit *entry, struct err *err) {
     struct buf line = BUF_INIT(16384);
-    struct stat st;
-    bool created;
-    int fd;
+    struct stat st = {.st_size = 0};
+    bool created = false;
+    int fd = -1;
     enum rc rc = make_line(entry, &line) ? err_set(err, RC_TEMP, "out of memory") : open_locked(spool, &fd, &st, &created, err);
     if (rc == RC_OK) {
         const size_t from = torn(fd, st.st_size) ? 0 : 1; /* the line feed that ends what was torn */

@@ -44,7 +44,12 @@ contract() {
 npm_install "$HERE"
 api_start --records 5000
 source_metered properties
+source_free items
 jq '.name = "broken" | .steps[0].http.url |= sub("/v1/properties"; "/no-such-path")' "$DIR/etc/sources/properties.json" >"$DIR/etc/sources/broken.json"
+# What the paths of URL and document analysis clients submit to; their kinds of work are not there yet.
+jq '.name = "pagespeed" | .job_members = {urls: {type: "array", required: true}, strategies: {type: "array"}, concurrency: {type: "integer", minimum: 1, maximum: 20},
+        timeout_s: {type: "integer", minimum: 60, maximum: 1800}, count: {type: "integer", default: 3}}' "$DIR/etc/sources/items.json" >"$DIR/etc/sources/pagespeed.json"
+jq '.name = "lease" | .job_members = {documents: {type: "array", required: true}, count: {type: "integer", default: 3}}' "$DIR/etc/sources/items.json" >"$DIR/etc/sources/lease.json"
 for user in ada:admin ops:operator rival:operator viola:viewer; do
     printf '%s\n' "$PASSWORD" | bs user add "${user%:*}" --role "${user#*:}" --password-file - >"$DIR/out" 2>&1 || bail "user add: $(cat "$DIR/out")"
 done
@@ -66,8 +71,11 @@ if [ -z "${CONTRACT-}" ]; then
     httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}'
     contract limits
     httpd_stop
-    daemon_stop
     httpd_start '{}'
+    kill -STOP "$DAEMON_PID"
+    contract stopped
+    kill -CONT "$DAEMON_PID"
+    daemon_stop
     contract daemonless
     httpd_stop
     contract covered

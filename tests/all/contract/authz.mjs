@@ -50,7 +50,7 @@ for (const operation of served) {
             headers: {...run.credentials(who.as), ...(needs_type ? {'Content-Type': 'application/x-nothing'} : {}), 'If-Match': '"never"'},
             body: needs_type && typed ? '{' : undefined,
         }).catch(error => ({status: 0, text: error.message}));
-        const denied = operation.role !== 'public' && who.level < LEVEL[operation.role];
+        const denied = operation.role !== 'public' && (who.level < LEVEL[operation.role] || (who.level === 2 && operation.not.includes('operator')));
         const hidden = !denied && operation.owner && who.stranger && /\{(id|run_id|name)\}/.test(operation.path);
         const wanted = denied ? (who.level === 0 ? '401' : '403') : hidden ? '404' : 'let through';
         const got = answer.status === 401 && operation.role !== 'public' ? '401' : answer.status === 403 ? '403' : answer.status === 404 ? '404' : 'let through';

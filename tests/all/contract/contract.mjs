@@ -2,6 +2,7 @@
 // node contract.mjs PART key=value...: a part of the contract test, which contract.t runs one after the other:
 //   all        every operation, and every error that can be had from a server as it is meant to run
 //   limits     429, from one that was started with low rates
+//   stopped    202, while the daemon is there and does nothing
 //   daemonless 503, while no daemon runs
 //   routes     whether the server's table and the description are the same
 //   covered    whether every documented answer of every operation was seen
@@ -55,9 +56,21 @@ async function daemonless() {
     const preview = await run.call('previewJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [3]}]}, status: 503});
     if (preview.fits)
         run.covered.add('every path 503');
+    await run.call('records', {as: 'ada', status: 503});
     // What needs no daemon goes on.
     await run.call('listJobs', {as: 'ada', status: 200});
     await run.call('createJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [4]}], on_duplicate: 'run'}, status: 201});
+}
+
+// The daemon is there and does nothing: it was sent SIGSTOP.
+async function stopped() {
+    await run.sign_in('ada');
+    const asked = await Promise.all([
+        run.call('previewJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [1300]}]}, status: 202, timeout_ms: 40000}),
+        run.call('records', {as: 'ada', status: 202, timeout_ms: 40000}),
+    ]);
+    for (const answer of asked)
+        run.is(`/api/batch-jobs/${answer.json?.job_id}`, answer.headers.location, 'the job that will answer is told');
 }
 
 function routes() {
@@ -74,11 +87,16 @@ function routes() {
 
 function covered() {
     for (const operation of run.description.operations)
-        for (const status of Object.keys(operation.responses))
+        for (const [status, response] of Object.entries(operation.responses)) {
+            if (response['x-not-yet']) {
+                console.log(`# ${operation.id}: ${status} not yet: ${response['x-not-yet']}`);
+                continue;
+            }
             run.result(run.covered.has(`${operation.id} ${status}`), `${operation.id}: ${status} was seen, and as described`);
+        }
     for (const status of Object.keys(run.description.every_path))
         run.result(run.covered.has(`every path ${status}`), `every path: ${status} was seen, and as described`);
 }
 
-await {all, limits, daemonless, routes, covered}[part]();
+await {all, limits, stopped, daemonless, routes, covered}[part]();
 run.save();

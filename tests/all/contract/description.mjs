@@ -67,7 +67,7 @@ export function describe(file) {
                 for (const media of Object.values(response.content ?? {}))
                     media.schema = close(media.schema);
             operations.push({
-                id: raw.operationId, method: method.toUpperCase(), path, role: raw['x-role'], owner: raw['x-owner'] === true,
+                id: raw.operationId, method: method.toUpperCase(), path, role: raw['x-role'], not: raw['x-not'] ?? [], owner: raw['x-owner'] === true,
                 body_limit: raw['x-body-limit'] ?? 0, tag: raw.tags[0],
                 parameters: follow(root, [...(item.parameters ?? []), ...(raw.parameters ?? [])]),
                 body: follow(root, raw.requestBody), responses,

@@ -50,6 +50,8 @@ export async function errors(run) {
         if (has(403)) {
             if (BELOW[operation.role])
                 await run.call(id, {...right, as: BELOW[operation.role], status: 403, name: `403 for a role below ${operation.role}`});
+            for (const role of operation.not)
+                await run.call(id, {...right, as: role === 'operator' ? 'ops' : role, status: 403, name: `403 for ${role}`});
             if (operation.method !== 'GET')
                 await run.call(id, {...right, as: {cookie: 'ada', csrf: false}, status: 403, name: '403 without the CSRF token'});
         }
