@@ -61,6 +61,6 @@ for state in AZ NM; do
     drop "dear-$state" 1000 '{source: "properties", name: "Dear", criteria: [{name: "State", value: ["'$state'"]}], max_cost: "1.00"}'
     at hold 'one more that is held'
 done
-part dashboard.mjs "captured=$captured" "held=$held" "hostile=$hostile" "doubt=$doubt" "spool=$SPOOL" "httpd=$PROGRAMS/batchspool-httpd" "pid=$HTTPD_PID"
+part dashboard.mjs "captured=$captured" "held=$held" "hostile=$hostile" "doubt=$doubt" "spool=$SPOOL" "httpd=$PROGRAMS/batchspool-httpd" "pid=$HTTPD_PID" "daemon=$DAEMON_PID"
 verified 'verify finds no difference'
 finish

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The shell, jobs, one job, files and errors in a browser, against batchspool-httpd with its daemon (tests/all/dashboard.t starts them).
- * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured, doubt (ids of jobs), spool, httpd and pid: the program that is killed and
- * started again. */
+ * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured, doubt (ids of jobs), spool, httpd, pid and daemon: the program that is
+ * killed and started again, its process and that of the daemon, which is ended at the end. */
 import fs from 'node:fs';
 import {spawn} from 'node:child_process';
 import {open, settings} from './browser.mjs';
 
-const {base, password, shots, held, hostile, captured, doubt, spool, httpd, pid} = settings();
+const {base, password, shots, held, hostile, captured, doubt, spool, httpd, pid, daemon} = settings();
 const t = await open({base, password, shots});
 
 /* ---- signing in ---- */
@@ -225,6 +225,10 @@ await t.sees(page, 'tbody tr', 'the list');
     t.is(false, await page.locator('.banner.top').isVisible(), 'and the page is live');
     await page.goto(`${base}/jobs/${captured}`);
     await t.sees(page, 'section[aria-label=Progress]', 'nobody had to sign in again');
+    process.kill(Number(daemon), 'SIGTERM');
+    await page.waitForFunction(async () => !(await (await fetch('/api/queue/status')).json()).daemon.running, null, {polling: 200}).catch(() => {});
+    await page.reload();
+    await t.sees(page, '.banner.top:has-text("The daemon is not running")', 'without a daemon the page says so');
     again.kill();
     await new Promise((resolve) => again.once('exit', resolve));
 }
