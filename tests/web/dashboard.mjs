@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The shell, jobs, one job, files and errors in a browser, against batchspool-httpd with its daemon (tests/all/dashboard.t starts them).
  * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured, doubt (ids of jobs), spool, httpd, pid and daemon: the program that is
- * killed and started again, its process and that of the daemon, which is ended at the end. */
+ * killed and started again, its process and that of the daemon, which is ended at the end; api:
+ * the metered API. */
 import fs from 'node:fs';
 import {spawn} from 'node:child_process';
 import {open, settings} from './browser.mjs';
 
-const {base, password, shots, held, hostile, captured, doubt, spool, httpd, pid, daemon} = settings();
+const {base, password, shots, held, hostile, captured, doubt, spool, httpd, pid, daemon, api} = settings();
 const t = await open({base, password, shots});
 
 /* ---- signing in ---- */
@@ -92,6 +93,7 @@ await t.sees(page, 'tbody tr', 'the list');
 
     await page.goto(`${base}/jobs/${hostile}`);
     await t.sees(page, 'h1:has-text("<script>")', 'a hostile name is text');
+    t.ok(!(await page.locator('body').innerText()).includes('\u202e') && (await page.locator('h1').innerText()).includes('‹U+202E›'), 'what would turn other text is shown by its number');
     await page.click('button[aria-label="Payload of batch 1"]');
     await t.sees(page, 'dialog pre:has-text("RadarID")', 'the raw payload');
     t.ok((await page.locator('dialog pre').innerText()).split('\n').length > 50, 'indented');
@@ -164,6 +166,37 @@ await t.sees(page, 'tbody tr', 'the list');
     await t.sees(page, `tr[data-key="${id}"]`, 'a new job appears by itself');
     await t.sees(page, `tr[data-key="${id}"]:has-text("Completed")`, 'its end too', {timeout: 20000});
     await t.sees(page, '.toast:has-text("Made while one looks")', 'with a notice');
+
+    /* A job that takes a while: each page is in the browser within a second of its line in the journal. */
+    await fetch(`${api}/_faults`, {method: 'POST', body: JSON.stringify({faults: [{kind: 'delay', on: 'paid', ms: 500, count: -1}]})});
+    fs.writeFileSync(`${spool}/jobs/tmp/slow.json`, JSON.stringify({source: 'properties', name: 'Slow', criteria: [{name: 'State', value: ['ID']}], batch_size: 100, max_cost: '80'}));
+    fs.renameSync(`${spool}/jobs/tmp/slow.json`, `${spool}/jobs/pending/slow.json`);
+    await page.goto(`${base}/jobs`);
+    await page.click('tbody tr a:has-text("Slow")');
+    await t.sees(page, 'h1 .badge:has-text("Processing")', 'a job that runs');
+    const slow = new URL(page.url()).pathname.split('/').pop();
+    await page.evaluate(() => {
+        window.seen = [];
+        const look = () => {
+            const match = /([\d,]+) of 1,000/.exec(document.querySelector('section[aria-label=Progress]')?.innerText ?? '');
+            if (match && window.seen.at(-1)?.[0] !== match[1])
+                window.seen.push([match[1], Date.now()]);
+        };
+        new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true});
+    });
+    await t.seen(page, 'running');
+    await t.sees(page, 'h1 .badge:has-text("Completed")', 'to its end', {timeout: 30000});
+    const seen = new Map((await page.evaluate(() => window.seen)).map(([text, at]) => [Number(text.replaceAll(',', '')), at]));
+    let records = 0, worst = 0, figures = 0;
+    for (const line of fs.readFileSync(`${spool}/journal/${slow}.ndjson`, 'utf8').trim().split('\n').map(JSON.parse))
+        if (line.event === 'captured') {
+            records += line.records;
+            if (seen.has(records)) {
+                worst = Math.max(worst, seen.get(records) - Date.parse(line.ts));
+                figures++;
+            }
+        }
+    t.ok(figures >= 5 && worst < 1000, `${figures} figures of progress, each within a second of its line`, `${worst} ms`);
 
     /* All that match, frozen. */
     await page.goto(`${base}/jobs?filter=${encodeURIComponent('source:properties')}`);
