@@ -8,11 +8,11 @@ HERE=$ROOT/tests/all/contract
 PASSWORD='correct horse battery staple'
 HTTPD_PID='' HTTPD_URL=''
 
-# httpd_start JQ: with that in the key `httpd`
+# httpd_start JQ [VARIABLE=VALUE]...: with that in the key `httpd`, and in its environment
 httpd_start() {
     config ".httpd = {requests_per_minute: 1000000, uploads_per_minute: 100000, logins_per_minute: 10000} * ($1)"
     : >"$DIR/httpd.log"
-    "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
+    env "${@:2}" "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
     HTTPD_PID=$!
     BACKGROUND+=("$HTTPD_PID")
     HTTPD_URL=$(port_in "$DIR/httpd.log" 'batchspool-httpd runs: .*http://127\.0\.0\.1:([0-9]+)') || bail "batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"
@@ -37,8 +37,14 @@ part() {
     done < <(cd "$DIR/server" && node "$HERE/$1" "${@:2}" 2>&1 || echo "not ok $1 runs to its end")
 }
 
+# token USER: an access token
+token() {
+    jq -cn --arg user "$1" --arg password "$PASSWORD" '{username: $user, password: $password}' |
+        curl -s -H 'Content-Type: application/json' -d @- "$HTTPD_URL/api/auth/login" | jq -r .access_token
+}
+
 contract() {
-    part contract.mjs "$1" "${SETTINGS[@]}" "base=$HTTPD_URL"
+    part contract.mjs "$1" "${SETTINGS[@]}" "base=$HTTPD_URL" "${@:2}"
 }
 
 npm_install "$HERE"
@@ -62,11 +68,14 @@ case ${CONTRACT-} in '' | routes) contract routes ;; esac
 case ${CONTRACT-} in '' | all) contract all ;; esac
 case ${CONTRACT-} in '' | authz) part authz.mjs "${SETTINGS[@]}" "base=$HTTPD_URL" ;; esac
 case ${CONTRACT-} in '' | slow)
-    token=$(jq -cn --arg password "$PASSWORD" '{username: "viola", password: $password}' | curl -s -H 'Content-Type: application/json' -d @- "$HTTPD_URL/api/auth/login" | jq -r .access_token)
-    part slow.mjs "$HTTPD_URL" 200 "$token"
+    part slow.mjs "$HTTPD_URL" 200 "$(token viola)"
     ;;
 esac
 if [ -z "${CONTRACT-}" ]; then
+    token=$(token ada)
+    httpd_stop
+    httpd_start '{}' BATCHSPOOL_FAULT=1+:enospc:write
+    contract full "token=$token"
     httpd_stop
     httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}'
     contract limits

@@ -2,6 +2,7 @@
 // node contract.mjs PART key=value...: a part of the contract test, which contract.t runs one after the other:
 //   all        every operation, and every error that can be had from a server as it is meant to run
 //   limits     429, from one that was started with low rates
+//   full       507, from one whose every write fails
 //   stopped    202, while the daemon is there and does nothing
 //   daemonless 503, while no daemon runs
 //   routes     whether the server's table and the description are the same
@@ -73,6 +74,15 @@ async function stopped() {
         run.is(`/api/batch-jobs/${answer.json?.job_id}`, answer.headers.location, 'the job that will answer is told');
 }
 
+// The disk is full. Signing in would write, so the token comes from before.
+async function full() {
+    run.tokens.ada = {access_token: options.token};
+    const answer = await run.call('createJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [6]}], on_duplicate: 'run'}, status: 507});
+    if (answer.fits)
+        run.covered.add('every path 507');
+    await run.call('listJobs', {as: 'ada', status: 200});
+}
+
 function routes() {
     const described = new Map(run.description.operations.map(one => [`${one.method} ${one.path}`, one]));
     const served = new Map(run.routes.map(one => [`${one.method} ${one.path}`, one]));
@@ -98,5 +108,5 @@ function covered() {
         run.result(run.covered.has(`every path ${status}`), `every path: ${status} was seen, and as described`);
 }
 
-await {all, limits, stopped, daemonless, routes, covered}[part]();
+await {all, limits, full, stopped, daemonless, routes, covered}[part]();
 run.save();

@@ -18,8 +18,6 @@ function wrong_value(schema) {
         return 'yesterday';
     if (one.pattern)
         return '!!';
-    if (one.maxLength && one.maxLength <= 500)
-        return undefined;
     return undefined;
 }
 
@@ -59,7 +57,7 @@ export async function errors(run) {
             await run.call(id, {...right, path: absent(operation), as: admin, status: 404});
         if (has(400)) {
             for (const parameter of operation.parameters.filter(one => one.in === 'query')) {
-                const value = wrong_value(parameter.schema);
+                const value = parameter.name === 'filter' ? 'no-such-key:x' : wrong_value(parameter.schema);
                 if (value !== undefined)
                     await run.call(id, {...right, query: {...query, [parameter.name]: value}, as: admin, status: 400, name: `400 for ${parameter.name}=${value}`});
             }
@@ -118,6 +116,7 @@ async function every_path(run) {
     await one('an unknown path: 404', 404, {path: '/api/no/such/path', headers: token});
     await one('a malformed query: 400', 400, {path: '/api/batch-jobs?q=%zz', headers: token});
     await one('a NUL in the query: 400', 400, {path: '/api/batch-jobs?q=%00', headers: token});
+    await one('a body of another type: 415', 415, {method: 'POST', path: `/api/batch-jobs/${run.job}/cancel`, headers: {...token, 'Content-Type': 'text/plain'}, body: 'x'});
     await one('another Host: 421', 421, {path: '/api/auth/me', headers: {...token, Host: 'evil.example'}});
     await one('a body longer than any may be: 413', 413, {method: 'POST', path: '/api/auth/login', headers: {'Content-Type': 'application/json'}, promise: 1e12});
     await one('a header field that is too large: 431', 431, {path: '/api/auth/me', headers: {...token, 'X-Long': 'x'.repeat(40000)}});

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every operation with a right request, in an order in which the one makes what the next needs, and the errors that need a state: 409, 412, 304.
 import {rmSync, writeFileSync} from 'node:fs';
+import net from 'node:net';
 
+const LISTENERS = 1000; // EVENTS_LISTENERS of api/events.h
 const STRANGE = 'W/"0000000000000000"';
 export const ABSENT = {id: '20200101T000000Z-000000000000-none', name: 'no-such-one', key_id: '000000000000', batch: '1', run_id: '20200101T000000Z-000000000000'};
 
@@ -314,6 +316,23 @@ async function events(run) {
     run.is(false, back.text.includes('event: resync'), 'events: nothing was lost, so no resync');
     const lost = await run.call('events', {as: 'ops', query: {last_event_id: '1-1'}, until: '\nevent: ', status: 200, name: 'with an id of another time'});
     run.is(true, lost.text.includes('event: resync'), 'events: resync');
+    // As many listeners as the server takes, and some more.
+    const head = `GET /api/events HTTP/1.1\r\nHost: ${run.client.base.host}\r\nAuthorization: ${run.credentials('ops').Authorization}\r\n\r\n`;
+    const crowd = await Promise.all(Array.from({length: LISTENERS}, () => listener(run.client.base, head)));
+    run.is(LISTENERS, crowd.filter(one => one !== null).length, `events: ${LISTENERS} listeners at once`);
+    await run.call('events', {as: 'ops', until: '\n\n', status: 503, name: '503 for one more'});
+    crowd.forEach(one => one?.destroy());
+    run.result(await run.wait(async () => (await run.call('events', {as: 'ops', until: '\n\n', quiet: true})).status === 200, 40), 'events: listeners again, when those have gone');
+}
+
+// A socket on which a stream has begun; null: none.
+function listener(base, head) {
+    return new Promise(resolve => {
+        const socket = net.connect(Number(base.port), base.hostname, () => socket.write(head));
+        socket.once('data', bytes => resolve(bytes.toString('latin1').startsWith('HTTP/1.1 200') ? socket : null));
+        socket.on('error', () => resolve(null));
+        socket.on('close', () => resolve(null));
+    });
 }
 
 async function uploads(run) {
@@ -348,6 +367,7 @@ async function families(run) {
     await run.call('batchCancel', {as: 'ops', path: {id: run.job}, status: 409});
 
     const lease = await run.call('leaseUpload', {as: 'ops', query: {name: 'lease.pdf'}, body: run.pdf, type: 'application/pdf', status: 201});
+    await run.call('leaseUpload', {as: 'ops', body: '', type: 'application/pdf', status: 422, name: '422 for an empty one'});
     const of = {id: lease.fits ? lease.json.job_id : run.job};
     await settled(run, of.id, ['processed', 'failed', 'hold']);
     const status = await run.call('leaseStatus', {as: 'ops', path: of, status: 200});
