@@ -131,7 +131,7 @@ static bool own_pages(struct request *r) {
     const char *host = request_header(r, "Host"), *origin = request_header(r, "Origin"), *site = request_header(r, "Sec-Fetch-Site");
     if (gate_safe_method(r->method))
         return true;
-    if (r->route->flags & ROUTE_LOGIN) {
+    if (r->route->flags & ROUTE_SESSION) {
         if (gate_origin_or_none(r->api->gate, host, origin, site))
             return true;
     } else if (!r->who.by_cookie)
@@ -203,7 +203,7 @@ uint32_t admit_lane(const struct request *r) {
     uint32_t hash = 2166136261u;
     if (r->route->flags & ROUTE_SOURCES)
         return ADMIT_LANE_SOURCES;
-    if (r->route->flags & (ROUTE_LOGIN | ROUTE_USERS))
+    if (r->route->flags & ROUTE_USERS)
         return 1;
     if (!(r->route->flags & ROUTE_JOB))
         return WORKER_ANY;

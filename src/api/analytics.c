@@ -83,8 +83,11 @@ static struct money *money_of(struct figures *f, const char *currency) {
 
 /* NULL: there are too many. */
 static struct user *user_of(struct figures *f, const char *name) {
+    for (size_t i = 0; i < f->user_count; i++) /* the board has each name once */
+        if (f->users[i].name == name)
+            return &f->users[i];
     for (size_t i = 0; i < f->user_count; i++)
-        if (f->users[i].name == name || strcmp(f->users[i].name, name) == 0)
+        if (strcmp(f->users[i].name, name) == 0)
             return &f->users[i];
     if (f->user_count == USERS)
         return NULL;

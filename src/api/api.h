@@ -17,6 +17,7 @@ struct events;
 struct server;
 struct follow;
 struct payload_runs;
+struct tidy;
 struct who;
 struct gate;
 struct buckets;
@@ -50,6 +51,7 @@ struct api {
     struct events *events;     /* loop only */
     struct server *server;     /* loop only */
     struct payload_runs *runs; /* loop only */
+    struct tidy *tidy;         /* loop only */
     struct who *who;         /* loop only, but for who_secret */
     const struct gate *gate;
     struct buckets *buckets; /* loop only */

@@ -158,7 +158,7 @@ static void tell(struct request *r) {
     const bool degraded = something(found) || a_source_is_stopped(&view) || !follow_complete(r->api->follow);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "status", down ? "down" : degraded ? "degraded" : "ok");
-    if (r->who.kind != PRINCIPAL_NOBODY)
+    if (principal_may(&r->who, ROLE_VIEWER, SCOPE_READ))
         add_details(json, r, &view);
     reply_json(r, down ? 503 : 200, json);
     if (down)

@@ -74,7 +74,7 @@ struct jobs_seen {
 };
 
 static bool is_of(const struct of_source *s, const struct board_row *row) {
-    return strcmp(s->source, row->source) == 0 && strcmp(s->currency, row->currency) == 0;
+    return s->source == row->source && strcmp(s->currency, row->currency) == 0; /* the board has each name once */
 }
 
 /* NULL: there are too many, or no memory. */

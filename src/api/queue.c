@@ -18,22 +18,21 @@ struct of_source {
 
 struct by_source {
     struct of_source list[OUTLOOK_SOURCES];
-    size_t count, last, running;
+    size_t count, running;
 };
 
 /* NULL: there are too many. */
 static struct of_source *of_source(struct by_source *by, const char *name) {
-    if (by->last < by->count && strcmp(by->list[by->last].name, name) == 0)
-        return &by->list[by->last];
-    for (size_t i = 0; i < by->count; i++)
-        if (strcmp(by->list[i].name, name) == 0) {
-            by->last = i;
+    for (size_t i = 0; i < by->count; i++) /* the board has each name once */
+        if (by->list[i].name == name)
             return &by->list[i];
-        }
+    for (size_t i = 0; i < by->count; i++)
+        if (strcmp(by->list[i].name, name) == 0)
+            return &by->list[i];
     if (by->count == OUTLOOK_SOURCES)
         return NULL;
-    by->list[by->last = by->count++] = (struct of_source){.name = name};
-    return &by->list[by->last];
+    by->list[by->count] = (struct of_source){.name = name};
+    return &by->list[by->count++];
 }
 
 static double rate_of(struct api *api, const struct board_row *job, int64_t now_us) {
@@ -112,12 +111,9 @@ struct queue_files queue_files(const struct board *board, const struct outlook_v
 }
 
 /* Jobs that run, and how many may. */
-static cJSON *slots_json(const struct api *api) {
-    uint64_t used = 0;
-    for (size_t i = 0; i < board_count(api->board); i++)
-        used += board_at(api->board, i)->place == PLACE_PROCESSING;
+static cJSON *slots_json(const struct api *api, const cJSON *counts) {
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddNumberToObject(json, "used", (double)used);
+    cJSON_AddItemToObject(json, "used", cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(counts, place_status(PLACE_PROCESSING)), true));
     cJSON_AddNumberToObject(json, "max", api->options->max_concurrent_jobs);
     return json;
 }
@@ -139,7 +135,7 @@ void queue_status(struct request *r) {
     cJSON_AddItemToObject(json, "daemon", outlook_daemon_json(&view));
     cJSON_AddItemToObject(json, "paused", cJSON_Duplicate(view.paused, true));
     cJSON_AddItemToObject(json, "sources", sources_json(r->api, &view));
-    cJSON_AddItemToObject(json, "slots", slots_json(r->api));
+    cJSON_AddItemToObject(json, "slots", slots_json(r->api, cJSON_GetObjectItemCaseSensitive(json, "counts")));
     cJSON_AddItemToObject(json, "files", files_json(&files));
     reply_json(r, 200, json);
 }

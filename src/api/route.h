@@ -14,6 +14,7 @@ enum route_flag {
     ROUTE_JSON_OPT = 16,  /* the same, or no body at all */
     ROUTE_UPLOAD = 32,    /* the body goes piece by piece to `upload`; stricter rate limit */
     ROUTE_LOGIN = 64,     /* the strictest rate limit */
+    ROUTE_SESSION = 512, /* begins a session or goes on with one: programs and our own pages may, forms of other sites not */
     ROUTE_USERS = 256,    /* of ROUTE_LANE: on the one lane that hashes passwords, with ROUTE_LOGIN */
     ROUTE_SOURCES = 128   /* of ROUTE_LANE: on the one lane that api->sources belongs to */
 };

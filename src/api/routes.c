@@ -32,11 +32,11 @@
 
 /* clang-format off: a table */
 const struct route routes[] = {
-    {.method = "POST", .path = "/api/auth/login", .operation = "login", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_LANE | ROUTE_JSON, .handle = signin_login, .prepare = signin_login_prepare, .finish = signin_login_done, .body_max = ACT_BYTES},
-    {.method = "POST", .path = "/api/auth/refresh", .operation = "refresh", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_LANE | ROUTE_JSON_OPT, .handle = signin_refresh, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/auth/login", .operation = "login", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_SESSION | USERS | ROUTE_JSON, .handle = signin_login, .prepare = signin_login_prepare, .finish = signin_login_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/auth/refresh", .operation = "refresh", .flags = ROUTE_PUBLIC | ROUTE_SESSION | USERS | ROUTE_JSON_OPT, .handle = signin_refresh, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/auth/logout", .operation = "logout", .role = ROLE_VIEWER, .flags = USERS | ROUTE_JSON_OPT, .handle = signin_logout, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/auth/me", .operation = "me", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = signin_me},
-    {.method = "POST", .path = "/api/auth/password", .operation = "changePassword", .role = ROLE_VIEWER, .flags = USERS | ROUTE_JSON, .handle = signin_password, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/auth/password", .operation = "changePassword", .role = ROLE_VIEWER, .flags = USERS | ROUTE_JSON, .handle = signin_password, .prepare = signin_password_prepare, .finish = signin_password_done, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/auth/keys", .operation = "listKeys", .role = ROLE_VIEWER, .handle = signin_keys},
     {.method = "POST", .path = "/api/auth/keys", .operation = "createKey", .role = ROLE_VIEWER, .flags = USERS | ROUTE_JSON, .handle = signin_key_add, .body_max = ACT_BYTES},
     {.method = "DELETE", .path = "/api/auth/keys/{key_id}", .operation = "deleteKey", .role = ROLE_VIEWER, .flags = USERS, .handle = signin_key_remove, .body_max = ACT_BYTES},

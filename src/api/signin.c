@@ -70,12 +70,9 @@ static void reply_refused(struct request *r, enum rc rc, const struct err *err) 
         reply_rc(r, rc == RC_GONE ? RC_TEMP : rc, err);
 }
 
-bool signin_login_prepare(struct request *r) {
-    static const char *const known[] = {"username", "password", NULL};
+/* A password may be tried now. False: the reply is set. */
+static bool may_try(struct request *r, const char *name) {
     char address[BUCKET_KEY_SIZE];
-    const char *name, *password;
-    if (!request_members(r, known) || !request_text(r, "username", 256, true, &name) || !request_text(r, "password", USERS_PASSWORD_MOST, true, &password))
-        return false;
     bucket_address(r->client, address);
     unsigned after_s = bucket_login(r->api->buckets, address, name, clock_mono_ms());
     if (!after_s)
@@ -83,6 +80,21 @@ bool signin_login_prepare(struct request *r) {
     reply_problem(r, 429, "too many attempts; try again in %u s", after_s);
     reply_header(r, "Retry-After", "%u", after_s);
     return false;
+}
+
+static void was_right(struct request *r, const char *name) {
+    char address[BUCKET_KEY_SIZE];
+    if (r->reply.status != 200)
+        return;
+    bucket_address(r->client, address);
+    bucket_login_good(r->api->buckets, address, name);
+}
+
+bool signin_login_prepare(struct request *r) {
+    static const char *const known[] = {"username", "password", NULL};
+    const char *name, *password;
+    return request_members(r, known) && request_text(r, "username", 256, true, &name) &&
+           request_text(r, "password", USERS_PASSWORD_MOST, true, &password) && may_try(r, name);
 }
 
 void signin_login(struct request *r) {
@@ -96,15 +108,12 @@ void signin_login(struct request *r) {
         reply_refused(r, rc, &err);
     else
         reply_signed(r, &in);
-    signin_audit(r, "login", name, NULL);
+    /* People type passwords where the name belongs. */
+    signin_audit(r, "login", users_name_valid(name) ? name : "(no name)", NULL);
 }
 
 void signin_login_done(struct request *r) {
-    char address[BUCKET_KEY_SIZE];
-    if (r->reply.status != 200)
-        return;
-    bucket_address(r->client, address);
-    bucket_login_good(r->api->buckets, address, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->json, "username")));
+    was_right(r, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->json, "username")));
 }
 
 void signin_refresh(struct request *r) {
@@ -141,6 +150,14 @@ void signin_logout(struct request *r) {
     reply_empty(r, 204);
     forget_cookies(r);
     signin_audit(r, "logout", r->who.name, NULL);
+}
+
+bool signin_password_prepare(struct request *r) {
+    return may_try(r, r->who.name);
+}
+
+void signin_password_done(struct request *r) {
+    was_right(r, r->who.name);
 }
 
 void signin_password(struct request *r) {

@@ -11,7 +11,9 @@ void signin_login(struct request *r); /* lane */
 void signin_login_done(struct request *r);
 void signin_refresh(struct request *r);  /* lane */
 void signin_logout(struct request *r);   /* lane */
+bool signin_password_prepare(struct request *r);
 void signin_password(struct request *r); /* lane */
+void signin_password_done(struct request *r);
 void signin_me(struct request *r);
 
 void signin_keys(struct request *r);

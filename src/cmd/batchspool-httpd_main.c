@@ -5,15 +5,14 @@
 #include "api/follow.h"
 #include "api/gate.h"
 #include "api/health.h"
-#include "api/idempotency.h"
 #include "api/metrics.h"
 #include "api/outlook.h"
 #include "api/payloads.h"
 #include "api/recent.h"
 #include "api/route.h"
 #include "api/server.h"
-#include "api/sessions.h"
 #include "api/trend.h"
+#include "api/tidy.h"
 #include "api/uploads.h"
 #include "api/who.h"
 #include "base/clock.h"
@@ -104,14 +103,16 @@ static enum rc start(struct api *api, const struct config_httpd *config, char at
     if (!rc)
         rc = follow_start(api, &api->follow, err);
     if (!rc)
-        rc = sessions_prune(api->spool, clock_wall_us() / 1000000, err);
-    if (!rc)
         rc = listen_open(&where, &fd, at, err);
-    return rc ? rc : start_server(api, config, fd, err);
+    if (rc)
+        return rc;
+    api->tidy = tidy_new(api);
+    return start_server(api, config, fd, err);
 }
 
 static void stop(struct api *api) {
     server_stop(api->server);
+    tidy_stop(api->tidy);
     outlook_stop(api->outlook);
     worker_free(api->worker);
     follow_stop(api->follow);
@@ -176,7 +177,6 @@ static int serve(const struct config *config, const struct api_options *options)
         return fail(EXIT_CONFIG, &err);
     }
     uploads_sweep(spool);
-    idempotency_prune(spool);
     rc = loop_signal_start(api.loop, SIGTERM, got_signal, api.loop, &err);
     if (!rc)
         rc = loop_signal_start(api.loop, SIGINT, got_signal, api.loop, &err);

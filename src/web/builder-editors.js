@@ -232,7 +232,7 @@ function choiceEditor(context, def, draft) {
 function booleanEditor(context, def, draft) {
     const name = uniqueId('bool');
     const one = (on, label) => h('label', {class: 'check'}, h('input', {type: 'radio', name, checked: draft.on === on, onchange: () => { draft.on = on; context.changed(); }}), h('span', {}, label));
-    return h('div', {class: 'row', role: 'radiogroup', 'aria-label': context.label}, one(true, def.yes ?? 'Yes'), one(false, def.no ?? 'No'));
+    return h('div', {class: 'row options', role: 'radiogroup', 'aria-label': context.label}, one(true, def.yes ?? 'Yes'), one(false, def.no ?? 'No'));
 }
 
 /* ---- numbers and dates ---- */

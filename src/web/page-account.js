@@ -99,7 +99,7 @@ export async function render(root, params, page) {
     function newKey() {
         const name = h('input', {type: 'text', maxlength: '128', placeholder: 'cron on host reno'});
         const mine = ROLES.slice(0, ROLES.indexOf(page.user.role) + 1);
-        const role = select(mine.map((r) => [r, `${capital(r)}: ${ROLE_TEXT[r].toLowerCase()}`]), {value: page.user.role});
+        const role = select(mine.map((r) => [r, `${capital(r)}: ${ROLE_TEXT[r].toLowerCase()}`]), {value: page.user.role === 'admin' ? 'operator' : page.user.role});
         const ends = select([['30', 'In 30 days'], ['90', 'In 90 days'], ['365', 'In a year']], {value: '90'});
         const scopes = SCOPES.filter(([scope]) => scope !== 'admin' || isAdmin).map(([scope, label]) => ({scope, box: checkbox(label)}));
         formDialog({title: 'New API key', ok: 'Make the key', content: [field('Name', name, {pointer: '/name', help: 'What uses it, and where.'}), field('Role', role, {pointer: '/role'}), field('Ends', ends, {pointer: '/expires_at'}),

@@ -185,11 +185,11 @@ function moneyCard(job) {
     if (!job.currency && !cents(job.cost))
         return null;
     const cap = job.job?.max_cost ?? null, spent = cents(job.cost), doubt = cents(job.cost_in_doubt);
-    const whole = cap !== null && cents(String(cap)) || Math.max(spent + doubt, cents(job.estimate?.cost)) || 1;
+    const whole = cap !== null && cents(String(cap)) || cents(job.estimate?.cost);
     const width = (v) => `${Math.min(100, v / whole * 100)}%`;
     return card('Money', h('div', {class: 'card-body'},
         h('div', {class: 'row nowrap'}, h('span', {class: 'value-big num grow live-number'}, money(job.cost, job.currency)), cap !== null && h('span', {class: 'muted'}, `of ${money(String(cap), job.currency)} at most`)),
-        h('div', {class: 'bar tall', role: 'img', 'aria-label': `${money(job.cost, job.currency)} spent${doubt ? `, ${money(job.cost_in_doubt, job.currency)} in doubt` : ''}${cap !== null ? ` of ${money(String(cap), job.currency)}` : ''}`},
+        whole > 0 && h('div', {class: 'bar tall', role: 'img', 'aria-label': `${money(job.cost, job.currency)} spent${doubt ? `, ${money(job.cost_in_doubt, job.currency)} in doubt` : ''}${cap !== null ? ` of ${money(String(cap), job.currency)}` : ''}`},
             h('span', {style: {width: width(spent + doubt)}, dataset: {tone: 'warn'}}), h('span', {style: {width: width(spent)}, dataset: {tone: 'info'}})),
         h('dl', {class: 'kv'},
             doubt > 0 && [h('dt', {}, 'In doubt'), h('dd', {class: 'num tone-warn'}, money(job.cost_in_doubt, job.currency))],
@@ -204,7 +204,7 @@ function factsCard(job) {
         row('Source', h('a', {href: `/queue?source=${encodeURIComponent(job.source)}`}, Text(job.source, 64))),
         row('Campaign', job.campaign_id && h('a', {href: `/jobs?filter=${encodeURIComponent(`campaign:${/[\s":]/.test(job.campaign_id) ? `"${job.campaign_id.replaceAll('"', '')}"` : job.campaign_id}`)}`}, Text(job.campaign_id, 64))),
         row('By', job.created_by && Text(job.created_by, 64)), row('Loading', job.process === 'auto' ? 'by itself' : 'when a person says so'), row('Created', Time(job.created_at)), row('Not before', job.not_before && Time(job.not_before)),
-        row('Completed', job.completed_at && Time(job.completed_at)), row('Took', took !== null && took >= 0 && duration(took)),
+        row('Completed', job.completed_at && Time(job.completed_at)), row('Took', took !== null && took >= 0 && (took < 1 ? 'less than a second' : duration(took))),
         row('Expected', job.estimate && (job.estimate.records !== null && job.estimate.records !== undefined || job.estimate.seconds) && [job.estimate.requests && `${plural(job.estimate.requests, 'request')}`, job.estimate.records !== null && job.estimate.records !== undefined && plural(job.estimate.records, 'record'), job.estimate.seconds && duration(job.estimate.seconds)].filter(Boolean).join(', ')))));
 }
 
@@ -301,6 +301,7 @@ function resultsCard(page, get) {
         fill(list, files.length > 0 && h('ul', {class: 'files'}, files),
             wanted && h('p', {class: 'muted', role: 'status'}, `The ${wanted.format.toUpperCase()} file is being made …`),
             made === 0 && !files.length && h('p', {class: 'muted'}, 'Records can be had as CSV or NDJSON once they are loaded.'),
+            made > 0 && !files.length && !page.can('operator') && h('p', {class: 'muted'}, `${plural(made, 'record')} are loaded. An operator can make a file of them.`),
             made > 0 && page.can('operator') && h('div', {class: 'row'}, ['csv', 'ndjson'].map((format) => button(`${format.toUpperCase()} of ${plural(made, 'record')}`, {icon: 'download', class: 'small', disabled: Boolean(wanted), onclick: (event) => make(event.currentTarget, format)}))));
     }
     async function load() {

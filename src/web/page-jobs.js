@@ -124,7 +124,7 @@ export async function render(root, params, page) {
 
     const bulk = h('div', {class: 'bulk card', hidden: true, role: 'region', 'aria-label': 'Acts on many jobs'});
     const list = createList(page, {
-        label: 'Jobs', path: '/api/batch-jobs', member: 'jobs', key: 'job_id', columns: COLUMNS, sort: '-created_at', query: () => ({filter: filter()}),
+        label: 'Jobs', class: 'thirds', path: '/api/batch-jobs', member: 'jobs', key: 'job_id', columns: COLUMNS, sort: '-created_at', query: () => ({filter: filter()}),
         href: (row) => `/jobs/${encodeURIComponent(row.job_id)}`, select: page.can('operator'), onselect: drawBulk, onload: () => { page.know(list.rows); drawBulk(); },
         empty: () => filter()
             ? emptyState('No job matches', 'Try fewer words, or another status.', button('Show all jobs', {onclick: () => apply('')}))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* New job: a source, its criteria (built, or as JSON), the fields of the job, what it will find and cost, and the ways to have it done.
- * ?source=NAME begins with a source, ?search=NAME with a saved search, ?job=ID with the criteria of an earlier job. What is not submitted yet outlives a reload. */
+ * ?source=NAME begins with a source, ?search=NAME with a saved search, ?from=ID with the criteria of an earlier job. What is not submitted yet outlives a reload. */
 import {h, fill, add, button, icon} from './dom.js';
 import {ApiError, isAbort, job as jobPath} from './api.js';
 import {busy, choose, menuButton, openDialog} from './dialog.js';
@@ -28,7 +28,7 @@ export async function render(root, params, page) {
     const first = sources.find((s) => s.name === wanted) ?? sources.find((s) => s.ok !== false && s.builder) ?? sources.find((s) => s.name === 'propertyradar') ?? sources.find((s) => s.ok !== false) ?? sources[0];
     const body = h('div', {class: 'stack'});
     const chooser = select(sources.map((s) => [s.name, s.title ?? s.name]), {value: first.name, onchange: () => open(chooser.value, {source: chooser.value})});
-    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'New job'), field('Source', chooser, {class: 'inline'}), button('Start over', {icon: 'refresh', class: 'ghost', onclick: () => { forget(page); page.setQuery({search: null, job: null}); open(chooser.value, {source: chooser.value}); }})),
+    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'New job'), field('Source', chooser, {class: 'inline'}), button('Start over', {icon: 'refresh', class: 'ghost', onclick: () => { forget(page); page.setQuery({search: null, from: null}); open(chooser.value, {source: chooser.value}); }})),
         start.note && h('div', {class: 'banner', role: 'status'}, icon('info'), h('p', {}, start.note)), body);
     let turn = 0;
     async function open(name, job) {
@@ -62,7 +62,7 @@ function forget(page) {
 
 /* What the page begins with: {job, search, note}. */
 async function startJob(page) {
-    const search = page.query.get('search'), id = page.query.get('job');
+    const search = page.query.get('search'), id = page.query.get('from');
     if (search) {
         const found = await page.api.get(`/api/searches/${encodeURIComponent(search)}`, {signal: page.signal});
         return {job: {...found.job, source: found.job?.source ?? found.source}, search: found, note: ['From the saved search ', h('strong', {}, Text(found.name, 100)), '.']};

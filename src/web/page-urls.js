@@ -26,7 +26,7 @@ export async function render(root, params, page) {
     const submit = h('button', {type: 'submit', class: 'btn primary wide'}, icon('play'), h('span', {}, 'Start'));
     const done = h('div', {role: 'status'});
     const tests = ['mobile', 'desktop'].map((strategy) => checkbox(capital(strategy), {checked: true, onchange: (event) => { if (event.target.checked) strategies.add(strategy); else strategies.delete(strategy); counted(); }}));
-    const strategyField = h('fieldset', {class: 'field', dataset: {pointer: '/strategies'}}, h('legend', {class: 'small'}, 'Tested as'), h('div', {class: 'row'}, tests), h('p', {class: 'error'}));
+    const strategyField = h('fieldset', {class: 'field', dataset: {pointer: '/strategies'}}, h('legend', {class: 'small'}, 'Tested as'), h('div', {class: 'row options'}, tests), h('p', {class: 'error'}));
 
     async function take(chosen) {
         if (chosen.size > LIST_BYTES_MAX)

@@ -12,14 +12,19 @@ const LINE_MOST = 20000;
 /* One line of megabytes would stop the browser: long ones are cut into lines. */
 const lines = (text) => text.replace(new RegExp(`[^\\n]{${LINE_MOST}}`, 'g'), '$&\n');
 
-/* JSON re-indented without parsing it: every number and every text stays as the provider wrote it. */
+/* JSON re-indented without parsing it: every number and every text stays as the provider wrote it. What would become too long by it stays as it is. */
 export function indent(text) {
-    const out = [];
-    let depth = 0, at = 0;
-    const line = () => `\n${'  '.repeat(Math.min(depth, 40))}`;
+    const out = [], most = text.length * 8 + 10000;
+    let depth = 0, at = 0, length = 0;
+    const line = () => {
+        length += Math.min(depth, 40) * 2 + 2;
+        return `\n${'  '.repeat(Math.min(depth, 40))}`;
+    };
     const token = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s"[\]{},:]+|\s+/gsy;
     for (let match; (match = token.exec(text)) !== null; at = token.lastIndex) {
         const part = match[0];
+        if (length > most)
+            return text;
         if (part === '{' || part === '[') {
             const end = /\s*[\]}]/sy;
             end.lastIndex = token.lastIndex;

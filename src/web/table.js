@@ -8,7 +8,7 @@
  *       sort: '-created_at',                  at first; null: the list cannot be sorted
  *       href: (row) => '/jobs/...',           where Enter and a click lead; or open: (row) => ...
  *       select: true, onselect: () => ...,    checkboxes; list.selected is a Map of key to row
- *       empty: () => node,
+ *       empty: () => node, class: 'thirds' (three fields in a line of a card),
  *       onload: (answer) => ... })
  *   root.append(list.element); list.load();
  *   list.reload()       quietly: rows stay where they are, focus and selection too
@@ -59,7 +59,7 @@ export function createList(page, options) {
         ? h('th', {scope: 'col', class: c.class ?? ''}, h('button', {type: 'button', class: 'sort', onclick: () => sortBy(c.sort)}, c.label, h('span', {class: 'arrow'})))
         : head(c));
     const body = h('tbody');
-    const table = h('table', {class: 'table cards', 'aria-label': label}, h('thead', {}, h('tr', {}, select && h('th', {class: 'tick'}, all), heads)), body);
+    const table = h('table', {class: `table cards ${options.class ?? ''}`, 'aria-label': label}, h('thead', {}, h('tr', {}, select && h('th', {class: 'tick'}, all), heads)), body);
     const about = h('span', {class: 'muted', 'aria-live': 'polite'});
     const back = button('Previous page', {icon: 'left', class: 'small', hideLabel: true, onclick: () => go(-1)});
     const forth = button('Next page', {icon: 'right', class: 'small', hideLabel: true, onclick: () => go(1)});

@@ -43,8 +43,13 @@ export function cleanUrls(text) {
     for (const [at, line] of text.split(/\r\n|\r|\n/).entries()) {
         if (/^\s*#/.test(line))
             continue;
-        for (const part of partsOf(line)) {
-            const cleaned = cleanUrl(part);
+        const parts = partsOf(line), results = parts.map(cleanUrl);
+        if (parts.length > 1 && results.every((cleaned) => cleaned.why)) { /* a sentence: told once */
+            bad.push({line: at + 1, text: line.trim().slice(0, 200), why: 'no web address in this line'});
+            continue;
+        }
+        for (const [i, part] of parts.entries()) {
+            const cleaned = results[i];
             if (cleaned.why)
                 bad.push({line: at + 1, text: part.length > 200 ? `${part.slice(0, 199)}…` : part, why: cleaned.why});
             else if (first.has(cleaned.url))

@@ -30,6 +30,10 @@ part() {
 debian_program chromium chromium
 export CHROMIUM=$PROGRAM
 npm_install "$HERE"
+for file in "$HERE"/*.test.mjs; do
+    (cd "$DIR/server" && node --test --test-reporter=spec "$file") >"$DIR/out" 2>&1
+    result $? "$(basename "$file"): $(sed -n 's/^ℹ pass //p' "$DIR/out") pass" "$(grep -A 30 'failing tests' "$DIR/out")"
+done
 api_start --records 1000
 source_metered properties
 config '.httpd = {requests_per_minute: 100000, logins_per_minute: 10000}'
@@ -47,6 +51,6 @@ at hold 'a job that is held'
 held=$ID
 drop hostile 1000 '{source: "properties", name: "<script>alert(1)</script>", campaign_id: "hostile", criteria: [{name: "State", value: ["TX"]}]}'
 at processed 'a job with a hostile name'
-part dashboard.mjs "captured=$captured" "held=$held" "hostile=$ID"
+part dashboard.mjs "captured=$captured" "held=$held" "hostile=$ID" "spool=$SPOOL" "httpd=$PROGRAMS/batchspool-httpd" "pid=$HTTPD_PID"
 verified 'verify finds no difference'
 finish

@@ -87,6 +87,8 @@ exits 65 'another host without TLS' bs sources new http://x.example/ --name plai
 # --- list
 exits 0 'list' bs sources list --json
 same "$OUT" 'map(select(.name == "keyed"))[0] | .ok and .secrets == {"keyed_token": "there"}' 'secrets that are there'
+echo '{"version": 1}' >"$DIR/etc/sources/keyed.builder.json"
+same "$(bs sources list --json)" 'map(.name) | index("keyed.builder") == null' 'what the dashboard builds criteria from is no definition'
 echo '{"name": "broken"' >"$DIR/etc/sources/broken.json"
 rm "$DIR/credentials/keyed_token"
 exits 0 'list with a broken definition' bs sources

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The shell, jobs, one job, files and errors in a browser, against batchspool-httpd with its daemon (tests/all/dashboard.t starts them).
- * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, free (ids of jobs). */
+ * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured (ids of jobs), spool, httpd and pid: the program that is killed and
+ * started again. */
+import fs from 'node:fs';
+import {spawn} from 'node:child_process';
 import {open, settings} from './browser.mjs';
 
-const {base, password, shots, held, hostile, captured} = settings();
+const {base, password, shots, held, hostile, captured, spool, httpd, pid} = settings();
 const t = await open({base, password, shots});
 
 /* ---- signing in ---- */
@@ -106,6 +109,11 @@ await t.sees(page, 'tbody tr', 'the list');
     t.like(/Loaded 1,000 of 1,000/, (await page.locator('section[aria-label=Progress]').innerText()).replace(/\s+/g, ' '), 'all of it');
     await t.sees(page, '.timeline:has-text("Loaded: pages 1 to 3")', 'the timeline tells it');
     await t.axe(page, 'a completed job');
+    for (const format of ['CSV', 'NDJSON']) {
+        const [download] = await Promise.all([page.waitForEvent('download', {timeout: 20000}).catch(() => null), page.click(`button:has-text("${format} of 1,000 records")`)]);
+        const text = download ? fs.readFileSync(await download.path(), 'utf8') : '';
+        t.is(format === 'CSV' ? 1001 : 1000, text.trimEnd().split('\n').length, `${format} of its records is made and downloaded`);
+    }
 
     await page.goto(`${base}/files`);
     await t.sees(page, 'tbody tr', 'payloads that wait');
@@ -166,5 +174,33 @@ await t.sees(page, 'tbody tr', 'the list');
 
     const rival = await t.page('rival', {where: `/jobs/${captured}`});
     await t.sees(rival, 'h1:has-text("Not there")', "another operator's job is not there");
+}
+
+/* ---- a session that is renewed; the server killed and started again ---- */
+{
+    const other = await page.context().newPage();
+    await Promise.all([page.goto(`${base}/jobs`), other.goto(`${base}/files`)]);
+    await page.waitForSelector('tbody tr');
+    await page.context().clearCookies({name: 'bs_access'});
+    await Promise.all([page.click('nav a:has-text("Files")'), other.click('nav a:has-text("Jobs")')]);
+    await t.sees(other, 'tbody tr', 'an access token that is gone is renewed');
+    await t.sees(page, 'h1:has-text("Files")', 'for two windows at once');
+    await other.close();
+
+    await page.goto(`${base}/jobs`);
+    await t.sees(page, '.live[data-state=live]', 'live');
+    process.kill(Number(pid), 'SIGKILL');
+    await t.sees(page, '.banner.top:has-text("Not connected")', 'killed: the page says that its numbers are old');
+    await t.seen(page, 'offline');
+    fs.writeFileSync(`${spool}/jobs/tmp/meanwhile.json`, JSON.stringify({source: 'properties', name: 'While nobody served', criteria: [{name: 'State', value: ['WA']}]}));
+    fs.renameSync(`${spool}/jobs/tmp/meanwhile.json`, `${spool}/jobs/pending/meanwhile.json`);
+    const again = spawn(httpd, ['--listen', new URL(base).host], {stdio: 'ignore'});
+    await t.sees(page, 'tbody tr:has-text("While nobody served")', 'started again: what happened meanwhile is there, without a reload', {timeout: 30000});
+    await t.sees(page, 'tbody tr:has-text("While nobody served"):has-text("Completed")', 'to its end', {timeout: 20000});
+    t.is(false, await page.locator('.banner.top').isVisible(), 'and the page is live');
+    await page.goto(`${base}/jobs/${captured}`);
+    await t.sees(page, 'section[aria-label=Progress]', 'nobody had to sign in again');
+    again.kill();
+    await new Promise((resolve) => again.once('exit', resolve));
 }
 await t.close();

@@ -38,6 +38,10 @@ test('a list: lines, commas, quotes, remarks; doubles and bad ones by line', () 
     assert.deepEqual(cleanUrls(''), {urls: [], bad: [], duplicates: [], changed: 0, cut: 0});
 });
 
+test('a line of words is one complaint', () => {
+    assert.deepEqual(cleanUrls('see these pages\nsee example.com').bad, [{line: 1, text: 'see these pages', why: 'no web address in this line'}, {line: 2, text: 'see', why: "no dot in the host's name"}]);
+});
+
 test('a very long list is cut, and soon read', () => {
     const text = Array.from({length: URLS_MAX + 5}, (_, i) => `host${i}.example/page/`).join('\n');
     const begin = performance.now(), list = cleanUrls(text);

@@ -3,8 +3,9 @@
 import test from 'node:test';
 import assert from 'node:assert';
 import fs from 'node:fs';
+import {pathToFileURL} from 'node:url';
 
-const vendor = new URL('../../src/web/vendor/', import.meta.url), packages = new URL('node_modules/', import.meta.url);
+const vendor = new URL('../../src/web/vendor/', import.meta.url), packages = new URL('node_modules/', pathToFileURL(`${process.cwd()}/`));
 
 test('uPlot is the one that the lock file pins', () => {
     const version = JSON.parse(fs.readFileSync(new URL('uplot/package.json', packages))).version;

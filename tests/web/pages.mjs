@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+/* New job with its criteria builder, searches, schedules, URLs, documents, queue and sources, money, health, audit, account, in a browser. Settings: base, password,
+ * admin, operator, viewer (names of users), shots. The sources demo and propertyradar are there, with their builder files; jobs of demo have run. */
+import {open, settings} from './browser.mjs';
+
+const {base, password, shots, admin = 'admin', operator = 'operator', viewer = 'viewer'} = settings();
+const t = await open({base, password, shots});
+
+const json = async (page) => JSON.parse(await page.textContent('.job-json'));
+const criterion = async (page, name) => (await json(page)).criteria?.find((c) => c.name === name)?.value;
+const tab = (page, name) => page.locator('[role=tab]', {hasText: new RegExp(`^${name}\\d*$`)}).click();
+const add = async (page, category, title) => {
+    await tab(page, category);
+    await page.locator('.adds:visible button', {hasText: new RegExp(`^${title.replace(/[()]/g, '\\$&')}$`)}).click();
+};
+
+/* ---- the builder, by its file for PropertyRadar ---- */
+const page = await t.page(operator, {where: '/new?source=propertyradar'});
+await t.sees(page, '.criteria-find input', 'the builder is there');
+{
+    t.is(null, await page.evaluate(() => document.querySelector('.job-json').querySelector('*')), 'the preview is text');
+    await add(page, 'Location', 'State');
+    await page.keyboard.type('nev');
+    await page.keyboard.press('Enter');
+    t.is(['NV'], await criterion(page, 'State'), 'choices, by keys');
+    await add(page, 'Location', 'ZIP code');
+    await page.keyboard.type('89501');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('02134,');
+    t.is(['89501', '02134'], await criterion(page, 'ZipFive'), 'texts');
+    await add(page, 'Location', 'Street address');
+    await page.fill('.address-parts input[aria-label^="Street"]', '7 Oak Ave');
+    await page.fill('.address-parts input[aria-label="City"]', 'Elko');
+    await page.click('button:has-text("Use this address")');
+    t.is([['7 Oak Ave'], ['Elko']], [await criterion(page, 'Address'), await criterion(page, 'City')], 'an address fills several criteria');
+    await add(page, 'Property', 'Bedrooms');
+    await page.keyboard.type('2');
+    await add(page, 'Property', 'Bathrooms');
+    await page.keyboard.type('x');
+    await add(page, 'Property', 'Property type');
+    await page.click('label:has-text("Single family")');
+    await add(page, 'Property', 'Pool');
+    await page.click('label:has-text("without a pool")');
+    t.is([[[2, null]], undefined, [{name: 'PType', value: ['SFR']}], [0]], await Promise.all(['Beds', 'Baths', 'PropertyType', 'Pool'].map((name) => criterion(page, name))), 'four criteria of one tab do not touch each other');
+    await add(page, 'Transfers', 'Last transfer, recorded');
+    await page.locator('.editor[data-kind=date] input[type=date]').nth(0).fill('2026-01-31');
+    await page.locator('.editor[data-kind=date] input[type=date]').nth(1).fill('2026-02-28');
+    await page.locator('.editor[data-kind=date] button:has-text("Or another time")').click();
+    await page.locator('.editor[data-kind=date] .editor-row').nth(1).locator('select').first().selectOption('words');
+    await page.locator('.editor[data-kind=date] .editor-row').nth(1).locator('select').nth(1).selectOption('Last 30 Days');
+    t.is(['from: 1/31/2026 to: 2/28/2026', 'Last 30 Days'], await criterion(page, 'LastTransferRecDate'), 'dates, and relative ones');
+    await tab(page, 'Other');
+    await page.fill('input[aria-label="Name of the criterion"]', 'InList');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('["L1"]');
+    t.is(['L1'], await criterion(page, 'InList'), 'a criterion that the builder does not know');
+    await t.axe(page, 'the builder');
+    await t.narrow(page, 'the builder');
+    await t.seen(page, 'builder');
+    await page.click('button:has-text("Submit")');
+    await t.sees(page, '.criterion .error:has-text("no number")', 'what is wrong stands at its criterion');
+    t.is('Bathrooms, least', await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'which is shown and has the focus');
+    await page.click('.badges button[aria-label="Remove Bathrooms"]');
+    t.is(9, await page.locator('.chip.crit').count(), 'a badge removes its criterion');
+}
+{
+    const before = await json(page);
+    await page.click('.segmented button:has-text("JSON")');
+    t.is(before, JSON.parse(await page.inputValue('textarea.raw')), 'built, then as JSON');
+    await page.fill('textarea.raw', '{"source": "propertyradar",\n "take": }');
+    await t.sees(page, '.error-text:has-text("line 2, column 10")', 'JSON that is none is told by its place');
+    const job = {...before, take: 5, criteria: [...before.criteria, {name: 'Weird', value: {a: '<b>'}, chipLabel: 'kept'}]};
+    await page.fill('textarea.raw', JSON.stringify(job));
+    await t.sees(page, '[role=status]:has-text("Taken over")', 'JSON is taken over');
+    await page.click('.segmented button:has-text("Builder")');
+    t.is(job, await json(page), 'and comes back unchanged, with what nobody knows');
+    t.is('5', await page.inputValue('[data-pointer="/take"] input'), 'fields show what it says');
+    await page.reload();
+    await page.waitForSelector('.criterion', {state: 'attached'});
+    t.is(job, await json(page), 'what is not submitted outlives a reload');
+    await page.click('button:has-text("Start over")');
+    await page.waitForFunction(() => document.querySelectorAll('.chip.crit').length === 0);
+    t.is({source: 'propertyradar'}, await json(page), 'or is left behind');
+}
+
+/* ---- demo: count, price, submission ---- */
+{
+    await page.selectOption('.page-head select', 'demo');
+    await page.waitForFunction(() => document.querySelector('.job-json')?.textContent.includes('"demo"'));
+    await add(page, 'Size', 'Records found');
+    await page.keyboard.type('1,203');
+    await page.fill('[data-pointer="/name"] input', '<img src=x onerror=alert(1)> built');
+    await page.fill('[data-pointer="/campaign_id"] input', 'not good');
+    await page.click('button:has-text("Count and price")');
+    await t.sees(page, '[data-pointer="/campaign_id"] .error:has-text("Letters")', 'a field says what it wants');
+    await page.fill('[data-pointer="/campaign_id"] input', 'built');
+    await page.fill('[data-pointer="/max_cost"] input', '1.00');
+    await page.click('button:has-text("Count and price")');
+    await t.sees(page, '.preview .stat:has-text("1,203")', 'the count');
+    t.like(/\$2\.4/, await page.locator('.preview').innerText(), 'the price');
+    t.like(/would be held/i, await page.locator('.preview').innerText(), 'and that it would be held');
+    await t.axe(page, 'a preview');
+    await t.seen(page, 'preview');
+    await page.fill('[data-pointer="/max_cost"] input', '5');
+    await t.sees(page, '.preview:has-text("changed since")', 'figures of an earlier job are told from those of now');
+    await page.click('button:has-text("Count and price")');
+    await t.sees(page, '.btn.primary:has-text("Submit for $2.4")', 'the button says the price');
+    await page.click('button:has-text("Process in background")');
+    await t.sees(page, '.banner:has-text("Submitted")', 'in the background');
+    t.like(/^\/jobs\/\d{8}T/, await page.locator('.banner:has-text("Submitted") a').getAttribute('href'), 'with a link to the job');
+    /* Saved and scheduled, under names of this run. */
+    const name = `run-${Date.now().toString(36)}`;
+    const more = async (what) => {
+        await page.locator('button[aria-haspopup=menu]:has-text("More"), .acts button[aria-haspopup=menu]').first().click();
+        await page.click(`.menu button:has-text("${what}")`);
+        await page.waitForSelector('dialog[open]');
+    };
+    await more('Save as a search');
+    await t.axe(page, 'a dialog');
+    await page.fill('dialog input[type=text]', name);
+    await page.click('dialog footer .primary');
+    await t.sees(page, '#toasts :text("The search is saved")', 'a search is saved');
+    await page.waitForSelector('dialog[open]', {state: 'detached'});
+    await more('Schedule');
+    await page.fill('dialog input[maxlength="64"]', name);
+    await page.click('dialog footer .primary');
+    await t.sees(page, '#toasts :text("The schedule is made")', 'and scheduled');
+    await page.goto(`${base}/searches`);
+    await t.sees(page, `tr:has-text("${name}")`, 'the search is listed');
+    await t.axe(page, 'searches');
+    await page.click(`tr:has-text("${name}") a:has-text("Open")`);
+    await page.waitForSelector('.criterion', {state: 'attached'});
+    t.is([1203], await criterion(page, 'Count'), 'and opens with its criteria');
+    await page.goto(`${base}/schedules`);
+    await t.sees(page, `tr:has-text("${name}") .badge:has-text("on")`, 'the schedule is listed');
+    await t.axe(page, 'schedules');
+    await page.click(`tr:has-text("${name}") button:has-text("Pause")`);
+    await t.sees(page, `tr:has-text("${name}") .badge:has-text("off")`, 'paused');
+    await page.click(`tr:has-text("${name}") button[aria-haspopup=menu]`);
+    await page.click('.menu button:has-text("Remove")');
+    await page.click('dialog footer .danger');
+    await page.waitForFunction((text) => ![...document.querySelectorAll('tbody tr')].some((tr) => tr.textContent.includes(text)), name);
+    t.ok(true, 'removed');
+}
+
+/* ---- URLs, documents ---- */
+{
+    await page.goto(`${base}/urls`);
+    await page.fill('textarea.url-list', 'example.com/\nhttps://example.com\nftp://x.example\nhttps://shop.example/a/, https://shop.example/b\n# remark');
+    await t.sees(page, '.badge:has-text("3 pages")', 'addresses are cleaned as one types');
+    t.like(/2 cleaned[\s\S]*1 double[\s\S]*1 wrong/, await page.locator('#main').innerText(), 'doubles and wrong ones are told');
+    t.like(/^\s*Tests\s*6/m, await page.locator('.preview-one').innerText(), 'tests are counted');
+    await page.click('button:has-text("Line 3")');
+    t.is('ftp://x.example', await page.evaluate(() => { const area = document.activeElement; return area.value.slice(area.selectionStart, area.selectionEnd); }), 'a wrong line is shown');
+    await page.fill('[data-pointer="/concurrency"] input', '21');
+    await page.click('button:has-text("Start")');
+    await t.sees(page, '[data-pointer="/concurrency"] .error:has-text("1 to 20")', 'limits are checked');
+    await page.fill('[data-pointer="/concurrency"] input', '20');
+    await page.click('button:has-text("Start")');
+    await t.sees(page, '.banner[data-errors]:has-text("no source"), .banner:has-text("Started")', 'a server without the source says so');
+    await t.axe(page, 'URLs');
+    await page.goto(`${base}/documents`);
+    await page.setInputFiles('input[type=file]', [{name: 'bad.pdf', mimeType: 'application/pdf', buffer: Buffer.from('hello')}, {name: 'empty.png', mimeType: 'image/png', buffer: Buffer.alloc(0)},
+        {name: 'Lease (final).pdf', mimeType: 'application/pdf', buffer: Buffer.concat([Buffer.from('%PDF-1.4\n'), Buffer.alloc(200000, 120)])}]);
+    await t.sees(page, '.uploads li:has-text("bad.pdf") :text("named as PDF but is none")', 'a file that is none is not sent');
+    await t.sees(page, '.uploads li:has-text("empty.png") :text("empty")', 'nor an empty one');
+    await t.sees(page, '.uploads li:has-text("Lease (final).pdf") :is(.badge, .error-text)', 'the other one is sent, or told why not');
+    await t.axe(page, 'documents');
+}
+
+/* ---- figures and administration ---- */
+{
+    const chief = await t.page(admin, {where: '/queue'});
+    await t.sees(chief, 'table[aria-label=Sources] tr:has-text("demo")', 'queue and sources');
+    await t.axe(chief, 'queue');
+    await chief.click('tr:has-text("$0.002") button:has-text("Pause")');
+    await chief.fill('dialog [data-pointer="/reason"] input', 'for a test <b>');
+    await chief.click('dialog footer .primary');
+    await t.sees(chief, 'tr:has-text("$0.002"):has-text("for a test <b>") button:has-text("Resume")', 'a source is paused, with its reason');
+    await chief.click('tr:has-text("$0.002") button:has-text("Resume")');
+    await chief.click('dialog footer .primary');
+    await t.sees(chief, 'tr:has-text("$0.002") button:has-text("Pause")', 'and resumed');
+    for (const [where, selector] of [['/money', 'table[aria-label="Money by source"]'], ['/health', '.chart canvas'], ['/audit', 'tbody tr'], ['/account', 'table[aria-label=Users]']]) {
+        await chief.goto(base + where);
+        await t.sees(chief, selector, `${where} shows its figures`);
+        await t.axe(chief, where);
+        await t.seen(chief, where.slice(1));
+    }
+    const small = await t.page(admin, {width: 360, dark: true});
+    for (const where of ['/new?source=propertyradar', '/searches', '/schedules', '/urls', '/documents', '/queue', '/money', '/health', '/audit', '/account']) {
+        await small.goto(base + where);
+        await small.waitForSelector('#main h1');
+        await small.waitForTimeout(400);
+        await t.narrow(small, where);
+        await t.axe(small, `${where}, 360 pixels, dark`);
+        await t.seen(small, `small-${where.slice(1).replace(/\?.*/, '')}`);
+    }
+    const guest = await t.page(viewer, {where: '/queue'});
+    await t.sees(guest, 'table[aria-label=Sources]', 'a viewer sees the queue');
+    t.is(0, await guest.locator('#main button:has-text("Pause")').count(), 'but changes nothing');
+    await guest.goto(`${base}/new`);
+    await t.sees(guest, 'h1:has-text("Not for your role")', 'nor submits');
+    await guest.goto(`${base}/audit`);
+    await t.sees(guest, 'h1:has-text("Not for your role")', 'nor reads the audit');
+}
+await t.close();
