@@ -74,7 +74,8 @@ esac
 if [ -z "${CONTRACT-}" ]; then
     token=$(token ada)
     httpd_stop
-    httpd_start '{}' BATCHSPOOL_FAULT=1+:enospc:write
+    # The first write is that of its lock.
+    httpd_start '{}' BATCHSPOOL_FAULT=2+:enospc:write
     contract full "token=$token"
     httpd_stop
     httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}'

@@ -70,6 +70,13 @@ async function stopped() {
         run.call('previewJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [1300]}]}, status: 202, timeout_ms: 40000}),
         run.call('records', {as: 'ada', status: 202, timeout_ms: 40000}),
     ]);
+    const shelf = async name => (await run.call('listFiles', {as: 'ada', query: {shelf: name, limit: '500'}, status: 200, name: `shelf ${name}`})).json;
+    const [pending, ready] = [await shelf('pending'), await shelf('ready')];
+    const file = pending?.files?.[0]?.file_id;
+    await run.call('processFiles', {as: 'ada', body: {files: [file]}, status: 202});
+    const [pending_then, ready_then] = [await shelf('pending'), await shelf('ready')];
+    run.is([pending?.total - 1, ready?.total + 1], [pending_then?.total, ready_then?.total], 'listFiles: a payload on its way goes from pending to ready');
+    run.is([false, true], [pending_then, ready_then].map(one => one?.files?.some(row => row.file_id === file)), 'listFiles: it is listed there');
     for (const answer of asked)
         run.is(`/api/batch-jobs/${answer.json?.job_id}`, answer.headers.location, 'the job that will answer is told');
 }
