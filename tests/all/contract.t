@@ -25,7 +25,7 @@ httpd_stop() {
     is 0 $? 'batchspool-httpd ends in good order'
 }
 
-# part SCRIPT ARGUMENT...: its lines as results
+# part SCRIPT ARGUMENT...: its lines as results. It ends with 3 when some are bad.
 part() {
     local line
     while IFS= read -r line; do
@@ -34,7 +34,14 @@ part() {
         'not ok '*) result 1 "${line#not ok }" ;;
         *) printf '%s\n' "$line" ;;
         esac
-    done < <(cd "$DIR/server" && node "$HERE/$1" "${@:2}" 2>&1 || echo "not ok $1 runs to its end")
+    done < <(cd "$DIR/server" && node "$HERE/$1" "${@:2}" 2>&1 || [ $? = 3 ] || echo "not ok $1 runs to its end")
+}
+
+# complains NAME PART OPENAPI ROUTES: that part finds just one thing wrong with them
+complains() {
+    local out
+    out=$(cd "$DIR/server" && node "$HERE/contract.mjs" "$2" "openapi=$3" "routes=$4" "state=$DIR/seen.json" "password=$PASSWORD" "base=$HTTPD_URL" 2>&1)
+    is '3 1' "$? $(grep -c '^not ok' <<<"$out")" "$1"
 }
 
 # token USER: an access token
@@ -64,7 +71,16 @@ httpd_start '{}'
 "$PROGRAMS/batchspool-httpd" --routes >"$DIR/routes" || bail 'batchspool-httpd --routes'
 SETTINGS=("openapi=$ROOT/docs/openapi.yaml" "routes=$DIR/routes" "state=$DIR/seen.json" "spool=$SPOOL" "password=$PASSWORD")
 
-case ${CONTRACT-} in '' | routes) contract routes ;; esac
+case ${CONTRACT-} in '' | routes)
+    contract routes
+    sed '/ money /d' "$DIR/routes" >"$DIR/fewer"
+    complains 'an operation that the server lacks is noticed' routes "$ROOT/docs/openapi.yaml" "$DIR/fewer"
+    { cat "$DIR/routes" && echo 'GET /api/secrets secrets viewer -'; } >"$DIR/more"
+    complains 'a route that the description lacks is noticed' routes "$ROOT/docs/openapi.yaml" "$DIR/more"
+    sed 's/ money viewer / money public /' "$DIR/routes" >"$DIR/other"
+    complains 'a route that lets others in is noticed' routes "$ROOT/docs/openapi.yaml" "$DIR/other"
+    ;;
+esac
 case ${CONTRACT-} in '' | all) contract all ;; esac
 case ${CONTRACT-} in '' | authz) part authz.mjs "${SETTINGS[@]}" "base=$HTTPD_URL" ;; esac
 case ${CONTRACT-} in '' | slow)
@@ -78,8 +94,8 @@ if [ -z "${CONTRACT-}" ]; then
     httpd_start '{}' BATCHSPOOL_FAULT=2+:enospc:write
     contract full "token=$token"
     httpd_stop
-    httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}'
-    contract limits
+    httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}' CRON_SECRET=cron-secret-of-the-test BACKGROUND_PROCESSOR_API_KEY=processor-key-of-the-test
+    contract limits cron=cron-secret-of-the-test processor=processor-key-of-the-test
     httpd_stop
     httpd_start '{}'
     kill -STOP "$DAEMON_PID"
@@ -89,6 +105,8 @@ if [ -z "${CONTRACT-}" ]; then
     contract daemonless
     httpd_stop
     contract covered
+    sed "0,/operationId: money/s//&\n      x-a: b/;/operationId: money/,/responses:/s/responses:/&\n        '418':\n          description: never/" "$ROOT/docs/openapi.yaml" >"$DIR/teapot.yaml"
+    complains 'a documented answer that was never seen is noticed' covered "$DIR/teapot.yaml" "$DIR/routes"
     verified 'verify finds no difference'
 fi
 finish

@@ -26,6 +26,13 @@ async function all() {
 
 // The description's operations that may answer `status`, each asked again and again until it does.
 async function limits() {
+    // Secrets of the environment are good for their one path.
+    for (const [bearer, paths] of [[options.cron, ['cronStatus', 'cronLeaseJobs']], [options.processor, ['leaseProcessorStatus', 'leaseProcessor']]])
+        for (const id of ['cronStatus', 'cronLeaseJobs', 'leaseProcessorStatus', 'leaseProcessor', 'listJobs', 'cleanup', 'me']) {
+            const {method} = run.by_id[id], good = method === 'GET' ? 200 : 202;
+            const answer = await run.call(id, {as: {bearer}, quiet: true});
+            run.result(paths.includes(id) ? answer.status === good : [401, 403].includes(answer.status), `${id}: ${paths.includes(id) ? 'for' : 'not for'} the environment's secret`, answer.status);
+        }
     const every = run.description.operations;
     const documented = every.filter(one => one.responses[429]);
     await run.sign_in('ada');
