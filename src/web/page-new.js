@@ -9,7 +9,7 @@ import {emptyState, errorState} from './table.js';
 import {clip, duration, money, num, plural, Text, Time} from './format.js';
 import {reasonText} from './words.js';
 import {copyText, styles} from './assets.js';
-import {jobAgain, jobOfText, jsonText, locate, makeJob, newState, readBuilder, stateOf} from './builder.js';
+import {jobAgain, jobOfText, jsonText, locate, makeJob, readBuilder, stateOf} from './builder.js';
 import {builderView} from './builder-view.js';
 import {jobForm} from './job-form.js';
 import {editSchedule} from './schedule-form.js';
