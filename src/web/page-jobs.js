@@ -62,8 +62,13 @@ function strip(page, root) {
                 root.hidden = true; /* the list below says what is wrong */
         }
     }
+    /* What happens is in these figures two seconds later at most, however much happens. */
+    let soon = 0;
+    const changed = () => { soon ||= setTimeout(() => { soon = 0; load(); }, 2000); };
+    page.leave(() => clearTimeout(soon));
     load();
     page.every(30000, load);
+    page.on('job', changed);
     page.on('resync', load);
 }
 
