@@ -19,7 +19,7 @@ LDSAN = -pie -Wl,-z,relro,-z,now
 endif
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
 # Each program is linked to those of them that it uses.
-LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -lidn2 -lsodium -ljwt -pthread
+LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -larchive -lidn2 -lsodium -ljwt -pthread
 
 LAYERS = base os spool net store source sink notify engine api
 LIB_SRC = $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)) $(filter-out $(wildcard src/cmd/*_main.c),$(wildcard src/cmd/*.c))

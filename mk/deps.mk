@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian packages by name. `deps` installs what is missing where it may, and says what is missing where it may not.
-DEPS_BUILD = tzdata gcc make pkg-config libc6-dev libcurl4-openssl-dev libcjson-dev liblmdb-dev libssl-dev libidn2-dev libsodium-dev libjwt-dev libmicrohttpd-dev zlib1g-dev
+DEPS_BUILD = tzdata gcc make pkg-config libc6-dev libcurl4-openssl-dev libcjson-dev liblmdb-dev libssl-dev libidn2-dev libarchive-dev libsodium-dev libjwt-dev libmicrohttpd-dev zlib1g-dev
 DEPS_DEMO = $(DEPS_BUILD) jq curl
 DEPS_CHECK = $(DEPS_DEMO) libcmocka-dev perl strace openssl ca-certificates e2fsprogs mount tmux procps
 DEPS_LINT = clang clang-format clang-tidy cppcheck shellcheck mandoc bear

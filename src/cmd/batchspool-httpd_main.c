@@ -16,6 +16,7 @@
 #include "api/uploads.h"
 #include "api/who.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "cmd/config.h"
 #include "os/fsio.h"
@@ -209,6 +210,7 @@ int main(int argc, char **argv) {
     static struct config config;
     struct err err = {0};
     int option;
+    fault_init();
     umask(007);
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {

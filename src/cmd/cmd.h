@@ -120,6 +120,7 @@ int cmd_release(struct cmd *cmd, int argc, char **argv);
 int cmd_priority(struct cmd *cmd, int argc, char **argv);
 int cmd_verify(struct cmd *cmd, int argc, char **argv);
 int cmd_reindex(struct cmd *cmd, int argc, char **argv);
+int cmd_cleanup(struct cmd *cmd, int argc, char **argv);
 int cmd_sources_command(struct cmd *cmd, int argc, char **argv);
 int cmd_pause(struct cmd *cmd, int argc, char **argv);
 int cmd_resume(struct cmd *cmd, int argc, char **argv);

@@ -13,6 +13,7 @@
 struct filter {
     const char *status, *source, *campaign, *mode;
     enum place place; /* of status */
+    bool archived;    /* too */
 };
 
 /* By the word of DESIGN 7 or by the directory's name. */
@@ -24,8 +25,9 @@ static enum place place_of(const char *text) {
 }
 
 static bool wanted(const struct filter *filter, const struct job_row *row) {
-    return (!filter->status || row->place == filter->place) && (!filter->source || strcmp(filter->source, row->source) == 0) &&
-           (!filter->campaign || strcmp(filter->campaign, row->campaign) == 0) && strcmp(filter->mode ? filter->mode : "run", row->mode) == 0;
+    return (!row->archived_us || filter->archived) && (!filter->status || row->place == filter->place) &&
+           (!filter->source || strcmp(filter->source, row->source) == 0) && (!filter->campaign || strcmp(filter->campaign, row->campaign) == 0) &&
+           strcmp(filter->mode ? filter->mode : "run", row->mode) == 0;
 }
 
 static const char *records_of(char out[64], const struct job_row *row) {
@@ -105,6 +107,7 @@ int cmd_list(struct cmd *cmd, int argc, char **argv) {
         {"status", CMD_TEXT, &filter.status, "STATUS", "only PENDING, PROCESSING, COMPLETED, FAILED, DEFERRED, HELD or CANCELLED"},
         {"source", CMD_TEXT, &filter.source, "NAME", "only jobs of this source"},
         {"campaign", CMD_TEXT, &filter.campaign, "ID", "only jobs of this campaign"},
+        {"archived", CMD_FLAG, &filter.archived, NULL, "also jobs that cleanup has taken away"},
         {"mode", CMD_TEXT, &filter.mode, "MODE", "jobs of this mode in place of `run`: preview, probe, results, cleanup, source"},
         {.name = NULL},
     };

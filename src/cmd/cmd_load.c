@@ -22,6 +22,23 @@ static double number_of(const cJSON *json, const char *name) {
     return cJSON_IsNumber(value) ? value->valuedouble : 0;
 }
 
+/* Payloads of these jobs (none: of all) that a reload cannot reach. */
+static double archived_files(struct cmd *cmd, const struct load_options *options) {
+    struct jobs jobs = {.count = 0};
+    struct err ignored = {0};
+    double files = 0;
+    if (!options->reload || (!options->job_count && jobs_scan(cmd->spool, &jobs, &ignored)))
+        return 0;
+    for (size_t i = 0; i < (options->job_count ? options->job_count : jobs.count); i++) {
+        struct job_row row;
+        const char *id = options->job_count ? options->job_ids[i] : jobs.list[i].id;
+        if (*id && index_job_now(cmd_index(cmd), cmd->spool, id, &row, &ignored) == RC_OK)
+            files += (double)row.archived_batches;
+    }
+    jobs_release(&jobs);
+    return files;
+}
+
 static void print_report(struct cmd *cmd, const cJSON *json) {
     static const char *const names[] = {"files", "records", "inserted", "updated", "unchanged", "errors"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -29,6 +46,9 @@ static void print_report(struct cmd *cmd, const cJSON *json) {
     printf("%-10s %.3f s\n", "time", number_of(json, "time_ms") / 1000.0);
     if (number_of(json, "files_busy") > 0)
         cmd_say(cmd, "%.0f files are being loaded by another process", number_of(json, "files_busy"));
+    if (number_of(json, "files_archived") > 0)
+        cmd_say(cmd, "%.0f files are archived and were not loaded again: `batchspool cleanup --restore YYYY-MM` brings those of a month back",
+                number_of(json, "files_archived"));
     if (number_of(json, "files_failed") > 0) {
         const cJSON *error = cJSON_GetObjectItemCaseSensitive(json, "first_error");
         cmd_say(cmd, "%.0f files could not be loaded and lie in payloads/failed: %s", number_of(json, "files_failed"),
@@ -37,13 +57,15 @@ static void print_report(struct cmd *cmd, const cJSON *json) {
 }
 
 /* The report is the last line that the worker wrote. */
-static int take_report(struct cmd *cmd, const struct buf *output) {
+static int take_report(struct cmd *cmd, const struct load_options *options, const struct buf *output) {
     const char *text = buf_text(output);
     size_t length = strcspn(text, "\n");
     struct err err = {0};
     if (json_check(text, length, &json_rules_config, &err) != RC_OK)
         return cmd_fail(cmd, EXIT_IO, "the worker gave no report");
     cJSON *json = cJSON_ParseWithLength(text, length);
+    if (options->reload)
+        cJSON_AddNumberToObject(json, "files_archived", archived_files(cmd, options));
     if (cmd->json)
         return cmd_print_json(cmd, json);
     print_report(cmd, json);
@@ -73,7 +95,7 @@ static int run_worker(struct cmd *cmd, const struct load_options *options) {
                         strsignal(WTERMSIG(status)));
     else {
         int exited = WEXITSTATUS(status);
-        code = exited == EXIT_DONE || exited == EXIT_DATA ? take_report(cmd, &output) : exited;
+        code = exited == EXIT_DONE || exited == EXIT_DATA ? take_report(cmd, options, &output) : exited;
         code = code ? code : exited;
     }
     buf_release(&output);

@@ -79,7 +79,8 @@ static void print_estimate(const struct job_row *row) {
 static void print_job(struct cmd *cmd, const struct job_row *row, enum place place) {
     char reason[100];
     printf("%-10s %s\n", "id", row->id);
-    printf("%-10s %s (jobs/%s)%s%s\n", "status", place_status(row->place), place_name(place), *row->reason ? ", " : "",
+    printf("%-10s %s (%s%s)%s%s\n", "status", place_status(row->place), row->archived_us && place == PLACE_NONE ? "" : "jobs/",
+           row->archived_us && place == PLACE_NONE ? "archived" : place_name(place), *row->reason ? ", " : "",
            cmd_shown(reason, sizeof reason, row->reason, false));
     print_field("error", row->error_details);
     print_field("source", row->source);
@@ -93,6 +94,7 @@ static void print_job(struct cmd *cmd, const struct job_row *row, enum place pla
     print_time("updated", row->updated_us);
     print_time("until", row->place == PLACE_DEFERRED ? row->until_us : 0);
     print_time("completed", row->completed_us);
+    print_time("archived", row->archived_us);
     print_field("reuses", row->reuses);
     print_counts(row);
     print_progress(cmd, row);
@@ -110,8 +112,9 @@ static void print_batches(const struct batches *batches) {
         first = false;
         char error[400];
         if (batch->file)
-            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s\n", i + 1, batches_state(batch), batch->file->records,
-                   batch->file->bytes, batch->file->sha256, batch->file->file_path, batch->file->same_as[0] ? "  same as " : "", batch->file->same_as);
+            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s%s%s\n", i + 1, batches_state(batch), batch->file->records,
+                   batch->file->bytes, batch->file->sha256, batch->file->file_path, batch->file->same_as[0] ? "  same as " : "", batch->file->same_as,
+                   batch->file->archive[0] ? "  in " : "", batch->file->archive);
         else
             printf("  %04zu  %-14s  %s\n", i + 1, batches_state(batch), cmd_shown(error, sizeof error, batch->error, false));
     }

@@ -114,12 +114,19 @@ static enum rc move_accepted(const struct spool *spool, const struct jobs_entry 
     return rc;
 }
 
+static bool is_archived(const struct spool *spool, const struct jobs_entry *job) {
+    struct job_row row;
+    return job->id[0] && job_row_read(spool, job->id, &row, NULL, NULL, NULL) == RC_OK && row.archived_us;
+}
+
 static enum rc move_one(const struct spool *spool, struct jobs_entry *job, const struct verb *verb, const char *by, struct err *err) {
     enum rc rc = RC_GONE;
     for (int look = 0; look < LOOKS && rc == RC_GONE; look++) {
         if (look && job->id[0])
             job->place = jobs_place(spool, job->id);
-        if (job->place == PLACE_NONE)
+        if (job->place == PLACE_NONE && is_archived(spool, job))
+            rc = refuse(err_set(err, RC_PERM, "%s: it was archived (batchspool cleanup): submit it anew", job->id));
+        else if (job->place == PLACE_NONE)
             rc = refuse(err_set(err, RC_GONE, "%s: its file is in no directory; the daemon will make it again in hold/", job->id));
         else if ((rc = move_legal(job->place, verb->to, err)) != RC_OK) {
             char name[JOBID_SIZE + 8];

@@ -174,6 +174,8 @@ const char *batches_state(const struct batch *batch) {
     case BATCH_CAPTURED:
         break;
     }
+    if (batch->shelf == SHELF_NONE && batch->file && batch->file->archived_us)
+        return "archived";
     return batch->shelf == SHELF_NONE ? "captured" : shelf_name(batch->shelf);
 }
 

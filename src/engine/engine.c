@@ -142,6 +142,8 @@ static void job_event(struct engine *engine, enum place place, uint32_t mask, co
         return;
     }
     bool here = rc == RC_OK && row.place == place;
+    if (here && !came && row.archived_us) /* retention took it */
+        return;
     if (here && place == PLACE_PENDING && (mask & (IN_MOVED_TO | IN_CLOSE_WRITE)))
         intake_edited(engine, id);
     else if (here && place == PLACE_PROCESSING && run && came)

@@ -60,7 +60,13 @@ static enum rc run(const struct spool *spool, struct sources *sources, const str
                    struct err *err) {
     if (errand->kind == ERRAND_RESULTS)
         return results_make(spool, sources, a->job, errand, answer, err);
-    return err_set(err, RC_PERM, "this daemon does not clean up");
+    const struct retention_options options = {.limits = a->limits, .dry_run = errand->dry_run, .by = "daemon"};
+    enum rc rc = retention_run(spool, &options, answer, err);
+    if (rc) {
+        cJSON_Delete(*answer);
+        *answer = NULL;
+    }
+    return rc;
 }
 
 /* results/<id>/preview.json, where every job that asks the daemon for something finds its answer. */

@@ -53,7 +53,7 @@ enum rc look_journalled(const struct look *look, const char *id, struct job_row 
 
 /* Where the file lies is the state, whatever the journal said last. */
 static void lay_place(const struct jobs_entry *job, struct job_row *row) {
-    if (row->place == job->place)
+    if (row->place == job->place || (row->archived_us && job->place == PLACE_NONE))
         return;
     str_copy(row->reason, sizeof row->reason, job->place == PLACE_NONE ? "missing" : "mv");
     row->error_details[0] = '\0';

@@ -203,7 +203,7 @@ static void job_seen(struct scan *scan, const char *id) {
             scan_look(engine, id, false, 0);
         return;
     }
-    scan->seen += strcmp(row.mode, "run") == 0;
+    scan->seen += strcmp(row.mode, "run") == 0 && !row.archived_us; /* as index_count does */
     struct stat st;
     char name[JOBID_SIZE + 5];
     str_format(name, sizeof name, "%s.json", id);

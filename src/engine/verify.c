@@ -71,6 +71,8 @@ static enum rc look(struct verify *v, enum verify_subject subject, int where, co
         return verify_pause(v, name, err);
     case SUBJECT_SCHEDULE:
         return verify_schedule(v, name, err);
+    case SUBJECT_ARCHIVE:
+        return verify_archive(v, name, err);
     }
     return RC_FATAL;
 }
@@ -177,6 +179,12 @@ static enum rc on_month(struct verify *v, int where, const char *prefix, const c
     return type == DT_DIR ? each_entry(v, v->spool->raw_fd, name, where, on_raw, err) : look(v, SUBJECT_RAW, 0, name, false, err);
 }
 
+static enum rc on_archive(struct verify *v, int where, const char *prefix, const char *name, unsigned char type, struct err *err) {
+    (void)prefix;
+    (void)type;
+    return str_ends(name, ".tar.zst") && !v->options->quick ? look(v, SUBJECT_ARCHIVE, where, name, false, err) : RC_OK;
+}
+
 static enum rc on_schedule(struct verify *v, int where, const char *prefix, const char *name, unsigned char type, struct err *err) {
     (void)prefix;
     (void)type;
@@ -239,6 +247,8 @@ static enum rc look_at_everything(struct verify *v, struct err *err) {
         rc = each_entry(v, v->spool->paused_fd, ".", 0, on_pause, err);
     if (!rc)
         rc = each_entry(v, v->spool->schedules_fd, ".", 0, on_schedule, err);
+    if (!rc)
+        rc = each_entry(v, v->spool->archive_fd, ".", 0, on_archive, err);
     if (!rc && v->index) {
         struct row_walk walk = {v, err, RC_OK};
         rc = index_jobs(v->index, PLACE_NONE, "", on_row, &walk, err);

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "os/fsio.h"
 #include "source/steer.h"
+#include "spool/pack.h"
 #include "spool/pause.h"
 #include "spool/recurrence.h"
 
@@ -121,6 +122,18 @@ enum rc verify_sums(struct verify *v, const char *month, struct err *err) {
     }
     buf_release(&text);
     return rc == RC_GONE ? RC_OK : rc;
+}
+
+/* An archive beside its sum. One that was taken elsewhere is no difference. */
+enum rc verify_archive(struct verify *v, const char *name, struct err *err) {
+    char path[400];
+    struct pack pack;
+    struct err reason = {0};
+    enum rc rc = pack_check(v->spool, name, &pack, &reason);
+    if (rc == RC_OK || rc == RC_GONE)
+        return RC_OK;
+    snprintf(path, sizeof path, "archive/%s", name);
+    return rc == RC_CORRUPT ? verify_add(v, err, "archive-changed", path, "%s", reason.text) : err_set(err, rc, "%s", reason.text);
 }
 
 /* <name>.state in schedules/. What a schedule itself says is `schedules check`'s. */

@@ -6,7 +6,7 @@
 #include "spool/payload.h"
 
 /* What one check looks at; it can be looked at again by itself. */
-enum verify_subject { SUBJECT_JOB, SUBJECT_MARKER, SUBJECT_RAW, SUBJECT_SUMS, SUBJECT_ENTRY, SUBJECT_ROW, SUBJECT_PAUSE, SUBJECT_SCHEDULE };
+enum verify_subject { SUBJECT_JOB, SUBJECT_MARKER, SUBJECT_RAW, SUBJECT_SUMS, SUBJECT_ENTRY, SUBJECT_ROW, SUBJECT_PAUSE, SUBJECT_SCHEDULE, SUBJECT_ARCHIVE };
 
 struct verify_finding {
     enum verify_subject subject;
@@ -63,6 +63,7 @@ enum rc verify_pause(struct verify *v, const char *name, struct err *err);
 enum rc verify_marker(struct verify *v, enum shelf shelf, const char *name, struct err *err);
 enum rc verify_raw(struct verify *v, const char *path, struct err *err);
 enum rc verify_sums(struct verify *v, const char *month, struct err *err);
+enum rc verify_archive(struct verify *v, const char *list, struct err *err);
 enum rc verify_schedule(struct verify *v, const char *state, struct err *err);
 
 const struct verify_known *verify_find_known(const struct verify *v, const char *path); /* NULL: none */

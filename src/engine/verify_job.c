@@ -17,7 +17,7 @@ struct captured {
     char sha256[DIGEST_HEX_SIZE];
     uint64_t bytes, end; /* end of its line in the journal */
     uint32_t batch;
-    bool loaded;
+    bool loaded, archived;
 };
 
 struct fold {
@@ -92,7 +92,7 @@ static enum rc take_captured(struct fold *fold, const struct journal_line *line,
     str_copy(c->sha256, sizeof c->sha256, text_member(line->json, "sha256"));
     c->bytes = count_member(line->json, "bytes");
     c->batch = batch;
-    c->loaded = false;
+    c->loaded = c->archived = false;
     c->end = line->end;
     fold->highest = batch > fold->highest ? batch : fold->highest;
     return RC_OK;
@@ -135,6 +135,10 @@ static void take_line(struct fold *fold, const struct journal_line *line) {
     struct captured *loaded = strcmp(line->event, "loaded") == 0 ? find_captured(fold, job_line_batch(line)) : NULL;
     if (loaded)
         loaded->loaded = true;
+    const bool archived = strcmp(line->event, "archived") == 0;
+    struct captured *moved = archived || strcmp(line->event, "restored") == 0 ? find_captured(fold, job_line_batch(line)) : NULL;
+    if (moved)
+        moved->archived = archived;
     if (!fold->rc && fold->learn)
         fold->rc = learn_line(fold, line, fold->err);
 }
@@ -201,6 +205,8 @@ static enum rc check_place(struct verify *v, const struct fold *fold, struct err
         where = (enum place)place;
         seen++;
     }
+    if (fold->row.archived_us && (seen == 0 || (seen == 1 && where == fold->row.place))) /* what a kill left there goes with the next cleanup */
+        return RC_OK;
     str_format(path, sizeof path, "jobs/%s/%s", place_name(seen == 1 ? where : fold->row.place), name);
     if (seen == 0)
         return verify_add(v, err, "job-missing", path, "its file is in no directory");
@@ -231,6 +237,11 @@ static enum rc check_payload(struct verify *v, const struct captured *c, struct 
     int fd;
     str_format(shown, sizeof shown, "payloads/raw/%s", c->path);
     enum rc rc = *c->path ? fsio_open_read(v->spool->raw_fd, c->path, &fd, &st, &reason) : RC_GONE;
+    if (rc == RC_GONE && c->archived) {
+        if (v->counts)
+            v->counts->archived++;
+        return RC_OK;
+    }
     if (rc == RC_GONE)
         return verify_add(v, err, "payload-missing", shown, "batch %" PRIu32 " was captured, and its payload is not there", c->batch);
     if (rc)
@@ -265,7 +276,7 @@ static enum rc check_marker_of(struct verify *v, const struct fold *fold, const 
     str_format(path, sizeof path, "payloads/%s/%s", shelf_name((enum shelf)where), marker);
     if (seen == 1 && where == SHELF_PROCESSED && !c->loaded)
         return verify_add(v, err, "marker-place", path, "the journal does not say that it was loaded: it belongs into ready/ or pending/");
-    if (seen == 1)
+    if (seen == 1 || (seen == 0 && c->archived))
         return RC_OK;
     if (seen)
         return verify_add(v, err, "marker-double", path, "it lies in %s", places);

@@ -403,6 +403,18 @@ enum rc fsio_unlink(int dir_fd, const char *path, struct err *err) {
     return rc;
 }
 
+enum rc fsio_remove_dir(int dir_fd, const char *path, struct err *err) {
+    struct place place;
+    enum rc rc = place_open(&place, dir_fd, path, err);
+
+    if (rc != RC_OK)
+        return rc;
+    if (fault("rmdir", path) || unlinkat(place.dir, place.name, AT_REMOVEDIR) < 0)
+        rc = err_sys(err, "rmdir %s", path);
+    place_close(&place);
+    return rc;
+}
+
 enum rc fsio_symlink(const char *target, int dir_fd, const char *path, struct err *err) {
     struct place place;
     enum rc rc = place_open(&place, dir_fd, path, err);

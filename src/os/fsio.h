@@ -17,10 +17,10 @@
  * the operator's own path (a configuration file, the spool's root), absolute or not, which is resolved as usual, links included, but never for writing to the
  * file that a link names. Descriptors are O_CLOEXEC.
  *
- * Each durable verb passes a fault point: "open" (for writing), "write", "truncate", "fsync", "rename", "link", "unlink", "mkdir", "symlink", "utimens"; its
- * detail is the path, empty where only a descriptor is known. All may block: call them on a worker lane, or at start, or from a program without a
- * loop. err (may be NULL) names the file. errno is that of the failed call.
- * RC_GONE: no such file. RC_NOSPACE: full. RC_PERM: exists, not allowed, wrong kind. RC_TEMP: EIO and the like; after a failed fsync the descriptor is spent.
+ * Each durable verb passes a fault point: "open" (for writing), "write", "truncate", "fsync", "rename", "link", "unlink", "mkdir", "rmdir", "symlink",
+ * "utimens"; its detail is the path, empty where only a descriptor is known. All may block: call them on a worker lane, or at start, or from a program without
+ * a loop. err (may be NULL) names the file. errno is that of the failed call. RC_GONE: no such file. RC_NOSPACE: full. RC_PERM: exists, not allowed, wrong
+ * kind. RC_TEMP: EIO and the like; after a failed fsync the descriptor is spent.
  */
 
 /* Open a directory (O_DIRECTORY|O_PATH is not used: the descriptor can be fsynced). */
@@ -69,6 +69,8 @@ enum rc fsio_rename_new(int from_dir, const char *from, int to_dir, const char *
 /* Exclusive publication (DESIGN 3 raw payload): link(from, to); RC_PERM with errno EEXIST when `to` exists. The caller unlinks `from` later. */
 enum rc fsio_link(int from_dir, const char *from, int to_dir, const char *to, struct err *err);
 enum rc fsio_unlink(int dir_fd, const char *path, struct err *err); /* a missing file is RC_GONE */
+/* rmdir: RC_PERM when something is in it. */
+enum rc fsio_remove_dir(int dir_fd, const char *path, struct err *err);
 enum rc fsio_symlink(const char *target, int dir_fd, const char *path, struct err *err);
 enum rc fsio_readlink(int dir_fd, const char *path, char *out, size_t size, struct err *err);
 /* fstatat without following links. */

@@ -329,6 +329,7 @@ static void put(struct job_row *row, const struct journal_line *line, enum place
     row->reason[0] = row->error_details[0] = '\0';
     take_text(line, "reason", row->reason, sizeof row->reason);
     take_text(line, "error", row->error_details, sizeof row->error_details);
+    row->archived_us = 0;
     bool final = place == PLACE_PROCESSED || place == PLACE_FAILED || place == PLACE_CANCELLED;
     row->completed_us = final ? line->ts_us : 0;
 }
@@ -503,6 +504,20 @@ static void apply_cancelled(struct job_row *row, const struct journal_line *line
     put(row, line, PLACE_CANCELLED);
 }
 
+/* Retention: of a batch its payload, else the job's file. The place is where it was last. */
+static void apply_archived(struct job_row *row, const struct journal_line *line) {
+    if (job_line_batch(line) == 0)
+        row->archived_us = line->ts_us;
+    else if (batch_before(row).captured && !batch_before(row).archived)
+        row->archived_batches++;
+}
+
+static void apply_restored(struct job_row *row, const struct journal_line *line) {
+    (void)line;
+    if (batch_before(row).archived)
+        row->archived_batches--;
+}
+
 static const struct {
     const char *event;
     void (*apply)(struct job_row *row, const struct journal_line *line);
@@ -516,6 +531,7 @@ static const struct {
     {"requeued", apply_requeued},   {"reprioritised", apply_reprioritised},
     {"completed", apply_completed}, {"failed", apply_failed},
     {"retrying", apply_retrying},   {"reshelved", apply_reshelved},
+    {"archived", apply_archived},   {"restored", apply_restored},
 };
 
 enum rc job_row_apply(struct job_row *row, const struct journal_line *line) {

@@ -81,6 +81,8 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     uint64_t same_batches;     /* captured pages whose bytes an earlier payload of the source has */
     uint64_t repeats;          /* of them those that repeat another page of this job */
     struct job_guess guess;    /* made when it was accepted */
+    int64_t archived_us;       /* its file was removed, with place still where it was (retention); 0: it was not */
+    uint64_t archived_batches; /* payloads that are in archive/, or were removed without */
     struct job_memory *memory; /* of who folds (job_row_read, the index) and NULL in every row that they hand out */
 };
 
@@ -96,7 +98,8 @@ struct job_unknown { /* an undecided CHARGE_UNKNOWN, or a paid request that is o
 };
 struct job_batch { /* what was known of the line's batch before the line */
     bool captured, failed_unit;
-    enum file_status status;             /* when captured */
+    enum file_status status; /* when captured */
+    bool archived;
     uint64_t success_count, error_count; /* of its last `loaded` */
 };
 /* Money moved: to be added to what was spent, was in doubt, and is open, on the day of ts_us (a decided charge moves from doubt to spent; what was open belongs
@@ -134,7 +137,9 @@ struct file_row { /* DESIGN 7 batch_file_status: one captured payload */
     int64_t created_us, processed_us, captured_us; /* captured_us: ts of its first `answered` (orders versions of a record) */
     char error_details[300];
     uint64_t properties_count, success_count, error_count, processing_time_ms;
-    char same_as[256]; /* the payload that had these bytes before, below the spool; "" none */
+    char same_as[256];   /* the payload that had these bytes before, below the spool; "" none */
+    int64_t archived_us; /* its raw payload and marker are gone (retention), or are about to; 0: they are there */
+    char archive[64];    /* where it is then, below the spool; "" nowhere */
 };
 /* Fold one line in; true when it was about this file. Start from a zeroed row with job_id set and batch of the event (`captured` makes it; it has a file_path
  * from then on). */

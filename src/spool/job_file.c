@@ -60,6 +60,16 @@ static void apply_reshelved(struct file_row *row) {
     row->error_details[0] = '\0';
 }
 
+static void apply_archived(struct file_row *row, const struct journal_line *line) {
+    row->archived_us = line->ts_us;
+    str_copy(row->archive, sizeof row->archive, text_of(line, "archive"));
+}
+
+static void apply_restored(struct file_row *row) {
+    row->archived_us = 0;
+    row->archive[0] = '\0';
+}
+
 bool file_row_apply(struct file_row *row, const struct job_row *job, const struct journal_line *line) {
     if (row->batch == 0 || job_line_batch(line) != row->batch)
         return false;
@@ -73,6 +83,10 @@ bool file_row_apply(struct file_row *row, const struct job_row *job, const struc
         apply_outcome(row, line, FILE_FAILED);
     else if (strcmp(line->event, "reshelved") == 0)
         apply_reshelved(row);
+    else if (strcmp(line->event, "archived") == 0)
+        apply_archived(row, line);
+    else if (strcmp(line->event, "restored") == 0)
+        apply_restored(row);
     else
         return false;
     return true;
@@ -165,6 +179,8 @@ cJSON *job_row_json(const struct job_row *row) {
     add_time(json, "not_before", row->not_before_us);
     add_time(json, "until", row->until_us);
     add_count(json, "same_batches", row->same_batches);
+    add_time(json, "archived_at", row->archived_us);
+    add_count(json, "archived_batches", row->archived_batches);
     add_guess(json, &row->guess, row->currency);
     return json;
 }
@@ -210,5 +226,7 @@ cJSON *file_row_json(const struct file_row *row) {
     add_count(json, "error_count", row->error_count);
     add_count(json, "processing_time_ms", row->processing_time_ms);
     add_text(json, "same_as", row->same_as);
+    add_time(json, "archived_at", row->archived_us);
+    add_text(json, "archive", row->archive);
     return json;
 }

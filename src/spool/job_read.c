@@ -30,7 +30,11 @@ static enum rc batches_reserve(struct batches *batches, uint32_t batch) {
 }
 
 static void note(struct job_batch *batch, const struct journal_line *line) {
-    struct file_row file = {.batch = job_line_batch(line)};
+    struct file_row file = {.batch = job_line_batch(line),
+                            .status = batch->status,
+                            .success_count = batch->success_count,
+                            .error_count = batch->error_count,
+                            .archived_us = batch->archived};
     struct job_row nobody = {.place = PLACE_NONE};
     if (strcmp(line->event, "failed") == 0) {
         batch->failed_unit = !batch->captured;
@@ -41,7 +45,8 @@ static void note(struct job_batch *batch, const struct journal_line *line) {
         str_copy(file.file_path, sizeof file.file_path, "captured");
     if (!file_row_apply(&file, &nobody, line) || (batch->captured && strcmp(line->event, "captured") == 0))
         return;
-    *batch = (struct job_batch){.captured = true, .status = file.status, .success_count = file.success_count, .error_count = file.error_count};
+    *batch = (struct job_batch){
+        .captured = true, .status = file.status, .archived = file.archived_us != 0, .success_count = file.success_count, .error_count = file.error_count};
 }
 
 static enum rc fold(struct job_row *row, struct batches *batches, const struct journal_line *line) {

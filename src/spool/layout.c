@@ -61,7 +61,7 @@ static const struct row {
     {"paused", 02770, FD(paused_fd)},
     {"records", 02770, FD_NONE},
     {"index", 02750, FD_NONE},
-    {"archive", 02770, FD_NONE},
+    {"archive", 02770, FD(archive_fd)},
     {"web", 02770, FD(web_fd)},
     {"web/searches", 02770, FD_NONE},
     {"web/index", 02770, FD_NONE},

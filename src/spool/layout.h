@@ -52,6 +52,7 @@ struct spool {
     int paused_fd;             /* paused/ */
     int schedules_fd;          /* schedules/ */
     int web_fd;                /* web/: what the web program keeps for itself */
+    int archive_fd;            /* archive/ */
     char node[65];             /* the `node` of events; the host's name by default */
 };
 

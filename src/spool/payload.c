@@ -278,6 +278,58 @@ enum rc payload_sums_add(const struct spool *spool, const char *raw_path, const 
     return rc;
 }
 
+/* Other names than SHA256SUMS and its temporary one. */
+static bool month_empty(const struct spool *spool, const char *month) {
+    struct dirscan *scan;
+    const char *name;
+    unsigned char type;
+    enum rc rc = dirscan_open(spool->raw_fd, month, &scan, NULL);
+    if (rc)
+        return false;
+    while ((rc = dirscan_next(scan, &name, &type, NULL)) == RC_OK && strcmp(name, SUMS_NAME) == 0)
+        ;
+    dirscan_close(scan);
+    return rc == RC_GONE;
+}
+
+/* Lines whose file is there. */
+static enum rc lines_left(const struct spool *spool, const char *month, const struct buf *text, struct buf *left) {
+    char path[PAYLOAD_PATH_SIZE];
+    struct stat st;
+    enum rc rc = RC_OK;
+    for (const char *at = buf_text(text), *end = at + text->length, *stop; !rc && at < end; at = stop + 1) {
+        stop = memchr(at, '\n', (size_t)(end - at));
+        if (!stop)
+            break;
+        bool named = stop - at > 66 && str_format(path, sizeof path, "%s/%.*s", month, (int)(stop - at - 66), at + 66);
+        if (!named || fsio_stat(spool->raw_fd, path, &st, NULL) != RC_GONE)
+            rc = buf_add(left, at, (size_t)(stop - at) + 1);
+    }
+    return rc;
+}
+
+enum rc payload_month_tidy(const struct spool *spool, const char *month, struct err *err) {
+    char path[32], tmp[32];
+    struct buf text = BUF_INIT(SUMS_MOST_BYTES), left = BUF_INIT(SUMS_MOST_BYTES);
+    str_format(path, sizeof path, "%.7s/" SUMS_NAME, month);
+    str_format(tmp, sizeof tmp, "%.7s/." SUMS_NAME, month);
+    enum rc rc = RC_OK;
+    if (month_empty(spool, month)) {
+        rc = fsio_unlink(spool->raw_fd, path, err);
+        if (!rc || rc == RC_GONE)
+            rc = fsio_remove_dir(spool->raw_fd, month, err);
+        return rc == RC_OK ? fsio_sync_dir(spool->raw_fd, ".", err) : RC_OK; /* something came at this moment: it stays */
+    }
+    rc = fsio_read_file(spool->raw_fd, path, &text, err);
+    if (!rc && (rc = lines_left(spool, month, &text, &left)) != RC_OK)
+        rc = err_set(err, rc, "out of memory");
+    if (!rc && left.length != text.length)
+        rc = fsio_put_file(spool->raw_fd, tmp, path, 0640, buf_text(&left), left.length, err);
+    buf_release(&text);
+    buf_release(&left);
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
 enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enum shelf shelf, struct err *err) {
     struct journal_reader *reader;
     struct journal_line line;
@@ -286,7 +338,8 @@ enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enu
         return rc;
     while (!rc && (rc = journal_reader_find(reader, "captured", &line, err)) == RC_OK) {
         const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line.json, "file"));
-        if (file && raw_path_valid(file))
+        struct stat st;
+        if (file && raw_path_valid(file) && fsio_stat(spool->raw_fd, file, &st, NULL) != RC_GONE) /* archived; or lost, as verify tells */
             rc = payload_mark(spool, job_id, job_line_batch(&line), file, shelf, err);
     }
     journal_reader_close(reader);
@@ -296,6 +349,8 @@ enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enu
 struct sum {
     char month[8];
     char line[PAYLOAD_PATH_SIZE + 80];
+    bool archived;
+    size_t order;
 };
 
 struct sums {
@@ -305,8 +360,9 @@ struct sums {
 
 static void sum_line(void *context, const struct job_row *row, const struct journal_line *line) {
     struct sums *sums = context;
+    const bool archived = strcmp(line->event, "archived") == 0 && job_line_batch(line), restored = strcmp(line->event, "restored") == 0;
     (void)row;
-    if (strcmp(line->event, "captured") != 0)
+    if (!archived && !restored && strcmp(line->event, "captured") != 0)
         return;
     const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "file"));
     const char *sha256 = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "sha256"));
@@ -321,15 +377,22 @@ static void sum_line(void *context, const struct job_row *row, const struct jour
         sums->capacity = capacity;
     }
     struct sum *s = &sums->list[sums->count++];
+    s->archived = archived;
+    s->order = sums->count;
     str_format(s->month, sizeof s->month, "%.7s", file);
     str_format(s->line, sizeof s->line, "%s  %s\n", sha256, file + 8);
 }
 
-/* By month, then by name. */
+/* By month, then by name, then by time: sorted is what was put down in that order, in one array. */
 static int sum_order(const void *a, const void *b) {
     const struct sum *x = a, *y = b;
-    int months = strcmp(x->month, y->month);
-    return months ? months : strcmp(x->line + 64, y->line + 64);
+    int months = strcmp(x->month, y->month), names = months ? months : strcmp(x->line + 64, y->line + 64);
+    return names ? names : (x->order > y->order) - (x->order < y->order);
+}
+
+/* The last word on a file is said of it. */
+static bool is_last(const struct sums *sums, size_t i) {
+    return i + 1 == sums->count || strcmp(sums->list[i + 1].month, sums->list[i].month) != 0 || strcmp(sums->list[i + 1].line, sums->list[i].line) != 0;
 }
 
 static enum rc write_sums(const struct spool *spool, const struct sums *sums, struct err *err) {
@@ -338,7 +401,7 @@ static enum rc write_sums(const struct spool *spool, const struct sums *sums, st
         struct buf text = BUF_INIT(SUMS_MOST_BYTES);
         char path[32], tmp[32];
         for (next = i; !rc && next < sums->count && strcmp(sums->list[next].month, sums->list[i].month) == 0; next++)
-            if (next == i || strcmp(sums->list[next].line, sums->list[next - 1].line) != 0)
+            if (is_last(sums, next) && !sums->list[next].archived)
                 rc = buf_add_text(&text, sums->list[next].line);
         str_format(path, sizeof path, "%s/" SUMS_NAME, sums->list[i].month);
         str_format(tmp, sizeof tmp, "%s/." SUMS_NAME, sums->list[i].month);

@@ -38,7 +38,7 @@ enum rc payload_mark(const struct spool *spool, const char *job_id, uint32_t bat
 /* The same without the sync, which is the caller's: payload_mark_sync. fresh: there cannot be one yet, so the other shelves are not looked at. */
 enum rc payload_mark_put(const struct spool *spool, const char *job_id, uint32_t batch, const char *raw_path, enum shelf shelf, bool fresh, struct err *err);
 enum rc payload_mark_sync(const struct spool *spool, enum shelf shelf, struct err *err);
-/* Make those that payloads of this job lack: a kill between `captured` and marker leaves it so, and the job may never run again. */
+/* Make those that payloads of this job lack and that are there: a kill between `captured` and marker leaves it so, and the job may never run again. */
 enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enum shelf shelf, struct err *err);
 /* Where a marker is; SHELF_NONE. */
 enum shelf payload_marker_shelf(const struct spool *spool, const char *marker);
@@ -57,5 +57,8 @@ enum rc payload_open(const struct spool *spool, enum shelf shelf, const char *ma
 /* Append a line to payloads/raw/YYYY-MM/SHA256SUMS (what `sha256sum -c` reads); rebuilt from the journals by payload_sums_rebuild. */
 enum rc payload_sums_add(const struct spool *spool, const char *raw_path, const char *sha256, struct err *err);
 enum rc payload_sums_rebuild(const struct spool *spool, struct err *err);
+/* After payloads of a month went to archive/: leave their lines out of its SHA256SUMS; the last one takes the month's directory along. A line that the daemon
+ * appends at that moment may be lost, as by a crash. */
+enum rc payload_month_tidy(const struct spool *spool, const char *month, struct err *err);
 
 #endif

@@ -104,6 +104,8 @@ static const struct field JOB_FIELDS[] = {
     MONEY(struct job_row, guess.cost),
     BOOL(struct job_row, guess.priced),
     TEXT(struct job_row, guess.basis),
+    WIDE(struct job_row, archived_us),
+    WIDE(struct job_row, archived_batches),
 };
 
 static const struct field FILE_FIELDS[] = {
@@ -124,6 +126,8 @@ static const struct field FILE_FIELDS[] = {
     WIDE(struct file_row, error_count),
     WIDE(struct file_row, processing_time_ms),
     TEXT(struct file_row, same_as),
+    WIDE(struct file_row, archived_us),
+    TEXT(struct file_row, archive),
 };
 
 static const struct field MONEY_FIELDS[] = {MONEY(struct codec_money, spent), MONEY(struct codec_money, in_doubt), MONEY(struct codec_money, open)};

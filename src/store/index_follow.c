@@ -28,7 +28,7 @@ static bool in_queue(const struct job_row *row, struct index_key *key) {
 static bool in_places(const struct job_row *row, struct index_key *key) {
     index_key_number(key, row->place, 1);
     index_key_text(key, row->id);
-    return row->place != PLACE_NONE;
+    return row->place != PLACE_NONE && row->archived_us == 0;
 }
 
 static bool in_deferred(const struct job_row *row, struct index_key *key) {
@@ -73,7 +73,7 @@ static enum rc put_derived(struct index *index, const struct job_row *before, co
 }
 
 static enum place counted_at(const struct job_row *row) {
-    return row != NULL && strcmp(row->mode, "run") == 0 ? row->place : PLACE_NONE;
+    return row != NULL && strcmp(row->mode, "run") == 0 && row->archived_us == 0 ? row->place : PLACE_NONE;
 }
 
 static enum rc put_counts(struct index *index, enum place from, enum place to, struct err *err) {
@@ -308,7 +308,7 @@ static enum rc fold_batch(struct fold *fold, const struct journal_line *line, ui
     if (unit != RC_OK && unit != RC_GONE)
         return unit;
     bool failed = unit == RC_OK;
-    fold->memory.batch = (struct job_batch){captured, failed, file.status, file.success_count, file.error_count};
+    fold->memory.batch = (struct job_batch){captured, failed, file.status, file.archived_us != 0, file.success_count, file.error_count};
     if ((rc = fold_job(fold, line)) != RC_OK || (!captured && (rc = put_history(fold, line)) != RC_OK))
         return rc;
     if (file_row_apply(&file, &fold->row, line) && (rc = put_file(fold, &file)) != RC_OK)

@@ -55,6 +55,8 @@ function summary(label, series) {
 
 export async function chart(root, page, {label, times, series, height = 180}) {
     const uPlot = await load();
+    if (page.signal.aborted)
+        return {update() {}};
     const box = h('div', {class: 'chart', role: 'img'});
     root.append(box);
     let plot = null, data = {times, series};

@@ -113,7 +113,7 @@ export async function render(root, params, page) {
                     made.charts.push(await chart(box, page, {label: w.title, ...charts(w.times), series: w.series, height: 170}));
                 else {
                     box.append(h('p', {class: 'empty small'}, 'Nothing in this time.'));
-                    made.charts.push({update() {}});
+                    made.charts.push({update: (more) => { if (more.times.length > 1) { live = null; loadFigures(); } }});
                 }
             }
             live = made;

@@ -6,7 +6,7 @@ import {ApiError, isAbort, job as jobPath} from './api.js';
 import {busy, choose, menuButton, openDialog} from './dialog.js';
 import {clearErrors, field, select, showErrors} from './form.js';
 import {emptyState, errorState} from './table.js';
-import {clip, duration, money, num, Text, Time} from './format.js';
+import {clip, duration, money, num, plural, Text, Time} from './format.js';
 import {reasonText} from './words.js';
 import {copyText, styles} from './assets.js';
 import {jobAgain, jobOfText, jsonText, locate, makeJob, newState, readBuilder, stateOf} from './builder.js';
@@ -28,7 +28,7 @@ export async function render(root, params, page) {
     const first = sources.find((s) => s.name === wanted) ?? sources.find((s) => s.ok !== false && s.builder) ?? sources.find((s) => s.name === 'propertyradar') ?? sources.find((s) => s.ok !== false) ?? sources[0];
     const body = h('div', {class: 'stack'});
     const chooser = select(sources.map((s) => [s.name, s.title ?? s.name]), {value: first.name, onchange: () => open(chooser.value, {source: chooser.value})});
-    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'New job'), field('Source', chooser, {class: 'inline'}), button('Start over', {icon: 'refresh', class: 'ghost', onclick: () => { forget(page); page.setQuery({search: null, from: null}); open(chooser.value, {source: chooser.value}); }})),
+    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'New job'), field('Source', chooser, {class: 'inline'}), button('Start over', {icon: 'refresh', class: 'ghost', onclick: () => { page.setQuery({search: null, from: null}); open(chooser.value, {source: chooser.value}); }})),
         start.note && h('div', {class: 'banner', role: 'status'}, icon('info'), h('p', {}, start.note)), body);
     let turn = 0;
     async function open(name, job) {
@@ -86,7 +86,7 @@ function workshop(body, page, source, job, {search, other}) {
     const {builder, problems: flaws} = readBuilder(source.builder);
     const built = builder.categories.length > 0, declared = source.job_members ?? {};
     source.builderNames = new Set(builder.form === 'members' ? builder.categories.flatMap((c) => c.criteria.map((d) => d.name)) : []);
-    let state, view = null, made = null, preview = null, raw = !built, timer = 0;
+    let state, view = null, made = null, preview = null, raw = !built, timer = 0, unsaved = null;
     const left = h('div', {class: 'stack'});
     const json = h('pre', {class: 'code job-json', tabindex: '0', 'aria-label': 'The job as JSON'});
     const result = h('div', {'aria-live': 'polite'});
@@ -109,15 +109,24 @@ function workshop(body, page, source, job, {search, other}) {
         if (preview && preview.of !== text)
             showPreview();
         submit.firstChild.nextSibling.textContent = preview?.of === text && preview.answer.cost ? `Submit for ${money(preview.answer.cost, preview.answer.currency)}` : 'Submit';
+        jump.textContent = `This job: ${plural(state.entries.length, 'criterion', 'criteria')}`;
+        unsaved = text;
         clearTimeout(timer);
-        timer = setTimeout(() => {
-            try {
-                sessionStorage.setItem(draftKey(page), text);
-                localStorage.setItem('source', source.name);
-            } catch { /* it will not outlive a reload */ }
-        }, 300);
+        timer = setTimeout(keep, 300);
     }
-    page.leave(() => clearTimeout(timer));
+    /* What is there outlives a reload, and going to another page. */
+    function keep() {
+        clearTimeout(timer);
+        if (unsaved === null)
+            return;
+        try {
+            sessionStorage.setItem(draftKey(page), unsaved);
+            localStorage.setItem('source', source.name);
+        } catch { /* then it does not */ }
+        unsaved = null;
+    }
+    addEventListener('pagehide', keep);
+    page.leave(() => { removeEventListener('pagehide', keep); keep(); });
     async function suggest(what, text, signal) {
         try {
             const answer = await page.api.get(`/api/sources/${encodeURIComponent(source.name)}/suggest`, {query: {field: what, q: text}, signal});
@@ -259,9 +268,8 @@ function workshop(body, page, source, job, {search, other}) {
         key ??= crypto.randomUUID();
         try {
             const sent = await busy(inBackground ? background : submit, page.api.post('/api/batch-jobs', made.job, {headers: {'Idempotency-Key': key}, signal: page.signal}));
-            key = null;
+            key = unsaved = null;
             forget(page);
-            clearTimeout(timer);
             const href = `/jobs/${encodeURIComponent(sent.job_id)}`;
             if (!inBackground)
                 return page.navigate(href);
@@ -318,6 +326,9 @@ function workshop(body, page, source, job, {search, other}) {
                 h('div', {class: 'card-body'}, badges, result, done,
                     h('div', {class: 'acts'}, submit, background, h('div', {class: 'row nowrap'}, h('div', {class: 'grow'}, ask), more)))),
             h('section', {class: 'card'}, h('header', {}, h('h2', {class: 'grow'}, 'JSON'), copy), json))));
+    /* Where this job stands far below its criteria: a way to it. */
+    const jump = button('', {class: 'primary jump', onclick: () => { const side = form.querySelector('aside'); side.scrollIntoView({block: 'start'}); side.querySelector('button')?.focus({preventScroll: true}); }});
+    form.append(jump);
     ask.classList.add('wide');
     take(job);
     draw();

@@ -259,6 +259,29 @@ static void files(void **state) {
     cJSON_Delete(json);
 }
 
+static void archived_payloads_and_jobs(void **state) {
+    struct bench *b = *state;
+    bench_job(b, ID_A);
+    bench_event(b, ID_A, "claimed", "daemon", NULL);
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":1,\"file\":\"2026-11/x.json\",\"records\":7}");
+    bench_event(b, ID_A, "loaded", "daemon", "{\"batch\":1,\"properties_count\":7,\"success_count\":6,\"error_count\":1}");
+    bench_event(b, ID_A, "completed", "daemon", NULL);
+    bench_event(b, ID_A, "archived", "daemon", "{\"batch\":1,\"archive\":\"archive/2026-11.tar.zst\"}");
+    bench_event(b, ID_A, "archived", "daemon", "{\"batch\":1,\"archive\":\"archive/2026-11.tar.zst\"}");
+    bench_event(b, ID_A, "archived", "daemon", "{\"batch\":2}");
+    struct job_row row = bench_row(b, ID_A);
+    assert_true(row.archived_batches == 1 && row.archived_us == 0 && row.success_count == 6 && row.loaded_batches == 1);
+    bench_event(b, ID_A, "archived", "daemon", NULL);
+    row = bench_row(b, ID_A);
+    assert_true(row.archived_us != 0 && row.place == PLACE_PROCESSED && row.completed_us != 0);
+    bench_event(b, ID_A, "restored", "daemon", "{\"batch\":1}");
+    bench_event(b, ID_A, "loaded", "daemon", "{\"batch\":1,\"properties_count\":7,\"success_count\":7}");
+    row = bench_row(b, ID_A);
+    assert_true(row.archived_batches == 0 && row.success_count == 7 && row.error_count == 0 && row.archived_us != 0);
+    bench_event(b, ID_A, "requeued", "mv", "{\"to\":\"pending\"}"); /* a hand brought it back */
+    assert_true(bench_row(b, ID_A).archived_us == 0);
+}
+
 static void rows_as_json(void **state) {
     struct bench *b = *state;
     bench_job(b, ID_A);
@@ -349,6 +372,7 @@ int main(void) {
         BENCH_TEST(a_decided_charge_is_spent),
         BENCH_TEST(files),
         BENCH_TEST(owned_records_count),
+        BENCH_TEST(archived_payloads_and_jobs),
         BENCH_TEST(rows_as_json),
         BENCH_TEST(the_text_of_the_last_acceptance),
         BENCH_TEST(texts_are_cut_between_characters),

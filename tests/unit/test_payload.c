@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spool_scratch.h"
 
+#include "os/fsio.h"
 #include "spool/payload.h"
 
 #define RAW "2026-11/CA_batch0001_20261123T170501Z-4f9c2a01b7d3.json"
@@ -122,10 +123,45 @@ static void markers_that_are_missing_are_made(void **state) {
     struct bench *b = *state;
     bench_event(b, ID_A, "captured", "daemon", "{\"batch\":1,\"file\":\"" RAW "\",\"sha256\":\"" SUM_A "\"}");
     bench_event(b, ID_A, "captured", "daemon", "{\"batch\":2,\"file\":\"2026-11/CA_batch0002.json\",\"sha256\":\"" SUM_A "\"}");
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":3,\"file\":\"2026-11/CA_batch0003.json\",\"sha256\":\"" SUM_A "\"}"); /* archived since */
+    bench_put(b->spool->payloads_tmp_fd, TMP, "abc");
+    assert_int_equal(payload_publish(b->spool, TMP, "2026-11/CA_batch0002.json", SUM_A, &b->err), RC_OK);
     assert_int_equal(payload_mark(b->spool, ID_A, 1, RAW, SHELF_PROCESSED, &b->err), RC_OK);
     assert_int_equal(payload_mark_captured(b->spool, ID_A, SHELF_READY, &b->err), RC_OK);
     assert_int_equal(payload_marker_shelf(b->spool, MARKER), SHELF_PROCESSED);
     assert_int_equal(payload_marker_shelf(b->spool, ID_A "_batch0002.json"), SHELF_READY);
+    assert_int_equal(payload_marker_shelf(b->spool, ID_A "_batch0003.json"), SHELF_NONE);
+}
+
+static void a_month_loses_what_was_archived(void **state) {
+    struct bench *b = *state;
+    struct buf text = BUF_INIT(4096);
+    struct stat st;
+    for (int i = 1; i <= 2; i++) {
+        char raw[PAYLOAD_PATH_SIZE];
+        payload_raw_path(ID_A, "CA", (uint32_t)i, NULL, raw);
+        bench_put(b->spool->payloads_tmp_fd, TMP, "abc");
+        assert_int_equal(payload_publish(b->spool, TMP, raw, SUM_A, &b->err), RC_OK);
+        assert_int_equal(payload_sums_add(b->spool, raw, SUM_A, &b->err), RC_OK);
+    }
+    assert_int_equal(unlinkat(b->spool->raw_fd, RAW, 0), 0);
+    assert_int_equal(payload_month_tidy(b->spool, "2026-11", &b->err), RC_OK);
+    assert_int_equal(fstatat(b->spool->raw_fd, "2026-11/SHA256SUMS", &st, 0), 0);
+    assert_int_equal(st.st_size, 66 + strlen("CA_batch0002_20261123T170501Z-4f9c2a01b7d3.json\n"));
+    assert_int_equal(unlinkat(b->spool->raw_fd, "2026-11/CA_batch0002_20261123T170501Z-4f9c2a01b7d3.json", 0), 0);
+    assert_int_equal(payload_month_tidy(b->spool, "2026-11", &b->err), RC_OK);
+    assert_false(bench_has(b->spool->raw_fd, "2026-11"));
+    /* Made again, SHA256SUMS has what the journals say last. */
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":1,\"file\":\"" RAW "\",\"sha256\":\"" SUM_A "\"}");
+    bench_event(b, ID_A, "captured", "daemon", "{\"batch\":2,\"file\":\"2026-11/b.json\",\"sha256\":\"" SUM_A "\"}");
+    bench_event(b, ID_A, "archived", "daemon", "{\"batch\":1,\"file\":\"" RAW "\",\"sha256\":\"" SUM_A "\"}");
+    bench_event(b, ID_A, "archived", "daemon", "{\"batch\":2,\"file\":\"2026-11/b.json\",\"sha256\":\"" SUM_A "\"}");
+    bench_event(b, ID_A, "restored", "daemon", "{\"batch\":2,\"file\":\"2026-11/b.json\",\"sha256\":\"" SUM_A "\"}");
+    assert_int_equal(mkdirat(b->spool->raw_fd, "2026-11", 0750), 0);
+    assert_int_equal(payload_sums_rebuild(b->spool, &b->err), RC_OK);
+    assert_int_equal(fsio_read_file(b->spool->raw_fd, "2026-11/SHA256SUMS", &text, &b->err), RC_OK);
+    assert_string_equal(buf_text(&text), SUM_A "  b.json\n");
+    buf_release(&text);
 }
 
 static void markers_lead_nowhere_else(void **state) {
@@ -186,6 +222,7 @@ int main(void) {
         BENCH_TEST(evidence_is_kept),
         BENCH_TEST(markers),
         BENCH_TEST(markers_that_are_missing_are_made),
+        BENCH_TEST(a_month_loses_what_was_archived),
         BENCH_TEST(markers_lead_nowhere_else),
         BENCH_TEST(sums_can_be_checked),
     };
