@@ -21,7 +21,8 @@
 #define INDEX_DIR "web/index"
 #define DIRTY_MOST 4096u
 #define FLUSH_MOST 200u /* jobs a turn of the loop */
-#define SWEEP_PIECE 128
+#define SWEEP_PIECE 128 /* names a turn of the loop */
+#define SWEEP_FOLDS 16u /* of them journals that are read: each is some tenths of a millisecond */
 #define FILL_PIECE_MS 3
 #define TAG_JOURNAL 1
 #define TAG_PAUSED 2
@@ -335,7 +336,7 @@ static void drop_vanished(struct follow *f) {
 static bool sweep(struct loop_idle *idle) {
     struct follow *f = HEAP_ENTRY(idle, struct follow, sweep_idle);
     static const int pieces = SWEEP_PIECE;
-    char ids[SWEEP_PIECE][JOBID_SIZE];
+    char ids[SWEEP_FOLDS][JOBID_SIZE];
     size_t count = 0;
     struct err err = {0};
     if (!f->filled) { /* the read index began again */
@@ -345,7 +346,7 @@ static bool sweep(struct loop_idle *idle) {
         return false;
     }
     enum rc rc = f->scan ? RC_OK : dirscan_open(f->api->spool->journal_fd, ".", &f->scan, &err);
-    for (int i = 0; i < pieces && !rc; i++) {
+    for (int i = 0; i < pieces && count < SWEEP_FOLDS && !rc; i++) {
         const char *name;
         unsigned char type;
         rc = dirscan_next(f->scan, &name, &type, &err);
