@@ -90,7 +90,7 @@ static void key_used(struct api *api, const char *id) {
     use->spool = api->spool;
     use->when_us = clock_wall_us();
     str_copy(use->id, sizeof use->id, id);
-    worker_submit(api->worker, &use->work, &class, 0);
+    worker_submit(api->worker, &use->work, &class, ADMIT_LANE_USERS);
 }
 
 static void unauthorized(struct request *r, enum rc rc) {
@@ -204,12 +204,22 @@ uint32_t admit_lane(const struct request *r) {
     if (r->route->flags & ROUTE_SOURCES)
         return ADMIT_LANE_SOURCES;
     if (r->route->flags & ROUTE_USERS)
-        return 1;
+        return ADMIT_LANE_USERS;
+    if (r->route->flags & ROUTE_HEAVY)
+        return gate_safe_method(r->method) ? ADMIT_LANE_LOOKS : ADMIT_LANE_ACTS;
     if (!(r->route->flags & ROUTE_JOB))
-        return WORKER_ANY;
+        return worker_lightest(r->api->worker, ADMIT_LANE_FIRST, ADMIT_LANES);
     for (const char *at = r->vars[0]; *at; at++)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
-    return hash;
+    return ADMIT_LANE_FIRST + hash % (ADMIT_LANES - ADMIT_LANE_FIRST);
+}
+
+bool admit_lane_free(struct request *r, uint32_t lane) {
+    const bool heavy = lane == ADMIT_LANE_LOOKS || lane == ADMIT_LANE_ACTS;
+    if (worker_load(r->api->worker, lane) < (heavy ? ADMIT_HEAVY_MOST : ADMIT_LANE_MOST))
+        return true;
+    reply_later(r, RETRY_S, "too much of this is being done already");
+    return false;
 }
 
 void admit_seal(struct request *r) {

@@ -35,7 +35,8 @@ struct server {
     struct loop_fd watch;
     struct loop_timer timer; /* MHD's own time, or at once after a resume */
     size_t requests;         /* between their first byte and their end */
-    bool stopping, running;
+    struct server_request *asleep; /* those whose answer a lane makes, or that wait */
+    bool stopping;
 };
 
 struct connection { /* from accept to close */
@@ -53,6 +54,8 @@ struct server_request {
     struct request r;
     uint64_t received;
     bool begun, done, queued;
+    bool on_lane, left /* its connection has gone meanwhile */;
+    struct server_request *before, *after; /* in asleep */
 };
 
 static void lane_run(struct work **items, size_t count);
@@ -72,9 +75,7 @@ static void plan(struct server *s) {
 }
 
 static void run(struct server *s) {
-    s->running = true;
     MHD_run(s->daemon);
-    s->running = false;
     plan(s);
 }
 
@@ -107,7 +108,7 @@ void server_wake(struct server *s, struct MHD_Connection *connection) {
 static void late(struct loop_timer *timer) {
     struct connection *c = HEAP_ENTRY(timer, struct connection, deadline);
     const struct server_request *q = c->now;
-    if (q && q->r.route && (q->r.route->flags & ROUTE_UPLOAD) && q->received >= c->seen + SERVER_UPLOAD_BYTES) {
+    if (q && !q->done && q->r.route && (q->r.route->flags & ROUTE_UPLOAD) && q->received >= c->seen + SERVER_UPLOAD_BYTES) {
         c->seen = q->received;
         loop_timer_start(c->server->api->loop, &c->deadline, clock_mono_ms() + SERVER_BODY_MS, late);
         return;
@@ -194,6 +195,29 @@ static void request_free(struct server_request *q) {
     free(q);
 }
 
+/* --- those that sleep --------------------------------------------------------------------------------------------------- */
+
+static void to_lane(struct server_request *q, uint32_t lane) {
+    struct server *s = q->server;
+    q->on_lane = true;
+    q->before = NULL;
+    q->after = s->asleep;
+    if (s->asleep)
+        s->asleep->before = q;
+    s->asleep = q;
+    MHD_suspend_connection(q->mhd);
+    worker_submit(s->api->worker, &q->r.work, &request_class, lane);
+}
+
+static void awake(struct server_request *q) {
+    *(q->before ? &q->before->after : &q->server->asleep) = q->after;
+    if (q->after)
+        q->after->before = q->before;
+    server_wake(q->server, q->mhd);
+}
+
+/* --- the end of a request ----------------------------------------------------------------------------------------------- */
+
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
     struct server_request *q = *context;
     (void)cls;
@@ -207,7 +231,10 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
         c->now = NULL;
         set_deadline(c, SERVER_HEAD_MS);
     }
-    request_free(q);
+    if (q->on_lane)
+        q->left = true; /* freed when it comes back */
+    else
+        request_free(q);
 }
 
 /* Called when the request's line is there. */
@@ -386,15 +413,20 @@ void server_answer(struct request *r) {
     if (!r->reply.status)
         reply_problem(r, 500, "no answer was made");
     q->done = true;
-    server_wake(q->server, q->mhd);
+    awake(q);
 }
 
 static void lane_done(struct work *item) {
     struct request *r = HEAP_ENTRY(item, struct request, work);
     struct server_request *q = r->server;
+    q->on_lane = false;
+    if (q->left) {
+        request_free(q);
+        return;
+    }
     finish(q);
     if (q->done)
-        server_wake(q->server, q->mhd);
+        awake(q);
 }
 
 /* The whole request is there. True: it waits for a lane. */
@@ -410,12 +442,16 @@ static bool serve(struct server_request *q) {
         finish(q);
         return false;
     }
+    const uint32_t lane = admit_lane(r);
+    if (!admit_lane_free(r, lane)) {
+        q->done = true;
+        return false;
+    }
     if (r->route->prepare && !r->route->prepare(r)) {
         finish(q);
         return false;
     }
-    MHD_suspend_connection(q->mhd);
-    worker_submit(q->server->api->worker, &r->work, &request_class, admit_lane(r));
+    to_lane(q, lane);
     return true;
 }
 
@@ -575,12 +611,23 @@ void server_stop(struct server *s) {
     if (listening != MHD_INVALID_SOCKET)
         close(listening);
     events_close(s->api->events);
+    s->stopping = true;
     const int64_t end = clock_mono_ms() + DRAIN_MS;
     run(s);
     while ((s->requests || worker_pending(s->api->worker)) && clock_mono_ms() < end)
         loop_turn(s->api->loop, 50, &ignored);
+    /* libmicrohttpd ends the program when a connection sleeps. What lanes still have comes back to lane_done. */
+    for (const struct server_request *q = s->asleep; q; q = q->after)
+        MHD_resume_connection(q->mhd);
     loop_timer_cancel(s->api->loop, &s->timer);
     loop_fd_cancel(s->api->loop, &s->watch);
     MHD_stop_daemon(s->daemon);
+}
+
+bool server_stopping(const struct server *s) {
+    return s->stopping;
+}
+
+void server_free(struct server *s) {
     free(s);
 }

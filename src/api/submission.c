@@ -16,12 +16,14 @@
 #include <string.h>
 
 #define LOOK_MS 20
+#define LOOK_MOST_MS 400u
 #define PREVIEW_MOST_MS 20000
 
 struct submission {
     char id[JOBID_SIZE];
     bool known; /* the Idempotency-Key came before */
     int64_t end_ms;
+    unsigned look_ms; /* until the next look */
     submission_ready *ready;
 };
 
@@ -238,12 +240,20 @@ static bool refused(struct request *r, const char *id) {
     return true;
 }
 
+/* Rarer and rarer: many may wait. */
+static unsigned next_look_ms(struct submission *s) {
+    s->look_ms += s->look_ms / 4;
+    if (s->look_ms > LOOK_MOST_MS)
+        s->look_ms = LOOK_MOST_MS;
+    return s->look_ms;
+}
+
 static void look(struct loop_timer *timer) {
     struct request *r = HEAP_ENTRY(timer, struct request, timer);
-    const struct submission *s = r->own;
+    struct submission *s = r->own;
     if (!s->ready(r, s->id) && !refused(r, s->id)) {
-        if (clock_mono_ms() < s->end_ms) {
-            loop_timer_start(r->api->loop, timer, clock_mono_ms() + LOOK_MS, look);
+        if (clock_mono_ms() < s->end_ms && !server_stopping(r->api->server)) {
+            loop_timer_start(r->api->loop, timer, clock_mono_ms() + next_look_ms(s), look);
             return;
         }
         reply_asked(r, s->id);
@@ -257,6 +267,7 @@ void submission_wait(struct request *r, unsigned most_ms, submission_ready *read
         return;
     s->end_ms = clock_mono_ms() + most_ms;
     s->ready = ready;
+    s->look_ms = LOOK_MS;
     r->waiting = loop_timer_start(r->api->loop, &r->timer, clock_mono_ms() + LOOK_MS, look) == RC_OK;
 }
 
