@@ -23,6 +23,7 @@
 #define FLUSH_MOST 200u /* jobs a turn of the loop */
 #define SWEEP_PIECE 128
 #define FILL_PIECE_MS 3
+#define FOLD_PIECE_MS 10 /* of a turn of the loop; one journal is read to its end */
 #define TAG_JOURNAL 1
 #define TAG_PAUSED 2
 
@@ -34,6 +35,8 @@ struct follow {
     struct loop_idle sweep_idle, fill_idle;
     struct dirscan *scan;
     bool in_pending; /* the sweep is at jobs/pending */
+    char piece[SWEEP_PIECE][JOBID_SIZE]; /* what it found last: piece_at of them are folded */
+    size_t piece_count, piece_at;
     bool complete, again;
     bool filled; /* the trend knows what the index knew: until then no line is folded, or it would be counted twice */
     size_t fill_at;
@@ -210,6 +213,7 @@ static void begin_again(struct follow *f) {
     fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
     if (open_index(f, &err))
         log_error("%s", err.text);
+    f->complete = false;
     board_clear(f->api->board);
     events_resync(f->api->events);
     start_fill(f);
@@ -243,19 +247,24 @@ static bool fold(struct follow *f, const char *id) {
     return true;
 }
 
-static void fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
+/* How many were: it stops after a while. */
+static size_t fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
+    const int64_t end_ms = clock_mono_ms() + FOLD_PIECE_MS;
     struct err err = {0};
     bool well = true;
+    size_t done = 0;
     if (!f->index || index_begin(f->index, &err)) {
         log_warn("%s", f->index ? err.text : "the read index is not open");
-        return;
+        return count;
     }
-    for (size_t i = 0; i < count && well; i++)
-        well = fold(f, ids[i]);
+    do
+        well = fold(f, ids[done++]);
+    while (done < count && well && clock_mono_ms() < end_ms);
     if (index_commit(f->index, &err))
         log_warn("%s", err.text);
     if (!well)
         begin_again(f);
+    return done;
 }
 
 static void flush_due(struct loop_timer *timer) {
@@ -263,7 +272,8 @@ static void flush_due(struct loop_timer *timer) {
     if (!f->filled)
         return;
     size_t count = f->dirty_count < FLUSH_MOST ? f->dirty_count : FLUSH_MOST;
-    fold_some(f, f->dirty, count);
+    if (count)
+        count = fold_some(f, f->dirty, count);
     f->dirty_count -= count;
     memmove(f->dirty, f->dirty + count, f->dirty_count * sizeof *f->dirty);
     if (f->dirty_count)
@@ -334,32 +344,40 @@ static void drop_vanished(struct follow *f) {
 
 static bool sweep(struct loop_idle *idle) {
     struct follow *f = HEAP_ENTRY(idle, struct follow, sweep_idle);
-    static const int pieces = SWEEP_PIECE;
-    char ids[SWEEP_PIECE][JOBID_SIZE];
-    size_t count = 0;
     struct err err = {0};
     if (!f->filled) { /* the read index began again */
         dirscan_close(f->scan);
         f->scan = NULL;
         f->in_pending = false;
+        f->piece_count = f->piece_at = 0;
         return false;
     }
+    if (f->piece_at < f->piece_count) {
+        f->piece_at += fold_some(f, f->piece + f->piece_at, f->piece_count - f->piece_at);
+        return true;
+    }
+    f->piece_count = f->piece_at = 0;
     enum rc rc = f->scan ? RC_OK : dirscan_open(f->api->spool->journal_fd, ".", &f->scan, &err);
-    for (int i = 0; i < pieces && !rc; i++) {
+    if (!rc && !f->index) /* it could not be made again */
+        rc = open_index(f, &err);
+    for (int i = 0; i < SWEEP_PIECE && !rc; i++) {
         const char *name;
         unsigned char type;
         rc = dirscan_next(f->scan, &name, &type, &err);
-        if (!rc && wanted(f, name, type, ids[count]))
-            count++;
+        if (!rc && wanted(f, name, type, f->piece[f->piece_count]))
+            f->piece_count++;
     }
-    if (count)
-        fold_some(f, ids, count);
-    if (!rc)
+    if (!rc || f->piece_count)
         return true;
     if (rc != RC_GONE)
         log_warn("journal: %s", err.text);
-    if (!f->scan)
+    if (!f->scan || !f->index) {
+        dirscan_close(f->scan);
+        f->scan = NULL;
+        f->in_pending = false;
+        loop_timer_start(f->api->loop, &f->sweep_timer, clock_mono_ms() + FOLLOW_SWEEP_MS, sweep_due);
         return false;
+    }
     if (f->in_pending)
         drop_vanished(f);
     sweep_end(f);
@@ -431,7 +449,17 @@ size_t follow_behind(const struct follow *f) {
     return f->dirty_count;
 }
 
+/* By what the index has and what came since, of which a long journal of a job that runs has little; without the index all of it would be read. */
 enum rc follow_row(struct follow *f, const char *job_id, struct job_row *row, struct err *err) {
+    const struct board_row *known = board_find(f->api->board, job_id);
+    if (known && !known->waiting && f->filled) {
+        char name[JOBID_SIZE + 8];
+        str_format(name, sizeof name, "%s.ndjson", job_id);
+        if (stale(f, name, job_id))
+            follow_now(f, job_id);
+        if (f->index && index_job(f->index, job_id, row, err) == RC_OK)
+            return RC_OK;
+    }
     enum rc rc = index_job_now(f->index, f->api->spool, job_id, row, err);
     return rc == RC_GONE ? waiting_row(f->api->spool, job_id, row, err) : rc;
 }
