@@ -12,12 +12,14 @@
 /* What a handler answers. Every handler sets one; one that sets none answers 500. */
 
 #define REPLY_HEADERS_MAX 24
+#define REPLY_VALUE_MOST 2400u /* bytes of one */
 #define REPLY_BODY_MAX (64u * 1024u * 1024u)
 
 struct request;
 
 struct reply_header {
-    char name[40], value[2400];
+    char name[40];
+    char *value; /* owned */
 };
 
 struct reply {
