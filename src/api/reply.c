@@ -39,8 +39,7 @@ static struct reply *fresh(struct request *r, unsigned status, const char *type)
     reply->fd = -1;
     reply->fixed = NULL;
     reply->stream = false;
-    if (status != 304)
-        drop_headers(reply);
+    drop_headers(reply);
     reply->status = status;
     reply->type = type;
     return reply;
@@ -88,7 +87,7 @@ void reply_json_cached(struct request *r, cJSON *json) {
     reply_header(r, "ETag", "%s", tag);
     const char *known = request_header(r, "If-None-Match");
     if (known && (strcmp(known, "*") == 0 || strstr(known, tag + 2)))
-        fresh(r, 304, NULL);
+        reply_not_modified(r);
 }
 
 void reply_body(struct request *r, unsigned status, const char *type) {
@@ -118,8 +117,14 @@ void reply_file(struct request *r, const char *type, const char *name, const cha
         return;
     reply_header(r, "ETag", "\"%s\"", sha256);
     const char *known = request_header(r, "If-None-Match");
-    if (known && strstr(known, sha256))
-        fresh(r, 304, NULL);
+    if (known && (strcmp(known, "*") == 0 || strstr(known, sha256)))
+        reply_not_modified(r);
+}
+
+/* The body stays, of which only the length is told (RFC 9110, 8.6). */
+void reply_not_modified(struct request *r) {
+    r->reply.status = 304;
+    r->reply.type = NULL;
 }
 
 void reply_empty(struct request *r, unsigned status) {

@@ -102,7 +102,7 @@ result $? 'live events end within a heartbeat when the key is removed'
 body='{"source":"items","count":2,"name":"once"}'
 PREVIEW=$(as ada /api/preview "${json[@]}" -H 'Idempotency-Key: one-key' -d "$body" | jq -r .job_id)
 CODE=$(status ada /api/batch-jobs "${json[@]}" -H 'Idempotency-Key: one-key' -d "$body")
-is 422 "$CODE" "a preview's key stands for no job that runs: $PREVIEW $(head -c 200 "$DIR/out")"
+is 422 "$CODE" "a preview's key stands for no job that runs"
 is 201 "$(status ada /api/batch-jobs "${json[@]}" -H 'Idempotency-Key: another-key' -d "$body")" 'a key of its own does'
 FIRST=$(jq -r .job_id "$DIR/out")
 is "201 $FIRST" "$(status ada /api/batch-jobs "${json[@]}" -H 'Idempotency-Key: another-key' -d "$body") $(jq -r .job_id "$DIR/out")" 'and gives the same job again'
@@ -114,6 +114,24 @@ TAG=$(cat "$SPOOL/results/$ADA/records.csv.sha256")
 FILE="/api/batch-jobs/$ADA/results/download?format=csv"
 is 206 "$(status ada "$FILE" -H 'Range: bytes=4-' -H "If-Range: \"$TAG\"")" 'a range of the file that is there'
 is '200 a,b' "$(status ada "$FILE" -H 'Range: bytes=4-' -H 'If-Range: "of-an-older-one"') $(head -n 1 "$DIR/out")" 'the whole when the part was of an older file'
+
+LIST=/api/batch-jobs?limit=2
+TAG=$(as ada "$LIST" -D - -o "$DIR/out" | tr -d '\r' | sed -n 's/^ETag: //p')
+is '304 304' "$(as ada "$LIST" -H "If-None-Match: $TAG" -D "$DIR/head" -o /dev/null -w '%{http_code} ' "$URL$LIST" -o /dev/null | xargs)" 'not modified, twice on one connection'
+is "$(wc -c <"$DIR/out")" "$(tr -d '\r' <"$DIR/head" | sed -n 's/^Content-Length: //p' | head -n 1)" 'and the length that it tells is that of what was not sent'
+
+search() { jq -cn --arg name "$1" --argjson length "$2" '{name: $name, source: "items", job: {source: "items", name: ("x" * $length)}}'; }
+is '201 413' "$(status ops /api/searches "${json[@]}" -d "$(search small 100)") $(search large 140000 | status ops /api/searches "${json[@]}" -d @-)" 'a search has bounds'
+for i in {2..200}; do search "s$i" 10 | as ops /api/searches "${json[@]}" -o /dev/null -d @-; done
+is '409 200' "$(status ops /api/searches "${json[@]}" -d "$(search "one too many" 10)") $(as ops /api/searches | jq '.searches | length')" 'and so has their number'
+
+# --- behind a proxy --------------------------------------------------------------------------------------------------------
+
+httpd_stop
+config '.httpd.proxy = "https://batch.example"'
+httpd_start
+curl -s -o /dev/null -H 'Host: batch.example' -H 'X-Forwarded-For: 192.0.2.1' -H 'X-Forwarded-For: 192.0.2.2, 192.0.2.3' "${json[@]}" -d '{"username":"nobody","password":"wrong"}' "$URL/api/auth/login"
+is '"192.0.2.3"' "$(tail -n 1 "$SPOOL/web/audit.ndjson" | jq -c .client)" 'of several X-Forwarded-For the last is the one that the proxy wrote'
 
 daemon_stop
 httpd_stop
