@@ -12,6 +12,9 @@
  */
 #define FOLLOW_DELAY_MS 100
 #define FOLLOW_SWEEP_MS 10000
+#define FOLLOW_SWEEP_SHARE                                                                                                                                     \
+    100 /* that of journal/ comes again after so many times what the last one took, and not more than about a hundredth of a core is used */
+#define FOLLOW_SWEEP_MOST_MS 300000
 
 struct follow;
 

@@ -118,7 +118,7 @@ static uint64_t files_of(const struct board_row *row, const struct walk *w) {
 
 static bool wanted(const struct request *r, const struct filter *filter, const struct board_row *row, const char *job) {
     const char *owner = admit_owner(&r->who);
-    return (!owner || strcmp(owner, row->owner) == 0) && (!job || strcmp(job, row->id) == 0) && board_has(filter, row);
+    return (!owner || strcmp(owner, row->owner) == 0) && (!job || strcmp(job, row->id) == 0) && board_has(r->api->board, filter, row);
 }
 
 static enum rc walk_jobs(struct request *r, const struct filter *filter, struct walk *w, uint64_t *total, struct err *err) {

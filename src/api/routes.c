@@ -30,7 +30,7 @@
 #define UPLOAD (ROUTE_LANE | ROUTE_UPLOAD)
 #define UPLOAD_MOST (1024u * 1024u * 1024u) /* or upload_max_bytes of the configuration */
 
-/* clang-format off: a table */
+/* clang-format off */
 const struct route routes[] = {
     {.method = "POST", .path = "/api/auth/login", .operation = "login", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_SESSION | USERS | ROUTE_JSON, .handle = signin_login, .prepare = signin_login_prepare, .finish = signin_login_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/auth/refresh", .operation = "refresh", .flags = ROUTE_PUBLIC | ROUTE_SESSION | USERS | ROUTE_JSON_OPT, .handle = signin_refresh, .body_max = ACT_BYTES},
@@ -46,7 +46,7 @@ const struct route routes[] = {
     {.method = "DELETE", .path = "/api/users/{name}", .operation = "deleteUser", .role = ROLE_ADMIN, .flags = USERS, .handle = signin_user_remove, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
     {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
-    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB, .scope = SCOPE_READ, .handle = jobs_files},
+    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_files, .prepare = jobs_files_prepare},
     {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_raw, .prepare = jobs_raw_prepare},
     {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_log},
     {.method = "POST", .path = JOBS, .operation = "createJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_create, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},

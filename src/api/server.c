@@ -53,7 +53,7 @@ struct server_request {
     struct MHD_Connection *mhd;
     struct request r;
     uint64_t received;
-    bool begun, done, queued;
+    bool begun, understood, done, queued;
     bool on_lane, left /* its connection has gone meanwhile */;
     struct server_request *before, *after; /* in asleep */
 };
@@ -358,6 +358,7 @@ static bool begin(struct server_request *q, const char *method) {
     }
     if (!take_head(q, method))
         return false;
+    q->understood = true;
     if (!admit_host(r))
         return false;
     r->route = route_find(strcmp(method, "HEAD") == 0 ? "GET" : method, r->path, r->vars, allowed);
@@ -376,6 +377,22 @@ static bool begin(struct server_request *q, const char *method) {
     buf_init(&r->body, r->route->body_max);
     set_deadline(q->connection, SERVER_BODY_MS);
     return true;
+}
+
+/* Of a body that was refused. */
+static size_t rest_max(const struct request *r) {
+    return (r->route ? body_max(r) : 0) + SERVER_REST_BYTES;
+}
+
+/* To close while a client sends resets the connection, and it may never see why it was refused: its body is read to the end first, when that is near. Not for
+ * who waits for an answer before it sends, nor where nobody knows where the body ends. */
+static bool reads_rest(const struct server_request *q) {
+    const struct request *r = &q->r;
+    const char *length = request_header(r, "Content-Length");
+    uint64_t bytes;
+    if (!q->understood || request_header(r, "Expect"))
+        return false;
+    return length ? str_to_u64(length, 1, rest_max(r), &bytes) : request_header(r, "Transfer-Encoding") != NULL;
 }
 
 static bool parse_body(struct request *r) {
@@ -510,9 +527,9 @@ static enum MHD_Result take_piece(struct server_request *q, const char *bytes, s
     size_t got = *length;
     *length = 0;
     q->received += got;
-    /* The rest of a body that was refused in its middle: an answer can be given at its end only, which is not waited for long. */
+    /* The rest of a body that was refused: an answer can be given at its end only, which is not waited for long. */
     if (q->done)
-        return q->received > body_max(r) + SERVER_REST_BYTES ? MHD_NO : MHD_YES;
+        return q->received > rest_max(r) ? MHD_NO : MHD_YES;
     if (r->route->upload) {
         if (q->received > body_max(r))
             reply_problem(r, 413, "the body may have at most %zu bytes", body_max(r));
@@ -532,8 +549,8 @@ static enum MHD_Result take_piece(struct server_request *q, const char *bytes, s
     return MHD_YES;
 }
 
-static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version, const char *bytes, size_t *length,
-                              void **context) {
+static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version, const char *bytes,
+                              size_t *length, void **context) {
     struct server_request *q = *context;
     (void)cls;
     (void)mhd;
@@ -545,7 +562,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char 
         q->begun = true;
         if (!begin(q, method)) {
             q->done = true;
-            return answer(q);
+            return reads_rest(q) ? MHD_YES : answer(q);
         }
         return MHD_YES;
     }

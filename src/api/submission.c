@@ -80,7 +80,9 @@ static bool check_text(struct request *r, const struct buf *text) {
         return false;
     enum rc rc = submit_check(r->api->sources, "job", buf_text(text), text->length, &submit, &fault, &err);
     submit_release(&submit);
-    if (rc == RC_PERM)
+    if (rc == RC_PERM && strcmp(fault.pointer, "/source") == 0 && !submit.definition) /* without the directory that they lie in */
+        reply_invalid(r, "/source", "there is no source \"%.64s\" that can be used (GET /api/sources lists them)", submit.source);
+    else if (rc == RC_PERM)
         reply_invalid(r, fault.pointer, "%s", *fault.detail ? fault.detail : err.text);
     else if (rc)
         reply_rc(r, rc, &err);
