@@ -31,12 +31,6 @@ void board_clear(struct board *board) {
     board->count = 0;
 }
 
-static void names_release(struct names *names) {
-    for (size_t i = 0; i < names->size; i++)
-        free(names->slots[i]);
-    free(names->slots);
-}
-
 void board_free(struct board *board) {
     if (!board)
         return;
