@@ -165,15 +165,28 @@ const char *admit_owner(const struct principal *who) {
     return who->own_only ? who->name : NULL;
 }
 
+/* It is there, and what it may is the same. */
+static bool key_holds(struct api *api, const struct principal *who, const struct user *owner) {
+    const struct apikeys *keys;
+    struct principal now;
+    struct err err = {0};
+    const struct apikey *key = who_keys(api->who, &keys, &err) ? NULL : apikeys_find(keys, who->key_id);
+    return key && apikey_principal(key, owner, &now) && now.role == who->role && now.own_only == who->own_only;
+}
+
 bool admit_holds(struct api *api, const struct principal *who) {
     const struct users *users;
     struct err err = {0};
     if (who->expires_s && who->expires_s <= clock_wall_us() / 1000000)
         return false;
-    if (who->kind != PRINCIPAL_USER)
+    if (who->kind == PRINCIPAL_ENV)
         return true;
     const struct user *user = who_users(api->who, &users, &err) ? NULL : users_find(users, who->name);
-    return user && !user->disabled && user->role == who->role && (!*who->family || sessions_alive(api->spool, who->name, who->family));
+    if (!user || user->disabled)
+        return false;
+    if (who->kind == PRINCIPAL_KEY)
+        return key_holds(api, who, user);
+    return user->role == who->role && (!*who->family || sessions_alive(api->spool, who->name, who->family));
 }
 
 /* --- the job ------------------------------------------------------------------------------------------------------------ */
@@ -196,7 +209,11 @@ static bool find_job(struct request *r) {
 }
 
 bool admit_request(struct request *r) {
-    return identify(r) && in_rate(r) && own_pages(r) && allowed(r) && (!(r->route->flags & ROUTE_JOB) || find_job(r));
+    if (!identify(r)) {
+        in_rate(r); /* who guesses is told 429 */
+        return false;
+    }
+    return in_rate(r) && own_pages(r) && allowed(r) && (!(r->route->flags & ROUTE_JOB) || find_job(r));
 }
 
 uint32_t admit_lane(const struct request *r) {

@@ -159,7 +159,10 @@ static void client_address(struct MHD_Connection *mhd, char out[64]) {
 
 /* Behind a proxy of ours the last address of X-Forwarded-For is the one that it saw; what stands before it anybody may have written. */
 static void forwarded_address(struct request *r) {
-    const char *field = *r->api->options->origin ? request_header(r, "X-Forwarded-For") : NULL;
+    const char *field = NULL;
+    for (size_t i = 0; *r->api->options->origin && i < r->header_count; i++)
+        if (r->headers[i].name && strcasecmp(r->headers[i].name, "X-Forwarded-For") == 0)
+            field = r->headers[i].value; /* of several the last */
     const char *comma = field ? strrchr(field, ',') : NULL, *last = comma ? comma + 1 : field;
     unsigned char ignored[16];
     char text[64];
@@ -189,6 +192,8 @@ static void request_free(struct server_request *q) {
     free(r->path);
     free(r->job);
     cJSON_Delete(r->json);
+    if (r->body.data && r->route && (r->route->flags & ROUTE_USERS)) /* passwords */
+        explicit_bzero(r->body.data, r->body.length);
     buf_release(&r->body);
     reply_release(&r->reply);
     q->server->requests--;
@@ -590,6 +595,7 @@ enum rc server_start(struct api *api, int listen_fd, const char *certificate, co
     struct MHD_OptionItem options[] = {{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL}, /* first, so that it hears of the others */
                                        {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
                                        {MHD_OPTION_CONNECTION_LIMIT, SERVER_CONNECTIONS, NULL},
+                                       {MHD_OPTION_PER_IP_CONNECTION_LIMIT, *api->options->origin ? 0 : SERVER_CONNECTIONS_OF_ONE, NULL},
                                        {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},
                                        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, SERVER_HEAD_BYTES, NULL},
                                        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},

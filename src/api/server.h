@@ -13,6 +13,7 @@
 #define SERVER_BODY_MS 10000
 #define SERVER_UPLOAD_BYTES 16384u
 #define SERVER_CONNECTIONS 2000u
+#define SERVER_CONNECTIONS_OF_ONE 1200u /* address; behind a proxy all come from one */
 #define SERVER_HEAD_BYTES 32768u /* of a request's line and header fields; more is 431 */
 
 struct request;

@@ -111,7 +111,8 @@ static enum rc drop(struct request *r, struct submission *s, const struct buf *t
         return submit_drop(r->api->spool, label, buf_text(text), text->length, s->id, err);
     jobid_slug(label, slug);
     enum rc rc = jobid_new(clock_wall_us(), slug, s->id, err);
-    digest_of_hex(buf_text(&r->body), r->body.length, sum);
+    /* Of all that is dropped: a key that came with a preview of this job stands for no job that runs. */
+    digest_of_hex(buf_text(text), text->length, sum);
     if (!rc)
         rc = idempotency_take(r->api->spool, r->who.name, key, sum, s->id, &s->known, err);
     return rc ? rc : submit_drop_as(r->api->spool, s->id, buf_text(text), text->length, err);
