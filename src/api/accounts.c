@@ -190,7 +190,7 @@ static enum rc take_page(struct audit *audit, struct acts *acts, uint64_t skip, 
     }
     cJSON_Delete(event);
     cJSON_Delete(act);
-    *more = audit_count(audit) + acts->count > skip + limit;
+    *more = audit_count(audit) + acts->count > skip + limit && skip + limit <= SKIP_MOST; /* further back: by `until` */
     return rc == RC_GONE ? RC_OK : rc;
 }
 

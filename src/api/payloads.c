@@ -22,6 +22,7 @@
 #define TOLD_FILES_PER_MS 50u   /* so long an answer about a run is given again: looking at its files takes the loop's time */
 #define RUN_ID_SIZE 24
 #define TOLD_MOST 100
+#define LOOKED_MOST 5000u /* payloads whose shelf is looked for, for one page: then it is shorter than it was to be */
 
 /* --- runs, and lists of payloads ----------------------------------------------------------------------------------------- */
 
@@ -70,7 +71,7 @@ struct walk {
     enum file_status status;
     enum shelf shelf; /* SHELF_NONE: any */
     bool all, more;
-    uint64_t limit;
+    uint64_t limit, looked;
     const char *cursor_id; /* the job of the last file of the page before, or "" */
     uint64_t cursor_batch;
     char last_id[JOBID_SIZE];
@@ -84,17 +85,18 @@ static bool add_file(void *context, const struct file_row *row) {
         return true;
     payload_marker_name(row->job_id, row->batch, marker);
     const enum shelf shelf = payload_marker_shelf(w->spool, marker);
-    if (w->shelf != SHELF_NONE && shelf != w->shelf)
-        return true;
-    if ((uint64_t)cJSON_GetArraySize(w->list) >= w->limit) {
+    const bool right = w->shelf == SHELF_NONE || shelf == w->shelf;
+    if ((right && (uint64_t)cJSON_GetArraySize(w->list) >= w->limit) || w->looked++ == LOOKED_MOST) {
         w->more = true;
         return false;
     }
+    memcpy(w->last_id, row->job_id, sizeof w->last_id);
+    w->last_batch = row->batch;
+    if (!right)
+        return true;
     cJSON *json = file_row_json(row);
     cJSON_AddStringToObject(json, "shelf", shelf_name(shelf));
     cJSON_AddItemToArray(w->list, json);
-    memcpy(w->last_id, row->job_id, sizeof w->last_id);
-    w->last_batch = row->batch;
     return true;
 }
 
