@@ -11,9 +11,9 @@
 /*
  * Which jobs are meant: of the list, of its one box (`status:failed source:propertyradar older:2h words`), and of bulk acts.
  *
- * Words with a colon: status, source, campaign, owner, priority, mode, reason (several by commas: any of them), id (its beginning), older and newer (2h, 30m, 3d,
- * or P1D: since it was created), is (loaded, unloaded, error, auto, manual). Everything else must be found in id, name, campaign or source, in any case; quotes
- * keep blanks together. All must hold.
+ * Words with a colon: status, source, campaign, owner, priority, mode, reason (several by commas: any of them), id (its beginning), older and newer (2h, 30m,
+ * 3d, or P1D: since it was created), is (loaded, unloaded, error, auto, manual). Everything else must be found in id, name, campaign or source, in any case;
+ * quotes keep blanks together. All must hold.
  */
 
 #define FILTER_TEXT_MAX 500u
