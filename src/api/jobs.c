@@ -74,7 +74,7 @@ bool jobs_filter(struct request *r, struct filter *filter) {
 }
 
 void jobs_link_next(struct request *r, const char *cursor) {
-    struct buf link = BUF_INIT(600);
+    struct buf link = BUF_INIT(sizeof((struct reply_header *)NULL)->value);
     enum rc rc = buf_printf(&link, "<%s?", r->path);
     for (size_t i = 0; i < r->query_count && !rc; i++) {
         if (strcmp(r->query[i].name, "cursor") == 0)
@@ -127,7 +127,8 @@ void jobs_list(struct request *r) {
         reply_problem(r, 400, "sort must be one of %s", board_sort_names);
         return;
     }
-    if (*query.after && !board_find(r->api->board, query.after)) {
+    const struct board_row *after = *query.after ? board_find(r->api->board, query.after) : NULL;
+    if (*query.after && !(after && admit_sees(&r->who, after->owner))) {
         reply_problem(r, 400, "cursor: its job is not there any more; begin again without it");
         return;
     }

@@ -99,9 +99,8 @@ static void label_of(const struct request *r, char out[130]) {
 
 /* --- a job that runs ---------------------------------------------------------------------------------------------------- */
 
-static enum rc drop(struct request *r, struct submission *s, const struct buf *text, struct err *err) {
+static enum rc drop(struct request *r, struct submission *s, const char *key, const struct buf *text, struct err *err) {
     char slug[JOBID_SLUG_SIZE], label[130], sum[DIGEST_HEX_SIZE];
-    const char *key = request_header(r, "Idempotency-Key");
     label_of(r, label);
     if (!key)
         return submit_drop(r->api->spool, label, buf_text(text), text->length, s->id, err);
@@ -118,7 +117,7 @@ static bool submit(struct request *r, const char *mode) {
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     struct submission *s = calloc(1, sizeof *s);
     struct err err = {0};
-    const char *key = request_header(r, "Idempotency-Key");
+    const char *key = mode ? NULL : request_header(r, "Idempotency-Key"); /* of jobs that run: a preview must not stand for one */
     bool done = false;
     if (r->own && r->own_release)
         r->own_release(r->own);
@@ -130,7 +129,7 @@ static bool submit(struct request *r, const char *mode) {
         reply_problem(r, 400, "Idempotency-Key must be 1 to %u visible characters", IDEMPOTENCY_KEY_MOST);
     else if (check_text(r, &text)) {
         errno = 0;
-        enum rc rc = drop(r, s, &text, &err);
+        enum rc rc = drop(r, s, key, &text, &err);
         if (rc == RC_PERM && errno != EACCES && errno != EPERM)
             reply_problem(r, 422, "%s", err.text);
         else if (rc)
