@@ -128,15 +128,19 @@ void downloads_make(struct request *r) {
     }
 }
 
-/* "bytes=A-B", one range only; others are answered as if there were none, and so is one of a file that is not that of If-Range any more. False: the reply is
- * 416. */
-static bool take_range(struct request *r, const char *sum, uint64_t size) {
-    const char *field = request_header(r, "Range"), *same = request_header(r, "If-Range");
+/* Without If-Range, or when that is the file's ETag: who goes on with a part of an older file must get the whole of this one. */
+static bool is_same_file(const struct request *r, const char *sum) {
+    const char *field = request_header(r, "If-Range");
+    char tag[DIGEST_HEX_SIZE + 2];
+    return !field || (*sum && str_format(tag, sizeof tag, "\"%s\"", sum) && strcmp(field, tag) == 0);
+}
+
+/* "bytes=A-B", one range only; others are answered as if there were none. False: the reply is 416. */
+static bool take_range(struct request *r, uint64_t size) {
+    const char *field = request_header(r, "Range");
     char text[64], *dash;
     uint64_t from = 0, to = size ? size - 1 : 0;
     if (!field || !str_starts(field, "bytes=") || strchr(field, ',') || !str_copy(text, sizeof text, field + 6) || !(dash = strchr(text, '-')))
-        return true;
-    if (same && (!*sum || *same != '"' || strlen(same) != DIGEST_HEX_SIZE + 1 || strncmp(same + 1, sum, DIGEST_HEX_SIZE - 1) != 0))
         return true;
     *dash = '\0';
     if (!*text) { /* the last so many */
@@ -191,8 +195,8 @@ void downloads_fetch(struct request *r) {
     sum_of(r->api->spool, path, sum);
     reply_file(r, type_of(name), name, *sum ? sum : NULL, fd, (uint64_t)st.st_size);
     reply_header(r, "Accept-Ranges", "bytes");
-    if (r->reply.status == 200)
-        take_range(r, sum, (uint64_t)st.st_size);
+    if (r->reply.status == 200 && is_same_file(r, sum))
+        take_range(r, (uint64_t)st.st_size);
 }
 
 /* --- what changed ------------------------------------------------------------------------------------------------------- */

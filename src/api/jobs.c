@@ -7,6 +7,7 @@
 #include "api/follow.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "engine/batches.h"
 #include "os/fsio.h"
 #include "spool/payload.h"
 
@@ -74,7 +75,7 @@ bool jobs_filter(struct request *r, struct filter *filter) {
 }
 
 void jobs_link_next(struct request *r, const char *cursor) {
-    struct buf link = BUF_INIT(sizeof((struct reply_header *)NULL)->value);
+    struct buf link = BUF_INIT(REPLY_VALUE_MOST);
     enum rc rc = buf_printf(&link, "<%s?", r->path);
     for (size_t i = 0; i < r->query_count && !rc; i++) {
         if (strcmp(r->query[i].name, "cursor") == 0)
@@ -190,7 +191,7 @@ void jobs_show(struct request *r) {
 struct files {
     cJSON *list;
     const struct spool *spool;
-    uint64_t after, limit, total;
+    uint64_t after, limit, total, count; /* total: of all pages */
     enum file_status status;
     bool all, more;
     uint32_t last;
@@ -203,11 +204,12 @@ static bool add_file(void *context, const struct file_row *row) {
     f->total++;
     if (row->batch <= f->after)
         return true;
-    if ((uint64_t)cJSON_GetArraySize(f->list) >= f->limit) {
+    if (f->count >= f->limit) {
         f->more = true;
         return true;
     }
     f->last = row->batch;
+    f->count++;
     char marker[PAYLOAD_PATH_SIZE];
     cJSON *json = file_row_json(row);
     payload_marker_name(row->job_id, row->batch, marker);
@@ -225,23 +227,27 @@ static bool status_of_file(const char *text, enum file_status *status) {
     return false;
 }
 
-void jobs_files(struct request *r) {
+static void delete_json(void *own) {
+    cJSON_Delete(own);
+}
+
+bool jobs_files_prepare(struct request *r) {
     struct files f = {.spool = r->api->spool, .limit = LIMIT_DEFAULT, .all = true};
     const char *status = request_query(r, "status");
     struct err err = {0};
     char cursor[24];
     if (!request_number(r, "limit", 1, BOARD_LIMIT_MAX, &f.limit) || !request_number(r, "cursor", 0, LIMIT_BATCHES, &f.after))
-        return;
+        return false;
     if (status && *status && !(f.all = false, status_of_file(status, &f.status))) {
         reply_problem(r, 400, "status must be pending, processing, completed or failed");
-        return;
+        return false;
     }
     f.list = cJSON_CreateArray();
     enum rc rc = index_files(follow_index(r->api->follow), r->job->id, add_file, &f, &err);
     if (rc) {
         cJSON_Delete(f.list);
         reply_rc(r, rc, &err);
-        return;
+        return false;
     }
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "files", f.list);
@@ -251,8 +257,31 @@ void jobs_files(struct request *r) {
         cJSON_AddStringToObject(json, "next_cursor", cursor);
     else
         cJSON_AddNullToObject(json, "next_cursor");
+    r->own = json;
+    r->own_release = delete_json;
+    return true;
+}
+
+/* Pages that were asked for and have not come are told with the first ones; the journal knows them. */
+void jobs_files(struct request *r) {
+    cJSON *json = r->own;
+    const char *next = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "next_cursor"));
+    struct batches batches;
+    struct err ignored = {0};
+    char cursor[24] = "";
+    r->own = NULL;
+    if (next)
+        str_copy(cursor, sizeof cursor, next);
+    if (r->job->accepted && !request_query(r, "cursor")) {
+        enum rc rc = batches_read(r->api->spool, r->job->id, &batches, &ignored);
+        if (rc == RC_OK || rc == RC_CORRUPT)
+            batches_open_json(&batches, json);
+        batches_release(&batches);
+    }
+    if (!cJSON_HasObjectItem(json, "open_batches"))
+        cJSON_AddArrayToObject(json, "open_batches");
     reply_json_cached(r, json);
-    if (f.more)
+    if (*cursor)
         jobs_link_next(r, cursor);
 }
 
@@ -290,7 +319,7 @@ void jobs_raw(struct request *r) {
     int fd;
     enum rc rc = fsio_open_read(r->api->spool->root_fd, raw->file.file_path, &fd, &st, &err);
     if (rc) {
-        reply_rc(r, rc, &err);
+        reply_rc(r, rc == RC_PERM ? RC_TEMP : rc, &err);
         return;
     }
     uint64_t size = (uint64_t)st.st_size, offset = raw->offset < size ? raw->offset : size;

@@ -9,7 +9,8 @@
 
 void jobs_list(struct request *r);
 void jobs_show(struct request *r); /* lane */
-void jobs_files(struct request *r);
+bool jobs_files_prepare(struct request *r);
+void jobs_files(struct request *r); /* lane */
 bool jobs_raw_prepare(struct request *r);
 void jobs_raw(struct request *r); /* lane */
 void jobs_log(struct request *r); /* lane */

@@ -30,7 +30,7 @@
 #define UPLOAD (ROUTE_LANE | ROUTE_UPLOAD)
 #define UPLOAD_MOST (1024u * 1024u * 1024u) /* or upload_max_bytes of the configuration */
 
-/* clang-format off: a table */
+/* clang-format off */
 const struct route routes[] = {
     {.method = "POST", .path = "/api/auth/login", .operation = "login", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_SESSION | USERS | ROUTE_JSON, .handle = signin_login, .prepare = signin_login_prepare, .finish = signin_login_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/auth/refresh", .operation = "refresh", .flags = ROUTE_PUBLIC | ROUTE_SESSION | USERS | ROUTE_JSON_OPT, .handle = signin_refresh, .body_max = ACT_BYTES},
@@ -46,7 +46,7 @@ const struct route routes[] = {
     {.method = "DELETE", .path = "/api/users/{name}", .operation = "deleteUser", .role = ROLE_ADMIN, .flags = USERS, .handle = signin_user_remove, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
     {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
-    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB, .scope = SCOPE_READ, .handle = jobs_files},
+    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_files, .prepare = jobs_files_prepare},
     {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_raw, .prepare = jobs_raw_prepare},
     {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_log},
     {.method = "POST", .path = JOBS, .operation = "createJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_create, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
@@ -58,24 +58,24 @@ const struct route routes[] = {
     {.method = "POST", .path = JOB "/process", .operation = "processJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_PROCESS, .handle = control_process, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = JOB "/priority", .operation = "priorityJob", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_CONTROL, .handle = control_priority, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/bulk", .operation = "bulkCount", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = control_bulk_count},
-    {.method = "POST", .path = "/api/bulk", .operation = "bulk", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_CONTROL, .handle = control_bulk, .prepare = control_bulk_prepare, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/bulk", .operation = "bulk", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_CONTROL, .handle = control_bulk, .prepare = control_bulk_prepare, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/files", .operation = "listFiles", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = payloads_list},
-    {.method = "POST", .path = "/api/files/process", .operation = "processFiles", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_PROCESS, .handle = payloads_load, .prepare = payloads_load_prepare, .finish = payloads_load_done, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = "/api/files/process", .operation = "processFiles", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_PROCESS, .handle = payloads_load, .prepare = payloads_load_prepare, .finish = payloads_load_done, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "GET", .path = "/api/files/process/{run_id}", .operation = "processRun", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = payloads_run},
     {.method = "POST", .path = "/api/documents", .operation = "uploadDocument", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_document, .upload = uploads_piece, .body_max = UPLOAD_MOST},
     {.method = "POST", .path = "/api/uploads/criteria", .operation = "uploadCriteria", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = uploads_criteria, .upload = uploads_piece, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
     {.method = "GET", .path = "/api/searches", .operation = "listSearches", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_list},
-    {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_create, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_create, .body_max = SEARCHES_BYTES},
     {.method = "GET", .path = "/api/searches/{name}", .operation = "getSearch", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_get},
-    {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_put, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_put, .body_max = SEARCHES_BYTES},
     {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = searches_delete, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOB "/results", .operation = "jobResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
     {.method = "POST", .path = JOB "/results", .operation = "makeResults", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_READ, .handle = downloads_make, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOB "/results/download", .operation = "jobDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
     {.method = "GET", .path = "/api/records", .operation = "records", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_records, .finish = downloads_records_done},
     {.method = "GET", .path = "/api/sources", .operation = "listSources", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_list},
-    {.method = "GET", .path = "/api/sources/{name}", .operation = "getSource", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_get},
+    {.method = "GET", .path = "/api/sources/{name}", .operation = "getSource", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = definitions_get, .prepare = definitions_get_prepare},
     {.method = "GET", .path = "/api/sources/{name}/suggest", .operation = "suggest", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = definitions_suggest},
     {.method = "POST", .path = "/api/sources/{name}/pause", .operation = "pauseSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_pause, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/sources/{name}/resume", .operation = "resumeSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_resume, .body_max = ACT_BYTES},
@@ -88,8 +88,8 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/schedules/{name}/pause", .operation = "pauseSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_CONTROL, .handle = timetable_pause, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/schedules/{name}/resume", .operation = "resumeSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_CONTROL, .handle = timetable_resume, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/schedules/{name}/run", .operation = "runSchedule", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = timetable_run, .finish = submission_created, .body_max = ACT_BYTES},
-    {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = accounts_money},
-    {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = accounts_audit},
+    {.method = "GET", .path = "/api/money", .operation = "money", .role = ROLE_VIEWER, .flags = ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_READ, .handle = accounts_money},
+    {.method = "GET", .path = "/api/audit", .operation = "audit", .role = ROLE_ADMIN, .flags = ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_ADMIN, .handle = accounts_audit},
     {.method = "GET", .path = "/api/events", .operation = "events", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = events_handle},
     {.method = "GET", .path = "/api/queue/status", .operation = "queueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
     {.method = "GET", .path = "/api/analytics", .operation = "analytics", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = analytics},
@@ -114,7 +114,7 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/cron/process-lease-jobs", .operation = "cronLeaseJobs", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_CRON, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_CRON, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/test-email", .operation = "testEmail", .role = ROLE_ADMIN, .flags = ROUTE_JSON, .scope = SCOPE_ADMIN, .handle = families_test_email, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/errors", .operation = "errors", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = errors_list},
-    {.method = "POST", .path = "/api/errors/act", .operation = "errorsAct", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_CONTROL, .handle = errors_act, .prepare = errors_act_prepare, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/errors/act", .operation = "errorsAct", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_CONTROL, .handle = errors_act, .prepare = errors_act_prepare, .body_max = ACT_BYTES},
     {.method = NULL},
 };
 /* clang-format on */

@@ -35,7 +35,8 @@ struct server {
     struct loop_fd watch;
     struct loop_timer timer; /* MHD's own time, or at once after a resume */
     size_t requests;         /* between their first byte and their end */
-    bool stopping, running;
+    struct server_request *asleep; /* those whose answer a lane makes, or that wait */
+    bool stopping;
 };
 
 struct connection { /* from accept to close */
@@ -53,6 +54,8 @@ struct server_request {
     struct request r;
     uint64_t received;
     bool begun, understood, done, queued;
+    bool on_lane, left /* its connection has gone meanwhile */;
+    struct server_request *before, *after; /* in asleep */
 };
 
 static void lane_run(struct work **items, size_t count);
@@ -72,9 +75,7 @@ static void plan(struct server *s) {
 }
 
 static void run(struct server *s) {
-    s->running = true;
     MHD_run(s->daemon);
-    s->running = false;
     plan(s);
 }
 
@@ -158,7 +159,10 @@ static void client_address(struct MHD_Connection *mhd, char out[64]) {
 
 /* Behind a proxy of ours the last address of X-Forwarded-For is the one that it saw; what stands before it anybody may have written. */
 static void forwarded_address(struct request *r) {
-    const char *field = *r->api->options->origin ? request_header(r, "X-Forwarded-For") : NULL;
+    const char *field = NULL;
+    for (size_t i = 0; *r->api->options->origin && i < r->header_count; i++)
+        if (r->headers[i].name && strcasecmp(r->headers[i].name, "X-Forwarded-For") == 0)
+            field = r->headers[i].value; /* of several the last */
     const char *comma = field ? strrchr(field, ',') : NULL, *last = comma ? comma + 1 : field;
     unsigned char ignored[16];
     char text[64];
@@ -188,11 +192,36 @@ static void request_free(struct server_request *q) {
     free(r->path);
     free(r->job);
     cJSON_Delete(r->json);
+    if (r->body.data && r->route && (r->route->flags & ROUTE_USERS)) /* passwords */
+        explicit_bzero(r->body.data, r->body.length);
     buf_release(&r->body);
     reply_release(&r->reply);
     q->server->requests--;
     free(q);
 }
+
+/* --- those that sleep --------------------------------------------------------------------------------------------------- */
+
+static void to_lane(struct server_request *q, uint32_t lane) {
+    struct server *s = q->server;
+    q->on_lane = true;
+    q->before = NULL;
+    q->after = s->asleep;
+    if (s->asleep)
+        s->asleep->before = q;
+    s->asleep = q;
+    MHD_suspend_connection(q->mhd);
+    worker_submit(s->api->worker, &q->r.work, &request_class, lane);
+}
+
+static void awake(struct server_request *q) {
+    *(q->before ? &q->before->after : &q->server->asleep) = q->after;
+    if (q->after)
+        q->after->before = q->before;
+    server_wake(q->server, q->mhd);
+}
+
+/* --- the end of a request ----------------------------------------------------------------------------------------------- */
 
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
     struct server_request *q = *context;
@@ -207,7 +236,10 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
         c->now = NULL;
         set_deadline(c, SERVER_HEAD_MS);
     }
-    request_free(q);
+    if (q->on_lane)
+        q->left = true; /* freed when it comes back */
+    else
+        request_free(q);
 }
 
 /* Called when the request's line is there. */
@@ -403,15 +435,20 @@ void server_answer(struct request *r) {
     if (!r->reply.status)
         reply_problem(r, 500, "no answer was made");
     q->done = true;
-    server_wake(q->server, q->mhd);
+    awake(q);
 }
 
 static void lane_done(struct work *item) {
     struct request *r = HEAP_ENTRY(item, struct request, work);
     struct server_request *q = r->server;
+    q->on_lane = false;
+    if (q->left) {
+        request_free(q);
+        return;
+    }
     finish(q);
     if (q->done)
-        server_wake(q->server, q->mhd);
+        awake(q);
 }
 
 /* The whole request is there. True: it waits for a lane. */
@@ -427,12 +464,16 @@ static bool serve(struct server_request *q) {
         finish(q);
         return false;
     }
+    const uint32_t lane = admit_lane(r);
+    if (!admit_lane_free(r, lane)) {
+        q->done = true;
+        return false;
+    }
     if (r->route->prepare && !r->route->prepare(r)) {
         finish(q);
         return false;
     }
-    MHD_suspend_connection(q->mhd);
-    worker_submit(q->server->api->worker, &r->work, &request_class, admit_lane(r));
+    to_lane(q, lane);
     return true;
 }
 
@@ -554,6 +595,7 @@ enum rc server_start(struct api *api, int listen_fd, const char *certificate, co
     struct MHD_OptionItem options[] = {{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL}, /* first, so that it hears of the others */
                                        {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
                                        {MHD_OPTION_CONNECTION_LIMIT, SERVER_CONNECTIONS, NULL},
+                                       {MHD_OPTION_PER_IP_CONNECTION_LIMIT, *api->options->origin ? 0 : SERVER_CONNECTIONS_OF_ONE, NULL},
                                        {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},
                                        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, SERVER_HEAD_BYTES, NULL},
                                        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
@@ -592,12 +634,23 @@ void server_stop(struct server *s) {
     if (listening != MHD_INVALID_SOCKET)
         close(listening);
     events_close(s->api->events);
+    s->stopping = true;
     const int64_t end = clock_mono_ms() + DRAIN_MS;
     run(s);
     while ((s->requests || worker_pending(s->api->worker)) && clock_mono_ms() < end)
         loop_turn(s->api->loop, 50, &ignored);
+    /* libmicrohttpd ends the program when a connection sleeps. What lanes still have comes back to lane_done. */
+    for (const struct server_request *q = s->asleep; q; q = q->after)
+        MHD_resume_connection(q->mhd);
     loop_timer_cancel(s->api->loop, &s->timer);
     loop_fd_cancel(s->api->loop, &s->watch);
     MHD_stop_daemon(s->daemon);
+}
+
+bool server_stopping(const struct server *s) {
+    return s->stopping;
+}
+
+void server_free(struct server *s) {
     free(s);
 }

@@ -4,7 +4,7 @@ import {h, fill, button, icon} from './dom.js';
 import {isAbort} from './api.js';
 import {errorState, simpleTable, skeleton} from './table.js';
 import {Ago, NONE, Text, bytes, clip, compact, duration, milliseconds, money, num, plural, ratio} from './format.js';
-import {PRIORITIES, STATUSES, StatusBadge, capital, reasonText} from './words.js';
+import {PRIORITIES, STATUSES, capital, reasonText} from './words.js';
 import {styles} from './assets.js';
 import {chart, moneyShort} from './chart.js';
 

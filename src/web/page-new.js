@@ -2,21 +2,22 @@
 /* New job: a source, its criteria (built, or as JSON), the fields of the job, what it will find and cost, and the ways to have it done.
  * ?source=NAME begins with a source, ?search=NAME with a saved search, ?from=ID with the criteria of an earlier job. What is not submitted yet outlives a reload. */
 import {h, fill, add, button, icon} from './dom.js';
-import {ApiError, isAbort, job as jobPath} from './api.js';
-import {busy, choose, menuButton, openDialog} from './dialog.js';
+import {isAbort, job as jobPath} from './api.js';
+import {busy, choose, menuButton} from './dialog.js';
 import {clearErrors, field, select, showErrors} from './form.js';
 import {emptyState, errorState} from './table.js';
-import {clip, duration, money, num, plural, Text, Time} from './format.js';
+import {clip, money, plural, Text, Time} from './format.js';
 import {reasonText} from './words.js';
 import {copyText, styles} from './assets.js';
-import {jobAgain, jobOfText, jsonText, locate, makeJob, newState, readBuilder, stateOf} from './builder.js';
+import {jobAgain, jobOfText, jsonText, locate, makeJob, readBuilder, stateOf} from './builder.js';
 import {builderView} from './builder-view.js';
 import {jobForm} from './job-form.js';
+import {askPreview, previewView} from './job-preview.js';
+import {saveSearch} from './search-form.js';
 import {editSchedule} from './schedule-form.js';
 
 const DRAFT = 'draft-job';
 const slug = (text) => text.trim().toLowerCase().normalize('NFKD').replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
-const PREVIEW_MS = 60000;
 
 export async function render(root, params, page) {
     await styles('/pages.css');
@@ -188,8 +189,8 @@ function workshop(body, page, source, job, {search, other}) {
     const submit = button('Submit', {icon: 'play', class: 'primary', onclick: () => doSubmit(false)});
     const background = button('Process in background', {icon: 'clock', onclick: () => doSubmit(true)});
     const more = menuButton(button('More', {icon: 'more', class: 'ghost'}), () => [
-        {label: search && mineIs(search) ? `Save changes to ${clip(search.name, 24)}` : 'Save as a search…', icon: 'star', onclick: () => saveSearch()},
-        ...(search && mineIs(search) ? [{label: 'Save as another search…', icon: 'plus', onclick: () => saveSearch(true)}] : []),
+        {label: search && mineIs(search) ? `Save changes to ${clip(search.name, 24)}` : 'Save as a search…', icon: 'star', onclick: () => keepSearch()},
+        ...(search && mineIs(search) ? [{label: 'Save as another search…', icon: 'plus', onclick: () => keepSearch(true)}] : []),
         {label: 'Schedule…', icon: 'clock', onclick: () => good() && editSchedule(page, {job: made.job, name: slug(state.form.name)})},
     ]);
     const mineIs = (s) => !s.owner || s.owner === page.user.name;
@@ -221,18 +222,7 @@ function workshop(body, page, source, job, {search, other}) {
             return fill(result, h('div', {class: 'preview', 'aria-busy': 'true'}, h('p', {class: 'muted'}, 'Asking the source; nothing is bought…')));
         if (!answer)
             return fill(result);
-        const old = preview.of !== JSON.stringify(made.job);
-        const planned = answer.planned ?? answer.records ?? answer.total;
-        const stat = (label, value, moreText) => h('div', {class: 'stat'}, h('span', {class: 'label'}, label), h('span', {class: 'value'}, value), moreText && h('span', {class: 'more'}, moreText));
-        fill(result, h('div', {class: `preview ${old ? 'old' : ''}`},
-            old && h('p', {class: 'small tone-warn'}, 'The job was changed since: count again.'),
-            h('div', {class: 'stats'},
-                stat('Records found', num(answer.total), planned !== answer.total && planned !== undefined ? `${num(planned)} will be taken` : null),
-                answer.metered !== false && stat('Cost', answer.cost === null || answer.cost === undefined ? 'not known' : money(answer.cost, answer.currency), answer.saving ? `${money(answer.saving, answer.currency)} saved: ${num(answer.owned)} owned` : null),
-                stat('Time', answer.seconds === null || answer.seconds === undefined ? 'not known' : `about ${duration(answer.seconds)}`, [answer.queue_seconds > 1 && `${duration(answer.queue_seconds)} of it waiting`, answer.days > 1 && `over ${num(answer.days)} days`].filter(Boolean).join(', ') || null),
-                stat('Requests', num(answer.requests))),
-            answer.basis && h('p', {class: 'muted small'}, `Time from ${clip(answer.basis, 120)}.`),
-            (answer.guards ?? []).map((guard) => h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('alert'), h('div', {}, h('strong', {}, `It would be held: ${reasonText(guard.reason)}`), h('p', {class: 'small'}, Text(guard.error, 300)))))));
+        fill(result, previewView(answer, preview.of !== JSON.stringify(made.job)));
     }
     async function doPreview() {
         if (!good())
@@ -286,32 +276,13 @@ function workshop(body, page, source, job, {search, other}) {
     let key = null;
     const done = h('div', {role: 'status'});
 
-    async function saveSearch(another = false) {
+    async function keepSearch(another = false) {
         if (!good())
             return;
         if (search && mineIs(search) && !another)
             return page.api.put(`/api/searches/${encodeURIComponent(search.name)}`, {name: search.name, source: source.name, shared: search.shared === true, job: made.job}, {signal: page.signal})
                 .then(() => page.toast('The search is saved', {href: '/searches'}), (error) => page.toastError(error, 'The search could not be saved'));
-        const name = h('input', {type: 'text', required: true, maxlength: '64', spellcheck: 'false', value: slug(state.form.name)});
-        const shared = h('input', {type: 'checkbox'});
-        const ok = button('Save', {class: 'primary', onclick: () => inner.requestSubmit()});
-        const inner = h('form', {class: 'stack', onsubmit: async (event) => {
-            event.preventDefault();
-            clearErrors(inner);
-            const wanted = {name: name.value.trim(), source: source.name, shared: shared.checked, job: made.job};
-            if (!/^[A-Za-z0-9_-]{1,64}$/.test(wanted.name))
-                return showErrors(inner, {message: '', errors: [{pointer: '/name', detail: 'Letters, digits, _ and -, at most 64'}]});
-            try {
-                await busy(ok, page.api.post('/api/searches', wanted, {signal: page.signal}));
-                shown.close();
-                page.toast('The search is saved', {href: '/searches'});
-            } catch (error) {
-                if (!isAbort(error))
-                    showErrors(inner, error.status === 409 ? new ApiError(409, {detail: error.message, errors: [{pointer: '/name', detail: 'There is a search of that name already'}]}) : error);
-            }
-        }}, field('Name', name, {pointer: '/name', help: 'Letters, digits, _ and -.'}), h('label', {class: 'check'}, shared, h('span', {}, 'Everybody may see and run it')));
-        const shown = openDialog({title: 'Save as a search', content: [inner], actions: [button('Cancel', {onclick: () => shown.close()}), ok]});
-        name.focus();
+        saveSearch(page, {source: source.name, job: made.job, name: slug(state.form.name)});
     }
 
     const price = source.metered ? (source.cost_per_record ? `${money(source.cost_per_record, source.currency)} a record` : 'Charges for records') : 'Free of charge';
@@ -334,20 +305,4 @@ function workshop(body, page, source, job, {search, other}) {
     draw();
     fill(body, form);
     changed();
-}
-
-/* 200 with the document, or 202 with the job that will have it. */
-async function askPreview(page, job) {
-    const response = await page.api.request('POST', '/api/preview', {body: job, want: 'response', signal: page.signal, timeout: PREVIEW_MS});
-    let answer = await response.json();
-    if (response.status !== 202)
-        return answer;
-    const id = answer.job_id;
-    while (!['COMPLETED', 'FAILED', 'HELD', 'CANCELLED'].includes(answer.status)) {
-        await new Promise((resolve) => setTimeout(resolve, 2000));
-        answer = await page.api.get(jobPath(id), {signal: page.signal});
-    }
-    if (answer.status !== 'COMPLETED')
-        throw new ApiError(0, {detail: answer.error_details || reasonText(answer.reason) || 'The source could not be asked.'});
-    return page.api.get(jobPath(id, 'results/download'), {query: {name: 'preview.json'}, signal: page.signal});
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The queue, place by place and priority by priority, and the sources: what waits for them, what their limits leave, and pause, resume, rate. */
-import {h, add, fill, button, icon} from './dom.js';
+import {h, fill, button, icon} from './dom.js';
 import {isAbort} from './api.js';
 import {busy, confirm, menuButton, openDialog} from './dialog.js';
 import {clearErrors, field, select, showErrors} from './form.js';

@@ -16,7 +16,7 @@
  *   list.merge(row)     a row from the live stream; false: it is not on this page
  *   list.restart()      the query has changed: first page
  *
- * Page and sort are in the address (`sort`, `cursor`, `page`). Keys: j k Enter x. At less than 720 pixels a row is a card. */
+ * Page and sort are in the address (`sort`, `cursor`, `page`). Keys: j k Enter x. Where it has less than 740 pixels a row is a card. */
 import {h, fill, calm, icon, button} from './dom.js';
 import {num, clip} from './format.js';
 import {isAbort} from './api.js';
@@ -38,11 +38,11 @@ export function simpleTable({label, columns, rows, empty = 'Nothing here.', rowP
 }
 
 export function emptyState(title, text = '', ...actions) {
-    return h('div', {class: 'empty'}, h('h3', {}, title), text && h('p', {}, text), actions.length > 0 && h('div', {class: 'row center'}, actions));
+    return h('div', {class: 'empty'}, h('h2', {}, title), text && h('p', {}, text), actions.length > 0 && h('div', {class: 'row center'}, actions));
 }
 export function errorState(error, again, ...actions) {
     const asked = error.status === 400 || error.status === 422; /* the same question gets the same answer */
-    return h('div', {class: 'empty', role: 'alert'}, h('h3', {}, asked ? 'This is not understood' : error.status === 403 ? 'Not for your role' : 'This could not be loaded'), h('p', {}, clip(error.message, 400)), h('div', {class: 'row center'}, again && !asked && button('Try again', {icon: 'refresh', onclick: again}), actions));
+    return h('div', {class: 'empty', role: 'alert'}, h('h2', {}, asked ? 'This is not understood' : error.status === 403 ? 'Not for your role' : 'This could not be loaded'), h('p', {}, clip(error.message, 400)), h('div', {class: 'row center'}, again && !asked && button('Try again', {icon: 'refresh', onclick: again}), actions));
 }
 export const skeleton = (lines = 6) => h('div', {class: 'skeletons', 'aria-busy': 'true', 'aria-label': 'Loading'}, Array.from({length: lines}, () => h('div', {class: 'skeleton'})));
 

@@ -246,12 +246,6 @@ is 3 "$(get ada /api/batch-jobs .total)" 'three jobs in all'
 send ops POST /api/preview '{"source":"properties","criteria":[{"name":"Count","value":[1200]}],"max_cost":"1.00"}'
 answers '200 [1200,"60.00","max_cost"]' 'preview: how many, what it costs, which guard stops it' '[.estimate.records // .records, .estimate.cost // .cost, .guards[0].reason]'
 is 0 "$(stat_of '.charged // .charges // 0')" 'preview: nothing was bought'
-send ops POST /api/preview '{"source":"items","count":3}' -H 'Idempotency-Key: looked'
-looked=$(jq -r .job_id <<<"$OUT")
-send ops POST /api/batch-jobs '{"source":"items","count":3}' -H 'Idempotency-Key: looked'
-ID=$(jq -r .job_id <<<"$OUT")
-is '201 different' "$CODE $([ "$looked" != "$ID" ] && echo different)" 'preview: it never stands for the job itself, whatever key it came with'
-comes_to COMPLETED 'preview: which runs'
 
 # --- ownership ----------------------------------------------------------------------------------------------------------------------
 
@@ -266,14 +260,14 @@ done
 is "$(printf ' 404%.0s' {1..11})" "$codes" "another operator's job is not there, whatever is asked"
 call rival GET "/api/batch-jobs?cursor=$FIRST"
 is 400 "$CODE" 'nor is it as a cursor'
-is '[1,4,4]' "[$(get rival /api/batch-jobs .total),$(get viola /api/batch-jobs .total),$(get ada /api/batch-jobs .total)]" 'an operator lists the own ones, others all'
+is '[1,3,3]' "[$(get rival /api/batch-jobs .total),$(get viola /api/batch-jobs .total),$(get ada /api/batch-jobs .total)]" 'an operator lists the own ones, others all'
 
 # --- lists ----------------------------------------------------------------------------------------------------------------------------
 
 for i in 1 2 3 4; do create ops "{\"name\":\"List $i\",\"campaign_id\":\"C-list\",\"priority\":\"low\",\"count\":$i}"; done
 comes_to COMPLETED 'more jobs'
-eventually ada '/api/batch-jobs?status=COMPLETED' .total 8 'filter: by status'
-is '4 4 4 1 1 7 0' "$(for query in campaign=C-list priority=low 'filter=campaign:C-list%20list' 'q=list%202' "owner=rival" 'filter=source:items%20owner:ops' older=1h; do
+eventually ada '/api/batch-jobs?status=COMPLETED' .total 7 'filter: by status'
+is '4 4 4 1 1 6 0' "$(for query in campaign=C-list priority=low 'filter=campaign:C-list%20list' 'q=list%202' "owner=rival" 'filter=source:items%20owner:ops' older=1h; do
     get ada "/api/batch-jobs?$query" .total; done | paste -sd' ')" 'filters'
 call ada GET '/api/batch-jobs?filter=sattus:failed'
 is 400 "$CODE" 'a key of a filter that is none'

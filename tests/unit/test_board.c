@@ -51,7 +51,7 @@ static struct job_row random_row(uint32_t *seed, unsigned number) {
     str_copy(row.mode, sizeof row.mode, draw(seed, 10) ? "run" : "preview");
     str_copy(row.source, sizeof row.source, sources[draw(seed, 3)]);
     str_copy(row.created_by, sizeof row.created_by, owners[draw(seed, 4)]);
-    snprintf(row.name, sizeof row.name, "%s %u", draw(seed, 2) ? "Reno" : "reno", draw(seed, 20));
+    snprintf(row.name, sizeof row.name, "%s %u", draw(seed, 2) ? "Reno" : draw(seed, 2) ? "reno" : "\xc3\xa9lan", draw(seed, 20));
     snprintf(row.campaign, sizeof row.campaign, "C-%u", draw(seed, 5));
     row.created_us = NOW_US - draw(seed, 50) * INT64_C(60000000);
     row.updated_us = row.created_us + draw(seed, 5) * INT64_C(1000000);
@@ -237,9 +237,11 @@ static void read_pages(const struct board *board, const struct model *m, const s
         assert_int_equal(page->total, m->count);
         assert_true(page->count <= limit);
         assert_true(page->count > 0 || m->count == 0);
-        for (size_t i = 0; i < page->count; i++, seen++)
+        for (size_t i = 0; i < page->count; i++, seen++) {
+            assert_true(board_has(board, filter, page->rows[i]));
             if (seen >= m->count || strcmp(page->rows[i]->id, m->list[seen]->id) != 0)
                 fail_msg("%s%s, limit %zu: row %zu", wanted.down ? "-" : "", NAMES[wanted.sort], limit, seen);
+        }
         assert_int_equal(page->more, seen < m->count);
         if (page->count)
             str_copy(after, sizeof after, page->rows[page->count - 1]->id);
@@ -270,10 +272,10 @@ static void ten_thousand(void **state) {
             assert_in_range(m.count, 5000, 9999);
             read_pages(board, &m, &all, NULL, limits[0]);
             model_of(&m, "items", NULL, "reno 1");
-            assert_in_range(m.count, 200, 3000);
+            assert_in_range(m.count, 100, 3000);
             read_pages(board, &m, &some, NULL, limits[1]);
             model_of(&m, "items", "ops", "reno 1");
-            assert_in_range(m.count, 20, 1000);
+            assert_in_range(m.count, 10, 1000);
             read_pages(board, &m, &some, "ops", limits[1]);
             model_of(&m, NULL, "nobody", NULL);
             read_pages(board, &m, &all, "nobody", 1);

@@ -15,26 +15,41 @@
 #define NOW_US (INT64_C(1795000000) * S)
 #define DAY (86400 * S)
 
-static const struct filter_job JOB = {.id = "20261123T170501Z-4f9c2a01b7d3-reno",
-                                      .source = "properties",
-                                      .campaign = "CA-2026-11",
-                                      .owner = "ops",
-                                      .reason = "max_cost",
-                                      .mode = "run",
-                                      .text = "20261123t170501z-4f9c2a01b7d3-reno absentee owners, reno ca-2026-11 properties",
-                                      .place = PLACE_HOLD,
-                                      .priority = PRIORITY_HIGH,
-                                      .automatic = true,
-                                      .unloaded = true,
-                                      .created_us = NOW_US - 3 * DAY,
-                                      .updated_us = NOW_US - DAY};
+#define TEXT "20261123t170501z-4f9c2a01b7d3-reno absentee owners, reno ca-2026-11 properties"
 
-static bool has(const char *text, const struct filter_job *job) {
+static const struct filter_glance GLANCE = {.source = "properties",
+                                            .campaign = "CA-2026-11",
+                                            .owner = "ops",
+                                            .reason = "max_cost",
+                                            .name = "Absentee owners, Reno",
+                                            .pairs = {UINT64_MAX, UINT64_MAX},
+                                            .place = PLACE_HOLD,
+                                            .priority = PRIORITY_HIGH,
+                                            .runs = true,
+                                            .automatic = true,
+                                            .unloaded = true,
+                                            .created_us = NOW_US - 3 * DAY,
+                                            .updated_us = NOW_US - DAY};
+
+static bool has_of(const char *text, const struct filter_glance *glance, const char *mode) {
+    struct filter_glance whole = *glance;
+    const struct filter_job job = {.glance = &whole, .id = "20261123T170501Z-4f9c2a01b7d3-reno", .mode = mode, .text = TEXT};
     struct filter filter = {0};
     struct err err = {0};
     if (filter_parse(&filter, text, NOW_US, &err) != RC_OK)
         fail_msg("%s: %s", text, err.text);
-    return filter_has(&filter, job);
+    filter_pairs(TEXT, whole.pairs);
+    const bool has = filter_has(&filter, &job);
+    assert_true(!has || filter_may_have(&filter, &whole));
+    if (filter_is_plain(&filter))
+        assert_int_equal(has, filter_may_have(&filter, &whole));
+    whole.pairs[0] = whole.pairs[1] = UINT64_MAX; /* pairs only save time */
+    assert_int_equal(has, filter_has(&filter, &job));
+    return has;
+}
+
+static bool has(const char *text) {
+    return has_of(text, &GLANCE, "run");
 }
 
 static void words_and_keys(void **state) {
@@ -93,22 +108,22 @@ static void words_and_keys(void **state) {
                                      "updated_before:2020-01-01T00:00:00Z"};
     (void)state;
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-        if (!has(yes[i], &JOB))
+        if (!has(yes[i]))
             fail_msg("%s", yes[i]);
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-        if (has(no[i], &JOB))
+        if (has(no[i]))
             fail_msg("%s", no[i]);
 }
 
 /* Previews, exports and the like are jobs too, but only who asks for them means them. */
 static void jobs_that_run_unless_asked(void **state) {
-    struct filter_job other = JOB;
+    struct filter_glance other = GLANCE;
     (void)state;
-    other.mode = "preview";
-    assert_false(has("", &other));
-    assert_false(has("status:held", &other));
-    assert_true(has("mode:preview", &other));
-    assert_false(has("mode:results", &other));
+    other.runs = false;
+    assert_false(has_of("", &other, "preview"));
+    assert_false(has_of("status:held", &other, "preview"));
+    assert_true(has_of("mode:preview", &other, "preview"));
+    assert_false(has_of("mode:results", &other, "preview"));
 }
 
 static void what_is_wrong_is_told(void **state) {
@@ -160,7 +175,7 @@ static void what_is_wrong_is_told(void **state) {
 
 /* Of several bounds all hold, in whatever order they come. */
 static void bounds(void **state) {
-    struct filter_job job = JOB;
+    struct filter_glance job = GLANCE;
     (void)state;
     job.created_us = NOW_US - DAY;
     static const struct {
@@ -185,29 +200,29 @@ static void bounds(void **state) {
         {"newer:5000w", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (has(cases[i].text, &job) != cases[i].has)
+        if (has_of(cases[i].text, &job, "run") != cases[i].has)
             fail_msg("%s", cases[i].text);
 }
 
-/* What is decided without texts never says no where the whole says yes. */
-static void the_quick_look_agrees(void **state) {
-    static const char *const texts[] = {"", "status:held", "priority:high older:1h", "newer:1h", "mode:run", "source:properties", "reno", "is:auto"};
+/* A text has the pairs of every word that is in it. */
+static void pairs_of_words(void **state) {
+    uint64_t whole[2], part[2];
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct filter filter = {0};
-        struct err err = {0};
-        assert_int_equal(filter_parse(&filter, texts[i], NOW_US, &err), RC_OK);
-        const bool may = filter_may_have(&filter, JOB.place, JOB.priority, true, JOB.created_us, JOB.updated_us);
-        assert_true(may || !filter_has(&filter, &JOB));
-        if (filter_is_plain(&filter))
-            assert_int_equal(may, filter_has(&filter, &JOB));
-    }
+    filter_pairs(TEXT, whole);
+    for (size_t from = 0; from < strlen(TEXT); from++)
+        for (size_t length = 0; from + length <= strlen(TEXT); length++) {
+            char word[sizeof TEXT];
+            memcpy(word, TEXT + from, length);
+            word[length] = '\0';
+            filter_pairs(word, part);
+            assert_true(!(part[0] & ~whole[0]) && !(part[1] & ~whole[1]));
+        }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_and_keys), cmocka_unit_test(jobs_that_run_unless_asked), cmocka_unit_test(what_is_wrong_is_told),
-        cmocka_unit_test(bounds),         cmocka_unit_test(the_quick_look_agrees),
+        cmocka_unit_test(words_and_keys), cmocka_unit_test(jobs_that_run_unless_asked), cmocka_unit_test(what_is_wrong_is_told), cmocka_unit_test(bounds),
+        cmocka_unit_test(pairs_of_words),
     };
     return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
 }
