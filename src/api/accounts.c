@@ -5,6 +5,8 @@
 #include "api/api.h"
 #include "api/jobs.h"
 #include "api/submission.h"
+#include "api/webaudit.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "engine/audit.h"
 #include "engine/money.h"
@@ -110,6 +112,64 @@ static bool take_events(struct request *r, struct names *names) {
     return false;
 }
 
+/* What was done through this program and left no trace in a journal: web/audit.ndjson. */
+struct web_acts {
+    struct audit *audit;
+    const struct audit_options *options;
+    uint64_t number;
+    enum rc rc;
+    struct err *err;
+};
+
+static const char *member(const cJSON *json, const char *name) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    return text ? text : "";
+}
+
+/* A key's line has "NAME by key ID"; that of who signs in says nobody, and whom in its target. */
+static bool act_is_by(const cJSON *json, const char *wanted) {
+    const char *by = member(json, "by");
+    const size_t length = wanted ? strlen(wanted) : 0;
+    if (!wanted || strcmp(by, wanted) == 0 || (strncmp(by, wanted, length) == 0 && strncmp(by + length, " by key ", 8) == 0))
+        return true;
+    if (strcmp(by, "nobody") == 0)
+        return strcmp(member(json, "target"), wanted) == 0;
+    return strcmp(wanted, strcmp(member(json, "client"), "command") == 0 ? "command line" : "web") == 0;
+}
+
+static bool act_is_wanted(const struct audit_options *options, const cJSON *json, int64_t ts_us) {
+    const char *act = member(json, "act");
+    bool wanted = options->event_count == 0;
+    for (size_t i = 0; i < options->event_count; i++)
+        wanted = wanted || strcmp(options->events[i], act) == 0;
+    if (!*act || !wanted || options->job || options->campaign || !period_has(&options->period, ts_us) || !act_is_by(json, options->by))
+        return false;
+    return !options->source || (strncmp(act, "source.", 7) == 0 && strcmp(member(json, "target"), options->source) == 0);
+}
+
+static bool add_act(void *context, struct slice line) {
+    struct web_acts *acts = context;
+    int64_t ts_us;
+    cJSON *json = cJSON_ParseWithLength(line.data, line.length);
+    acts->number++;
+    if (json && clock_parse_rfc3339(member(json, "ts"), &ts_us) && act_is_wanted(acts->options, json, ts_us)) {
+        if (strcmp(member(json, "act"), "login") == 0 && strcmp(member(json, "outcome"), "ok") == 0)
+            cJSON_ReplaceItemInObjectCaseSensitive(json, "by", cJSON_CreateString(member(json, "target")));
+        cJSON_AddItemToObject(json, "event", cJSON_DetachItemFromObjectCaseSensitive(json, "act"));
+        char *text = cJSON_PrintUnformatted(json);
+        acts->rc = text ? audit_add(acts->audit, ts_us, acts->number, (struct slice){text, strlen(text)}, acts->err) : err_set(acts->err, RC_TEMP, "out of memory");
+        cJSON_free(text);
+    }
+    cJSON_Delete(json);
+    return !acts->rc;
+}
+
+static enum rc add_acts(const struct spool *spool, const struct audit_options *options, struct audit *audit, struct err *err) {
+    struct web_acts acts = {.audit = audit, .options = options, .err = err};
+    enum rc rc = webaudit_each(spool, add_act, &acts, err);
+    return rc ? rc : acts.rc;
+}
+
 static enum rc take_page(struct audit *audit, uint64_t skip, uint64_t limit, cJSON *list, bool *more, struct err *err) {
     struct slice event;
     enum rc rc = RC_OK;
@@ -164,6 +224,8 @@ void accounts_audit(struct request *r) {
         return;
     }
     enum rc rc = audit_read(r->api->spool, &options, audit_json, NULL, NULL, &audit, &err);
+    if (!rc && (rc = add_acts(r->api->spool, &options, audit, &err)) != RC_OK)
+        audit_free(audit);
     if (rc) {
         reply_rc(r, rc, &err);
         return;
