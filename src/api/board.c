@@ -3,61 +3,21 @@
 
 #include "api/cause.h"
 #include "base/str.h"
+#include "base/strset.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Names that many jobs share, each kept once for good: there are as many as sources, campaigns, people and reasons. */
-struct names {
-    char **slots; /* open addressing; a power of two */
-    size_t size, count;
-};
+#define AHEAD 8 /* steps of a walk */
 
 struct board {
-    struct board_row *rows; /* by id; one piece, as lists read all of it */
+    struct board_row *rows;        /* by id */
+    struct filter_glance *glances; /* of the same jobs in the same order; what a list reads of all, so it is one small piece */
     size_t count, capacity;
-    struct names names, causes;
+    struct strset names, causes; /* that many jobs share: there are as many as sources, campaigns, people and reasons */
 };
-
-/* --- names -------------------------------------------------------------------------------------------------------------- */
-
-static size_t hash(const char *text) {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return (size_t)h;
-}
-
-static char **slot_of(const struct names *names, const char *text) {
-    size_t at = hash(text) & (names->size - 1);
-    while (names->slots[at] && strcmp(names->slots[at], text) != 0)
-        at = (at + 1) & (names->size - 1);
-    return &names->slots[at];
-}
-
-static bool names_grow(struct names *names) {
-    struct names wider = {.size = names->size ? names->size * 2 : 64, .count = names->count};
-    wider.slots = calloc(wider.size, sizeof *wider.slots);
-    if (!wider.slots)
-        return false;
-    for (size_t i = 0; i < names->size; i++)
-        if (names->slots[i])
-            *slot_of(&wider, names->slots[i]) = names->slots[i];
-    free(names->slots);
-    *names = wider;
-    return true;
-}
-
-static const char *names_keep(struct names *names, const char *text) {
-    if (names->count * 2 >= names->size && !names_grow(names))
-        return NULL;
-    char **slot = slot_of(names, text);
-    if (!*slot && (*slot = strdup(text)))
-        names->count++;
-    return *slot;
-}
 
 /* --- rows --------------------------------------------------------------------------------------------------------------- */
 
@@ -71,19 +31,14 @@ void board_clear(struct board *board) {
     board->count = 0;
 }
 
-static void names_release(struct names *names) {
-    for (size_t i = 0; i < names->size; i++)
-        free(names->slots[i]);
-    free(names->slots);
-}
-
 void board_free(struct board *board) {
     if (!board)
         return;
     board_clear(board);
-    names_release(&board->names);
-    names_release(&board->causes);
+    strset_release(&board->names);
+    strset_release(&board->causes);
     free(board->rows);
+    free(board->glances);
     free(board);
 }
 
@@ -130,9 +85,9 @@ const char *board_cause(struct board *board, const char *error) {
     static const char none[] = "";
     char cause[CAUSE_SIZE];
     cause_of(error, cause);
-    if (!*cause || (board->causes.count >= BOARD_CAUSES && !*slot_of(&board->causes, cause)))
+    if (!*cause || (board->causes.count >= BOARD_CAUSES && !strset_has(&board->causes, cause)))
         return none;
-    const char *kept = names_keep(&board->causes, cause);
+    const char *kept = strset_keep(&board->causes, cause, NULL);
     return kept ? kept : none;
 }
 
@@ -149,11 +104,11 @@ static bool row_of(struct board *board, const struct job_row *job, bool waiting,
                               .unknown_batches = small(job->unknown_batches),
                               .created_us = job->created_us,
                               .updated_us = job->updated_us,
-                              .source = names_keep(&board->names, job->source),
-                              .campaign = names_keep(&board->names, job->campaign),
-                              .owner = names_keep(&board->names, job->created_by),
-                              .reason = names_keep(&board->names, job->reason),
-                              .mode = names_keep(&board->names, job->mode[0] ? job->mode : "run"),
+                              .source = strset_keep(&board->names, job->source, NULL),
+                              .campaign = strset_keep(&board->names, job->campaign, NULL),
+                              .owner = strset_keep(&board->names, job->created_by, NULL),
+                              .reason = strset_keep(&board->names, job->reason, NULL),
+                              .mode = strset_keep(&board->names, job->mode[0] ? job->mode : "run", NULL),
                               .error_count = job->error_count,
                               .completed_us = job->completed_us,
                               .placed_us = job->placed_us,
@@ -173,6 +128,25 @@ static bool row_of(struct board *board, const struct job_row *job, bool waiting,
     return add_texts(row, job);
 }
 
+static struct filter_glance glance_of(const struct board_row *row) {
+    struct filter_glance glance = {.created_us = row->created_us,
+                                   .updated_us = row->updated_us,
+                                   .source = row->source,
+                                   .campaign = row->campaign,
+                                   .owner = row->owner,
+                                   .reason = row->reason,
+                                   .name = row->name,
+                                   .place = row->place,
+                                   .priority = row->priority,
+                                   .runs = row->runs,
+                                   .automatic = row->automatic,
+                                   .unloaded = row->captured_batches > row->loaded_batches,
+                                   .loaded = row->captured_batches && row->captured_batches == row->loaded_batches,
+                                   .error = row->error_count || row->failed_batches};
+    filter_pairs(row->text, glance.pairs);
+    return glance;
+}
+
 static bool make_room(struct board *board) {
     if (board->count < board->capacity)
         return true;
@@ -181,6 +155,10 @@ static bool make_room(struct board *board) {
     if (!rows)
         return false;
     board->rows = rows;
+    struct filter_glance *glances = realloc(board->glances, capacity * sizeof *glances);
+    if (!glances)
+        return false;
+    board->glances = glances;
     board->capacity = capacity;
     return true;
 }
@@ -207,9 +185,11 @@ enum rc board_put(struct board *board, const struct job_row *job, bool waiting, 
         free(board->rows[at].name);
     else {
         memmove(&board->rows[at + 1], &board->rows[at], (board->count - at) * sizeof *board->rows);
+        memmove(&board->glances[at + 1], &board->glances[at], (board->count - at) * sizeof *board->glances);
         board->count++;
     }
     board->rows[at] = row;
+    board->glances[at] = glance_of(&row);
     if (change)
         change->row = &board->rows[at];
     return RC_OK;
@@ -223,6 +203,7 @@ void board_remove(struct board *board, const char *id) {
     free(board->rows[at].name);
     board->count--;
     memmove(&board->rows[at], &board->rows[at + 1], (board->count - at) * sizeof *board->rows);
+    memmove(&board->glances[at], &board->glances[at + 1], (board->count - at) * sizeof *board->glances);
 }
 
 const struct board_row *board_find(const struct board *board, const char *id) {
@@ -266,22 +247,33 @@ static int by_count(uint64_t a, uint64_t b) {
     return by_number(a == JOB_UNKNOWN ? -1 : (int64_t)a, b == JOB_UNKNOWN ? -1 : (int64_t)b);
 }
 
-static int by_key(const struct board_row *a, const struct board_row *b, enum board_sort sort) {
-    switch (sort) {
+/* What a list is made of. */
+struct listing {
+    const struct board *board;
+    const struct board_query *query;
+    struct board_page *page;
+};
+
+static const struct filter_glance *glance_at(const struct listing *l, const struct board_row *row) {
+    return &l->board->glances[row - l->board->rows];
+}
+
+static int by_key(const struct listing *l, const struct board_row *a, const struct board_row *b) {
+    switch (l->query->sort) {
     case BOARD_CREATED:
-        return by_number(a->created_us, b->created_us);
+        return by_number(glance_at(l, a)->created_us, glance_at(l, b)->created_us);
     case BOARD_UPDATED:
-        return by_number(a->updated_us, b->updated_us);
+        return by_number(glance_at(l, a)->updated_us, glance_at(l, b)->updated_us);
     case BOARD_COMPLETED:
         return by_number(a->completed_us, b->completed_us);
     case BOARD_PRIORITY:
-        return by_number(a->priority, b->priority);
+        return by_number(glance_at(l, a)->priority, glance_at(l, b)->priority);
     case BOARD_STATUS:
-        return strcmp(place_status((enum place)a->place), place_status((enum place)b->place));
+        return strcmp(place_status((enum place)glance_at(l, a)->place), place_status((enum place)glance_at(l, b)->place));
     case BOARD_SOURCE:
-        return strcmp(a->source, b->source);
+        return strcmp(glance_at(l, a)->source, glance_at(l, b)->source);
     case BOARD_NAME:
-        return strcasecmp(a->name, b->name);
+        return strcasecmp(glance_at(l, a)->name, glance_at(l, b)->name);
     case BOARD_TOTAL:
         return by_count(a->total_records, b->total_records);
     case BOARD_PROCESSED:
@@ -292,62 +284,54 @@ static int by_key(const struct board_row *a, const struct board_row *b, enum boa
     return 0;
 }
 
-/* > 0: a comes after b on the pages. Equal keys by id. */
-static int order(const struct board_row *a, const struct board_row *b, const struct board_query *query) {
-    int by = by_key(a, b, query->sort);
+/* > 0: a comes after b on the pages. Equal keys by id, which is the order of the rows. */
+static int order(const struct listing *l, const struct board_row *a, const struct board_row *b) {
+    int by = by_key(l, a, b);
     if (!by)
-        by = strcmp(a->id, b->id);
-    return query->down ? -by : by;
+        by = (a > b) - (a < b);
+    return l->query->down ? -by : by;
 }
 
-bool board_has(const struct filter *filter, const struct board_row *row) {
-    if (!filter_may_have(filter, (enum place)row->place, (enum priority)row->priority, row->runs, row->created_us, row->updated_us))
+static bool meant(const struct board *board, size_t i, const struct filter *filter, const char *owner) {
+    const struct filter_glance *glance = &board->glances[i];
+    if (!filter_may_have(filter, glance) || (owner && strcmp(glance->owner, owner) != 0))
         return false;
     if (filter_is_plain(filter))
         return true;
-    const struct filter_job job = {.id = row->id,
-                                   .text = row->text,
-                                   .source = row->source,
-                                   .campaign = row->campaign,
-                                   .owner = row->owner,
-                                   .reason = row->reason,
-                                   .mode = row->mode,
-                                   .place = (enum place)row->place,
-                                   .priority = (enum priority)row->priority,
-                                   .automatic = row->automatic,
-                                   .unloaded = row->captured_batches > row->loaded_batches,
-                                   .loaded = row->captured_batches && row->captured_batches == row->loaded_batches,
-                                   .error = row->error_count || row->failed_batches,
-                                   .created_us = row->created_us,
-                                   .updated_us = row->updated_us};
+    const struct filter_job job = {.glance = glance,
+                                   .id = board->rows[i].id,
+                                   .mode = filter->modes.count ? board->rows[i].mode : "run", /* the row is not touched for it */
+                                   .text = glance->name + strlen(glance->name) + 1};
     return filter_has(filter, &job);
 }
 
-static bool meant(const struct board_row *row, const struct filter *filter, const char *owner) {
-    return (!owner || strcmp(row->owner, owner) == 0) && board_has(filter, row);
+bool board_has(const struct board *board, const struct filter *filter, const struct board_row *row) {
+    return meant(board, (size_t)(row - board->rows), filter, NULL);
 }
 
 /* The page is a heap whose top is its last row, until all have been seen. */
-static void sift_down(struct board_page *page, size_t at, size_t count, const struct board_query *query) {
+static void sift_down(const struct listing *l, size_t at, size_t count) {
+    const struct board_row **rows = l->page->rows;
     for (;;) {
         size_t last = at, left = 2 * at + 1;
         for (size_t child = left; child < left + 2 && child < count; child++)
-            if (order(page->rows[child], page->rows[last], query) > 0)
+            if (order(l, rows[child], rows[last]) > 0)
                 last = child;
         if (last == at)
             return;
-        const struct board_row *row = page->rows[at];
-        page->rows[at] = page->rows[last];
-        page->rows[last] = row;
+        const struct board_row *row = rows[at];
+        rows[at] = rows[last];
+        rows[last] = row;
         at = last;
     }
 }
 
-static void keep(struct board_page *page, const struct board_row *row, const struct board_query *query) {
-    if (page->count < query->limit) {
+static void keep(const struct listing *l, const struct board_row *row) {
+    struct board_page *page = l->page;
+    if (page->count < l->query->limit) {
         size_t at = page->count++;
         page->rows[at] = row;
-        while (at && order(page->rows[at], page->rows[(at - 1) / 2], query) > 0) {
+        while (at && order(l, page->rows[at], page->rows[(at - 1) / 2]) > 0) {
             const struct board_row *up = page->rows[(at - 1) / 2];
             page->rows[(at - 1) / 2] = page->rows[at];
             page->rows[at] = up;
@@ -356,35 +340,52 @@ static void keep(struct board_page *page, const struct board_row *row, const str
         return;
     }
     page->more = true;
-    if (order(row, page->rows[0], query) >= 0)
+    if (order(l, row, page->rows[0]) >= 0)
         return;
     page->rows[0] = row;
-    sift_down(page, 0, page->count, query);
+    sift_down(l, 0, page->count);
+}
+
+/* The row that a walk comes to at this step. What a step soon needs beside the glance is fetched meanwhile: else a walk waits for little but memory. */
+static size_t walk(const struct board *board, size_t step, bool down, bool names, bool rows) {
+    if (step + AHEAD < board->count) {
+        size_t next = down ? board->count - 1 - step - AHEAD : step + AHEAD;
+        if (names)
+            __builtin_prefetch(board->glances[next].name);
+        if (rows) {
+            __builtin_prefetch(&board->rows[next].completed_us);
+            __builtin_prefetch(&board->rows[next].cost);
+        }
+    }
+    return down ? board->count - 1 - step : step;
 }
 
 void board_list(const struct board *board, const struct board_query *query, struct board_page *page) {
+    const struct listing l = {board, query, page};
     const struct board_row *after = *query->after ? board_find(board, query->after) : NULL;
+    const bool names = query->sort == BOARD_NAME || query->filter->word_count;
+    const bool rows = query->sort == BOARD_COMPLETED || query->sort == BOARD_TOTAL || query->sort == BOARD_PROCESSED || query->sort == BOARD_COST;
     page->count = page->total = 0;
     page->more = false;
-    for (size_t i = 0; i < board->count; i++) {
+    for (size_t step = 0; step < board->count; step++) {
         /* From the newest on, when that is wanted: then most rows are seen to come after the page at once. */
-        const struct board_row *row = &board->rows[query->down ? board->count - 1 - i : i];
-        if (!meant(row, query->filter, query->owner))
+        const size_t i = walk(board, step, query->down, names, rows);
+        if (!meant(board, i, query->filter, query->owner))
             continue;
         page->total++;
-        if (!after || order(row, after, query) > 0)
-            keep(page, row, query);
+        if (!after || order(&l, &board->rows[i], after) > 0)
+            keep(&l, &board->rows[i]);
     }
     for (size_t count = page->count; count > 1;) {
         const struct board_row *last = page->rows[0];
         page->rows[0] = page->rows[--count];
         page->rows[count] = last;
-        sift_down(page, 0, count, query);
+        sift_down(&l, 0, count);
     }
 }
 
 void board_each(const struct board *board, const struct filter *filter, const char *owner, board_seen *fn, void *context) {
     for (size_t i = 0; i < board->count; i++)
-        if (meant(&board->rows[i], filter, owner) && !fn(context, &board->rows[i]))
+        if (meant(board, i, filter, owner) && !fn(context, &board->rows[i]))
             return;
 }

@@ -19,7 +19,7 @@ struct board_row { /* borrowed until the next change of the board; what filters 
     const char *source, *campaign, *owner, *reason, *mode; /* kept by the board as long as it lives */
     uint64_t error_count;
     const char *cause; /* board_cause of what the error of one says that failed or is held; else "" */
-    char *name;       /* with `text` behind it: see struct filter_job */
+    char *name;        /* with `text` behind its end: see struct filter_job */
     const char *text;
     char id[JOBID_SIZE];
     char currency[9];
@@ -42,7 +42,8 @@ void board_remove(struct board *board, const char *id);
 const struct board_row *board_find(const struct board *board, const char *id);
 size_t board_count(const struct board *board);
 void board_clear(struct board *board);
-/* A cause (api/cause.h), kept as long as the board lives: equal ones are one pointer. There are BOARD_CAUSES of them at most: "" for others, and without memory. */
+/* A cause (api/cause.h), kept as long as the board lives: equal ones are one pointer. There are BOARD_CAUSES of them at most: "" for others, and without
+ * memory. */
 #define BOARD_CAUSES 4096u
 const char *board_cause(struct board *board, const char *error);
 /* By id, from the first on. */
@@ -81,7 +82,8 @@ struct board_page {
 };
 void board_list(const struct board *board, const struct board_query *query, struct board_page *page);
 
-bool board_has(const struct filter *filter, const struct board_row *row);
+/* row is one of the board. */
+bool board_has(const struct board *board, const struct filter *filter, const struct board_row *row);
 /* Every job that the filter has, by id. fn returns false to stop. */
 typedef bool board_seen(void *context, const struct board_row *row);
 void board_each(const struct board *board, const struct filter *filter, const char *owner, board_seen *fn, void *context);

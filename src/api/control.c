@@ -140,9 +140,13 @@ struct bulk {
 
 static bool add_id(void *context, const struct board_row *row) {
     struct bulk *b = context;
+    if (b->count == BULK_MOST) {
+        b->failed = true;
+        return false;
+    }
     if (b->count == b->capacity) {
         size_t capacity = b->capacity ? b->capacity * 2 : 256;
-        char(*ids)[JOBID_SIZE] = b->count < BULK_MOST ? realloc(b->ids, capacity * sizeof *ids) : NULL;
+        char(*ids)[JOBID_SIZE] = realloc(b->ids, capacity * sizeof *ids);
         if (!ids) {
             b->failed = true;
             return false;

@@ -14,7 +14,7 @@
 
 #define SLOTS 16384u /* a power of two; half of them are used at most */
 #define KEY_SIZE 17
-#define FILES_LOOKED 50000u /* rows of payloads that are looked at for one answer */
+#define FILES_LOOKED 20000u /* rows of payloads that are looked at for one answer */
 #define FAILED_TOLD 100
 
 enum kind { FAILED_JOBS, HELD_JOBS, FAILED_FILES };

@@ -94,11 +94,11 @@ static struct filter_list *list_of(struct filter *f, const char *key) {
 
 static enum rc add_one(struct filter *f, const char *key, const char *item, struct err *err) {
     struct filter_list *list = list_of(f, key);
-    return list                              ? add_item(list, key, item, err)
-           : strcmp(key, "status") == 0      ? add_place(f, item, err)
-           : strcmp(key, "priority") == 0    ? add_priority(f, item, err)
-           : strcmp(key, "is") == 0          ? add_is(f, item, err)
-                                             : err_set(err, RC_PERM, "%s", key);
+    return list                           ? add_item(list, key, item, err)
+           : strcmp(key, "status") == 0   ? add_place(f, item, err)
+           : strcmp(key, "priority") == 0 ? add_priority(f, item, err)
+           : strcmp(key, "is") == 0       ? add_is(f, item, err)
+                                          : err_set(err, RC_PERM, "%s", key);
 }
 
 /* The items between commas. */
@@ -119,12 +119,20 @@ static enum rc add_items(struct filter *f, const char *key, const char *value, s
     return rc;
 }
 
+void filter_pairs(const char *text, uint64_t pairs[2]) {
+    for (; text[0] && text[1]; text++) {
+        unsigned bit = ((unsigned char)text[0] * 37u + (unsigned char)text[1] * 101u) >> 1 & 127;
+        pairs[bit / 64] |= UINT64_C(1) << bit % 64;
+    }
+}
+
 static enum rc add_word(struct filter *f, const char *word, struct err *err) {
     char *out = f->words[f->word_count];
     if (f->word_count == FILTER_WORDS_MAX || !str_copy(out, sizeof f->words[0], word))
         return err_set(err, RC_PERM, "at most %u words of %zu bytes", FILTER_WORDS_MAX, sizeof f->words[0] - 1);
-    for (; *out; out++)
-        *out = (char)tolower((unsigned char)*out);
+    for (char *at = out; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    filter_pairs(out, f->pairs);
     f->word_count++;
     return RC_OK;
 }
@@ -210,20 +218,20 @@ static bool has_list(const struct filter_list *list, const char *text) {
     return !list->count || list_has(list, text);
 }
 
-bool filter_may_have(const struct filter *f, enum place place, enum priority priority, bool runs, int64_t created_us, int64_t updated_us) {
-    return (!f->places || (f->places & 1u << place)) && (!f->priorities || (f->priorities & 1u << priority)) && (runs || f->modes.count) &&
-           (!f->created_after_us || created_us >= f->created_after_us) && (!f->created_before_us || created_us < f->created_before_us) &&
-           (!f->updated_after_us || updated_us >= f->updated_after_us) && (!f->updated_before_us || updated_us < f->updated_before_us);
+bool filter_may_have(const struct filter *f, const struct filter_glance *glance) {
+    return (!f->places || (f->places & 1u << glance->place)) && (!f->priorities || (f->priorities & 1u << glance->priority)) &&
+           (glance->runs || f->modes.count) && (!f->created_after_us || glance->created_us >= f->created_after_us) &&
+           (!f->created_before_us || glance->created_us < f->created_before_us) && (!f->updated_after_us || glance->updated_us >= f->updated_after_us) &&
+           (!f->updated_before_us || glance->updated_us < f->updated_before_us) && (!f->loaded || glance->loaded) && (!f->unloaded || glance->unloaded) &&
+           (!f->error || glance->error) && (!f->automatic || glance->automatic) && (!f->manual || !glance->automatic) && !(f->pairs[0] & ~glance->pairs[0]) &&
+           !(f->pairs[1] & ~glance->pairs[1]) && has_list(&f->sources, glance->source) && has_list(&f->campaigns, glance->campaign) &&
+           has_list(&f->owners, glance->owner) && has_list(&f->reasons, glance->reason);
 }
 
 bool filter_is_plain(const struct filter *f) {
-    return !f->modes.count && !f->sources.count && !f->campaigns.count && !f->owners.count && !f->reasons.count && !*f->id && !f->word_count && !f->loaded &&
-           !f->unloaded && !f->error && !f->automatic && !f->manual;
+    return !f->modes.count && !*f->id && !f->word_count;
 }
 
 bool filter_has(const struct filter *f, const struct filter_job *job) {
-    return filter_may_have(f, job->place, job->priority, strcmp(job->mode, "run") == 0, job->created_us, job->updated_us) && has_list(&f->modes, job->mode) &&
-           has_list(&f->sources, job->source) && has_list(&f->campaigns, job->campaign) && has_list(&f->owners, job->owner) &&
-           has_list(&f->reasons, job->reason) && str_starts(job->id, f->id) && (!f->loaded || job->loaded) && (!f->unloaded || job->unloaded) &&
-           (!f->error || job->error) && (!f->automatic || job->automatic) && (!f->manual || !job->automatic) && has_words(f, job);
+    return filter_may_have(f, job->glance) && has_list(&f->modes, job->mode) && str_starts(job->id, f->id) && has_words(f, job);
 }

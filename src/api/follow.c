@@ -21,9 +21,9 @@
 #define INDEX_DIR "web/index"
 #define DIRTY_MOST 4096u
 #define FLUSH_MOST 200u /* jobs a turn of the loop */
-#define SWEEP_PIECE 128 /* names a turn of the loop */
-#define SWEEP_FOLDS 16u /* of them journals that are read: each is some tenths of a millisecond */
+#define SWEEP_PIECE 128
 #define FILL_PIECE_MS 3
+#define FOLD_PIECE_MS 10 /* of a turn of the loop; one journal is read to its end */
 #define TAG_JOURNAL 1
 #define TAG_PAUSED 2
 
@@ -34,12 +34,15 @@ struct follow {
     struct loop_timer flush_timer, sweep_timer;
     struct loop_idle sweep_idle, fill_idle;
     struct dirscan *scan;
-    bool in_pending; /* the sweep is at jobs/pending */
+    bool sweeping, in_pending; /* the sweep is at jobs/pending */
     bool complete, again;
     bool filled; /* the trend knows what the index knew: until then no line is folded, or it would be counted twice */
     size_t fill_at;
     char (*dirty)[JOBID_SIZE];
     size_t dirty_count;
+    char (*found)[JOBID_SIZE]; /* by the sweep, of a whole directory: folded in by id, so that neither board nor index is filled in its midst */
+    size_t found_count, found_room, found_at;
+    int64_t sweep_us, journal_ms; /* what the look at journal/ has cost; when the next one is */
 };
 
 static void flush_due(struct loop_timer *timer);
@@ -51,10 +54,12 @@ static void plan_flush(struct follow *f, int64_t ms) {
 
 static bool sweep(struct loop_idle *idle);
 
+/* Of all, from journal/ on. */
 static void start_sweep(struct follow *f) {
     if (!f->filled)
         return; /* it comes then */
-    f->again = f->scan != NULL;
+    f->again = f->sweeping;
+    f->journal_ms = 0;
     loop_idle_start(f->api->loop, &f->sweep_idle, sweep);
 }
 
@@ -211,6 +216,7 @@ static void begin_again(struct follow *f) {
     fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
     if (open_index(f, &err))
         log_error("%s", err.text);
+    f->complete = false;
     board_clear(f->api->board);
     events_resync(f->api->events);
     start_fill(f);
@@ -244,19 +250,24 @@ static bool fold(struct follow *f, const char *id) {
     return true;
 }
 
-static void fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
+/* How many were: it stops after a while. */
+static size_t fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
+    const int64_t end_ms = clock_mono_ms() + FOLD_PIECE_MS;
     struct err err = {0};
     bool well = true;
+    size_t done = 0;
     if (!f->index || index_begin(f->index, &err)) {
         log_warn("%s", f->index ? err.text : "the read index is not open");
-        return;
+        return count;
     }
-    for (size_t i = 0; i < count && well; i++)
-        well = fold(f, ids[i]);
+    do
+        well = fold(f, ids[done++]);
+    while (done < count && well && clock_mono_ms() < end_ms);
     if (index_commit(f->index, &err))
         log_warn("%s", err.text);
     if (!well)
         begin_again(f);
+    return done;
 }
 
 static void flush_due(struct loop_timer *timer) {
@@ -264,7 +275,8 @@ static void flush_due(struct loop_timer *timer) {
     if (!f->filled)
         return;
     size_t count = f->dirty_count < FLUSH_MOST ? f->dirty_count : FLUSH_MOST;
-    fold_some(f, f->dirty, count);
+    if (count)
+        count = fold_some(f, f->dirty, count);
     f->dirty_count -= count;
     memmove(f->dirty, f->dirty + count, f->dirty_count * sizeof *f->dirty);
     if (f->dirty_count)
@@ -284,23 +296,31 @@ void follow_now(struct follow *f, const char *job_id) {
 /* --- sweep -------------------------------------------------------------------------------------------------------------- */
 
 static void sweep_due(struct loop_timer *timer) {
-    start_sweep(HEAP_ENTRY(timer, struct follow, sweep_timer));
+    struct follow *f = HEAP_ENTRY(timer, struct follow, sweep_timer);
+    if (f->filled)
+        loop_idle_start(f->api->loop, &f->sweep_idle, sweep);
 }
 
-static void sweep_end(struct follow *f) {
-    struct err err = {0};
-    dirscan_close(f->scan);
-    f->scan = NULL;
-    if (!f->in_pending) {
-        f->in_pending = true;
-        if (dirscan_open(f->api->spool->place_fd[PLACE_PENDING], ".", &f->scan, &err) == RC_OK)
-            return;
-        log_warn("jobs/pending: %s", err.text);
+static void forget_found(struct follow *f) {
+    free(f->found);
+    f->found = NULL;
+    f->found_count = f->found_room = f->found_at = 0;
+}
+
+static void keep_found(struct follow *f, const char id[JOBID_SIZE]) {
+    if (f->found_count == f->found_room) {
+        size_t room = f->found_room ? f->found_room * 2 : SWEEP_PIECE;
+        char(*found)[JOBID_SIZE] = realloc(f->found, room * sizeof *found);
+        if (!found)
+            return; /* the next sweep finds it */
+        f->found = found;
+        f->found_room = room;
     }
-    f->in_pending = false;
-    f->complete = true;
-    if (!f->again)
-        loop_timer_start(f->api->loop, &f->sweep_timer, clock_mono_ms() + FOLLOW_SWEEP_MS, sweep_due);
+    memcpy(f->found[f->found_count++], id, JOBID_SIZE);
+}
+
+static int by_id(const void *a, const void *b) {
+    return strcmp(a, b);
 }
 
 /* True: its journal has another length than what was folded in. */
@@ -333,42 +353,88 @@ static void drop_vanished(struct follow *f) {
     }
 }
 
+/* Some entries of the directory. False: that was the last. */
+static bool look_on(struct follow *f) {
+    struct err err = {0};
+    char id[JOBID_SIZE];
+    const char *name;
+    unsigned char type;
+    enum rc rc = RC_OK;
+    if (!f->scan)
+        rc = dirscan_open(f->in_pending ? f->api->spool->place_fd[PLACE_PENDING] : f->api->spool->journal_fd, ".", &f->scan, &err);
+    for (int i = 0; i < SWEEP_PIECE && !rc; i++) {
+        rc = dirscan_next(f->scan, &name, &type, &err);
+        if (!rc && wanted(f, name, type, id))
+            keep_found(f, id);
+    }
+    if (rc && rc != RC_GONE)
+        log_warn("%s: %s", f->in_pending ? "jobs/pending" : "journal", err.text);
+    return !rc;
+}
+
+/* Some of what was found. False: that was the last. */
+static bool fold_on(struct follow *f) {
+    size_t count = f->found_count - f->found_at < SWEEP_PIECE ? f->found_count - f->found_at : SWEEP_PIECE;
+    if (count)
+        f->found_at += fold_some(f, f->found + f->found_at, count);
+    return f->found_at < f->found_count;
+}
+
+static void directory_end(struct follow *f) {
+    dirscan_close(f->scan);
+    f->scan = NULL;
+    forget_found(f);
+}
+
+/* True: there is more to sweep. */
+static bool next_directory(struct follow *f) {
+    const int64_t now_ms = clock_mono_ms(), rest_ms = f->sweep_us / 1000 * FOLLOW_SWEEP_SHARE;
+    directory_end(f);
+    if (!f->in_pending) {
+        f->journal_ms = now_ms + (rest_ms < FOLLOW_SWEEP_MOST_MS ? rest_ms : FOLLOW_SWEEP_MOST_MS);
+        f->in_pending = true;
+        return true;
+    }
+    drop_vanished(f);
+    f->complete = true;
+    f->sweeping = false;
+    if (f->again)
+        f->journal_ms = 0;
+    else
+        loop_timer_start(f->api->loop, &f->sweep_timer, now_ms + FOLLOW_SWEEP_MS, sweep_due);
+    return f->again;
+}
+
+/* jobs/pending/ has no other watch; journal/ is looked at more rarely the longer that takes. */
+static void begin_sweep(struct follow *f) {
+    struct err err = {0};
+    if (!f->index && open_index(f, &err)) /* it could not be made again */
+        log_error("%s", err.text);
+    f->sweeping = true;
+    f->again = false;
+    f->in_pending = clock_mono_ms() < f->journal_ms;
+    f->sweep_us = 0;
+}
+
 static bool sweep(struct loop_idle *idle) {
     struct follow *f = HEAP_ENTRY(idle, struct follow, sweep_idle);
-    static const int pieces = SWEEP_PIECE;
-    char ids[SWEEP_FOLDS][JOBID_SIZE];
-    size_t count = 0;
-    struct err err = {0};
+    const int64_t begin_us = clock_mono_us();
     if (!f->filled) { /* the read index began again */
-        dirscan_close(f->scan);
-        f->scan = NULL;
-        f->in_pending = false;
+        directory_end(f);
+        f->sweeping = false;
         return false;
     }
-    enum rc rc = f->scan ? RC_OK : dirscan_open(f->api->spool->journal_fd, ".", &f->scan, &err);
-    for (int i = 0; i < pieces && count < SWEEP_FOLDS && !rc; i++) {
-        const char *name;
-        unsigned char type;
-        rc = dirscan_next(f->scan, &name, &type, &err);
-        if (!rc && wanted(f, name, type, ids[count]))
-            count++;
+    if (!f->sweeping)
+        begin_sweep(f);
+    if (!f->found_at) {
+        if (look_on(f)) {
+            f->sweep_us += clock_mono_us() - begin_us;
+            return true;
+        }
+        if (f->found_count)
+            qsort(f->found, f->found_count, sizeof *f->found, by_id);
     }
-    if (count)
-        fold_some(f, ids, count);
-    if (!rc)
-        return true;
-    if (rc != RC_GONE)
-        log_warn("journal: %s", err.text);
-    if (!f->scan)
-        return false;
-    if (f->in_pending)
-        drop_vanished(f);
-    sweep_end(f);
-    if (f->scan)
-        return true;
-    const bool again = f->again;
-    f->again = false;
-    return again;
+    return fold_on(f) || next_directory(f);
 }
 
 /* --- start and stop ----------------------------------------------------------------------------------------------------- */
@@ -414,6 +480,7 @@ void follow_stop(struct follow *f) {
     loop_idle_cancel(f->api->loop, &f->sweep_idle);
     loop_idle_cancel(f->api->loop, &f->fill_idle);
     dirscan_close(f->scan);
+    forget_found(f);
     watch_free(f->watch);
     index_close(f->index);
     free(f->dirty);
@@ -432,7 +499,17 @@ size_t follow_behind(const struct follow *f) {
     return f->dirty_count;
 }
 
+/* By what the index has and what came since, of which a long journal of a job that runs has little; without the index all of it would be read. */
 enum rc follow_row(struct follow *f, const char *job_id, struct job_row *row, struct err *err) {
+    const struct board_row *known = board_find(f->api->board, job_id);
+    if (known && !known->waiting && f->filled) {
+        char name[JOBID_SIZE + 8];
+        str_format(name, sizeof name, "%s.ndjson", job_id);
+        if (stale(f, name, job_id))
+            follow_now(f, job_id);
+        if (f->index && index_job(f->index, job_id, row, err) == RC_OK)
+            return RC_OK;
+    }
     enum rc rc = index_job_now(f->index, f->api->spool, job_id, row, err);
     return rc == RC_GONE ? waiting_row(f->api->spool, job_id, row, err) : rc;
 }

@@ -15,7 +15,7 @@
 #define IDEMPOTENCY_KEY_MOST 200u
 
 /* The id that the key stands for: `id` as given (drawn by the caller) when it is new, *known says which. RC_PERM: the key came before with another body. RC_TEMP, RC_NOSPACE:
- * it could not be kept, nothing may be dropped. body_sha256 is lower-case hex. */
+ * it could not be kept, nothing may be dropped. body_sha256, lower-case hex, is of whatever must be the same. */
 enum rc idempotency_take(const struct spool *spool, const char *owner, const char *key, const char *body_sha256, char id[JOBID_SIZE], bool *known, struct err *err);
 /* 1 to IDEMPOTENCY_KEY_MOST visible ASCII characters. */
 bool idempotency_key_valid(const char *key);

@@ -75,7 +75,7 @@ bool jobs_filter(struct request *r, struct filter *filter) {
 }
 
 void jobs_link_next(struct request *r, const char *cursor) {
-    struct buf link = BUF_INIT(600);
+    struct buf link = BUF_INIT(REPLY_VALUE_MOST);
     enum rc rc = buf_printf(&link, "<%s?", r->path);
     for (size_t i = 0; i < r->query_count && !rc; i++) {
         if (strcmp(r->query[i].name, "cursor") == 0)
@@ -190,7 +190,7 @@ void jobs_show(struct request *r) {
 struct files {
     cJSON *list;
     const struct spool *spool;
-    uint64_t after, limit, total;
+    uint64_t after, limit, total, count; /* total: of all pages */
     enum file_status status;
     bool all, more;
     uint32_t last;
@@ -203,11 +203,12 @@ static bool add_file(void *context, const struct file_row *row) {
     f->total++;
     if (row->batch <= f->after)
         return true;
-    if ((uint64_t)cJSON_GetArraySize(f->list) >= f->limit) {
+    if (f->count >= f->limit) {
         f->more = true;
         return true;
     }
     f->last = row->batch;
+    f->count++;
     char marker[PAYLOAD_PATH_SIZE];
     cJSON *json = file_row_json(row);
     payload_marker_name(row->job_id, row->batch, marker);
@@ -317,7 +318,7 @@ void jobs_raw(struct request *r) {
     int fd;
     enum rc rc = fsio_open_read(r->api->spool->root_fd, raw->file.file_path, &fd, &st, &err);
     if (rc) {
-        reply_rc(r, rc, &err);
+        reply_rc(r, rc == RC_PERM ? RC_TEMP : rc, &err);
         return;
     }
     uint64_t size = (uint64_t)st.st_size, offset = raw->offset < size ? raw->offset : size;

@@ -18,8 +18,11 @@
 #define LIMIT_MOST 500u
 #define RUN_FILES_MOST 100000u
 #define RUNS_KEPT 50u
+#define RUNS_FILES_MOST 200000u /* of all that are kept: the oldest go */
+#define TOLD_FILES_PER_MS 50u   /* so long an answer about a run is given again: looking at its files takes the loop's time */
 #define RUN_ID_SIZE 24
 #define TOLD_MOST 100
+#define LOOKED_MOST 5000u /* payloads whose shelf is looked for, for one page: then it is shorter than it was to be */
 
 /* --- runs, and lists of payloads ----------------------------------------------------------------------------------------- */
 
@@ -34,11 +37,14 @@ struct payload_run {
     struct file_name *files;
     size_t count;
     cJSON *failed; /* what could not be moved: file_id, detail */
+    cJSON *told;   /* the last answer */
+    int64_t told_ms;
 };
 
 static void run_release(struct payload_run *run) {
     free(run->files);
     cJSON_Delete(run->failed);
+    cJSON_Delete(run->told);
     *run = (struct payload_run){.id = ""};
 }
 
@@ -65,7 +71,7 @@ struct walk {
     enum file_status status;
     enum shelf shelf; /* SHELF_NONE: any */
     bool all, more;
-    uint64_t limit;
+    uint64_t limit, looked;
     const char *cursor_id; /* the job of the last file of the page before, or "" */
     uint64_t cursor_batch;
     char last_id[JOBID_SIZE];
@@ -79,17 +85,18 @@ static bool add_file(void *context, const struct file_row *row) {
         return true;
     payload_marker_name(row->job_id, row->batch, marker);
     const enum shelf shelf = payload_marker_shelf(w->spool, marker);
-    if (w->shelf != SHELF_NONE && shelf != w->shelf)
-        return true;
-    if ((uint64_t)cJSON_GetArraySize(w->list) >= w->limit) {
+    const bool right = w->shelf == SHELF_NONE || shelf == w->shelf;
+    if ((right && (uint64_t)cJSON_GetArraySize(w->list) >= w->limit) || w->looked++ == LOOKED_MOST) {
         w->more = true;
         return false;
     }
+    memcpy(w->last_id, row->job_id, sizeof w->last_id);
+    w->last_batch = row->batch;
+    if (!right)
+        return true;
     cJSON *json = file_row_json(row);
     cJSON_AddStringToObject(json, "shelf", shelf_name(shelf));
     cJSON_AddItemToArray(w->list, json);
-    memcpy(w->last_id, row->job_id, sizeof w->last_id);
-    w->last_batch = row->batch;
     return true;
 }
 
@@ -113,7 +120,7 @@ static uint64_t files_of(const struct board_row *row, const struct walk *w) {
 
 static bool wanted(const struct request *r, const struct filter *filter, const struct board_row *row, const char *job) {
     const char *owner = admit_owner(&r->who);
-    return (!owner || strcmp(owner, row->owner) == 0) && (!job || strcmp(job, row->id) == 0) && board_has(filter, row);
+    return (!owner || strcmp(owner, row->owner) == 0) && (!job || strcmp(job, row->id) == 0) && board_has(r->api->board, filter, row);
 }
 
 static enum rc walk_jobs(struct request *r, const struct filter *filter, struct walk *w, uint64_t *total, struct err *err) {
@@ -417,6 +424,17 @@ static cJSON *run_json(struct request *r, const struct payload_run *run) {
     return json;
 }
 
+/* The oldest go when all together have too many files; the newest stays. */
+static void forget_runs(struct payload_runs *runs) {
+    uint64_t files = 0;
+    for (size_t age = 1; age <= RUNS_KEPT && age <= runs->next; age++) {
+        struct payload_run *run = &runs->list[(runs->next - age) % RUNS_KEPT];
+        files += run->count;
+        if (age > 1 && files > RUNS_FILES_MOST)
+            run_release(run);
+    }
+}
+
 void payloads_load_done(struct request *r) {
     struct payload_runs *runs = r->api->runs;
     struct payload_run *run = r->own, *kept = &runs->list[runs->next % RUNS_KEPT];
@@ -427,15 +445,22 @@ void payloads_load_done(struct request *r) {
     run_release(kept);
     *kept = *run;
     *run = (struct payload_run){.id = ""};
+    forget_runs(runs);
     reply_json(r, 202, run_json(r, kept));
     reply_header(r, "Location", "/api/files/process/%s", kept->id);
 }
 
 void payloads_run(struct request *r) {
     for (size_t i = 0; i < RUNS_KEPT; i++) {
-        const struct payload_run *run = &r->api->runs->list[i];
+        struct payload_run *run = &r->api->runs->list[i];
         if (*run->id && strcmp(run->id, r->vars[0]) == 0 && admit_sees(&r->who, run->owner)) {
-            reply_json(r, 200, run_json(r, run));
+            const int64_t now_ms = clock_mono_ms();
+            if (!run->told || now_ms >= run->told_ms + (int64_t)(run->count / TOLD_FILES_PER_MS)) {
+                cJSON_Delete(run->told);
+                run->told = run_json(r, run);
+                run->told_ms = now_ms;
+            }
+            reply_json(r, 200, cJSON_Duplicate(run->told, true));
             return;
         }
     }

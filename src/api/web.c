@@ -54,15 +54,13 @@ static void serve_built_in(struct request *r, const char *path) {
     reply_header(r, "Cache-Control", "no-cache");
     char tag[40];
     str_format(tag, sizeof tag, "%.32s%s\"", file->sha256, gzip ? "-gz" : "");
-    if (known && strstr(known, tag)) {
-        reply_empty(r, 304);
-        return;
-    }
     r->reply.fixed = gzip ? file->gzip : file->bytes;
     r->reply.fixed_length = gzip ? file->gzip_length : file->length;
     reply_body(r, 200, type_of(path));
     if (gzip)
         reply_header(r, "Content-Encoding", "gzip");
+    if (known && strstr(known, tag))
+        reply_not_modified(r);
 }
 
 /* For who works on the dashboard: what lies there now, never from a cache. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "api/admit.h"
 #include "api/api.h"
 #include "api/bucket.h"
 #include "api/events.h"
@@ -38,7 +39,6 @@
 #define EXIT_HELD 75
 #define EXIT_CONFIG 78
 #define LOCK "web/.lock" /* one web program a spool: it writes web/index */
-#define LANES 4
 
 static const char usage[] = "usage: batchspool-httpd [--spool DIR] [--config FILE] [--listen ADDRESS] [--web-root DIR] [--routes]\n"
                             "\n"
@@ -90,7 +90,7 @@ static enum rc start(struct api *api, const struct config_httpd *config, char at
     const struct config_listen *listen = &config->listen;
     const struct listen_at where = {.is_unix = listen->is_unix, .address = listen->address, .port = listen->port};
     int fd;
-    enum rc rc = worker_new(api->loop, LANES, &api->worker, err);
+    enum rc rc = worker_new(api->loop, ADMIT_LANES, &api->worker, err);
     api->board = board_new();
     api->events = events_new(api);
     api->runs = payload_runs_new();
@@ -116,6 +116,7 @@ static void stop(struct api *api) {
     tidy_stop(api->tidy);
     outlook_stop(api->outlook);
     worker_free(api->worker);
+    server_free(api->server);
     follow_stop(api->follow);
     events_free(api->events);
     board_free(api->board);

@@ -157,27 +157,23 @@ bool audit_json(void *context, const struct audit_event *event, struct buf *out)
 /* --- reading -------------------------------------------------------------------------------------------------------- */
 
 /* Ordered by time, then job, then place in the journal. */
-static enum rc add_text(struct audit *audit, int64_t ts_us, const char *id, uint64_t seq, struct slice text, struct err *err) {
-    char key[JOBID_SIZE + 16];
-    const size_t id_size = strlen(id) + 1;
-    for (size_t i = 0; i < 8; i++) {
-        key[i] = (char)((uint64_t)ts_us >> (56 - 8 * i)); /* never before 1970 */
-        key[8 + id_size + i] = (char)(seq >> (56 - 8 * i));
-    }
-    memcpy(key + 8, id, id_size);
-    for (size_t i = 0; audit->options->newest_first && i < 16 + id_size; i++)
-        key[i] = (char)~key[i];
-    return sorter_add(audit->sorter, (struct slice){key, 16 + id_size}, text, err);
-}
-
 static void keep(struct audit *audit, const struct audit_event *event) {
     struct buf text = BUF_INIT(RECORD_BYTES);
+    char key[JOBID_SIZE + 16];
+    const size_t id = strlen(audit->row.id) + 1;
     if (!audit->form(audit->context, event, &text)) {
         audit->rc = err_set(audit->err, RC_TEMP, "journal/%s.ndjson: line %" PRIu64 ": out of memory, or too long to be told", audit->row.id, event->seq);
         buf_release(&text);
         return;
     }
-    enum rc rc = add_text(audit, event->ts_us, audit->row.id, event->seq, (struct slice){buf_text(&text), text.length}, audit->err);
+    for (size_t i = 0; i < 8; i++) {
+        key[i] = (char)((uint64_t)event->ts_us >> (56 - 8 * i)); /* never before 1970 */
+        key[8 + id + i] = (char)(event->seq >> (56 - 8 * i));
+    }
+    memcpy(key + 8, audit->row.id, id);
+    for (size_t i = 0; audit->options->newest_first && i < 16 + id; i++)
+        key[i] = (char)~key[i];
+    enum rc rc = sorter_add(audit->sorter, (struct slice){key, 16 + id}, (struct slice){buf_text(&text), text.length}, audit->err);
     audit->rc = audit->rc ? audit->rc : rc;
     buf_release(&text);
 }
@@ -283,10 +279,6 @@ enum rc audit_read(const struct spool *spool, const struct audit_options *option
     else
         *out = audit;
     return rc;
-}
-
-enum rc audit_add(struct audit *audit, int64_t ts_us, uint64_t number, struct slice text, struct err *err) {
-    return add_text(audit, ts_us, "", number, text, err);
 }
 
 enum rc audit_next(struct audit *audit, struct slice *event, struct err *err) {

@@ -45,8 +45,6 @@ struct audit;
 /* Read and sort. damage (may be NULL) hears of each place where a journal was edited or damaged, which is also an event. RC_GONE: the job has no journal. */
 enum rc audit_read(const struct spool *spool, const struct audit_options *options, audit_form *form, void (*damage)(void *context, const struct err *err),
                    void *context, struct audit **audit, struct err *err);
-/* An event that stands in no journal, before the first audit_next; number tells those of one time apart, text is what audit_next gives. */
-enum rc audit_add(struct audit *audit, int64_t ts_us, uint64_t number, struct slice text, struct err *err);
 /* The next event as form made it, borrowed until the next call. RC_GONE: no more. */
 enum rc audit_next(struct audit *audit, struct slice *event, struct err *err);
 uint64_t audit_count(const struct audit *audit); /* of all events */

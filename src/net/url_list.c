@@ -2,6 +2,7 @@
 #include "net/url_list.h"
 
 #include "base/str.h"
+#include "base/strset.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
@@ -104,50 +105,6 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
 
 /* --- the list ----------------------------------------------------------------------------------------------------------- */
 
-struct seen { /* open addressing over the URLs that were told */
-    char **slots;
-    size_t size, count;
-};
-
-static size_t hash(const char *text) {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return (size_t)h;
-}
-
-static char **slot_of(const struct seen *seen, const char *text) {
-    size_t at = hash(text) & (seen->size - 1);
-    while (seen->slots[at] && strcmp(seen->slots[at], text) != 0)
-        at = (at + 1) & (seen->size - 1);
-    return &seen->slots[at];
-}
-
-static bool seen_grow(struct seen *seen) {
-    struct seen wider = {.size = seen->size ? seen->size * 2 : 256, .count = seen->count};
-    wider.slots = calloc(wider.size, sizeof *wider.slots);
-    if (!wider.slots)
-        return false;
-    for (size_t i = 0; i < seen->size; i++)
-        if (seen->slots[i])
-            *slot_of(&wider, seen->slots[i]) = seen->slots[i];
-    free(seen->slots);
-    *seen = wider;
-    return true;
-}
-
-static enum rc take(struct seen *seen, const char *url, bool *fresh) {
-    if (seen->count * 2 >= seen->size && !seen_grow(seen))
-        return RC_TEMP;
-    char **slot = slot_of(seen, url);
-    *fresh = !*slot;
-    if (!*fresh)
-        return RC_OK;
-    *slot = strdup(url);
-    seen->count += *slot != NULL;
-    return *slot ? RC_OK : RC_TEMP;
-}
-
 /* The first field of a line, without quotes and blanks. */
 static void first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
     size_t used = 0;
@@ -166,7 +123,7 @@ static void first_field(const char *line, size_t length, char out[URL_LIST_URL_M
     out[used] = '\0';
 }
 
-static enum rc take_line(struct seen *seen, size_t line, const char *text, const struct url_list_told *told, struct url_list_counts *counts) {
+static enum rc take_line(struct strset *seen, size_t line, const char *text, const struct url_list_told *told, struct url_list_counts *counts) {
     char clean[URL_LIST_URL_MOST], shown[SHOWN_MOST];
     struct err why = {0};
     bool fresh = false;
@@ -179,8 +136,8 @@ static enum rc take_line(struct seen *seen, size_t line, const char *text, const
         told->wrong(told->context, line, shown, why.text);
         return RC_OK;
     }
-    if (!rc)
-        rc = take(seen, clean, &fresh);
+    if (!rc && !strset_keep(seen, clean, &fresh))
+        rc = RC_TEMP;
     if (rc)
         return rc;
     if (fresh) {
@@ -192,7 +149,7 @@ static enum rc take_line(struct seen *seen, size_t line, const char *text, const
 }
 
 enum rc url_list_read(const char *text, size_t length, const struct url_list_told *told, struct url_list_counts *counts, struct err *err) {
-    struct seen seen = {.slots = NULL};
+    struct strset seen = {.slots = NULL};
     char field[URL_LIST_URL_MOST];
     enum rc rc = RC_OK;
     size_t line = 0;
@@ -208,8 +165,6 @@ enum rc url_list_read(const char *text, size_t length, const struct url_list_tol
         rc = take_line(&seen, line + 1, field, told, counts);
         text += size + 1;
     }
-    for (size_t i = 0; i < seen.size; i++)
-        free(seen.slots[i]);
-    free(seen.slots);
+    strset_release(&seen);
     return rc ? err_set(err, rc, "out of memory") : RC_OK;
 }
