@@ -70,8 +70,8 @@ void control_release(struct request *r) {
         reply_invalid(r, "/decision", "must be accept_charge, give_up, accept_duplicates, accept_coverage or buy_all");
         return;
     }
-    if (batch && (!cJSON_IsNumber(batch) || batch->valuedouble < 1 || batch->valuedouble > LIMIT_BATCHES || batch->valuedouble != (double)(uint64_t)batch->valuedouble ||
-                  (act.decision != ACT_ACCEPT_CHARGE && act.decision != ACT_GIVE_UP))) {
+    if (batch && (!cJSON_IsNumber(batch) || batch->valuedouble < 1 || batch->valuedouble > LIMIT_BATCHES ||
+                  batch->valuedouble != (double)(uint64_t)batch->valuedouble || (act.decision != ACT_ACCEPT_CHARGE && act.decision != ACT_GIVE_UP))) {
         reply_invalid(r, "/batch", "must be the number of a batch, and is for accept_charge and give_up alone");
         return;
     }
