@@ -33,8 +33,8 @@ struct server {
     struct api *api;
     struct MHD_Daemon *daemon;
     struct loop_fd watch;
-    struct loop_timer timer; /* MHD's own time, or at once after a resume */
-    size_t requests;         /* between their first byte and their end */
+    struct loop_timer timer;       /* MHD's own time, or at once after a resume */
+    size_t requests;               /* between their first byte and their end */
     struct server_request *asleep; /* those whose answer a lane makes, or that wait */
     bool stopping;
     bool freed; /* a connection ended in this run: where there were too many, libmicrohttpd takes new ones again only from its next run on, and nothing else may
