@@ -2,11 +2,11 @@
 # Debian packages by name. `deps` installs what is missing where it may, and says what is missing where it may not.
 DEPS_BUILD = tzdata gcc make pkg-config libc6-dev libcurl4-openssl-dev libcjson-dev liblmdb-dev libssl-dev libidn2-dev libarchive-dev libsodium-dev libjwt-dev libmicrohttpd-dev zlib1g-dev
 DEPS_DEMO = $(DEPS_BUILD) jq curl
-DEPS_CHECK = $(DEPS_DEMO) libcmocka-dev perl strace openssl ca-certificates e2fsprogs mount tmux procps
+DEPS_CHECK = $(DEPS_DEMO) $(DEPS_NODE) libcmocka-dev perl strace openssl ca-certificates e2fsprogs mount tmux procps chromium
 DEPS_LINT = clang clang-format clang-tidy cppcheck shellcheck mandoc bear
 # npm may come from elsewhere than Debian, whose package would then conflict with it.
 DEPS_NODE = $(if $(shell command -v npm),,nodejs npm)
-DEPS_CHECK_ALL = $(DEPS_CHECK) $(DEPS_LINT) $(DEPS_NODE) libclang-rt-14-dev chromium wrk
+DEPS_CHECK_ALL = $(DEPS_CHECK) $(DEPS_LINT) libclang-rt-14-dev prometheus wrk
 
 define install_packages
 @missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \

@@ -4,7 +4,7 @@
 
 #include "api/request.h"
 
-/* What was spent and who did what, from the journals: GET /api/money and /api/audit. On the lane of the sources; both read every journal. */
+/* What was spent and who did what, from the journals: GET /api/money and /api/audit. On a lane; both read every journal. */
 
 void accounts_money(struct request *r);
 void accounts_audit(struct request *r);

@@ -90,7 +90,7 @@ static void key_used(struct api *api, const char *id) {
     use->spool = api->spool;
     use->when_us = clock_wall_us();
     str_copy(use->id, sizeof use->id, id);
-    worker_submit(api->worker, &use->work, &class, 0);
+    worker_submit(api->worker, &use->work, &class, ADMIT_LANE_USERS);
 }
 
 static void unauthorized(struct request *r, enum rc rc) {
@@ -168,15 +168,28 @@ const char *admit_owner(const struct principal *who) {
     return who->own_only ? who->name : NULL;
 }
 
+/* It is there, and what it may is the same. */
+static bool key_holds(struct api *api, const struct principal *who, const struct user *owner) {
+    const struct apikeys *keys;
+    struct principal now;
+    struct err err = {0};
+    const struct apikey *key = who_keys(api->who, &keys, &err) ? NULL : apikeys_find(keys, who->key_id);
+    return key && apikey_principal(key, owner, &now) && now.role == who->role && now.own_only == who->own_only;
+}
+
 bool admit_holds(struct api *api, const struct principal *who) {
     const struct users *users;
     struct err err = {0};
     if (who->expires_s && who->expires_s <= clock_wall_us() / 1000000)
         return false;
-    if (who->kind != PRINCIPAL_USER)
+    if (who->kind == PRINCIPAL_ENV)
         return true;
     const struct user *user = who_users(api->who, &users, &err) ? NULL : users_find(users, who->name);
-    return user && !user->disabled && user->role == who->role && (!*who->family || sessions_alive(api->spool, who->name, who->family));
+    if (!user || user->disabled)
+        return false;
+    if (who->kind == PRINCIPAL_KEY)
+        return key_holds(api, who, user);
+    return user->role == who->role && (!*who->family || sessions_alive(api->spool, who->name, who->family));
 }
 
 /* --- the job ------------------------------------------------------------------------------------------------------------ */
@@ -199,7 +212,11 @@ static bool find_job(struct request *r) {
 }
 
 bool admit_request(struct request *r) {
-    return identify(r) && in_rate(r) && own_pages(r) && allowed(r) && (!(r->route->flags & ROUTE_JOB) || find_job(r));
+    if (!identify(r)) {
+        in_rate(r); /* who guesses is told 429 */
+        return false;
+    }
+    return in_rate(r) && own_pages(r) && allowed(r) && (!(r->route->flags & ROUTE_JOB) || find_job(r));
 }
 
 uint32_t admit_lane(const struct request *r) {
@@ -209,12 +226,20 @@ uint32_t admit_lane(const struct request *r) {
     if (r->route->flags & ROUTE_USERS)
         return ADMIT_LANE_USERS;
     if (r->route->flags & ROUTE_HEAVY)
-        return ADMIT_LANE_HEAVY;
+        return gate_safe_method(r->method) ? ADMIT_LANE_LOOKS : ADMIT_LANE_ACTS;
     if (!(r->route->flags & ROUTE_JOB))
-        return WORKER_ANY;
+        return worker_lightest(r->api->worker, ADMIT_LANE_FIRST, ADMIT_LANES);
     for (const char *at = r->vars[0]; *at; at++)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
-    return hash % ADMIT_LANE_HEAVY;
+    return ADMIT_LANE_FIRST + hash % (ADMIT_LANES - ADMIT_LANE_FIRST);
+}
+
+bool admit_lane_free(struct request *r, uint32_t lane) {
+    const bool heavy = lane == ADMIT_LANE_LOOKS || lane == ADMIT_LANE_ACTS;
+    if (worker_load(r->api->worker, lane) < (heavy ? ADMIT_HEAVY_MOST : ADMIT_LANE_MOST))
+        return true;
+    reply_later(r, RETRY_S, "too much of this is being done already");
+    return false;
 }
 
 void admit_seal(struct request *r) {

@@ -171,6 +171,15 @@ const struct apikey *apikeys_find(const struct apikeys *keys, const char *id) {
     return find(keys, id);
 }
 
+bool apikey_principal(const struct apikey *key, const struct user *owner, struct principal *who) {
+    *who = (struct principal){
+        .kind = PRINCIPAL_KEY, .role = key->role < owner->role ? key->role : owner->role, .scopes = key->scopes, .expires_s = key->expires_us / SECOND_US};
+    who->own_only = key->role == ROLE_OPERATOR || owner->role == ROLE_OPERATOR;
+    str_copy(who->name, sizeof who->name, key->owner);
+    str_copy(who->key_id, sizeof who->key_id, key->id);
+    return !owner->disabled && owner->created_us == key->owner_since_us;
+}
+
 enum rc apikeys_check(struct apikeys *keys, const struct users *users, const char *text, int64_t now_s, struct principal *who, bool *write_use,
                       struct err *err) {
     char id[PRINCIPAL_KEY_SIZE], sum[SECRET_SUM_SIZE];
@@ -178,13 +187,10 @@ enum rc apikeys_check(struct apikeys *keys, const struct users *users, const cha
     const struct user *owner = key ? users_find(users, key->owner) : NULL;
     *write_use = false;
     secret_sum(text, strnlen(text, APIKEY_SIZE), sum);
-    if (!key || !secret_same(sum, key->sha256) || key->expires_us <= now_s * SECOND_US || !owner || owner->disabled || owner->created_us != key->owner_since_us)
+    if (!key || !secret_same(sum, key->sha256) || key->expires_us <= now_s * SECOND_US || !owner || !apikey_principal(key, owner, who)) {
+        *who = (struct principal){.kind = PRINCIPAL_NOBODY};
         return err_set(err, RC_PERM, "that key is not known, or its time is over");
-    *who = (struct principal){
-        .kind = PRINCIPAL_KEY, .role = key->role < owner->role ? key->role : owner->role, .scopes = key->scopes, .expires_s = key->expires_us / SECOND_US};
-    who->own_only = key->role == ROLE_OPERATOR || owner->role == ROLE_OPERATOR;
-    str_copy(who->name, sizeof who->name, key->owner);
-    str_copy(who->key_id, sizeof who->key_id, key->id);
+    }
     *write_use = key->last_used_us + APIKEY_USED_S * SECOND_US <= now_s * SECOND_US;
     if (*write_use)
         key->last_used_us = now_s * SECOND_US; /* until the file says so, too */

@@ -54,6 +54,8 @@ enum rc apikeys_refresh(struct apikeys *keys, struct err *err);
 size_t apikeys_count(const struct apikeys *keys);
 const struct apikey *apikeys_at(const struct apikeys *keys, size_t i); /* by id; borrowed until the next refresh */
 const struct apikey *apikeys_find(const struct apikeys *keys, const char *id);
+/* What the key may, as its owner is now. False: nothing, as he is disabled or another one of that name. Pure. */
+bool apikey_principal(const struct apikey *key, const struct user *owner, struct principal *who);
 /* Whose key this is. users must be as new. RC_PERM, one text for all reasons. *write_use: it is time to call apikey_used on a lane (once a minute a key). */
 enum rc apikeys_check(struct apikeys *keys, const struct users *users, const char *text, int64_t now_s, struct principal *who, bool *write_use,
                       struct err *err);

@@ -3,17 +3,12 @@
 
 #include "api/cause.h"
 #include "base/str.h"
+#include "base/strset.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-/* Names that many jobs share, each kept once for good: there are as many as sources, campaigns, people and reasons. */
-struct names {
-    char **slots; /* open addressing; a power of two */
-    size_t size, count;
-};
 
 #define AHEAD 8 /* steps of a walk */
 
@@ -21,46 +16,8 @@ struct board {
     struct board_row *rows;        /* by id */
     struct filter_glance *glances; /* of the same jobs in the same order; what a list reads of all, so it is one small piece */
     size_t count, capacity;
-    struct names names, causes;
+    struct strset names, causes; /* that many jobs share: there are as many as sources, campaigns, people and reasons */
 };
-
-/* --- names -------------------------------------------------------------------------------------------------------------- */
-
-static size_t hash(const char *text) {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return (size_t)h;
-}
-
-static char **slot_of(const struct names *names, const char *text) {
-    size_t at = hash(text) & (names->size - 1);
-    while (names->slots[at] && strcmp(names->slots[at], text) != 0)
-        at = (at + 1) & (names->size - 1);
-    return &names->slots[at];
-}
-
-static bool names_grow(struct names *names) {
-    struct names wider = {.size = names->size ? names->size * 2 : 64, .count = names->count};
-    wider.slots = calloc(wider.size, sizeof *wider.slots);
-    if (!wider.slots)
-        return false;
-    for (size_t i = 0; i < names->size; i++)
-        if (names->slots[i])
-            *slot_of(&wider, names->slots[i]) = names->slots[i];
-    free(names->slots);
-    *names = wider;
-    return true;
-}
-
-static const char *names_keep(struct names *names, const char *text) {
-    if (names->count * 2 >= names->size && !names_grow(names))
-        return NULL;
-    char **slot = slot_of(names, text);
-    if (!*slot && (*slot = strdup(text)))
-        names->count++;
-    return *slot;
-}
 
 /* --- rows --------------------------------------------------------------------------------------------------------------- */
 
@@ -74,18 +31,12 @@ void board_clear(struct board *board) {
     board->count = 0;
 }
 
-static void names_release(struct names *names) {
-    for (size_t i = 0; i < names->size; i++)
-        free(names->slots[i]);
-    free(names->slots);
-}
-
 void board_free(struct board *board) {
     if (!board)
         return;
     board_clear(board);
-    names_release(&board->names);
-    names_release(&board->causes);
+    strset_release(&board->names);
+    strset_release(&board->causes);
     free(board->rows);
     free(board->glances);
     free(board);
@@ -134,9 +85,9 @@ const char *board_cause(struct board *board, const char *error) {
     static const char none[] = "";
     char cause[CAUSE_SIZE];
     cause_of(error, cause);
-    if (!*cause || (board->causes.count >= BOARD_CAUSES && !*slot_of(&board->causes, cause)))
+    if (!*cause || (board->causes.count >= BOARD_CAUSES && !strset_has(&board->causes, cause)))
         return none;
-    const char *kept = names_keep(&board->causes, cause);
+    const char *kept = strset_keep(&board->causes, cause, NULL);
     return kept ? kept : none;
 }
 
@@ -153,11 +104,11 @@ static bool row_of(struct board *board, const struct job_row *job, bool waiting,
                               .unknown_batches = small(job->unknown_batches),
                               .created_us = job->created_us,
                               .updated_us = job->updated_us,
-                              .source = names_keep(&board->names, job->source),
-                              .campaign = names_keep(&board->names, job->campaign),
-                              .owner = names_keep(&board->names, job->created_by),
-                              .reason = names_keep(&board->names, job->reason),
-                              .mode = names_keep(&board->names, job->mode[0] ? job->mode : "run"),
+                              .source = strset_keep(&board->names, job->source, NULL),
+                              .campaign = strset_keep(&board->names, job->campaign, NULL),
+                              .owner = strset_keep(&board->names, job->created_by, NULL),
+                              .reason = strset_keep(&board->names, job->reason, NULL),
+                              .mode = strset_keep(&board->names, job->mode[0] ? job->mode : "run", NULL),
                               .error_count = job->error_count,
                               .completed_us = job->completed_us,
                               .placed_us = job->placed_us,

@@ -77,18 +77,31 @@ static void add_members(const struct source *source, cJSON *json) {
         cJSON_AddNumberToObject(size, "maximum", (double)source->max_limit);
 }
 
-void definitions_get(struct request *r) {
+static void release(void *json) {
+    cJSON_Delete(json);
+}
+
+/* What is known of it, taken along. */
+bool definitions_get_prepare(struct request *r) {
     const char *name = r->vars[0];
     const struct outlook_view view = outlook_now(r->api->outlook);
     const cJSON *row = str_is_name(name) ? outlook_source(&view, name) : NULL;
+    if (!row) {
+        reply_problem(r, 404, "there is no source %.64s", name);
+        return false;
+    }
+    r->own = summary(row);
+    r->own_release = release;
+    return true;
+}
+
+void definitions_get(struct request *r) {
+    const char *name = r->vars[0];
     struct sources *sources = NULL;
     const struct source *source;
     struct err err = {0};
-    if (!row) {
-        reply_problem(r, 404, "there is no source %.64s", name);
-        return;
-    }
-    cJSON *json = summary(row);
+    cJSON *json = r->own;
+    r->own = NULL;
     if (sources_new(r->api->options->sources_dir, &sources, &err) == RC_OK && sources_get(sources, name, &source, &err) == RC_OK)
         add_members(source, json);
     sources_free(sources);

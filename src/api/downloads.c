@@ -128,6 +128,13 @@ void downloads_make(struct request *r) {
     }
 }
 
+/* Without If-Range, or when that is the file's ETag: who goes on with a part of an older file must get the whole of this one. */
+static bool is_same_file(const struct request *r, const char *sum) {
+    const char *field = request_header(r, "If-Range");
+    char tag[DIGEST_HEX_SIZE + 2];
+    return !field || (*sum && str_format(tag, sizeof tag, "\"%s\"", sum) && strcmp(field, tag) == 0);
+}
+
 /* "bytes=A-B", one range only; others are answered as if there were none. False: the reply is 416. */
 static bool take_range(struct request *r, uint64_t size) {
     const char *field = request_header(r, "Range");
@@ -188,7 +195,7 @@ void downloads_fetch(struct request *r) {
     sum_of(r->api->spool, path, sum);
     reply_file(r, type_of(name), name, *sum ? sum : NULL, fd, (uint64_t)st.st_size);
     reply_header(r, "Accept-Ranges", "bytes");
-    if (r->reply.status == 200)
+    if (r->reply.status == 200 && is_same_file(r, sum))
         take_range(r, (uint64_t)st.st_size);
 }
 

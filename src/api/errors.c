@@ -14,7 +14,7 @@
 
 #define SLOTS 16384u /* a power of two; half of them are used at most */
 #define KEY_SIZE 17
-#define FILES_LOOKED 50000u /* rows of payloads that are looked at for one answer */
+#define FILES_LOOKED 20000u /* rows of payloads that are looked at for one answer */
 #define FAILED_TOLD 100
 
 enum kind { FAILED_JOBS, HELD_JOBS, FAILED_FILES };
@@ -142,8 +142,8 @@ static void each_job(struct grouping *g, void (*job)(struct grouping *g), index_
     struct err err = {0};
     const struct board *board = g->api->board;
     g->files = 0;
-    for (size_t i = 0; i < board_count(board); i++) {
-        g->row = board_at(board, i);
+    for (size_t i = board_count(board); i > 0; i--) { /* the newest first: of very many payloads those are looked at */
+        g->row = board_at(board, i - 1);
         if (!g->row->runs || (g->owner && strcmp(g->row->owner, g->owner) != 0))
             continue;
         if (is_error(g->row))

@@ -9,7 +9,7 @@
  * those that a person holds), and of payloads that could not be loaded, each with one source, reason and cause (api/cause.h). POST /api/errors/act {"key",
  * "act", "count"}: for each of a group, when it has as many as the person was shown. To an operator the own jobs alone.
  */
-#define ERRORS_GROUPS 500u /* that are told: the largest */
+#define ERRORS_GROUPS 100u /* that are told: the largest */
 #define ERRORS_MOST 10000u /* of one group that one act is for */
 
 void errors_list(struct request *r);

@@ -23,6 +23,7 @@
 #define FLUSH_MOST 200u /* jobs a turn of the loop */
 #define SWEEP_PIECE 128
 #define FILL_PIECE_MS 3
+#define FOLD_PIECE_MS 10 /* of a turn of the loop; one journal is read to its end */
 #define TAG_JOURNAL 1
 #define TAG_PAUSED 2
 
@@ -215,6 +216,7 @@ static void begin_again(struct follow *f) {
     fsio_unlink(f->api->spool->root_fd, INDEX_DIR "/data.mdb", NULL);
     if (open_index(f, &err))
         log_error("%s", err.text);
+    f->complete = false;
     board_clear(f->api->board);
     events_resync(f->api->events);
     start_fill(f);
@@ -248,19 +250,24 @@ static bool fold(struct follow *f, const char *id) {
     return true;
 }
 
-static void fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
+/* How many were: it stops after a while. */
+static size_t fold_some(struct follow *f, char (*ids)[JOBID_SIZE], size_t count) {
+    const int64_t end_ms = clock_mono_ms() + FOLD_PIECE_MS;
     struct err err = {0};
     bool well = true;
+    size_t done = 0;
     if (!f->index || index_begin(f->index, &err)) {
         log_warn("%s", f->index ? err.text : "the read index is not open");
-        return;
+        return count;
     }
-    for (size_t i = 0; i < count && well; i++)
-        well = fold(f, ids[i]);
+    do
+        well = fold(f, ids[done++]);
+    while (done < count && well && clock_mono_ms() < end_ms);
     if (index_commit(f->index, &err))
         log_warn("%s", err.text);
     if (!well)
         begin_again(f);
+    return done;
 }
 
 static void flush_due(struct loop_timer *timer) {
@@ -268,7 +275,8 @@ static void flush_due(struct loop_timer *timer) {
     if (!f->filled)
         return;
     size_t count = f->dirty_count < FLUSH_MOST ? f->dirty_count : FLUSH_MOST;
-    fold_some(f, f->dirty, count);
+    if (count)
+        count = fold_some(f, f->dirty, count);
     f->dirty_count -= count;
     memmove(f->dirty, f->dirty + count, f->dirty_count * sizeof *f->dirty);
     if (f->dirty_count)
@@ -368,8 +376,7 @@ static bool look_on(struct follow *f) {
 static bool fold_on(struct follow *f) {
     size_t count = f->found_count - f->found_at < SWEEP_PIECE ? f->found_count - f->found_at : SWEEP_PIECE;
     if (count)
-        fold_some(f, f->found + f->found_at, count);
-    f->found_at += count;
+        f->found_at += fold_some(f, f->found + f->found_at, count);
     return f->found_at < f->found_count;
 }
 
@@ -400,6 +407,9 @@ static bool next_directory(struct follow *f) {
 
 /* jobs/pending/ has no other watch; journal/ is looked at more rarely the longer that takes. */
 static void begin_sweep(struct follow *f) {
+    struct err err = {0};
+    if (!f->index && open_index(f, &err)) /* it could not be made again */
+        log_error("%s", err.text);
     f->sweeping = true;
     f->again = false;
     f->in_pending = clock_mono_ms() < f->journal_ms;
@@ -489,7 +499,17 @@ size_t follow_behind(const struct follow *f) {
     return f->dirty_count;
 }
 
+/* By what the index has and what came since, of which a long journal of a job that runs has little; without the index all of it would be read. */
 enum rc follow_row(struct follow *f, const char *job_id, struct job_row *row, struct err *err) {
+    const struct board_row *known = board_find(f->api->board, job_id);
+    if (known && !known->waiting && f->filled) {
+        char name[JOBID_SIZE + 8];
+        str_format(name, sizeof name, "%s.ndjson", job_id);
+        if (stale(f, name, job_id))
+            follow_now(f, job_id);
+        if (f->index && index_job(f->index, job_id, row, err) == RC_OK)
+            return RC_OK;
+    }
     enum rc rc = index_job_now(f->index, f->api->spool, job_id, row, err);
     return rc == RC_GONE ? waiting_row(f->api->spool, job_id, row, err) : rc;
 }

@@ -29,7 +29,8 @@ bool follow_complete(const struct follow *follow);
 size_t follow_behind(const struct follow *follow);
 /* Look at this job's journal, or at its file in pending/, at once. */
 void follow_now(struct follow *follow, const char *job_id);
-/* The row as the journal has it now. RC_GONE: no such job. A dropped one that was not accepted yet has what its file says. */
+/* The row as the journal has it now (rows of the board that were borrowed are so no more). RC_GONE: no such job. RC_CORRUPT: a damaged line, the row has what
+ * came before. A dropped one that was not accepted yet has what its file says. */
 enum rc follow_row(struct follow *follow, const char *job_id, struct job_row *row, struct err *err);
 
 #endif

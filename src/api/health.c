@@ -103,15 +103,20 @@ static cJSON *stuck_json(const struct stuck *stuck) {
 /* An operator hears of the own jobs, and of what is no job's. */
 static void add_stuck(cJSON *json, const struct request *r, const struct found *found) {
     const char *owner = admit_owner(&r->who);
+    uint64_t seen[STUCK_KINDS] = {0};
     cJSON *counts = cJSON_AddObjectToObject(json, "stuck"), *list = cJSON_AddArrayToObject(json, "stuck_list");
-    for (int kind = 0; found && kind < (int)STUCK_KINDS; kind++)
-        if (found->counts[kind])
-            cJSON_AddNumberToObject(counts, stuck_kind_name((enum stuck_kind)kind), (double)found->counts[kind]);
     for (size_t i = 0; found && i < found->count; i++) {
         const struct stuck *stuck = &found->list[i];
         const struct board_row *row = *stuck->job_id ? board_find(r->api->board, stuck->job_id) : NULL;
-        if (!owner || (row ? strcmp(row->owner, owner) == 0 : !*stuck->job_id && stuck->kind != STUCK_DROP))
+        if (!owner || (row ? strcmp(row->owner, owner) == 0 : !*stuck->job_id && stuck->kind != STUCK_DROP)) {
+            seen[stuck->kind]++;
             cJSON_AddItemToArray(list, stuck_json(stuck));
+        }
+    }
+    for (int kind = 0; found && kind < (int)STUCK_KINDS; kind++) {
+        const uint64_t count = owner ? seen[kind] : found->counts[kind];
+        if (count)
+            cJSON_AddNumberToObject(counts, stuck_kind_name((enum stuck_kind)kind), (double)count);
     }
 }
 
@@ -127,7 +132,7 @@ static void add_details(cJSON *json, const struct request *r, const struct outlo
     cJSON_AddBoolToObject(index, "ready", follow_complete(api->follow));
     cJSON_AddNumberToObject(index, "jobs", (double)board_count(api->board));
     cJSON_AddNumberToObject(index, "behind", (double)follow_behind(api->follow));
-    const struct board_row *newest = board_at(api->board, board_count(api->board) - 1);
+    const struct board_row *newest = admit_owner(&r->who) ? NULL : board_at(api->board, board_count(api->board) - 1);
     add_text(index, "newest_job", newest ? newest->id : "");
     cJSON *disk = cJSON_AddObjectToObject(json, "disk");
     if (view->room)

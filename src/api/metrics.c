@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/metrics.h"
 
+#include "api/admit.h"
 #include "api/board.h"
 #include "api/events.h"
 #include "api/follow.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/prometheus.h"
 #include "api/queue.h"
 #include "api/route.h"
@@ -70,7 +71,7 @@ struct jobs_seen {
     struct of_source *list;
     size_t count, last;
     struct queue queue;
-    uint64_t counts[PLACE_COUNT]; /* jobs_count's */
+    uint64_t counts[PLACE_COUNT]; /* listing_count's */
 };
 
 static bool is_of(const struct of_source *s, const struct board_row *row) {
@@ -91,12 +92,13 @@ static struct of_source *source_of(struct jobs_seen *seen, const struct board_ro
     return &seen->list[seen->last];
 }
 
-static void see_jobs(struct jobs_seen *seen, const struct board *board) {
+/* owner NULL: of all. */
+static void see_jobs(struct jobs_seen *seen, const struct board *board, const char *owner) {
     for (size_t i = 0; i < board_count(board); i++) {
         const struct board_row *row = board_at(board, i);
-        if (!row->runs)
+        if (!row->runs || (owner && strcmp(row->owner, owner) != 0))
             continue;
-        jobs_count(row, &seen->queue, seen->counts);
+        listing_count(row, &seen->queue, seen->counts);
         struct of_source *s = source_of(seen, row);
         if (!s)
             continue;
@@ -285,12 +287,13 @@ void metrics_handle(struct request *r) {
         reply_later(r, 1, "out of memory");
         return;
     }
-    see_jobs(seen, r->api->board);
+    see_jobs(seen, r->api->board, admit_owner(&r->who));
     put_jobs(out, seen);
     put_queue(out, seen);
     put_records(out, seen);
     put_cost(out, seen);
-    put_files(out, r->api, &view);
+    if (!admit_owner(&r->who))
+        put_files(out, r->api, &view);
     put_spool(out, r->api, &view);
     put_requests(out, r->api->metrics);
     put_process(out, r->api);

@@ -4,7 +4,8 @@
 
 #include "api/request.h"
 
-/* GET /metrics: the text format of Prometheus, 0.0.4. Labels are statuses, priorities, sources, currencies and operations; never a job. The loop's alone. */
+/* GET /metrics: the text format of Prometheus, 0.0.4. Labels are statuses, priorities, sources, currencies and operations; never a job. To an operator
+ * jobs, records and money are the own ones. The loop's alone. */
 
 struct metrics; /* what was answered */
 

@@ -3,10 +3,11 @@
 
 #include "api/admit.h"
 #include "api/follow.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "engine/act.h"
+#include "os/dirscan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +18,50 @@
 #define LIMIT_MOST 500u
 #define RUN_FILES_MOST 100000u
 #define RUNS_KEPT 50u
+#define RUNS_FILES_MOST 200000u /* of all that are kept: the oldest go */
+#define TOLD_FILES_PER_MS 50u   /* so long an answer about a run is given again: looking at its files takes the loop's time */
 #define RUN_ID_SIZE 24
 #define TOLD_MOST 100
+#define LOOKED_MOST 5000u /* payloads whose shelf is looked for, for one page: then it is shorter than it was to be */
+
+/* --- runs, and lists of payloads ----------------------------------------------------------------------------------------- */
+
+struct file_name {
+    char job_id[JOBID_SIZE];
+    uint32_t batch;
+};
+
+struct payload_run {
+    char id[RUN_ID_SIZE], owner[65];
+    int64_t started_us;
+    struct file_name *files;
+    size_t count;
+    cJSON *failed; /* what could not be moved: file_id, detail */
+    cJSON *told;   /* the last answer */
+    int64_t told_ms;
+};
+
+static void run_release(struct payload_run *run) {
+    free(run->files);
+    cJSON_Delete(run->failed);
+    cJSON_Delete(run->told);
+    *run = (struct payload_run){.id = ""};
+}
+
+static bool add_name(struct payload_run *run, const char *job_id, uint32_t batch) {
+    if (run->count == RUN_FILES_MOST)
+        return false;
+    if ((run->count & (run->count - 1)) == 0) {
+        struct file_name *files = realloc(run->files, (run->count ? run->count * 2 : 1) * sizeof *files);
+        if (!files)
+            return false;
+        run->files = files;
+    }
+    struct file_name *name = &run->files[run->count++];
+    memcpy(name->job_id, job_id, JOBID_SIZE);
+    name->batch = batch;
+    return true;
+}
 
 /* --- the list: jobs from the newest on, their batches in order ---------------------------------------------------------- */
 
@@ -26,8 +69,9 @@ struct walk {
     cJSON *list;
     const struct spool *spool;
     enum file_status status;
+    enum shelf shelf; /* SHELF_NONE: any */
     bool all, more;
-    uint64_t limit;
+    uint64_t limit, looked;
     const char *cursor_id; /* the job of the last file of the page before, or "" */
     uint64_t cursor_batch;
     char last_id[JOBID_SIZE];
@@ -39,16 +83,20 @@ static bool add_file(void *context, const struct file_row *row) {
     char marker[PAYLOAD_PATH_SIZE];
     if ((!w->all && row->status != w->status) || (strcmp(row->job_id, w->cursor_id) == 0 && row->batch <= w->cursor_batch))
         return true;
-    if ((uint64_t)cJSON_GetArraySize(w->list) >= w->limit) {
+    payload_marker_name(row->job_id, row->batch, marker);
+    const enum shelf shelf = payload_marker_shelf(w->spool, marker);
+    const bool right = w->shelf == SHELF_NONE || shelf == w->shelf;
+    if ((right && (uint64_t)cJSON_GetArraySize(w->list) >= w->limit) || w->looked++ == LOOKED_MOST) {
         w->more = true;
         return false;
     }
-    cJSON *json = file_row_json(row);
-    payload_marker_name(row->job_id, row->batch, marker);
-    cJSON_AddStringToObject(json, "shelf", shelf_name(payload_marker_shelf(w->spool, marker)));
-    cJSON_AddItemToArray(w->list, json);
     memcpy(w->last_id, row->job_id, sizeof w->last_id);
     w->last_batch = row->batch;
+    if (!right)
+        return true;
+    cJSON *json = file_row_json(row);
+    cJSON_AddStringToObject(json, "shelf", shelf_name(shelf));
+    cJSON_AddItemToArray(w->list, json);
     return true;
 }
 
@@ -90,6 +138,87 @@ static enum rc walk_jobs(struct request *r, const struct filter *filter, struct 
     return rc;
 }
 
+/* The shelves from which the daemon loads have few markers at a time: their directories are the list. */
+static enum rc read_shelf(struct request *r, const struct filter *filter, enum shelf shelf, struct payload_run *found, struct err *err) {
+    const char *job = request_query(r, "job"), *name;
+    struct dirscan *scan;
+    unsigned char type;
+    enum rc rc = dirscan_open(r->api->spool->shelf_fd[shelf], ".", &scan, err);
+    if (rc)
+        return rc;
+    while ((rc = dirscan_next(scan, &name, &type, err)) == RC_OK) {
+        char id[JOBID_SIZE];
+        uint32_t batch;
+        const struct board_row *row = payload_marker_parse(name, id, &batch) ? board_find(r->api->board, id) : NULL;
+        if (row && wanted(r, filter, row, job) && !add_name(found, id, batch))
+            break;
+    }
+    dirscan_close(scan);
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
+/* As walk_jobs goes. */
+static int newest_first(const void *a, const void *b) {
+    const struct file_name *x = a, *y = b;
+    const int order = strcmp(y->job_id, x->job_id);
+    return order ? order : (x->batch > y->batch) - (x->batch < y->batch);
+}
+
+static enum rc walk_shelf(struct request *r, const struct filter *filter, struct walk *w, uint64_t *total, struct err *err) {
+    struct payload_run found = {.id = ""};
+    struct file_row row;
+    enum rc rc = read_shelf(r, filter, w->shelf, &found, err);
+    if (found.count)
+        qsort(found.files, found.count, sizeof *found.files, newest_first);
+    *total = found.count;
+    for (size_t i = 0; i < found.count && !rc && !w->more; i++) {
+        if (*w->cursor_id && strcmp(found.files[i].job_id, w->cursor_id) > 0)
+            continue;
+        if (index_file(follow_index(r->api->follow), found.files[i].job_id, found.files[i].batch, &row, err) == RC_OK)
+            (void)add_file(w, &row);
+    }
+    run_release(&found);
+    return rc;
+}
+
+/* What is captured and not settled lies on one of three shelves; the other two are counted. */
+static enum rc walk_pending(struct request *r, const struct filter *filter, struct walk *w, uint64_t *total, struct err *err) {
+    struct payload_run loading = {.id = ""};
+    enum rc rc = walk_jobs(r, filter, w, total, err);
+    for (enum shelf shelf = SHELF_READY; shelf <= SHELF_PROCESSING && !rc; shelf++)
+        rc = read_shelf(r, filter, shelf, &loading, err);
+    *total -= loading.count < *total ? loading.count : *total;
+    run_release(&loading);
+    return rc;
+}
+
+static bool parse_shelf(struct request *r, struct walk *w) {
+    static const enum file_status of[SHELF_COUNT] = {[SHELF_PENDING] = FILE_PENDING,
+                                                     [SHELF_READY] = FILE_PENDING,
+                                                     [SHELF_PROCESSING] = FILE_PENDING,
+                                                     [SHELF_PROCESSED] = FILE_COMPLETED,
+                                                     [SHELF_FAILED] = FILE_FAILED};
+    const char *text = request_query(r, "shelf");
+    if (!text || !*text)
+        return true;
+    w->shelf = shelf_from_name(text);
+    if (w->shelf == SHELF_NONE) {
+        reply_problem(r, 400, "shelf must be pending, ready, processing, processed or failed");
+        return false;
+    }
+    w->status = of[w->shelf];
+    w->all = w->shelf == SHELF_READY || w->shelf == SHELF_PROCESSING; /* the directory has said enough */
+    return true;
+}
+
+static bool parse_job(struct request *r) {
+    const char *job = request_query(r, "job");
+    if (!job || jobid_valid(job))
+        return true;
+    reply_problem(r, 400, "job must be a job's id");
+    return false;
+}
+
 static bool parse_cursor(struct request *r, char id[JOBID_SIZE], uint64_t *batch) {
     const char *text = request_query(r, "cursor"), *colon = text ? strchr(text, ':') : NULL;
     *id = '\0';
@@ -125,10 +254,13 @@ void payloads_list(struct request *r) {
     struct filter filter;
     struct err err = {0};
     uint64_t total = 0;
-    if (!jobs_filter(r, &filter) || !request_number(r, "limit", 1, LIMIT_MOST, &w.limit) || !parse_cursor(r, id, &w.cursor_batch) || !parse_status(r, &w))
+    if (!listing_filter(r, &filter) || !request_number(r, "limit", 1, LIMIT_MOST, &w.limit) || !parse_cursor(r, id, &w.cursor_batch) || !parse_status(r, &w) ||
+        !parse_shelf(r, &w) || !parse_job(r))
         return;
     w.list = cJSON_CreateArray();
-    enum rc rc = walk_jobs(r, &filter, &w, &total, &err);
+    enum rc rc = w.shelf == SHELF_READY || w.shelf == SHELF_PROCESSING ? walk_shelf(r, &filter, &w, &total, &err)
+                 : w.shelf == SHELF_PENDING                            ? walk_pending(r, &filter, &w, &total, &err)
+                                                                       : walk_jobs(r, &filter, &w, &total, &err);
     if (rc) {
         cJSON_Delete(w.list);
         reply_rc(r, rc, &err);
@@ -144,34 +276,15 @@ void payloads_list(struct request *r) {
         cJSON_AddNullToObject(json, "next_cursor");
     reply_json_cached(r, json);
     if (w.more)
-        jobs_link_next(r, cursor);
+        listing_link_next(r, cursor);
 }
 
 /* --- loading ------------------------------------------------------------------------------------------------------------ */
-
-struct file_name {
-    char job_id[JOBID_SIZE];
-    uint32_t batch;
-};
-
-struct payload_run {
-    char id[RUN_ID_SIZE], owner[65];
-    int64_t started_us;
-    struct file_name *files;
-    size_t count;
-    cJSON *failed; /* what could not be moved: file_id, detail */
-};
 
 struct payload_runs {
     struct payload_run list[RUNS_KEPT];
     size_t next;
 };
-
-static void run_release(struct payload_run *run) {
-    free(run->files);
-    cJSON_Delete(run->failed);
-    *run = (struct payload_run){.id = ""};
-}
 
 struct payload_runs *payload_runs_new(void) {
     return calloc(1, sizeof(struct payload_runs));
@@ -186,21 +299,6 @@ void payload_runs_free(struct payload_runs *runs) {
 static void own_release(void *own) {
     run_release(own);
     free(own);
-}
-
-static bool add_name(struct payload_run *run, const char *job_id, uint32_t batch) {
-    if (run->count == RUN_FILES_MOST)
-        return false;
-    if ((run->count & (run->count - 1)) == 0) {
-        struct file_name *files = realloc(run->files, (run->count ? run->count * 2 : 1) * sizeof *files);
-        if (!files)
-            return false;
-        run->files = files;
-    }
-    struct file_name *name = &run->files[run->count++];
-    memcpy(name->job_id, job_id, JOBID_SIZE);
-    name->batch = batch;
-    return true;
 }
 
 /* A payload that this person may have loaded; the id is that of file_row_json. */
@@ -326,6 +424,17 @@ static cJSON *run_json(struct request *r, const struct payload_run *run) {
     return json;
 }
 
+/* The oldest go when all together have too many files; the newest stays. */
+static void forget_runs(struct payload_runs *runs) {
+    uint64_t files = 0;
+    for (size_t age = 1; age <= RUNS_KEPT && age <= runs->next; age++) {
+        struct payload_run *run = &runs->list[(runs->next - age) % RUNS_KEPT];
+        files += run->count;
+        if (age > 1 && files > RUNS_FILES_MOST)
+            run_release(run);
+    }
+}
+
 void payloads_load_done(struct request *r) {
     struct payload_runs *runs = r->api->runs;
     struct payload_run *run = r->own, *kept = &runs->list[runs->next % RUNS_KEPT];
@@ -336,15 +445,22 @@ void payloads_load_done(struct request *r) {
     run_release(kept);
     *kept = *run;
     *run = (struct payload_run){.id = ""};
+    forget_runs(runs);
     reply_json(r, 202, run_json(r, kept));
     reply_header(r, "Location", "/api/files/process/%s", kept->id);
 }
 
 void payloads_run(struct request *r) {
     for (size_t i = 0; i < RUNS_KEPT; i++) {
-        const struct payload_run *run = &r->api->runs->list[i];
+        struct payload_run *run = &r->api->runs->list[i];
         if (*run->id && strcmp(run->id, r->vars[0]) == 0 && admit_sees(&r->who, run->owner)) {
-            reply_json(r, 200, run_json(r, run));
+            const int64_t now_ms = clock_mono_ms();
+            if (!run->told || now_ms >= run->told_ms + (int64_t)(run->count / TOLD_FILES_PER_MS)) {
+                cJSON_Delete(run->told);
+                run->told = run_json(r, run);
+                run->told_ms = now_ms;
+            }
+            reply_json(r, 200, cJSON_Duplicate(run->told, true));
             return;
         }
     }

@@ -18,7 +18,13 @@ void reply_init(struct reply *reply) {
     buf_init(&reply->body, REPLY_BODY_MAX);
 }
 
+static void drop_headers(struct reply *reply) {
+    while (reply->header_count)
+        free(reply->headers[--reply->header_count].value);
+}
+
 void reply_release(struct reply *reply) {
+    drop_headers(reply);
     if (reply->fd >= 0)
         close(reply->fd);
     buf_release(&reply->body);
@@ -33,8 +39,7 @@ static struct reply *fresh(struct request *r, unsigned status, const char *type)
     reply->fd = -1;
     reply->fixed = NULL;
     reply->stream = false;
-    if (status != 304)
-        reply->header_count = 0;
+    drop_headers(reply);
     reply->status = status;
     reply->type = type;
     return reply;
@@ -42,15 +47,16 @@ static struct reply *fresh(struct request *r, unsigned status, const char *type)
 
 bool reply_header(struct request *r, const char *name, const char *format, ...) {
     struct reply *reply = &r->reply;
-    struct reply_header header;
+    struct reply_header *header = &reply->headers[reply->header_count];
+    char value[REPLY_VALUE_MOST + 1];
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(header.value, sizeof header.value, format, args);
+    int length = vsnprintf(value, sizeof value, format, args);
     va_end(args);
-    if (length < 0 || (size_t)length >= sizeof header.value || strpbrk(header.value, "\r\n") || !str_copy(header.name, sizeof header.name, name) ||
-        reply->header_count == REPLY_HEADERS_MAX)
+    if (length < 0 || (size_t)length >= sizeof value || strpbrk(value, "\r\n") || reply->header_count == REPLY_HEADERS_MAX ||
+        !str_copy(header->name, sizeof header->name, name) || !(header->value = strdup(value)))
         return false;
-    reply->headers[reply->header_count++] = header;
+    reply->header_count++;
     return true;
 }
 
@@ -81,7 +87,7 @@ void reply_json_cached(struct request *r, cJSON *json) {
     reply_header(r, "ETag", "%s", tag);
     const char *known = request_header(r, "If-None-Match");
     if (known && (strcmp(known, "*") == 0 || strstr(known, tag + 2)))
-        fresh(r, 304, NULL);
+        reply_not_modified(r);
 }
 
 void reply_body(struct request *r, unsigned status, const char *type) {
@@ -111,8 +117,14 @@ void reply_file(struct request *r, const char *type, const char *name, const cha
         return;
     reply_header(r, "ETag", "\"%s\"", sha256);
     const char *known = request_header(r, "If-None-Match");
-    if (known && strstr(known, sha256))
-        fresh(r, 304, NULL);
+    if (known && (strcmp(known, "*") == 0 || strstr(known, sha256)))
+        reply_not_modified(r);
+}
+
+/* The body stays, of which only the length is told (RFC 9110, 8.6). */
+void reply_not_modified(struct request *r) {
+    r->reply.status = 304;
+    r->reply.type = NULL;
 }
 
 void reply_empty(struct request *r, unsigned status) {

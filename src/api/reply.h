@@ -12,12 +12,14 @@
 /* What a handler answers. Every handler sets one; one that sets none answers 500. */
 
 #define REPLY_HEADERS_MAX 24
+#define REPLY_VALUE_MOST 2400u /* bytes of one */
 #define REPLY_BODY_MAX (64u * 1024u * 1024u)
 
 struct request;
 
 struct reply_header {
-    char name[40], value[2400];
+    char name[40];
+    char *value; /* owned */
 };
 
 struct reply {
@@ -44,6 +46,8 @@ void reply_json_cached(struct request *r, cJSON *json);
 void reply_body(struct request *r, unsigned status, const char *type);
 /* A file; fd is taken. name: what a browser saves it as, or NULL. sha256 (or NULL) is its strong ETag. */
 void reply_file(struct request *r, const char *type, const char *name, const char *sha256, int fd, uint64_t length);
+/* What was to be told is what the client has: 304, with the header fields that there are. */
+void reply_not_modified(struct request *r);
 void reply_empty(struct request *r, unsigned status);
 /* False when there is no room, or the value has CR, LF or NUL (then the field is left out). */
 bool reply_header(struct request *r, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));

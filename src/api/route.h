@@ -16,11 +16,11 @@ enum route_flag {
     ROUTE_LOGIN = 64,    /* the strictest rate limit */
     ROUTE_SESSION = 512, /* begins a session or goes on with one: programs and our own pages may, forms of other sites not */
     ROUTE_USERS = 256,   /* of ROUTE_LANE: on the one lane that hashes passwords, with ROUTE_LOGIN */
-    ROUTE_HEAVY = 1024,  /* of ROUTE_LANE: reads every journal; on a lane of its own, so that the others go on */
-    ROUTE_SOURCES = 128  /* of ROUTE_LANE: on the one lane that api->sources belongs to */
+    ROUTE_SOURCES = 128, /* of ROUTE_LANE: on the one lane that api->sources belongs to */
+    ROUTE_HEAVY = 1024   /* of ROUTE_LANE: reads all journals, or acts on many jobs: one after another, and not many at a time */
 };
 
-/* On a lane. A piece of the body (NULL, 0: its end, then handle is called). RC_OK, or the reply is set and no more is read. */
+/* On the loop. A piece of the body. False: the reply is set, and what still comes is thrown away. */
 typedef bool route_upload(struct request *r, const char *bytes, size_t length);
 
 struct route {

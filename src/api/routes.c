@@ -10,7 +10,7 @@
 #include "api/events.h"
 #include "api/families.h"
 #include "api/health.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/metrics.h"
 #include "api/payloads.h"
 #include "api/queue.h"
@@ -30,7 +30,7 @@
 #define UPLOAD (ROUTE_LANE | ROUTE_UPLOAD)
 #define UPLOAD_MOST (1024u * 1024u * 1024u) /* or upload_max_bytes of the configuration */
 
-/* clang-format off: a table */
+/* clang-format off */
 const struct route routes[] = {
     {.method = "POST", .path = "/api/auth/login", .operation = "login", .flags = ROUTE_PUBLIC | ROUTE_LOGIN | ROUTE_SESSION | USERS | ROUTE_JSON, .handle = signin_login, .prepare = signin_login_prepare, .finish = signin_login_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/auth/refresh", .operation = "refresh", .flags = ROUTE_PUBLIC | ROUTE_SESSION | USERS | ROUTE_JSON_OPT, .handle = signin_refresh, .body_max = ACT_BYTES},
@@ -44,11 +44,11 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/users", .operation = "createUser", .role = ROLE_ADMIN, .flags = USERS | ROUTE_JSON, .handle = signin_user_add, .body_max = ACT_BYTES},
     {.method = "PATCH", .path = "/api/users/{name}", .operation = "updateUser", .role = ROLE_ADMIN, .flags = USERS | ROUTE_JSON, .handle = signin_user_change, .body_max = ACT_BYTES},
     {.method = "DELETE", .path = "/api/users/{name}", .operation = "deleteUser", .role = ROLE_ADMIN, .flags = USERS, .handle = signin_user_remove, .body_max = ACT_BYTES},
-    {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
-    {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
-    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB, .scope = SCOPE_READ, .handle = jobs_files},
-    {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_raw, .prepare = jobs_raw_prepare},
-    {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_log},
+    {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = listing_jobs},
+    {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_show},
+    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_files, .prepare = listing_files_prepare},
+    {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_raw, .prepare = listing_raw_prepare},
+    {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_log},
     {.method = "POST", .path = JOBS, .operation = "createJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_create, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = "/api/preview", .operation = "previewJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_preview, .finish = submission_previewed, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = JOB "/cancel", .operation = "cancelJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
@@ -58,24 +58,24 @@ const struct route routes[] = {
     {.method = "POST", .path = JOB "/process", .operation = "processJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_PROCESS, .handle = control_process, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = JOB "/priority", .operation = "priorityJob", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_CONTROL, .handle = control_priority, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/bulk", .operation = "bulkCount", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = control_bulk_count},
-    {.method = "POST", .path = "/api/bulk", .operation = "bulk", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_CONTROL, .handle = control_bulk, .prepare = control_bulk_prepare, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/bulk", .operation = "bulk", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_CONTROL, .handle = control_bulk, .prepare = control_bulk_prepare, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/files", .operation = "listFiles", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = payloads_list},
-    {.method = "POST", .path = "/api/files/process", .operation = "processFiles", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_PROCESS, .handle = payloads_load, .prepare = payloads_load_prepare, .finish = payloads_load_done, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = "/api/files/process", .operation = "processFiles", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_PROCESS, .handle = payloads_load, .prepare = payloads_load_prepare, .finish = payloads_load_done, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "GET", .path = "/api/files/process/{run_id}", .operation = "processRun", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = payloads_run},
     {.method = "POST", .path = "/api/documents", .operation = "uploadDocument", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_document, .upload = uploads_piece, .body_max = UPLOAD_MOST},
     {.method = "POST", .path = "/api/uploads/criteria", .operation = "uploadCriteria", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = uploads_criteria, .upload = uploads_piece, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
     {.method = "GET", .path = "/api/searches", .operation = "listSearches", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_list},
-    {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_create, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_create, .body_max = SEARCHES_BYTES},
     {.method = "GET", .path = "/api/searches/{name}", .operation = "getSearch", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_get},
-    {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_put, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_put, .body_max = SEARCHES_BYTES},
     {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = searches_delete, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOB "/results", .operation = "jobResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
     {.method = "POST", .path = JOB "/results", .operation = "makeResults", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_READ, .handle = downloads_make, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOB "/results/download", .operation = "jobDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
     {.method = "GET", .path = "/api/records", .operation = "records", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_records, .finish = downloads_records_done},
     {.method = "GET", .path = "/api/sources", .operation = "listSources", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_list},
-    {.method = "GET", .path = "/api/sources/{name}", .operation = "getSource", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_get},
+    {.method = "GET", .path = "/api/sources/{name}", .operation = "getSource", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = definitions_get, .prepare = definitions_get_prepare},
     {.method = "GET", .path = "/api/sources/{name}/suggest", .operation = "suggest", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = definitions_suggest},
     {.method = "POST", .path = "/api/sources/{name}/pause", .operation = "pauseSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_pause, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/sources/{name}/resume", .operation = "resumeSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_resume, .body_max = ACT_BYTES},
@@ -97,8 +97,8 @@ const struct route routes[] = {
     {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
     {.method = "DELETE", .path = "/api/cleanup", .operation = "cleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/v1/batch-processing/start", .operation = "batchStart", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_start, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
-    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
+    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_show},
+    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = listing_jobs},
     {.method = "POST", .path = "/api/v1/batch-processing/cancel/{id}", .operation = "batchCancel", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/v1/batch-processing/results/{id}", .operation = "batchResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
     {.method = "GET", .path = "/api/v1/batch-processing/queue/status", .operation = "batchQueueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
@@ -107,14 +107,14 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/lease-processing/upload", .operation = "leaseUpload", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_upload, .finish = submission_created, .upload = uploads_piece, .body_max = UPLOAD_MOST},
     {.method = "GET", .path = "/api/lease-processing/processor", .operation = "leaseProcessorStatus", .role = ROLE_VIEWER, .scope = SCOPE_PROCESS, .handle = queue_status, .env_scope = SCOPE_PROCESS},
     {.method = "POST", .path = "/api/lease-processing/processor", .operation = "leaseProcessor", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_PROCESS, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_PROCESS, .body_max = ACT_BYTES},
-    {.method = "GET", .path = "/api/lease-processing/status/{id}", .operation = "leaseStatus", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
+    {.method = "GET", .path = "/api/lease-processing/status/{id}", .operation = "leaseStatus", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_show},
     {.method = "GET", .path = "/api/lease-processing/results/{id}", .operation = "leaseResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
     {.method = "GET", .path = "/api/lease-processing/results/{id}/download", .operation = "leaseDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
     {.method = "GET", .path = "/api/cron/process-lease-jobs", .operation = "cronStatus", .role = ROLE_VIEWER, .scope = SCOPE_CRON, .handle = queue_status, .env_scope = SCOPE_CRON},
     {.method = "POST", .path = "/api/cron/process-lease-jobs", .operation = "cronLeaseJobs", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_CRON, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_CRON, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/test-email", .operation = "testEmail", .role = ROLE_ADMIN, .flags = ROUTE_JSON, .scope = SCOPE_ADMIN, .handle = families_test_email, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/errors", .operation = "errors", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = errors_list},
-    {.method = "POST", .path = "/api/errors/act", .operation = "errorsAct", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_CONTROL, .handle = errors_act, .prepare = errors_act_prepare, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/errors/act", .operation = "errorsAct", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_CONTROL, .handle = errors_act, .prepare = errors_act_prepare, .body_max = ACT_BYTES},
     {.method = NULL},
 };
 /* clang-format on */

@@ -16,7 +16,8 @@
 #define DIR_NAME "web/searches"
 #define NAME_SIZE 256
 #define NAME_MOST 64u
-#define SEARCHES_MOST 5000
+#define SEARCHES_MOST 5000     /* told */
+#define SEARCHES_OF_OWNER 200u /* kept */
 
 /* --- files -------------------------------------------------------------------------------------------------------------- */
 
@@ -124,6 +125,7 @@ void searches_list(struct request *r) {
 
 struct finding {
     const char *name, *owner; /* owner: whose it may be without being shared */
+    size_t own;               /* searches that are the owner's */
     char path[NAME_SIZE + 16];
     cJSON *json;
 };
@@ -131,6 +133,7 @@ struct finding {
 static bool is_it(void *context, const char *path, cJSON *json) {
     struct finding *f = context;
     const bool own = strcmp(text_of(json, "owner"), f->owner) == 0;
+    f->own += own;
     if (strcmp(text_of(json, "name"), f->name) != 0 || (!own && (!is_shared(json) || f->json)))
         return false;
     cJSON_Delete(f->json);
@@ -180,7 +183,7 @@ void searches_get(struct request *r) {
     tag_of(f.json, tag);
     reply_search(r, 200, f.json);
     if (known && strstr(known, tag))
-        reply_empty(r, 304);
+        reply_not_modified(r);
 }
 
 /* --- changing ----------------------------------------------------------------------------------------------------------- */
@@ -234,7 +237,7 @@ static enum rc write_search(struct request *r, const char *path, const cJSON *js
     return rc == RC_PERM ? RC_TEMP : rc;
 }
 
-/* Another search has the name: the own one, or a shared one. `but`: the one that is being renamed. */
+/* No room for it, or another search has the name: the own one, or a shared one. `but`: the one that is being renamed. */
 static bool name_taken(struct request *r, const char *name, const char *but) {
     struct err err = {0};
     struct finding f = {.name = name, .owner = r->who.name};
@@ -245,7 +248,11 @@ static bool name_taken(struct request *r, const char *name, const char *but) {
         reply_rc(r, rc, &err);
     else if (taken)
         reply_problem(r, 409, "there is a search \"%.80s\" already", name);
-    return rc || taken;
+    else if (!but && f.own >= SEARCHES_OF_OWNER)
+        reply_problem(r, 409, "you have %u searches already; delete one first", SEARCHES_OF_OWNER);
+    else
+        return false;
+    return true;
 }
 
 void searches_create(struct request *r) {

@@ -33,9 +33,10 @@ struct server {
     struct api *api;
     struct MHD_Daemon *daemon;
     struct loop_fd watch;
-    struct loop_timer timer; /* MHD's own time, or at once after a resume */
-    size_t requests;         /* between their first byte and their end */
-    bool stopping, running;
+    struct loop_timer timer;       /* MHD's own time, or at once after a resume */
+    size_t requests;               /* between their first byte and their end */
+    struct server_request *asleep; /* those whose answer a lane makes, or that wait */
+    bool stopping;
     bool freed; /* a connection ended in this run: where there were too many, libmicrohttpd takes new ones again only from its next run on, and nothing else may
                    call it */
 };
@@ -54,7 +55,9 @@ struct server_request {
     struct MHD_Connection *mhd;
     struct request r;
     uint64_t received;
-    bool begun, done, queued;
+    bool begun, understood, done, queued;
+    bool on_lane, left /* its connection has gone meanwhile */;
+    struct server_request *before, *after; /* in asleep */
 };
 
 static void lane_run(struct work **items, size_t count);
@@ -74,10 +77,8 @@ static void plan(struct server *s) {
 }
 
 static void run(struct server *s) {
-    s->running = true;
     s->freed = false;
     MHD_run(s->daemon);
-    s->running = false;
     plan(s);
 }
 
@@ -110,7 +111,7 @@ void server_wake(struct server *s, struct MHD_Connection *connection) {
 static void late(struct loop_timer *timer) {
     struct connection *c = HEAP_ENTRY(timer, struct connection, deadline);
     const struct server_request *q = c->now;
-    if (q && q->r.route && (q->r.route->flags & ROUTE_UPLOAD) && q->received >= c->seen + SERVER_UPLOAD_BYTES) {
+    if (q && !q->done && q->r.route && (q->r.route->flags & ROUTE_UPLOAD) && q->received >= c->seen + SERVER_UPLOAD_BYTES) {
         c->seen = q->received;
         loop_timer_start(c->server->api->loop, &c->deadline, clock_mono_ms() + SERVER_BODY_MS, late);
         return;
@@ -162,7 +163,10 @@ static void client_address(struct MHD_Connection *mhd, char out[64]) {
 
 /* Behind a proxy of ours the last address of X-Forwarded-For is the one that it saw; what stands before it anybody may have written. */
 static void forwarded_address(struct request *r) {
-    const char *field = *r->api->options->origin ? request_header(r, "X-Forwarded-For") : NULL;
+    const char *field = NULL;
+    for (size_t i = 0; *r->api->options->origin && i < r->header_count; i++)
+        if (r->headers[i].name && strcasecmp(r->headers[i].name, "X-Forwarded-For") == 0)
+            field = r->headers[i].value; /* of several the last */
     const char *comma = field ? strrchr(field, ',') : NULL, *last = comma ? comma + 1 : field;
     unsigned char ignored[16];
     char text[64];
@@ -192,11 +196,36 @@ static void request_free(struct server_request *q) {
     free(r->path);
     free(r->job);
     cJSON_Delete(r->json);
+    if (r->body.data && r->route && (r->route->flags & ROUTE_USERS)) /* passwords */
+        explicit_bzero(r->body.data, r->body.length);
     buf_release(&r->body);
     reply_release(&r->reply);
     q->server->requests--;
     free(q);
 }
+
+/* --- those that sleep --------------------------------------------------------------------------------------------------- */
+
+static void to_lane(struct server_request *q, uint32_t lane) {
+    struct server *s = q->server;
+    q->on_lane = true;
+    q->before = NULL;
+    q->after = s->asleep;
+    if (s->asleep)
+        s->asleep->before = q;
+    s->asleep = q;
+    MHD_suspend_connection(q->mhd);
+    worker_submit(s->api->worker, &q->r.work, &request_class, lane);
+}
+
+static void awake(struct server_request *q) {
+    *(q->before ? &q->before->after : &q->server->asleep) = q->after;
+    if (q->after)
+        q->after->before = q->before;
+    server_wake(q->server, q->mhd);
+}
+
+/* --- the end of a request ----------------------------------------------------------------------------------------------- */
 
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
     struct server_request *q = *context;
@@ -211,7 +240,10 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
         c->now = NULL;
         set_deadline(c, SERVER_HEAD_MS);
     }
-    request_free(q);
+    if (q->on_lane)
+        q->left = true; /* freed when it comes back */
+    else
+        request_free(q);
 }
 
 /* Called when the request's line is there. */
@@ -330,6 +362,7 @@ static bool begin(struct server_request *q, const char *method) {
     }
     if (!take_head(q, method))
         return false;
+    q->understood = true;
     if (!admit_host(r))
         return false;
     r->route = route_find(strcmp(method, "HEAD") == 0 ? "GET" : method, r->path, r->vars, allowed);
@@ -348,6 +381,22 @@ static bool begin(struct server_request *q, const char *method) {
     buf_init(&r->body, r->route->body_max);
     set_deadline(q->connection, SERVER_BODY_MS);
     return true;
+}
+
+/* Of a body that was refused. */
+static size_t rest_max(const struct request *r) {
+    return (r->route ? body_max(r) : 0) + SERVER_REST_BYTES;
+}
+
+/* To close while a client sends resets the connection, and it may never see why it was refused: its body is read to the end first, when that is near. Not for
+ * who waits for an answer before it sends, nor where nobody knows where the body ends. */
+static bool reads_rest(const struct server_request *q) {
+    const struct request *r = &q->r;
+    const char *length = request_header(r, "Content-Length");
+    uint64_t bytes;
+    if (!q->understood || request_header(r, "Expect"))
+        return false;
+    return length ? str_to_u64(length, 1, rest_max(r), &bytes) : request_header(r, "Transfer-Encoding") != NULL;
 }
 
 static bool parse_body(struct request *r) {
@@ -390,15 +439,20 @@ void server_answer(struct request *r) {
     if (!r->reply.status)
         reply_problem(r, 500, "no answer was made");
     q->done = true;
-    server_wake(q->server, q->mhd);
+    awake(q);
 }
 
 static void lane_done(struct work *item) {
     struct request *r = HEAP_ENTRY(item, struct request, work);
     struct server_request *q = r->server;
+    q->on_lane = false;
+    if (q->left) {
+        request_free(q);
+        return;
+    }
     finish(q);
     if (q->done)
-        server_wake(q->server, q->mhd);
+        awake(q);
 }
 
 /* The whole request is there. True: it waits for a lane. */
@@ -414,12 +468,16 @@ static bool serve(struct server_request *q) {
         finish(q);
         return false;
     }
+    const uint32_t lane = admit_lane(r);
+    if (!admit_lane_free(r, lane)) {
+        q->done = true;
+        return false;
+    }
     if (r->route->prepare && !r->route->prepare(r)) {
         finish(q);
         return false;
     }
-    MHD_suspend_connection(q->mhd);
-    worker_submit(q->server->api->worker, &r->work, &request_class, admit_lane(r));
+    to_lane(q, lane);
     return true;
 }
 
@@ -473,9 +531,9 @@ static enum MHD_Result take_piece(struct server_request *q, const char *bytes, s
     size_t got = *length;
     *length = 0;
     q->received += got;
-    /* The rest of a body that was refused in its middle: an answer can be given at its end only, which is not waited for long. */
+    /* The rest of a body that was refused: an answer can be given at its end only, which is not waited for long. */
     if (q->done)
-        return q->received > body_max(r) + SERVER_REST_BYTES ? MHD_NO : MHD_YES;
+        return q->received > rest_max(r) ? MHD_NO : MHD_YES;
     if (r->route->upload) {
         if (q->received > body_max(r))
             reply_problem(r, 413, "the body may have at most %zu bytes", body_max(r));
@@ -508,7 +566,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char 
         q->begun = true;
         if (!begin(q, method)) {
             q->done = true;
-            return answer(q);
+            return reads_rest(q) ? MHD_YES : answer(q);
         }
         return MHD_YES;
     }
@@ -541,6 +599,7 @@ enum rc server_start(struct api *api, int listen_fd, const char *certificate, co
     struct MHD_OptionItem options[] = {{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL}, /* first, so that it hears of the others */
                                        {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
                                        {MHD_OPTION_CONNECTION_LIMIT, SERVER_CONNECTIONS, NULL},
+                                       {MHD_OPTION_PER_IP_CONNECTION_LIMIT, *api->options->origin ? 0 : SERVER_CONNECTIONS_OF_ONE, NULL},
                                        {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},
                                        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, SERVER_HEAD_BYTES, NULL},
                                        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
@@ -579,12 +638,23 @@ void server_stop(struct server *s) {
     if (listening != MHD_INVALID_SOCKET)
         close(listening);
     events_close(s->api->events);
+    s->stopping = true;
     const int64_t end = clock_mono_ms() + DRAIN_MS;
     run(s);
     while ((s->requests || worker_pending(s->api->worker)) && clock_mono_ms() < end)
         loop_turn(s->api->loop, 50, &ignored);
+    /* libmicrohttpd ends the program when a connection sleeps. What lanes still have comes back to lane_done. */
+    for (const struct server_request *q = s->asleep; q; q = q->after)
+        MHD_resume_connection(q->mhd);
     loop_timer_cancel(s->api->loop, &s->timer);
     loop_fd_cancel(s->api->loop, &s->watch);
     MHD_stop_daemon(s->daemon);
+}
+
+bool server_stopping(const struct server *s) {
+    return s->stopping;
+}
+
+void server_free(struct server *s) {
     free(s);
 }

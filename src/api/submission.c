@@ -3,7 +3,7 @@
 
 #include "api/follow.h"
 #include "api/idempotency.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/server.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -16,12 +16,14 @@
 #include <string.h>
 
 #define LOOK_MS 20
+#define LOOK_MOST_MS 400u
 #define PREVIEW_MOST_MS 20000
 
 struct submission {
     char id[JOBID_SIZE];
     bool known; /* the Idempotency-Key came before */
     int64_t end_ms;
+    unsigned look_ms; /* until the next look */
     submission_ready *ready;
 };
 
@@ -78,7 +80,9 @@ static bool check_text(struct request *r, const struct buf *text) {
         return false;
     enum rc rc = submit_check(r->api->sources, "job", buf_text(text), text->length, &submit, &fault, &err);
     submit_release(&submit);
-    if (rc == RC_PERM)
+    if (rc == RC_PERM && strcmp(fault.pointer, "/source") == 0 && !submit.definition) /* without the directory that they lie in */
+        reply_invalid(r, "/source", "there is no source \"%.64s\" that can be used (GET /api/sources lists them)", submit.source);
+    else if (rc == RC_PERM)
         reply_invalid(r, fault.pointer, "%s", *fault.detail ? fault.detail : err.text);
     else if (rc)
         reply_rc(r, rc, &err);
@@ -107,7 +111,8 @@ static enum rc drop(struct request *r, struct submission *s, const struct buf *t
         return submit_drop(r->api->spool, label, buf_text(text), text->length, s->id, err);
     jobid_slug(label, slug);
     enum rc rc = jobid_new(clock_wall_us(), slug, s->id, err);
-    digest_of_hex(buf_text(&r->body), r->body.length, sum);
+    /* Of all that is dropped: a key that came with a preview of this job stands for no job that runs. */
+    digest_of_hex(buf_text(text), text->length, sum);
     if (!rc)
         rc = idempotency_take(r->api->spool, r->who.name, key, sum, s->id, &s->known, err);
     return rc ? rc : submit_drop_as(r->api->spool, s->id, buf_text(text), text->length, err);
@@ -185,7 +190,7 @@ void submission_created(struct request *r) {
         job_row_init(&row, s->id); /* accepted, and moved on, in this moment */
         row.place = PLACE_PENDING;
     }
-    reply_json(r, 201, jobs_row_json(&row, !row.accepted));
+    reply_json(r, 201, listing_row_json(&row, !row.accepted));
     reply_header(r, "Location", "/api/batch-jobs/%s", s->id);
 }
 
@@ -238,12 +243,20 @@ static bool refused(struct request *r, const char *id) {
     return true;
 }
 
+/* Rarer and rarer: many may wait. */
+static unsigned next_look_ms(struct submission *s) {
+    s->look_ms += s->look_ms / 4;
+    if (s->look_ms > LOOK_MOST_MS)
+        s->look_ms = LOOK_MOST_MS;
+    return s->look_ms;
+}
+
 static void look(struct loop_timer *timer) {
     struct request *r = HEAP_ENTRY(timer, struct request, timer);
-    const struct submission *s = r->own;
+    struct submission *s = r->own;
     if (!s->ready(r, s->id) && !refused(r, s->id)) {
-        if (clock_mono_ms() < s->end_ms) {
-            loop_timer_start(r->api->loop, timer, clock_mono_ms() + LOOK_MS, look);
+        if (clock_mono_ms() < s->end_ms && !server_stopping(r->api->server)) {
+            loop_timer_start(r->api->loop, timer, clock_mono_ms() + next_look_ms(s), look);
             return;
         }
         reply_asked(r, s->id);
@@ -257,6 +270,7 @@ void submission_wait(struct request *r, unsigned most_ms, submission_ready *read
         return;
     s->end_ms = clock_mono_ms() + most_ms;
     s->ready = ready;
+    s->look_ms = LOOK_MS;
     r->waiting = loop_timer_start(r->api->loop, &r->timer, clock_mono_ms() + LOOK_MS, look) == RC_OK;
 }
 

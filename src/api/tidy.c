@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/tidy.h"
 
+#include "api/admit.h"
 #include "api/idempotency.h"
 #include "api/sessions.h"
 #include "base/clock.h"
@@ -40,7 +41,7 @@ static void done(struct work *item) {
 static void begin(struct tidy *t) {
     static const struct work_class class = {.name = "tidy", .run = run, .done = done, .max = 1};
     t->working = true;
-    worker_submit(t->api->worker, &t->work, &class, WORKER_ANY);
+    worker_submit(t->api->worker, &t->work, &class, ADMIT_LANE_LOOKS);
 }
 
 static void due(struct loop_timer *timer) {

@@ -20,9 +20,10 @@
 
 #define TMP_DIR "documents/tmp"
 #define ENDING ".upload"
-#define URLS_TOLD 10000
-#define WRONG_TOLD 1000
+#define URLS_TOLD 10000u
+#define WRONG_TOLD 1000u
 #define HEAD_BYTES 8
+#define SPARE_BYTES (128u * 1024u * 1024u) /* that uploads leave for the answers of sources */
 
 struct upload {
     const struct spool *spool;
@@ -64,8 +65,22 @@ static struct upload *begin(struct request *r, struct err *err) {
     return u->digest && fsio_create(u->spool->root_fd, u->tmp, 0660, &u->fd, err) == RC_OK ? u : NULL;
 }
 
+/* What was paid for must find room, documents may come again. False: the reply is set. */
+static bool is_room(struct request *r, uint64_t length) {
+    uint64_t bytes, inodes;
+    if (fsio_room(r->api->spool->root_fd, &bytes, &inodes, NULL) || bytes >= length + SPARE_BYTES)
+        return true;
+    reply_problem(r, 507, "there is no room for the file: %llu bytes are free, of which %u stay", (unsigned long long)bytes, SPARE_BYTES);
+    return false;
+}
+
 bool uploads_piece(struct request *r, const char *bytes, size_t length) {
     struct err err = {0};
+    uint64_t whole = 0;
+    if (!r->own && request_header(r, "Content-Length"))
+        (void)str_to_u64(request_header(r, "Content-Length"), 0, UINT64_MAX / 2, &whole);
+    if (!is_room(r, whole > length ? whole : length))
+        return false;
     struct upload *u = r->own ? r->own : begin(r, &err);
     if (!u) {
         reply_problem(r, 507, "the upload cannot be kept: %s", *err.text ? err.text : "out of memory");
@@ -203,18 +218,19 @@ void uploads_criteria(struct request *r) {
 
 struct told {
     cJSON *urls, *rejected;
+    size_t url_count, rejected_count;
 };
 
 static void told_url(void *context, size_t line, const char *url) {
     struct told *t = context;
     (void)line;
-    if (cJSON_GetArraySize(t->urls) < URLS_TOLD)
+    if (t->url_count++ < URLS_TOLD)
         cJSON_AddItemToArray(t->urls, cJSON_CreateString(url));
 }
 
 static void told_wrong(void *context, size_t line, const char *text, const char *why) {
     struct told *t = context;
-    if (cJSON_GetArraySize(t->rejected) >= WRONG_TOLD)
+    if (t->rejected_count++ >= WRONG_TOLD)
         return;
     cJSON *one = cJSON_CreateObject();
     cJSON_AddNumberToObject(one, "line", (double)line);

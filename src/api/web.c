@@ -13,8 +13,7 @@
 
 static void handle(struct request *r);
 
-const struct route web_route = {
-    .method = "GET", .path = "/", .operation = "web", .role = ROLE_NONE, .flags = ROUTE_PUBLIC, .handle = handle};
+const struct route web_route = {.method = "GET", .path = "/", .operation = "web", .role = ROLE_NONE, .flags = ROUTE_PUBLIC, .handle = handle};
 
 bool web_serves(const char *path) {
     return *path == '/' && !str_starts(path, "/api/") && strcmp(path, "/api") != 0 && strcmp(path, "/metrics") != 0;
@@ -23,9 +22,15 @@ bool web_serves(const char *path) {
 static const char *type_of(const char *path) {
     static const struct {
         const char *ending, *type;
-    } TYPES[] = {{".html", "text/html; charset=utf-8"},  {".css", "text/css; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-                 {".mjs", "text/javascript; charset=utf-8"}, {".json", "application/json"},       {".svg", "image/svg+xml"},
-                 {".png", "image/png"},                  {".ico", "image/x-icon"},            {".woff2", "font/woff2"},
+    } TYPES[] = {{".html", "text/html; charset=utf-8"},
+                 {".css", "text/css; charset=utf-8"},
+                 {".js", "text/javascript; charset=utf-8"},
+                 {".mjs", "text/javascript; charset=utf-8"},
+                 {".json", "application/json"},
+                 {".svg", "image/svg+xml"},
+                 {".png", "image/png"},
+                 {".ico", "image/x-icon"},
+                 {".woff2", "font/woff2"},
                  {".webmanifest", "application/manifest+json"}};
     for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++)
         if (str_ends(path, TYPES[i].ending))
@@ -54,15 +59,13 @@ static void serve_built_in(struct request *r, const char *path) {
     reply_header(r, "Cache-Control", "no-cache");
     char tag[40];
     str_format(tag, sizeof tag, "%.32s%s\"", file->sha256, gzip ? "-gz" : "");
-    if (known && strstr(known, tag)) {
-        reply_empty(r, 304);
-        return;
-    }
     r->reply.fixed = gzip ? file->gzip : file->bytes;
     r->reply.fixed_length = gzip ? file->gzip_length : file->length;
     reply_body(r, 200, type_of(path));
     if (gzip)
         reply_header(r, "Content-Encoding", "gzip");
+    if (known && strstr(known, tag))
+        reply_not_modified(r);
 }
 
 /* For who works on the dashboard: what lies there now, never from a cache. */

@@ -17,6 +17,7 @@
 #include "api/uploads.h"
 #include "api/who.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "cmd/config.h"
 #include "os/fsio.h"
@@ -115,6 +116,7 @@ static void stop(struct api *api) {
     tidy_stop(api->tidy);
     outlook_stop(api->outlook);
     worker_free(api->worker);
+    server_free(api->server);
     follow_stop(api->follow);
     events_free(api->events);
     board_free(api->board);
@@ -209,6 +211,7 @@ int main(int argc, char **argv) {
     static struct config config;
     struct err err = {0};
     int option;
+    fault_init();
     umask(007);
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {

@@ -26,12 +26,19 @@ static void print_month(const cJSON *month, bool dry_run) {
 
 static void print_report(const cJSON *report) {
     const bool dry_run = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(report, "dry_run"));
-    const cJSON *item;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(report, "months")) print_month(item, dry_run);
+    const cJSON *months = cJSON_GetObjectItemCaseSensitive(report, "months"), *jobs = cJSON_GetObjectItemCaseSensitive(report, "jobs");
+    const cJSON *kept = cJSON_GetObjectItemCaseSensitive(report, "kept"), *item;
+    cJSON_ArrayForEach(item, months) {
+        print_month(item, dry_run);
+    }
     printf("%-10s", "jobs");
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(report, "jobs")) printf(" %.0f %s", item->valuedouble, item->string);
+    cJSON_ArrayForEach(item, jobs) {
+        printf(" %.0f %s", item->valuedouble, item->string);
+    }
     printf("%s\n", dry_run ? " would go" : "");
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(report, "kept")) printf("%-10s %.0f jobs: %s\n", "kept", item->valuedouble, item->string);
+    cJSON_ArrayForEach(item, kept) {
+        printf("%-10s %.0f jobs: %s\n", "kept", item->valuedouble, item->string);
+    }
 }
 
 static int tell(struct cmd *cmd, cJSON *report) {

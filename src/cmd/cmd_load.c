@@ -150,6 +150,7 @@ static int run_export(struct cmd *cmd, struct export_options *options, const cha
     if (!rc)
         rc = export_run(cmd->spool, cmd->sources, options, stdout, &rows, &err);
     buf_release(&text);
+    options->cursor = NULL;
     if (!rc && cursor[0])
         cmd_say(cmd, "next cursor %s", cursor);
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;

@@ -179,25 +179,32 @@ const char *batches_state(const struct batch *batch) {
     return batch->shelf == SHELF_NONE ? "captured" : shelf_name(batch->shelf);
 }
 
+static void add_open(cJSON *open, const struct batch *batch, size_t number) {
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddNumberToObject(item, "batch_number", (double)number);
+    cJSON_AddStringToObject(item, "state", batches_state(batch));
+    cJSON_AddStringToObject(item, "error", batch->error);
+    cJSON_AddItemToArray(open, item);
+}
+
+void batches_open_json(const struct batches *batches, cJSON *json) {
+    cJSON *open = cJSON_AddArrayToObject(json, "open_batches");
+    for (size_t i = 0; i < batches->count; i++)
+        if (batches->list[i].state != BATCH_NONE && !batches->list[i].file)
+            add_open(open, &batches->list[i], i + 1);
+}
+
 void batches_json(const struct batches *batches, cJSON *json) {
-    cJSON *files = cJSON_AddArrayToObject(json, "files"), *open = cJSON_AddArrayToObject(json, "open_batches");
+    cJSON *files = cJSON_AddArrayToObject(json, "files");
     for (size_t i = 0; i < batches->count; i++) {
         const struct batch *batch = &batches->list[i];
-        cJSON *item;
-        if (batch->state == BATCH_NONE)
+        if (batch->state == BATCH_NONE || !batch->file)
             continue;
-        if (batch->file) {
-            item = file_row_json(batch->file);
-            cJSON_AddStringToObject(item, "shelf", shelf_name(batch->shelf));
-            cJSON_AddItemToArray(files, item);
-            continue;
-        }
-        item = cJSON_CreateObject();
-        cJSON_AddNumberToObject(item, "batch_number", (double)(i + 1));
-        cJSON_AddStringToObject(item, "state", batches_state(batch));
-        cJSON_AddStringToObject(item, "error", batch->error);
-        cJSON_AddItemToArray(open, item);
+        cJSON *item = file_row_json(batch->file);
+        cJSON_AddStringToObject(item, "shelf", shelf_name(batch->shelf));
+        cJSON_AddItemToArray(files, item);
     }
+    batches_open_json(batches, json);
 }
 
 static void add_criteria(const struct spool *spool, const char *id, cJSON *json) {

@@ -33,6 +33,8 @@ void batches_release(struct batches *batches);
 const char *batches_state(const struct batch *batch);
 
 /* `files` (as file_row_json, with their shelf) and `open_batches` into an object. */
+/* open_batches alone: those that have no payload yet. */
+void batches_open_json(const struct batches *batches, cJSON *json);
 void batches_json(const struct batches *batches, cJSON *json);
 /* All of one job but its events: the row (look_row), place, file, progress, criteria, batches_json. The caller frees; NULL: out of memory. */
 cJSON *batches_document(const struct look *look, const struct jobs_entry *job, const struct job_row *row, const struct batches *batches);

@@ -2,6 +2,7 @@
 #include "net/url_list.h"
 
 #include "base/str.h"
+#include "base/strset.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
@@ -11,6 +12,7 @@
 #include <strings.h>
 
 #define SHOWN_MOST 200u
+#define TOO_LONG "is longer than a URL may be"
 
 /* --- one URL ------------------------------------------------------------------------------------------------------------ */
 
@@ -20,7 +22,7 @@ static bool set(CURLU *url, CURLUPart part, const char *text, unsigned flags) {
 
 /* "example" is no public name, and what a person who forgot the rest writes. */
 static bool host_is_name(const char *host) {
-    return strchr(host, '.') || *host == '[' || strcasecmp(host, "localhost") == 0;
+    return (strchr(host, '.') && *host != '.' && !strstr(host, "..")) || *host == '[' || strcasecmp(host, "localhost") == 0;
 }
 
 /* "/a//" is "/a", "/" is nothing. */
@@ -38,9 +40,13 @@ static bool trim_path(CURLU *url) {
 
 /* In lower case and ASCII (RFC 5891). libcurl does that too, but by the locale of the program. */
 static bool set_host(CURLU *url, const char *host) {
-    char *ascii = NULL;
-    if (*host == '[')
-        return true;
+    char *ascii = NULL, address[64];
+    if (*host == '[') {
+        bool fits = str_copy(address, sizeof address, host);
+        for (char *at = address; fits && *at; at++)
+            *at = (char)tolower((unsigned char)*at);
+        return fits && set(url, CURLUPART_HOST, address, 0);
+    }
     bool done = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK && set(url, CURLUPART_HOST, ascii, 0);
     idn2_free(ascii);
     return done;
@@ -82,12 +88,12 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
     char whole[URL_LIST_URL_MOST], *clean = NULL;
     *out = '\0';
     if (!str_format(whole, sizeof whole, "%s%s", is_bare(text) ? "https://" : "", text) || !str_is_utf8(text, strlen(text)))
-        return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? "is longer than a URL may be" : "is no UTF-8");
+        return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? TOO_LONG : "is no UTF-8");
     CURLU *url = curl_url();
     if (!url)
         return err_set(err, RC_TEMP, "out of memory");
     const char *why = refused(url, whole);
-    if (!why && curl_url_get(url, CURLUPART_URL, &clean, 0) != CURLUE_OK)
+    if (!why && curl_url_get(url, CURLUPART_URL, &clean, CURLU_NO_DEFAULT_PORT) != CURLUE_OK)
         why = "is no URL";
     if (!why) {
         size_t length = strlen(clean);
@@ -95,7 +101,7 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
         if (path && length && clean[length - 1] == '/' && !strchr(clean, '?'))
             clean[length - 1] = '\0';
         if (!str_copy(out, URL_LIST_URL_MOST, clean))
-            why = "is longer than a URL may be";
+            why = TOO_LONG;
     }
     curl_free(clean);
     curl_url_cleanup(url);
@@ -104,83 +110,51 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
 
 /* --- the list ----------------------------------------------------------------------------------------------------------- */
 
-struct seen { /* open addressing over the URLs that were told */
-    char **slots;
-    size_t size, count;
-};
-
-static size_t hash(const char *text) {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return (size_t)h;
-}
-
-static char **slot_of(const struct seen *seen, const char *text) {
-    size_t at = hash(text) & (seen->size - 1);
-    while (seen->slots[at] && strcmp(seen->slots[at], text) != 0)
-        at = (at + 1) & (seen->size - 1);
-    return &seen->slots[at];
-}
-
-static bool seen_grow(struct seen *seen) {
-    struct seen wider = {.size = seen->size ? seen->size * 2 : 256, .count = seen->count};
-    wider.slots = calloc(wider.size, sizeof *wider.slots);
-    if (!wider.slots)
-        return false;
-    for (size_t i = 0; i < seen->size; i++)
-        if (seen->slots[i])
-            *slot_of(&wider, seen->slots[i]) = seen->slots[i];
-    free(seen->slots);
-    *seen = wider;
-    return true;
-}
-
-static enum rc take(struct seen *seen, const char *url, bool *fresh) {
-    if (seen->count * 2 >= seen->size && !seen_grow(seen))
-        return RC_TEMP;
-    char **slot = slot_of(seen, url);
-    *fresh = !*slot;
-    if (!*fresh)
-        return RC_OK;
-    *slot = strdup(url);
-    seen->count += *slot != NULL;
-    return *slot ? RC_OK : RC_TEMP;
-}
-
-/* The first field of a line, without quotes and blanks. */
-static void first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
+/* The first field of a line, without quotes and blanks. False: it is longer than a URL may be, and out has its beginning. */
+static bool first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
     size_t used = 0;
     while (length && isspace((unsigned char)*line)) {
         line++;
         length--;
     }
     const bool quoted = length && *line == '"';
-    for (size_t i = quoted; i < length && used + 1 < URL_LIST_URL_MOST; i++) {
+    for (size_t i = quoted; i < length; i++) {
         if (quoted ? line[i] == '"' : line[i] == ',' || line[i] == ';' || line[i] == '\t')
             break;
+        if (used + 1 == URL_LIST_URL_MOST) {
+            if (isspace((unsigned char)line[i]))
+                continue;
+            out[used] = '\0';
+            return false;
+        }
         out[used++] = line[i] ? line[i] : ' ';
     }
     while (used && isspace((unsigned char)out[used - 1]))
         used--;
     out[used] = '\0';
+    return true;
 }
 
-static enum rc take_line(struct seen *seen, size_t line, const char *text, const struct url_list_told *told, struct url_list_counts *counts) {
-    char clean[URL_LIST_URL_MOST], shown[SHOWN_MOST];
+static void tell_wrong(size_t line, const char *text, const char *why, const struct url_list_told *told, struct url_list_counts *counts) {
+    char shown[SHOWN_MOST];
+    counts->wrong++;
+    str_printable(shown, sizeof shown, text, strlen(text));
+    told->wrong(told->context, line, shown, why);
+}
+
+static enum rc take_line(struct strset *seen, size_t line, const char *text, const struct url_list_told *told, struct url_list_counts *counts) {
+    char clean[URL_LIST_URL_MOST];
     struct err why = {0};
     bool fresh = false;
     if (!*text || *text == '#' || (line == 1 && strcasecmp(text, "url") == 0))
         return RC_OK;
     enum rc rc = url_list_clean(text, clean, &why);
     if (rc == RC_PERM) {
-        counts->wrong++;
-        str_printable(shown, sizeof shown, text, strlen(text));
-        told->wrong(told->context, line, shown, why.text);
+        tell_wrong(line, text, why.text, told, counts);
         return RC_OK;
     }
-    if (!rc)
-        rc = take(seen, clean, &fresh);
+    if (!rc && !strset_keep(seen, clean, &fresh))
+        rc = RC_TEMP;
     if (rc)
         return rc;
     if (fresh) {
@@ -192,7 +166,7 @@ static enum rc take_line(struct seen *seen, size_t line, const char *text, const
 }
 
 enum rc url_list_read(const char *text, size_t length, const struct url_list_told *told, struct url_list_counts *counts, struct err *err) {
-    struct seen seen = {.slots = NULL};
+    struct strset seen = {.slots = NULL};
     char field[URL_LIST_URL_MOST];
     enum rc rc = RC_OK;
     size_t line = 0;
@@ -204,12 +178,12 @@ enum rc url_list_read(const char *text, size_t length, const struct url_list_tol
     for (const char *end = text + length; text < end && !rc; line++) {
         const char *feed = memchr(text, '\n', (size_t)(end - text));
         size_t size = (size_t)((feed ? feed : end) - text);
-        first_field(text, size, field);
-        rc = take_line(&seen, line + 1, field, told, counts);
+        if (first_field(text, size, field))
+            rc = take_line(&seen, line + 1, field, told, counts);
+        else
+            tell_wrong(line + 1, field, TOO_LONG, told, counts);
         text += size + 1;
     }
-    for (size_t i = 0; i < seen.size; i++)
-        free(seen.slots[i]);
-    free(seen.slots);
+    strset_release(&seen);
     return rc ? err_set(err, rc, "out of memory") : RC_OK;
 }

@@ -204,20 +204,24 @@ free_worker:
     return rc;
 }
 
-static uint32_t lightest_lane(const struct worker *worker) {
-    uint32_t lightest = 0;
+uint32_t worker_lightest(const struct worker *worker, uint32_t first, uint32_t end) {
+    uint32_t lightest = first;
 
-    for (uint32_t i = 1; i < worker->lane_count; i++)
+    for (uint32_t i = first + 1; i < end && i < worker->lane_count; i++)
         if (worker->lanes[i].load < worker->lanes[lightest].load)
             lightest = i;
     return lightest;
+}
+
+size_t worker_load(const struct worker *worker, uint32_t lane) {
+    return worker->lanes[lane % worker->lane_count].load;
 }
 
 void worker_submit(struct worker *worker, struct work *item, const struct work_class *class, uint32_t lane) {
     struct lane *to;
 
     item->class = class;
-    item->lane = lane == WORKER_ANY ? lightest_lane(worker) : lane % worker->lane_count;
+    item->lane = lane == WORKER_ANY ? worker_lightest(worker, 0, worker->lane_count) : lane % worker->lane_count;
     to = &worker->lanes[item->lane];
     to->load++;
     worker->pending++;

@@ -161,7 +161,7 @@ static enum rc lmdb_open(const struct spool *spool, bool write, struct sink **si
 
 /* Opened for writing and closed, it has the form of today. */
 static enum rc bring_up_to_date(const struct spool *spool, struct err *err) {
-    struct sink *sink;
+    struct sink *sink = NULL;
     enum rc rc = lmdb_open(spool, true, &sink, err);
 
     if (rc == RC_OK)

@@ -342,7 +342,7 @@ static int by_path(const void *a, const void *b) {
 }
 
 bool pack_has(const struct pack_file *files, size_t count, const char *path, const char *sha256) {
-    struct pack_file wanted;
+    struct pack_file wanted = {.path = ""};
     if (!count || !str_copy(wanted.path, sizeof wanted.path, path))
         return false;
     const struct pack_file *found = bsearch(&wanted, files, count, sizeof *files, by_path);
@@ -497,7 +497,7 @@ static enum rc restore_member(const struct spool *spool, struct archive *archive
 }
 
 static enum rc restore_part(const struct spool *spool, const char *name, pack_restored *fn, void *context, struct err *err) {
-    struct pack_file *files = NULL, wanted;
+    struct pack_file *files = NULL, wanted = {.path = ""};
     struct archive *archive = NULL;
     struct archive_entry *entry;
     struct stream in;

@@ -224,6 +224,8 @@ enum rc index_change_end(struct index *index, bool own, enum rc rc, struct err *
 }
 
 enum rc index_read_begin(struct index *index, MDB_txn **txn, struct err *err) {
+    if (index == NULL) /* of a reader that makes its own again */
+        return err_set(err, RC_TEMP, "the index is not open");
     if (index->txn != NULL) {
         *txn = index->txn;
         return RC_OK;

@@ -14,6 +14,7 @@
 import {serverClock} from './format.js';
 
 const TIMEOUT_MS = 30000;
+const WAIT_MOST_S = 5;
 
 export class ApiError extends Error {
     constructor(status, problem = {}, retryAfter = null) {
@@ -115,6 +116,13 @@ async function request(method, path, options = {}) {
     let response = await send(method, path, options);
     if (response.status === 401 && options.refresh !== false && await refresh())
         response = await send(method, path, options);
+    if (response.status === 429 && method === 'GET') { /* one's own fault, soon over: once more */
+        const wait = Number(response.headers.get('Retry-After')) || 1;
+        if (wait <= WAIT_MOST_S) {
+            await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+            response = await send(method, path, options);
+        }
+    }
     if (!response.ok) {
         const error = await problemOf(response);
         if (response.status === 401 && options.refresh !== false)

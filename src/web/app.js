@@ -276,20 +276,31 @@ function frame() {
     showState(live, banner);
 }
 
-/* Old numbers are never shown as if they were of now. */
+/* Old numbers are never shown as if they were of now; and without a daemon nothing goes on, which nobody should have to guess. */
+const DAEMON_MS = 20000;
 function showState(live, banner) {
     const words = {live: 'Live', connecting: 'Connecting', offline: 'Not connected'};
+    let daemon = true;
     const show = () => {
-        const state = events.state;
+        const {state} = events, old = state === 'offline';
         live.dataset.state = state;
         live.textContent = words[state];
-        const old = state === 'offline';
         document.body.classList.toggle('stale', old);
-        banner.hidden = !old;
+        banner.hidden = !old && daemon;
         if (old)
             fill(banner, icon('alert'), h('span', {class: 'grow'}, 'Not connected. ', events.seen ? `What you see is of ${clockTime(new Date(events.seen).toISOString())}. ` : '', 'It connects again by itself.'));
+        else if (!daemon)
+            fill(banner, icon('alert'), h('span', {class: 'grow'}, 'The daemon is not running: nothing is asked for and nothing is loaded until it is. Jobs can be made and changed all the same.'));
     };
-    frameOff.push(events.on('state', show));
+    async function look() {
+        try {
+            const answer = await api.get('/api/queue/status');
+            daemon = answer.daemon?.running !== false;
+            show();
+        } catch { /* the state of the connection is told by the stream */ }
+    }
+    const timer = setInterval(() => { if (!document.hidden && events.state === 'live') look(); }, DAEMON_MS);
+    frameOff.push(() => clearInterval(timer), events.on('state', (state) => { show(); if (state === 'live') look(); }));
     show();
 }
 let frameOff = [];
@@ -308,7 +319,7 @@ function tellEnds() {
     else {
         const count = (status) => rows.filter((row) => row.status === status).length;
         const parts = Object.entries(ENDS).map(([status, [, word]]) => count(status) && `${count(status)} ${word.toLowerCase()}`).filter(Boolean);
-        toast(`${rows.length} jobs ended`, {tone: count('FAILED') ? 'warn' : 'info', text: parts.join(', '), href: '/jobs?sort=-updated_at', key: 'ended'});
+        toast(`${plural(rows.length, 'job')}: ${parts.join(', ')}`, {tone: count('FAILED') ? 'warn' : 'info', href: '/jobs?sort=-updated_at', key: 'ended'});
     }
 }
 function remember(rows) {

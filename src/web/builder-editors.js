@@ -3,7 +3,7 @@
  *   context {builder, changed(entry), suggest(field, text, signal) -> [{label, value}] or null (there are none), fill({name: [value]})}
  * Each draws itself anew when its list of parts changes; none touches another criterion, but `address`, which fills those that its definition names. */
 import {h, add, fill, button, icon, uniqueId} from './dom.js';
-import {clip} from './format.js';
+import {clip, num} from './format.js';
 import {select} from './form.js';
 import {defOf, labelOf, optionsOf, parseJson} from './builder.js';
 
@@ -16,9 +16,12 @@ export function editor(context, entry) {
     return h('div', {class: 'editor', dataset: {kind: entry.kind}}, make({...context, changed, label: def.title}, def, entry.draft), def.help && entry.kind !== 'json' && h('p', {class: 'help'}, def.help));
 }
 
-function chips(items, show, remove) {
-    return items.length > 0 && h('ul', {class: 'chips'}, items.map((item, at) =>
-        h('li', {class: 'chip'}, h('bdi', {}, clip(show(item), 60)), h('button', {type: 'button', 'aria-label': `Remove ${clip(show(item), 60)}`, onclick: () => remove(at)}, icon('close')))));
+const CHIPS_MOST = 100; /* a list of thousands of ZIP codes is pasted, not read */
+function chips(items, show, remove, clear = null) {
+    return items.length > 0 && h('ul', {class: 'chips'}, items.slice(0, CHIPS_MOST).map((item, at) =>
+        h('li', {class: 'chip'}, h('bdi', {}, clip(show(item), 60)), h('button', {type: 'button', 'aria-label': `Remove ${clip(show(item), 60)}`, onclick: () => remove(at)}, icon('close')))),
+        items.length > CHIPS_MOST && h('li', {class: 'muted small'}, `and ${num(items.length - CHIPS_MOST)} more`),
+        clear && items.length > 4 && h('li', {}, button('Remove all', {icon: 'trash', class: 'ghost small', onclick: clear})));
 }
 
 /* An input with suggestions below it (the ARIA combobox pattern). ask(text, signal) -> list or null; without suggestions it is a plain field. */
@@ -93,13 +96,22 @@ function typed(def, text) {
     return def.number && /^-?(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text;
 }
 
+/* Codes with blanks between are several, when each of them is one. */
+function splitText(def, text) {
+    const parts = text.split(/[\s;]+/);
+    return def.pattern && parts.length > 1 && parts.every((part) => new RegExp(`^(?:${def.pattern})$`, 'u').test(part)) ? parts : [text];
+}
+
 /* A field that takes one text after the other: Enter, a comma, leaving it, or a paste of several lines. */
 function tokens(context, def, items, label = def.title) {
     const root = h('div', {class: 'tokens'});
     const put = (texts) => {
-        for (const text of texts.map((t) => t.trim()).filter(Boolean))
-            if (!items.some((item) => String(item) === text))
+        const known = new Set(items.map(String));
+        for (const text of texts.flatMap((t) => splitText(def, t.trim())).filter(Boolean))
+            if (!known.has(text)) {
+                known.add(text);
                 items.push(typed(def, text));
+            }
         draw(true);
         context.changed();
     };
@@ -129,7 +141,7 @@ function tokens(context, def, items, label = def.title) {
             (context.builder.seen ??= new Map()).set(`${def.name} ${item.value}`, item.label);
             put([String(item.value ?? item.label)]);
         };
-        fill(root, chips(items, (item) => labelOf(context.builder, def, item), (at) => { items.splice(at, 1); draw(true); context.changed(); }), shown);
+        fill(root, chips(items, (item) => labelOf(context.builder, def, item), (at) => { items.splice(at, 1); draw(true); context.changed(); }, () => { items.length = 0; draw(true); context.changed(); }), shown);
         if (focus)
             input.focus();
     }

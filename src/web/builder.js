@@ -334,6 +334,8 @@ export function jsonText(value, indent = '') {
     if (short === undefined || value === null || typeof value !== 'object' || short.length + indent.length <= 60 && !Object.values(value).some((v) => v && typeof v === 'object' && !Array.isArray(v)))
         return spaced(value);
     const deeper = `${indent}  `, isList = Array.isArray(value);
+    if (isList && value.every((v) => v === null || typeof v !== 'object'))
+        return packed(value.map(spaced), indent);
     const parts = Object.entries(value).map(([name, v]) => {
         const one = spaced(v);
         const text = one.length + deeper.length + name.length <= 90 && !(Array.isArray(v) && isObjects(v)) ? one : jsonText(v, deeper);
@@ -341,6 +343,21 @@ export function jsonText(value, indent = '') {
     });
     return parts.length ? `${isList ? '[' : '{'}\n${parts.join(',\n')}\n${indent}${isList ? ']' : '}'}` : short;
 }
+/* A long list of short values: as many on a line as fit. */
+function packed(texts, indent) {
+    const lines = [];
+    let line = '';
+    for (const [at, text] of texts.entries()) {
+        const piece = at < texts.length - 1 ? `${text},` : text;
+        if (line && line.length + piece.length + 1 > 72) {
+            lines.push(line);
+            line = piece;
+        } else
+            line = line ? `${line} ${piece}` : piece;
+    }
+    return `[\n${[...lines, line].map((one) => `${indent}  ${one}`).join('\n')}\n${indent}]`;
+}
+
 const isObjects = (list) => list.some((v) => v && typeof v === 'object' && !Array.isArray(v) && 'name' in v && list.length > 1);
 function spaced(value) {
     if (Array.isArray(value))

@@ -49,7 +49,7 @@ export async function busy(element, promise) {
     }
 }
 
-/* A menu below a button: items {label, icon, onclick, danger, disabled, hint} or null for a line. Arrow keys, Escape, and a click elsewhere. */
+/* A menu below a button, in which it stands, as a neighbour (what is drawn anew takes it away: wait for `menuclose`): items {label, icon, onclick, danger, disabled, hint} or null for a line. Arrow keys, Escape, and a click elsewhere. */
 export function menuButton(opener, items) {
     const id = uniqueId('menu');
     opener.setAttribute('aria-haspopup', 'menu');
@@ -57,7 +57,9 @@ export function menuButton(opener, items) {
     let menu = null;
     const away = (event) => { if (!menu?.contains(event.target) && !opener.contains(event.target)) close(); };
     function close(back = false) {
-        menu?.remove();
+        if (!menu)
+            return;
+        menu.remove();
         menu = null;
         opener.setAttribute('aria-expanded', 'false');
         document.removeEventListener('pointerdown', away);
@@ -65,6 +67,7 @@ export function menuButton(opener, items) {
         removeEventListener('scroll', close, true);
         if (back)
             opener.focus();
+        opener.dispatchEvent(new Event('menuclose', {bubbles: true}));
     }
     function move(by) {
         const list = [...menu.querySelectorAll('button:not(:disabled)')];

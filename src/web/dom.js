@@ -5,7 +5,8 @@
  *
  * Properties: `class`; `on...` are listeners; `dataset` an object; `style` an object that is set by CSSOM (markup with style attributes is forbidden by the
  * policy); true and false set and leave out an attribute; null and undefined leave it out; `value`, `checked`, `selected`, `indeterminate` set the property.
- * Children: nodes, texts, numbers, lists of them; null, undefined, true and false are nothing. */
+ * Children: nodes, texts, numbers, lists of them; null, undefined, true and false are nothing.
+ * What changes by itself (live figures, lists that are read again) is drawn by redraw(parent, () => children): see below. */
 
 const PROPERTIES = new Set(['value', 'checked', 'selected', 'indeterminate']);
 const SVG = 'http://www.w3.org/2000/svg';
@@ -53,6 +54,41 @@ export function add(parent, ...children) {
 export function fill(parent, ...children) {
     parent.replaceChildren();
     return add(parent, ...children);
+}
+
+/* What changes by itself must not move under somebody's hand: while a button of the pointer is down, it waits. run is the last one given for the key. */
+let pressed = false;
+const waiting = new Map();
+if (globalThis.document) {
+    const released = () => setTimeout(() => { /* after the click */
+        pressed = false;
+        const runs = [...waiting.values()];
+        waiting.clear();
+        for (const run of runs)
+            run();
+    });
+    addEventListener('pointerdown', () => { pressed = true; }, true);
+    for (const name of ['pointerup', 'pointercancel'])
+        addEventListener(name, released, true);
+    addEventListener('blur', (event) => { if (event.target === globalThis) released(); });
+}
+export function calm(key, run) {
+    if (pressed)
+        waiting.set(key, run);
+    else
+        run();
+}
+
+/* All children anew, for what is live: calm, and what has the focus has it afterwards, known by its name. */
+const nameOf = (element) => element.getAttribute('aria-label') ?? element.textContent;
+export function redraw(parent, make) {
+    calm(parent, () => {
+        const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+        const tag = focused?.tagName, name = focused && nameOf(focused);
+        fill(parent, make());
+        if (focused)
+            [...parent.querySelectorAll(tag)].find((element) => nameOf(element) === name)?.focus({preventScroll: true});
+    });
 }
 
 /* An icon of 16 pixels, drawn with the colour of the text. It says nothing to a screen reader: the button has its label. */

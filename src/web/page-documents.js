@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Documents: drop them, see them sent and analysed, take the results. Each becomes a job of its own; ?id=JOB shows the results of one. */
-import {h, add, fill, button, icon} from './dom.js';
+import {h, fill, button, icon} from './dom.js';
 import {ApiError, isAbort, job as jobPath} from './api.js';
-import {createList, emptyState, errorState, skeleton} from './table.js';
-import {Ago, Text, bytes, clip, num, plural} from './format.js';
+import {busy} from './dialog.js';
+import {createList, emptyState, skeleton} from './table.js';
+import {Ago, Text, bytes, clip, plural} from './format.js';
 import {StatusBadge, reasonText} from './words.js';
 import {styles} from './assets.js';
 import {documentType, safeName, upload} from './uploads.js';
@@ -127,9 +128,32 @@ async function results(root, page, id) {
         page.title(clip(job.name || id, 60));
         const link = (query) => `/api/lease-processing/results/${encodeURIComponent(id)}/download?${new URLSearchParams(query)}`;
         fill(body, h('div', {class: 'row'}, StatusBadge(job.status), job.reason && h('span', {class: 'muted'}, reasonText(job.reason)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
-            h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.formats ?? []).map((format) => h('a', {class: 'btn small', href: link({format}), download: ''}, icon('download'), format.toUpperCase()))),
+            h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.records > 0 ? ['csv', 'ndjson'] : []).map((format) => { const get = button(format.toUpperCase(), {icon: 'download', class: 'small', onclick: () => fetchAs(format, found.results, get, link)}); return get; })),
                 found.error ? emptyState('No results', found.error.message) : found.results.length ? h('ul', {class: 'line-list'}, found.results.map((result) => h('li', {}, icon('file'), h('a', {class: 'grow', href: link({name: result.name}), download: ''}, Text(result.name, 120)), h('span', {class: 'muted small'}, bytes(result.bytes)), Ago(result.created_at))))
                     : emptyState('No results yet', REST.has(job.status) ? 'The job made none.' : 'They come when the document is analysed.')));
+    }
+    /* An export is made when it is asked for first, by the daemon. */
+    async function fetchAs(format, results, from, link) {
+        const name = `records.${format}`;
+        try {
+            if (!results.some((result) => result.name === name)) {
+                await busy(from, page.api.post(jobPath(id, 'results'), {format}, {signal: page.signal}));
+                page.toast('Is made', {tone: 'info', text: name, key: `export ${name}`});
+                for (let tries = 0; !results.some((result) => result.name === name); tries++) {
+                    if (tries === 60)
+                        throw new ApiError(0, {detail: 'It takes longer: it will be listed here.'});
+                    await new Promise((resolve) => setTimeout(resolve, 1000));
+                    ({results} = await page.api.get(`/api/lease-processing/results/${encodeURIComponent(id)}`, {signal: page.signal}));
+                }
+                await load();
+            }
+            const anchor = h('a', {href: link({name}), download: ''});
+            root.append(anchor);
+            anchor.click();
+            anchor.remove();
+        } catch (error) {
+            page.toastError(error);
+        }
     }
     page.on('job', (job) => { if (job.job_id === id) load().catch(page.toastError); });
     try {

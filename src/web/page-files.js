@@ -32,12 +32,12 @@ export async function render(root, params, page) {
         {label: 'Captured', class: 'num', cell: (row) => num(row.records)},
         {label: 'Loaded', class: 'num', cell: (row) => row.processed_at ? h('span', {}, num(row.success_count), row.error_count > 0 && h('span', {class: 'tone-bad'}, ` · ${num(row.error_count)} errors`)) : h('span', {class: 'muted'}, '–')},
         {label: 'Size', class: 'num', cell: (row) => bytes(row.bytes)},
-        {label: 'Captured at', class: 'nowrap', cell: (row) => Ago(row.captured_at ?? row.created_at)},
-        {label: 'Loading took', class: 'num', cell: (row) => row.processed_at ? milliseconds(row.processing_time_ms) : h('span', {class: 'muted'}, '–')},
+        {label: 'Captured at', class: 'nowrap wide-1', cell: (row) => Ago(row.captured_at ?? row.created_at)},
+        {label: 'Loading took', class: 'num wide-2', cell: (row) => row.processed_at ? milliseconds(row.processing_time_ms) : h('span', {class: 'muted'}, '–')},
     ];
     const loadable = () => page.can('operator') && (shelf() === 'pending' || shelf() === 'ready');
     const list = createList(page, {
-        label: 'Payloads', path: '/api/files', member: 'files', key: 'file_id', columns, sort: null, query: () => ({...asked(shelf()), job: jobId()}),
+        label: 'Payloads', class: 'thirds', path: '/api/files', member: 'files', key: 'file_id', columns, sort: null, query: () => ({...asked(shelf()), job: jobId()}),
         open: (row) => showPayload(page, row.job_id, row), select: page.can('operator'), onselect: drawTools, onload: (answer) => { counts[shelf()] = answer.total; drawTabs(); drawTools(); },
         empty: () => ({
             pending: emptyState('Nothing waits to be loaded', 'What jobs capture by hand-loading appears here.'), ready: emptyState('Nothing is about to be loaded'), processing: emptyState('Nothing is being loaded'),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One job: how far it is, what it costs, why it waits and how to go on, its batches, what happened, and what came of it. */
-import {h, fill, icon, button} from './dom.js';
+import {h, fill, redraw, icon, button} from './dom.js';
 import {num, bytes, money, duration, Ago, Time, Text, clip, plural, shortJson, now} from './format.js';
-import {StatusBadge, Badge, reasonText, capital, PRIORITIES} from './words.js';
+import {StatusBadge, Badge, goOnText, reasonText, capital, PRIORITIES} from './words.js';
 import {simpleTable, emptyState, errorState, skeleton} from './table.js';
 import {openDialog, confirm, choose, menuButton, busy} from './dialog.js';
 import {job as jobPath, isAbort} from './api.js';
@@ -96,7 +96,7 @@ function header(page, job, acts) {
     const buttons = [];
     const put = (act, label, props) => buttons.push(button(label, {...props, onclick: (event) => acts[act](event.currentTarget)}));
     if (may && can.process && job.process === 'manual')
-        put('process', `Load ${num(left)} records now`, {icon: 'play', class: job.status === 'COMPLETED' ? 'primary' : ''});
+        put('process', job.status === 'PROCESSING' ? 'Load what came' : `Load ${num(left)} records now`, {icon: 'play', class: job.status === 'COMPLETED' ? 'primary' : ''});
     if (may && can.release)
         put('release', job.unknown_batches > 0 ? 'Decide the charge' : job.reason === 'coverage' && job.status === 'FAILED' ? 'Accept as complete' : 'Release', {icon: 'check', class: job.status === 'HELD' ? 'primary' : ''});
     if (may && can.retry)
@@ -155,7 +155,7 @@ function whyText(job) {
         if (key === 'since')
             out.push(h('p', {class: 'muted small'}, 'Since ', Time(text)));
         else if (key === 'go on')
-            out.push(h('p', {}, h('span', {class: 'muted'}, 'To go on: '), withCommands(text)));
+            out.push(h('p', {}, h('span', {class: 'muted'}, 'To go on: '), goOnText(job.reason) || withCommands(text)));
         else if (key === 'what')
             out.push(h('p', {}, withCommands(job.reason && text.startsWith(`${job.reason}: `) ? text.slice(job.reason.length + 2) : text === job.reason ? '' : text)));
         else if (key === '' && text.trim())
@@ -257,13 +257,10 @@ function batchesCard(page, get, acts) {
             const total = answer.total ?? files.length;
             about.textContent = total ? plural(total, 'payload') : '';
             const first = (cursors.length - 1) * PAGE;
-            fill(root, files.length || open.length ? simpleTable({label: 'Batches', columns, rows: [...open, ...files]}) : emptyState('Nothing captured yet', ''),
+            redraw(root, () => [files.length || open.length ? simpleTable({label: 'Batches', class: 'dense', columns, rows: [...open, ...files]}) : h('p', {class: 'empty small'}, 'Nothing is captured yet.'),
                 total > PAGE && h('div', {class: 'pager inner'}, h('span', {class: 'muted small grow'}, `${num(first + 1)}–${num(first + files.length)} of ${num(total)}`),
                     button('Previous', {icon: 'left', class: 'small', hideLabel: true, disabled: cursors.length === 1, onclick: () => { cursors.pop(); load(); }}),
-                    button('Next', {icon: 'right', class: 'small', hideLabel: true, disabled: !answer.next_cursor, onclick: () => { cursors.push(answer.next_cursor); load(); }})));
-            if (!files.length && !open.length)
-                root.firstChild.classList.add('small');
-            root.querySelector('.table')?.classList.add('dense');
+                    button('Next', {icon: 'right', class: 'small', hideLabel: true, disabled: !answer.next_cursor, onclick: () => { cursors.push(answer.next_cursor); load(); }}))]);
         } catch (error) {
             if (!isAbort(error))
                 fill(root, errorState(error, load));
@@ -298,11 +295,11 @@ function resultsCard(page, get) {
             return;
         const files = results.map((r) => h('li', {}, icon('file'), h('a', {href: link(r.name), download: ''}, Text(r.name, 80)), h('span', {class: 'muted small'}, bytes(r.bytes), ' · ', Ago(r.created_at)),
             r.sha256 && h('button', {type: 'button', class: 'hash', title: `${r.sha256} (copy)`, 'aria-label': `${r.sha256.slice(0, 10)}: copy the checksum of ${r.name}`, onclick: () => copy(page, r.sha256)}, r.sha256.slice(0, 10))));
-        fill(list, files.length > 0 && h('ul', {class: 'files'}, files),
+        redraw(list, () => [files.length > 0 && h('ul', {class: 'files'}, files),
             wanted && h('p', {class: 'muted', role: 'status'}, `The ${wanted.format.toUpperCase()} file is being made …`),
             made === 0 && !files.length && h('p', {class: 'muted'}, 'Records can be had as CSV or NDJSON once they are loaded.'),
             made > 0 && !files.length && !page.can('operator') && h('p', {class: 'muted'}, `${plural(made, 'record')} are loaded. An operator can make a file of them.`),
-            made > 0 && page.can('operator') && h('div', {class: 'row'}, ['csv', 'ndjson'].map((format) => button(`${format.toUpperCase()} of ${plural(made, 'record')}`, {icon: 'download', class: 'small', disabled: Boolean(wanted), onclick: (event) => make(event.currentTarget, format)}))));
+            made > 0 && page.can('operator') && h('div', {class: 'row'}, ['csv', 'ndjson'].map((format) => button(`${format.toUpperCase()} of ${plural(made, 'record')}`, {icon: 'download', class: 'small', disabled: Boolean(wanted), onclick: (event) => make(event.currentTarget, format)})))]);
     }
     async function load() {
         clearTimeout(timer);
@@ -341,18 +338,23 @@ export async function render(root, {id}, page) {
     let timer = 0, latest = null, taking = 0; /* of many rows of one moment the last is shown */
 
     const acts = makeActs(page, get, (row) => { if (row) take(row); soon(0); });
-    const batches = batchesCard(page, get, acts), results = resultsCard(page, get), log = timeline(page, id);
+    const batches = batchesCard(page, get, acts), results = resultsCard(page, get), log = timeline(page, id, () => job.currency ?? '');
+
+    /* Only when it says something else, and not below an open menu. */
+    let headSays = '';
+    function drawHead() {
+        const says = JSON.stringify([job.name, job.status, job.priority, job.reason, job.unknown_batches, allowed(job), job.status === 'PROCESSING' ? null : unloaded(job)]);
+        if (says !== headSays && !head.querySelector('.menu'))
+            redraw(head, () => { headSays = says; return header(page, job, acts); });
+    }
+    head.addEventListener('menuclose', () => drawHead());
 
     function draw() {
         page.title(job.name ? clip(job.name, 60) : id);
-        const focus = document.activeElement?.closest?.('.page-head') ? document.activeElement.textContent || document.activeElement.getAttribute('aria-label') : null;
-        fill(head, header(page, job, acts));
-        if (focus)
-            [...head.querySelectorAll('button, a')].find((b) => (b.textContent || b.getAttribute('aria-label')) === focus)?.focus({preventScroll: true});
-        fill(why, whyCard(job));
-        why.hidden = !why.childElementCount;
-        fill(left, progressCard(job));
-        fill(money_, moneyCard(job), factsCard(job), criteriaCard(page, job));
+        drawHead();
+        redraw(why, () => whyCard(job));
+        redraw(left, () => progressCard(job));
+        redraw(money_, () => [moneyCard(job), factsCard(job), criteriaCard(page, job)]);
     }
     /* A row of the stream is laid over what is known; what only the whole job has (why, the criteria) is asked for soon after. */
     function take(row) {

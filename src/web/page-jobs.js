@@ -22,7 +22,7 @@ function statusCell(row) {
     return h('div', {class: 'stack tight'},
         h('span', {}, StatusBadge(row.status)),
         row.status === 'DEFERRED' && row.until ? h('span', {class: 'muted small'}, reasonText(row.reason), ', ', Ago(row.until)) : row.reason ? h('span', {class: 'muted small'}, reasonText(row.reason))
-            : row.status === 'COMPLETED' && row.captured_batches > row.loaded_batches ? h('span', {class: 'muted small'}, row.loaded_batches > 0 ? 'not all loaded' : 'captured, not loaded')
+            : row.status === 'COMPLETED' && row.captured_batches > row.loaded_batches ? h('span', {class: 'muted small'}, row.loaded_batches > 0 ? 'not all loaded' : 'not loaded yet')
             : waits ? h('span', {class: 'muted small'}, reasonText(row.waiting_for), ', ', Ago(row.waiting_until))
             : running && h('span', {class: 'muted small nowrap live-number'}, row.rate_per_s > 0 ? `${num(Math.round(row.rate_per_s))}/s` : 'starting', row.eta_s > 0 ? ` · ${duration(row.eta_s)} left` : ''));
 }
@@ -36,8 +36,8 @@ const COLUMNS = [
     {id: 'status', label: 'Status', sort: 'status', class: 'state bare', cell: statusCell},
     {id: 'records', label: 'Records', sort: 'processed_records', class: 'full bare', cell: (row) => amounts(row)},
     {id: 'cost', label: 'Cost', sort: 'cost', class: 'num', cell: (row) => row.currency ? h('div', {class: 'stack tight'}, h('span', {}, money(row.cost, row.currency)), Number(row.cost_in_doubt) > 0 && h('span', {class: 'tone-warn small'}, `${money(row.cost_in_doubt, row.currency)} in doubt`)) : h('span', {class: 'muted'}, 'free')},
-    {id: 'source', label: 'Source', sort: 'source', class: 'words', cell: (row) => h('div', {class: 'stack tight'}, Text(row.source, 40), row.campaign_id && h('span', {class: 'muted small'}, Text(row.campaign_id, 40)))},
-    {id: 'created', label: 'Created', sort: 'created_at', cell: (row) => h('div', {class: 'stack tight'}, h('span', {class: 'nowrap'}, Ago(row.created_at)), row.created_by && h('span', {class: 'muted small'}, 'by ', Text(row.created_by, 24)))},
+    {id: 'source', label: 'Source', sort: 'source', class: 'words wide-2', cell: (row) => h('div', {class: 'stack tight'}, Text(row.source, 40), row.campaign_id && h('span', {class: 'muted small'}, Text(row.campaign_id, 40)))},
+    {id: 'created', label: 'Created', sort: 'created_at', class: 'wide-1', cell: (row) => h('div', {class: 'stack tight'}, h('span', {class: 'nowrap'}, Ago(row.created_at)), row.created_by && h('span', {class: 'muted small'}, 'by ', Text(row.created_by, 24)))},
 ];
 
 /* The strip above: what the last day was like, and what wants a person now. */
@@ -54,7 +54,7 @@ function strip(page, root) {
                 stat('Finished, 24 h', num(a.finished), a.success_rate !== null && a.success_rate !== undefined ? `${ratio(a.success_rate)} went well` : ''),
                 ...(a.cost?.totals ?? []).filter((t) => Number(t.spent) > 0 || Number(t.in_doubt) > 0).slice(0, 2).map((t) => {
                     const caps = (a.cost.caps ?? []).filter((c) => c.currency === t.currency && c.left_today !== null && c.left_today !== undefined);
-                    return stat(`Spent${t.currency ? `, ${t.currency}` : ''}`, money(t.spent, t.currency), [Number(t.in_doubt) > 0 && h('span', {class: 'tone-warn'}, `${money(t.in_doubt, t.currency)} in doubt`), Number(t.in_doubt) > 0 && caps.length === 1 && ' · ', caps.length === 1 && `${money(caps[0].left_today, t.currency)} left today`]);
+                    return stat(`Spent, 24 h${(a.cost.totals.length > 1) ? `, ${t.currency}` : ''}`, money(t.spent, t.currency), [Number(t.in_doubt) > 0 && h('span', {class: 'tone-warn'}, `${money(t.in_doubt, t.currency)} in doubt`), Number(t.in_doubt) > 0 && caps.length === 1 && ' · ', caps.length === 1 && `${money(caps[0].left_today, t.currency)} left today`]);
                 }));
             root.hidden = false;
         } catch (error) {
@@ -62,8 +62,13 @@ function strip(page, root) {
                 root.hidden = true; /* the list below says what is wrong */
         }
     }
+    /* What happens is in these figures two seconds later at most, however much happens. */
+    let soon = 0;
+    const changed = () => { soon ||= setTimeout(() => { soon = 0; load(); }, 2000); };
+    page.leave(() => clearTimeout(soon));
     load();
     page.every(30000, load);
+    page.on('job', changed);
     page.on('resync', load);
 }
 

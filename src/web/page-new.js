@@ -2,21 +2,24 @@
 /* New job: a source, its criteria (built, or as JSON), the fields of the job, what it will find and cost, and the ways to have it done.
  * ?source=NAME begins with a source, ?search=NAME with a saved search, ?from=ID with the criteria of an earlier job. What is not submitted yet outlives a reload. */
 import {h, fill, add, button, icon} from './dom.js';
-import {ApiError, isAbort, job as jobPath} from './api.js';
-import {busy, choose, menuButton, openDialog} from './dialog.js';
+import {isAbort, job as jobPath} from './api.js';
+import {busy, choose, menuButton} from './dialog.js';
 import {clearErrors, field, select, showErrors} from './form.js';
 import {emptyState, errorState} from './table.js';
-import {clip, duration, money, num, Text, Time} from './format.js';
+import {clip, money, plural, Text, Time} from './format.js';
 import {reasonText} from './words.js';
 import {copyText, styles} from './assets.js';
-import {jobAgain, jobOfText, jsonText, locate, makeJob, newState, readBuilder, stateOf} from './builder.js';
+import {jobAgain, jobOfText, jsonText, locate, makeJob, readBuilder, stateOf} from './builder.js';
 import {builderView} from './builder-view.js';
 import {jobForm} from './job-form.js';
+import {askPreview, previewView} from './job-preview.js';
+import {saveSearch} from './search-form.js';
 import {editSchedule} from './schedule-form.js';
 
 const DRAFT = 'draft-job';
+/* What the source is asked for: a name or a campaign changes neither count nor price. */
+const asked = ({name, campaign_id: campaign, process, ...rest}) => JSON.stringify(rest);
 const slug = (text) => text.trim().toLowerCase().normalize('NFKD').replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
-const PREVIEW_MS = 60000;
 
 export async function render(root, params, page) {
     await styles('/pages.css');
@@ -28,7 +31,7 @@ export async function render(root, params, page) {
     const first = sources.find((s) => s.name === wanted) ?? sources.find((s) => s.ok !== false && s.builder) ?? sources.find((s) => s.name === 'propertyradar') ?? sources.find((s) => s.ok !== false) ?? sources[0];
     const body = h('div', {class: 'stack'});
     const chooser = select(sources.map((s) => [s.name, s.title ?? s.name]), {value: first.name, onchange: () => open(chooser.value, {source: chooser.value})});
-    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'New job'), field('Source', chooser, {class: 'inline'}), button('Start over', {icon: 'refresh', class: 'ghost', onclick: () => { forget(page); page.setQuery({search: null, from: null}); open(chooser.value, {source: chooser.value}); }})),
+    fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'New job'), field('Source', chooser, {class: 'inline'}), button('Start over', {icon: 'refresh', class: 'ghost', onclick: () => { page.setQuery({search: null, from: null}); open(chooser.value, {source: chooser.value}); }})),
         start.note && h('div', {class: 'banner', role: 'status'}, icon('info'), h('p', {}, start.note)), body);
     let turn = 0;
     async function open(name, job) {
@@ -86,7 +89,7 @@ function workshop(body, page, source, job, {search, other}) {
     const {builder, problems: flaws} = readBuilder(source.builder);
     const built = builder.categories.length > 0, declared = source.job_members ?? {};
     source.builderNames = new Set(builder.form === 'members' ? builder.categories.flatMap((c) => c.criteria.map((d) => d.name)) : []);
-    let state, view = null, made = null, preview = null, raw = !built, timer = 0;
+    let state, view = null, made = null, preview = null, raw = !built, timer = 0, unsaved = null;
     const left = h('div', {class: 'stack'});
     const json = h('pre', {class: 'code job-json', tabindex: '0', 'aria-label': 'The job as JSON'});
     const result = h('div', {'aria-live': 'polite'});
@@ -105,19 +108,28 @@ function workshop(body, page, source, job, {search, other}) {
         view?.refresh(made.problems, made.index);
         if (!view)
             fill(badges);
-        const text = JSON.stringify(made.job);
-        if (preview && preview.of !== text)
+        const text = JSON.stringify(made.job), fresh = preview?.of === asked(made.job);
+        if (preview && !fresh)
             showPreview();
-        submit.firstChild.nextSibling.textContent = preview?.of === text && preview.answer.cost ? `Submit for ${money(preview.answer.cost, preview.answer.currency)}` : 'Submit';
+        submit.firstChild.nextSibling.textContent = fresh && preview.answer.cost ? `Submit for ${money(preview.answer.cost, preview.answer.currency)}` : 'Submit';
+        jump.textContent = `This job: ${plural(state.entries.length, 'criterion', 'criteria')}`;
+        unsaved = text;
         clearTimeout(timer);
-        timer = setTimeout(() => {
-            try {
-                sessionStorage.setItem(draftKey(page), text);
-                localStorage.setItem('source', source.name);
-            } catch { /* it will not outlive a reload */ }
-        }, 300);
+        timer = setTimeout(keep, 300);
     }
-    page.leave(() => clearTimeout(timer));
+    /* What is there outlives a reload, and going to another page. */
+    function keep() {
+        clearTimeout(timer);
+        if (unsaved === null)
+            return;
+        try {
+            sessionStorage.setItem(draftKey(page), unsaved);
+            localStorage.setItem('source', source.name);
+        } catch { /* then it does not */ }
+        unsaved = null;
+    }
+    addEventListener('pagehide', keep);
+    page.leave(() => { removeEventListener('pagehide', keep); keep(); });
     async function suggest(what, text, signal) {
         try {
             const answer = await page.api.get(`/api/sources/${encodeURIComponent(source.name)}/suggest`, {query: {field: what, q: text}, signal});
@@ -179,8 +191,8 @@ function workshop(body, page, source, job, {search, other}) {
     const submit = button('Submit', {icon: 'play', class: 'primary', onclick: () => doSubmit(false)});
     const background = button('Process in background', {icon: 'clock', onclick: () => doSubmit(true)});
     const more = menuButton(button('More', {icon: 'more', class: 'ghost'}), () => [
-        {label: search && mineIs(search) ? `Save changes to ${clip(search.name, 24)}` : 'Save as a search…', icon: 'star', onclick: () => saveSearch()},
-        ...(search && mineIs(search) ? [{label: 'Save as another search…', icon: 'plus', onclick: () => saveSearch(true)}] : []),
+        {label: search && mineIs(search) ? `Save changes to ${clip(search.name, 24)}` : 'Save as a search…', icon: 'star', onclick: () => keepSearch()},
+        ...(search && mineIs(search) ? [{label: 'Save as another search…', icon: 'plus', onclick: () => keepSearch(true)}] : []),
         {label: 'Schedule…', icon: 'clock', onclick: () => good() && editSchedule(page, {job: made.job, name: slug(state.form.name)})},
     ]);
     const mineIs = (s) => !s.owner || s.owner === page.user.name;
@@ -212,23 +224,12 @@ function workshop(body, page, source, job, {search, other}) {
             return fill(result, h('div', {class: 'preview', 'aria-busy': 'true'}, h('p', {class: 'muted'}, 'Asking the source; nothing is bought…')));
         if (!answer)
             return fill(result);
-        const old = preview.of !== JSON.stringify(made.job);
-        const planned = answer.planned ?? answer.records ?? answer.total;
-        const stat = (label, value, moreText) => h('div', {class: 'stat'}, h('span', {class: 'label'}, label), h('span', {class: 'value'}, value), moreText && h('span', {class: 'more'}, moreText));
-        fill(result, h('div', {class: `preview ${old ? 'old' : ''}`},
-            old && h('p', {class: 'small tone-warn'}, 'The job was changed since: count again.'),
-            h('div', {class: 'stats'},
-                stat('Records found', num(answer.total), planned !== answer.total && planned !== undefined ? `${num(planned)} will be taken` : null),
-                answer.metered !== false && stat('Cost', answer.cost === null || answer.cost === undefined ? 'not known' : money(answer.cost, answer.currency), answer.saving ? `${money(answer.saving, answer.currency)} saved: ${num(answer.owned)} owned` : null),
-                stat('Time', answer.seconds === null || answer.seconds === undefined ? 'not known' : `about ${duration(answer.seconds)}`, [answer.queue_seconds > 1 && `${duration(answer.queue_seconds)} of it waiting`, answer.days > 1 && `over ${num(answer.days)} days`].filter(Boolean).join(', ') || null),
-                stat('Requests', num(answer.requests))),
-            answer.basis && h('p', {class: 'muted small'}, `Time from ${clip(answer.basis, 120)}.`),
-            (answer.guards ?? []).map((guard) => h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('alert'), h('div', {}, h('strong', {}, `It would be held: ${reasonText(guard.reason)}`), h('p', {class: 'small'}, Text(guard.error, 300)))))));
+        fill(result, previewView(answer, preview.of !== asked(made.job)));
     }
     async function doPreview() {
         if (!good())
             return false;
-        const text = JSON.stringify(made.job);
+        const text = asked(made.job);
         const before = preview;
         showPreview(true);
         try {
@@ -247,7 +248,7 @@ function workshop(body, page, source, job, {search, other}) {
     async function doSubmit(inBackground) {
         if (!good())
             return;
-        const text = JSON.stringify(made.job), seen = preview?.of === text;
+        const text = JSON.stringify(made.job), seen = preview?.of === asked(made.job);
         if (source.metered && !seen && !made.job.max_cost && !made.job.max_records) {
             const what = await choose({title: 'Submit without knowing the price?', text: 'The source charges for records and this job has no limit.', choices: [
                 {value: 'preview', label: 'Count first', text: 'Free, and takes some seconds.'}, {value: 'submit', label: 'Submit anyway', text: 'It buys all that it finds.', danger: true}]});
@@ -259,9 +260,8 @@ function workshop(body, page, source, job, {search, other}) {
         key ??= crypto.randomUUID();
         try {
             const sent = await busy(inBackground ? background : submit, page.api.post('/api/batch-jobs', made.job, {headers: {'Idempotency-Key': key}, signal: page.signal}));
-            key = null;
+            key = unsaved = null;
             forget(page);
-            clearTimeout(timer);
             const href = `/jobs/${encodeURIComponent(sent.job_id)}`;
             if (!inBackground)
                 return page.navigate(href);
@@ -278,32 +278,13 @@ function workshop(body, page, source, job, {search, other}) {
     let key = null;
     const done = h('div', {role: 'status'});
 
-    async function saveSearch(another = false) {
+    async function keepSearch(another = false) {
         if (!good())
             return;
         if (search && mineIs(search) && !another)
             return page.api.put(`/api/searches/${encodeURIComponent(search.name)}`, {name: search.name, source: source.name, shared: search.shared === true, job: made.job}, {signal: page.signal})
                 .then(() => page.toast('The search is saved', {href: '/searches'}), (error) => page.toastError(error, 'The search could not be saved'));
-        const name = h('input', {type: 'text', required: true, maxlength: '64', spellcheck: 'false', value: slug(state.form.name)});
-        const shared = h('input', {type: 'checkbox'});
-        const ok = button('Save', {class: 'primary', onclick: () => inner.requestSubmit()});
-        const inner = h('form', {class: 'stack', onsubmit: async (event) => {
-            event.preventDefault();
-            clearErrors(inner);
-            const wanted = {name: name.value.trim(), source: source.name, shared: shared.checked, job: made.job};
-            if (!/^[A-Za-z0-9_-]{1,64}$/.test(wanted.name))
-                return showErrors(inner, {message: '', errors: [{pointer: '/name', detail: 'Letters, digits, _ and -, at most 64'}]});
-            try {
-                await busy(ok, page.api.post('/api/searches', wanted, {signal: page.signal}));
-                shown.close();
-                page.toast('The search is saved', {href: '/searches'});
-            } catch (error) {
-                if (!isAbort(error))
-                    showErrors(inner, error.status === 409 ? new ApiError(409, {detail: error.message, errors: [{pointer: '/name', detail: 'There is a search of that name already'}]}) : error);
-            }
-        }}, field('Name', name, {pointer: '/name', help: 'Letters, digits, _ and -.'}), h('label', {class: 'check'}, shared, h('span', {}, 'Everybody may see and run it')));
-        const shown = openDialog({title: 'Save as a search', content: [inner], actions: [button('Cancel', {onclick: () => shown.close()}), ok]});
-        name.focus();
+        saveSearch(page, {source: source.name, job: made.job, name: slug(state.form.name)});
     }
 
     const price = source.metered ? (source.cost_per_record ? `${money(source.cost_per_record, source.currency)} a record` : 'Charges for records') : 'Free of charge';
@@ -318,25 +299,12 @@ function workshop(body, page, source, job, {search, other}) {
                 h('div', {class: 'card-body'}, badges, result, done,
                     h('div', {class: 'acts'}, submit, background, h('div', {class: 'row nowrap'}, h('div', {class: 'grow'}, ask), more)))),
             h('section', {class: 'card'}, h('header', {}, h('h2', {class: 'grow'}, 'JSON'), copy), json))));
+    /* Where this job stands far below its criteria: a way to it. */
+    const jump = button('', {class: 'primary jump', onclick: () => { const side = form.querySelector('aside'); side.scrollIntoView({block: 'start'}); side.querySelector('button')?.focus({preventScroll: true}); }});
+    form.append(jump);
     ask.classList.add('wide');
     take(job);
     draw();
     fill(body, form);
     changed();
-}
-
-/* 200 with the document, or 202 with the job that will have it. */
-async function askPreview(page, job) {
-    const response = await page.api.request('POST', '/api/preview', {body: job, want: 'response', signal: page.signal, timeout: PREVIEW_MS});
-    let answer = await response.json();
-    if (response.status !== 202)
-        return answer;
-    const id = answer.job_id;
-    while (!['COMPLETED', 'FAILED', 'HELD', 'CANCELLED'].includes(answer.status)) {
-        await new Promise((resolve) => setTimeout(resolve, 2000));
-        answer = await page.api.get(jobPath(id), {signal: page.signal});
-    }
-    if (answer.status !== 'COMPLETED')
-        throw new ApiError(0, {detail: answer.error_details || reasonText(answer.reason) || 'The source could not be asked.'});
-    return page.api.get(jobPath(id, 'results/download'), {query: {name: 'preview.json'}, signal: page.signal});
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Pages to be tested: a list, pasted or taken from a file, cleaned and checked while one types; then a job of it. */
-import {h, add, fill, button, icon} from './dom.js';
+import {h, fill, button, icon} from './dom.js';
 import {ApiError, isAbort} from './api.js';
 import {busy} from './dialog.js';
 import {checkbox, clearErrors, field, select, showErrors} from './form.js';
-import {bytes, clip, num, plural, Text} from './format.js';
+import {bytes, num, plural, Text} from './format.js';
 import {capital} from './words.js';
 import {copyText, styles} from './assets.js';
 import {PRIORITIES} from './builder.js';

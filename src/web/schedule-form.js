@@ -54,7 +54,7 @@ export async function editSchedule(page, {schedule = null, job = null, name: sug
             text.closest('details').open = true;
             return bad('/job', parsed.problem ?? 'The job is a JSON object');
         }
-        const {not_before, created_by, mode, ...work} = parsed.value;
+        const {not_before, mode, ...work} = parsed.value; /* created_by stays: who mends the schedule of another does not take it over */
         const {cron: wasCron, every: wasEvery, until: wasUntil, ...kept} = schedule?.definition ?? {};
         const body = {...kept, timezone: timezone.value, missed: missed.value, job: work};
         if (times.value === 'every')

@@ -16,8 +16,8 @@
  *   list.merge(row)     a row from the live stream; false: it is not on this page
  *   list.restart()      the query has changed: first page
  *
- * Page and sort are in the address (`sort`, `cursor`, `page`). Keys: j k Enter x. At less than 720 pixels a row is a card. */
-import {h, fill, icon, button} from './dom.js';
+ * Page and sort are in the address (`sort`, `cursor`, `page`). Keys: j k Enter x. Where it has less than 740 pixels a row is a card. */
+import {h, fill, calm, icon, button} from './dom.js';
 import {num, clip} from './format.js';
 import {isAbort} from './api.js';
 
@@ -29,20 +29,20 @@ const AGAIN_MS = 3000;
 const head = (c) => h('th', {scope: 'col', class: c.class ?? ''}, c.label || h('span', {class: 'hidden'}, 'Acts'));
 
 /* A plain table of what is there already. */
-export function simpleTable({label, columns, rows, empty = 'Nothing here.', rowProps = () => ({})}) {
+export function simpleTable({label, columns, rows, empty = 'Nothing here.', rowProps = () => ({}), class: kind = ''}) {
     if (!rows.length)
         return h('p', {class: 'empty small'}, empty);
-    return h('div', {class: 'table-wrap'}, h('table', {class: 'table', 'aria-label': label},
+    return h('div', {class: 'table-wrap'}, h('table', {class: `table ${kind}`, 'aria-label': label},
         h('thead', {}, h('tr', {}, columns.map((c) => head(c)))),
         h('tbody', {}, rows.map((row) => h('tr', rowProps(row), columns.map((c) => h('td', {class: `${c.class ?? ''} ${c.main ? 'main' : ''}`, dataset: {label: c.label}}, c.cell(row))))))));
 }
 
 export function emptyState(title, text = '', ...actions) {
-    return h('div', {class: 'empty'}, h('h3', {}, title), text && h('p', {}, text), actions.length > 0 && h('div', {class: 'row center'}, actions));
+    return h('div', {class: 'empty'}, h('h2', {}, title), text && h('p', {}, text), actions.length > 0 && h('div', {class: 'row center'}, actions));
 }
 export function errorState(error, again, ...actions) {
     const asked = error.status === 400 || error.status === 422; /* the same question gets the same answer */
-    return h('div', {class: 'empty', role: 'alert'}, h('h3', {}, asked ? 'This is not understood' : error.status === 403 ? 'Not for your role' : 'This could not be loaded'), h('p', {}, clip(error.message, 400)), h('div', {class: 'row center'}, again && !asked && button('Try again', {icon: 'refresh', onclick: again}), actions));
+    return h('div', {class: 'empty', role: 'alert'}, h('h2', {}, asked ? 'This is not understood' : error.status === 403 ? 'Not for your role' : 'This could not be loaded'), h('p', {}, clip(error.message, 400)), h('div', {class: 'row center'}, again && !asked && button('Try again', {icon: 'refresh', onclick: again}), actions));
 }
 export const skeleton = (lines = 6) => h('div', {class: 'skeletons', 'aria-busy': 'true', 'aria-label': 'Loading'}, Array.from({length: lines}, () => h('div', {class: 'skeleton'})));
 
@@ -114,7 +114,8 @@ export function createList(page, options) {
         if (wanted.length !== body.children.length || wanted.some((tr, at) => tr !== body.children[at]))
             body.replaceChildren(...wanted);
     }
-    function draw() {
+    const draw = () => calm(body, drawNow);
+    function drawNow() {
         const focused = document.activeElement?.closest?.('tr');
         const focusKey = body.contains(focused) ? focused.dataset.key : null;
         const inner = focusKey !== null && document.activeElement !== focused ? [...focused.querySelectorAll('a, button, input')].indexOf(document.activeElement) : -1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The journal of a job as people read it: what was asked, answered and captured of one page is one entry; every line can be seen too. */
-import {h, fill, button} from './dom.js';
+import {h, fill, redraw, button} from './dom.js';
 import {num, bytes, money, milliseconds, clip, plural, Ago, time, clockTime} from './format.js';
 import {reasonText, capital} from './words.js';
 import {errorState, skeleton} from './table.js';
@@ -15,7 +15,7 @@ const details = {
     accepted: (e) => [e.priority && e.priority !== 'normal' && `priority ${e.priority}`, e.estimate?.records && `about ${plural(e.estimate.records, 'record')} expected`],
     previewed: (e) => [e.total !== undefined && plural(e.total, 'record'), e.cost !== undefined && money(e.cost, e.currency)],
     listed: (e) => [`${num(e.total)} ids`, `${num(e.owned)} owned already`, `${num(e.to_buy)} to buy`],
-    requested: (e) => [e.paid ? `paid, ${e.max_cost !== undefined ? `${money(e.max_cost)} at most` : ''}` : 'free'],
+    requested: (e) => [e.paid ? `paid, ${e.max_cost !== undefined ? `${money(e.max_cost, e.currency)} at most` : ''}` : 'free'],
     answered: (e) => [e.status, bytes(e.bytes)],
     captured: (e) => [plural(e.records ?? 0, 'record'), bytes(e.bytes), e.cost !== undefined && Number(e.cost) > 0 && money(e.cost, e.currency), e.took_ms !== undefined && milliseconds(e.took_ms)],
     loaded: (e) => [plural(e.success_count ?? 0, 'record'), e.inserted !== undefined && `${num(e.inserted)} new, ${num(e.updated)} changed, ${num(e.unchanged)} the same`, e.error_count > 0 && `${num(e.error_count)} errors`],
@@ -26,7 +26,7 @@ const details = {
     requeued: (e) => [e.from && `from ${e.from}`],
     cancelled: (e) => [e.from && `from ${e.from}`],
     reprioritised: (e) => [e.priority],
-    charge_unknown: (e) => [e.cost !== undefined && `${money(e.cost)} at most`],
+    charge_unknown: (e) => [e.cost !== undefined && `${money(e.cost, e.currency)} at most`],
 };
 const TITLES = {accepted: 'Accepted', previewed: 'Price asked', listed: 'Ids listed', claimed: 'Begun', requested: 'Asked', answered: 'Answered', captured: 'Captured', adopted: 'Taken over after a restart', retrying: 'Tries again', charge_unknown: 'Charge in doubt', loaded: 'Loaded', deferred: 'Put off', held: 'Put on hold', released: 'Released', cancelled: 'Cancelled', requeued: 'Back in the queue', reprioritised: 'Priority changed', completed: 'Completed', failed: 'Failed', rejected: 'Could not be loaded', reshelved: 'To be loaded once more'};
 
@@ -51,17 +51,18 @@ function fold(events) {
     return out;
 }
 
-function entry(item) {
+function entry(item, currency) {
     const e = item.count > 1 ? {...item.sum} : item.first;
     const pages = item.from === undefined ? '' : item.count > 1 ? `: pages ${num(item.from)} to ${num(item.to)}` : `: page ${num(item.from)}`;
-    const facts = (details[item.event]?.(e) ?? []).filter((f) => f !== undefined && f !== null && f !== false && f !== '');
+    const facts = (details[item.event]?.({currency, ...e}) ?? []).filter((f) => f !== undefined && f !== null && f !== false && f !== '');
     const {by, reason, error} = item.first;
     return h('li', {dataset: {tone: TONES[item.event] ?? 'neutral'}},
         h('div', {class: 'row nowrap'}, h('span', {class: 'grow'}, h('strong', {}, (TITLES[item.event] ?? capital(clip(item.event, 40))) + pages), WHO[by] && h('span', {class: 'muted small'}, ` ${WHO[by]}`)), h('span', {class: 'muted small nowrap'}, Ago(item.end))),
         (facts.length > 0 || reason || error) && h('p', {class: 'muted dots small'}, facts.map((f) => h('span', {}, f)), reason && h('span', {}, reasonText(reason)), error && h('span', {}, clip(error, 400))));
 }
 
-export function timeline(page, id) {
+/* currency(): that of the job, which its lines do not repeat. */
+export function timeline(page, id, currency) {
     const root = h('div', {class: 'card-body'}, skeleton(4));
     const mode = button('Every line', {class: 'small ghost', 'aria-pressed': 'false', onclick: () => { raw = !raw; mode.setAttribute('aria-pressed', String(raw)); draw(); }});
     let events = [], damaged = '', raw = false, running = false, again = false, timer = 0, shown = 40, more = false;
@@ -71,12 +72,12 @@ export function timeline(page, id) {
             return fill(root, h('p', {class: 'muted'}, 'Nothing is written in its journal yet.'));
         const items = raw ? [...events].reverse() : fold(events).reverse();
         const list = items.slice(0, shown);
-        fill(root, raw
+        redraw(root, () => [raw
             ? h('ol', {class: 'lines'}, list.map((e) => h('li', {}, h('code', {}, clip(JSON.stringify(e), 3000)))))
-            : h('ol', {class: 'timeline'}, list.map(entry)),
+            : h('ol', {class: 'timeline'}, list.map((item) => entry(item, currency()))),
         damaged && h('div', {class: 'banner', dataset: {tone: 'bad'}, role: 'alert'}, h('p', {}, 'The journal is damaged. ', clip(damaged, 400))),
         more && h('p', {class: 'muted small'}, `The journal is longer: its first ${num(events.length)} lines are shown.`),
-        items.length > shown && h('div', {class: 'row center'}, button(`${num(items.length - shown)} earlier`, {class: 'small', onclick: () => { shown += 200; draw(); }})));
+        items.length > shown && h('div', {class: 'row center'}, button(`${num(items.length - shown)} earlier`, {class: 'small', onclick: () => { shown += 200; draw(); }}))]);
     }
     /* From where it was read to last time: the journal only grows. */
     async function load() {

@@ -8,11 +8,11 @@ HERE=$ROOT/tests/all/contract
 PASSWORD='correct horse battery staple'
 HTTPD_PID='' HTTPD_URL=''
 
-# httpd_start JQ: with that in the key `httpd`
+# httpd_start JQ [VARIABLE=VALUE]...: with that in the key `httpd`, and in its environment
 httpd_start() {
     config ".httpd = {requests_per_minute: 1000000, uploads_per_minute: 100000, logins_per_minute: 10000} * ($1)"
     : >"$DIR/httpd.log"
-    "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
+    env "${@:2}" "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
     HTTPD_PID=$!
     BACKGROUND+=("$HTTPD_PID")
     HTTPD_URL=$(port_in "$DIR/httpd.log" 'batchspool-httpd runs: .*http://127\.0\.0\.1:([0-9]+)') || bail "batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"
@@ -25,7 +25,7 @@ httpd_stop() {
     is 0 $? 'batchspool-httpd ends in good order'
 }
 
-# part SCRIPT ARGUMENT...: its lines as results
+# part SCRIPT ARGUMENT...: its lines as results. It ends with 3 when some are bad.
 part() {
     local line
     while IFS= read -r line; do
@@ -34,11 +34,24 @@ part() {
         'not ok '*) result 1 "${line#not ok }" ;;
         *) printf '%s\n' "$line" ;;
         esac
-    done < <(cd "$DIR/server" && node "$HERE/$1" "${@:2}" 2>&1 || echo "not ok $1 runs to its end")
+    done < <(cd "$DIR/server" && node "$HERE/$1" "${@:2}" 2>&1 || [ $? = 3 ] || echo "not ok $1 runs to its end")
+}
+
+# complains NAME PART OPENAPI ROUTES: that part finds just one thing wrong with them
+complains() {
+    local out
+    out=$(cd "$DIR/server" && node "$HERE/contract.mjs" "$2" "openapi=$3" "routes=$4" "state=$DIR/seen.json" "password=$PASSWORD" "base=$HTTPD_URL" 2>&1)
+    is '3 1' "$? $(grep -c '^not ok' <<<"$out")" "$1"
+}
+
+# token USER: an access token
+token() {
+    jq -cn --arg user "$1" --arg password "$PASSWORD" '{username: $user, password: $password}' |
+        curl -s -H 'Content-Type: application/json' -d @- "$HTTPD_URL/api/auth/login" | jq -r .access_token
 }
 
 contract() {
-    part contract.mjs "$1" "${SETTINGS[@]}" "base=$HTTPD_URL"
+    part contract.mjs "$1" "${SETTINGS[@]}" "base=$HTTPD_URL" "${@:2}"
 }
 
 npm_install "$HERE"
@@ -58,18 +71,31 @@ httpd_start '{}'
 "$PROGRAMS/batchspool-httpd" --routes >"$DIR/routes" || bail 'batchspool-httpd --routes'
 SETTINGS=("openapi=$ROOT/docs/openapi.yaml" "routes=$DIR/routes" "state=$DIR/seen.json" "spool=$SPOOL" "password=$PASSWORD")
 
-case ${CONTRACT-} in '' | routes) contract routes ;; esac
+case ${CONTRACT-} in '' | routes)
+    contract routes
+    sed '/ money /d' "$DIR/routes" >"$DIR/fewer"
+    complains 'an operation that the server lacks is noticed' routes "$ROOT/docs/openapi.yaml" "$DIR/fewer"
+    { cat "$DIR/routes" && echo 'GET /api/secrets secrets viewer -'; } >"$DIR/more"
+    complains 'a route that the description lacks is noticed' routes "$ROOT/docs/openapi.yaml" "$DIR/more"
+    sed 's/ money viewer / money public /' "$DIR/routes" >"$DIR/other"
+    complains 'a route that lets others in is noticed' routes "$ROOT/docs/openapi.yaml" "$DIR/other"
+    ;;
+esac
 case ${CONTRACT-} in '' | all) contract all ;; esac
 case ${CONTRACT-} in '' | authz) part authz.mjs "${SETTINGS[@]}" "base=$HTTPD_URL" ;; esac
 case ${CONTRACT-} in '' | slow)
-    token=$(jq -cn --arg password "$PASSWORD" '{username: "viola", password: $password}' | curl -s -H 'Content-Type: application/json' -d @- "$HTTPD_URL/api/auth/login" | jq -r .access_token)
-    part slow.mjs "$HTTPD_URL" 200 "$token"
+    part slow.mjs "$HTTPD_URL" 200 "$(token viola)"
     ;;
 esac
 if [ -z "${CONTRACT-}" ]; then
+    token=$(token ada)
     httpd_stop
-    httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}'
-    contract limits
+    # The first write is that of its lock.
+    httpd_start '{}' BATCHSPOOL_FAULT=2+:enospc:write
+    contract full "token=$token"
+    httpd_stop
+    httpd_start '{requests_per_minute: 300, uploads_per_minute: 5, logins_per_minute: 10}' CRON_SECRET=cron-secret-of-the-test BACKGROUND_PROCESSOR_API_KEY=processor-key-of-the-test
+    contract limits cron=cron-secret-of-the-test processor=processor-key-of-the-test
     httpd_stop
     httpd_start '{}'
     kill -STOP "$DAEMON_PID"
@@ -79,6 +105,8 @@ if [ -z "${CONTRACT-}" ]; then
     contract daemonless
     httpd_stop
     contract covered
+    sed "0,/operationId: money/s//&\n      x-a: b/;/operationId: money/,/responses:/s/responses:/&\n        '418':\n          description: never/" "$ROOT/docs/openapi.yaml" >"$DIR/teapot.yaml"
+    complains 'a documented answer that was never seen is noticed' covered "$DIR/teapot.yaml" "$DIR/routes"
     verified 'verify finds no difference'
 fi
 finish

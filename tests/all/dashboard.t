@@ -49,8 +49,18 @@ captured=$ID
 drop held 1000 '{source: "properties", name: "Too dear", criteria: [{name: "State", value: ["NV"]}], max_cost: "20.00"}'
 at hold 'a job that is held'
 held=$ID
-drop hostile 1000 '{source: "properties", name: "<script>alert(1)</script>", campaign_id: "hostile", criteria: [{name: "State", value: ["TX"]}]}'
+drop hostile 1000 '{source: "properties", name: "<script>alert(1)</script>\u202Egpj", campaign_id: "hostile", criteria: [{name: "State", value: ["TX"]}]}'
 at processed 'a job with a hostile name'
-part dashboard.mjs "captured=$captured" "held=$held" "hostile=$ID" "spool=$SPOOL" "httpd=$PROGRAMS/batchspool-httpd" "pid=$HTTPD_PID"
+hostile=$ID
+faults '{"kind": "drop_mid", "on": "paid", "start": 400}'
+drop doubt 1000 '{source: "properties", name: "Lost answer", criteria: [{name: "State", value: ["UT"]}], max_cost: "100"}'
+at hold 'a job whose answer was lost'
+doubt=$ID
+faults
+for state in AZ NM; do
+    drop "dear-$state" 1000 '{source: "properties", name: "Dear", criteria: [{name: "State", value: ["'$state'"]}], max_cost: "1.00"}'
+    at hold 'one more that is held'
+done
+part dashboard.mjs "captured=$captured" "held=$held" "hostile=$hostile" "doubt=$doubt" "spool=$SPOOL" "httpd=$PROGRAMS/batchspool-httpd" "pid=$HTTPD_PID" "daemon=$DAEMON_PID" "api=$API_URL"
 verified 'verify finds no difference'
 finish

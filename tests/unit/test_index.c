@@ -298,6 +298,48 @@ static void test_follow_is_rebuild(void **state) {
     index_close(index);
 }
 
+struct heard {
+    unsigned lines, captures;
+    uint64_t records, batches; /* what lines have moved */
+};
+
+static void hear(void *context, const struct job_row *before, const struct job_row *row, const struct journal_line *line) {
+    struct heard *heard = context;
+    heard->lines++;
+    heard->captures += strcmp(line->event, "captured") == 0;
+    heard->records += row->processed_records - before->processed_records;
+    heard->batches += row->captured_batches - before->captured_batches;
+}
+
+/* Each line once, with what it changed. */
+static void test_listener(void **state) {
+    struct bench *b = *state;
+    struct index *index = open_index(b);
+    struct heard heard = {0};
+    struct job_row row;
+    char id[JOBID_SIZE];
+    id_of(1, id);
+    accept_job(b, id, "items", "normal", "aa");
+    follow(b, index, id, NULL);
+    index_listen(index, hear, &heard);
+    follow(b, index, id, NULL);
+    assert_int_equal(heard.lines, 0); /* it was folded in before */
+    capture(b, id, 1, "2026-11-23");
+    capture(b, id, 2, "2026-11-23");
+    follow(b, index, id, &row);
+    assert_int_equal(heard.captures, 2);
+    assert_int_equal(heard.batches, 2);
+    assert_int_equal(heard.records, row.processed_records);
+    const unsigned lines = heard.lines;
+    follow(b, index, id, NULL);
+    assert_int_equal(heard.lines, lines);
+    index_listen(index, NULL, NULL);
+    capture(b, id, 3, "2026-11-23");
+    follow(b, index, id, NULL);
+    assert_int_equal(heard.lines, lines);
+    index_close(index);
+}
+
 static void test_queue(void **state) {
     struct bench *b = *state;
     struct index *index = open_index(b);
@@ -824,21 +866,14 @@ static void test_damaged_journal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_follow_is_rebuild, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deferred, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_jobs_of_criteria, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_history, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_walks, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_many, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_growth, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unclean, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_two_homes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damaged_row, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damaged_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_follow, setup, teardown),      cmocka_unit_test_setup_teardown(test_follow_is_rebuild, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_listener, setup, teardown),    cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deferred, setup, teardown),    cmocka_unit_test_setup_teardown(test_jobs_of_criteria, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_history, setup, teardown),     cmocka_unit_test_setup_teardown(test_walks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many, setup, teardown),        cmocka_unit_test_setup_teardown(test_growth, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unclean, setup, teardown),     cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_homes, setup, teardown),   cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_row, setup, teardown), cmocka_unit_test_setup_teardown(test_damaged_journal, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

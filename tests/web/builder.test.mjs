@@ -197,6 +197,9 @@ test('finding a criterion', () => {
 test('JSON for people is the same JSON', () => {
     const job = {source: 'propertyradar', criteria: EVERYTHING, rest: {deep: [{a: [1, {b: null}]}], long: 'x'.repeat(100)}, none: [], empty: {}};
     assert.deepEqual(JSON.parse(b.jsonText(job)), job);
+    const zips = {criteria: [{name: 'ZipFive', value: Array.from({length: 300}, (_, i) => String(10000 + i))}]};
+    assert.deepEqual(JSON.parse(b.jsonText(zips)), zips);
+    assert.ok(b.jsonText(zips).split('\n').length < 50);
     assert.equal(b.jsonText({source: 'a', criteria: [{name: 'State', value: ['CA', 'NV']}, {name: 'Beds', value: [[2, null]]}], take: 5}),
         '{\n  "source": "a",\n  "criteria": [\n    {"name": "State", "value": ["CA", "NV"]},\n    {"name": "Beds", "value": [[2, null]]}\n  ],\n  "take": 5\n}');
 });

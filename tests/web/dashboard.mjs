@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The shell, jobs, one job, files and errors in a browser, against batchspool-httpd with its daemon (tests/all/dashboard.t starts them).
- * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured (ids of jobs), spool, httpd and pid: the program that is killed and
- * started again. */
+ * Settings: base, password, shots (a directory for pictures, or nothing), held, hostile, captured, doubt (ids of jobs), spool, httpd, pid and daemon: the program that is
+ * killed and started again, its process and that of the daemon, which is ended at the end; api:
+ * the metered API. */
 import fs from 'node:fs';
 import {spawn} from 'node:child_process';
 import {open, settings} from './browser.mjs';
 
-const {base, password, shots, held, hostile, captured, spool, httpd, pid} = settings();
+const {base, password, shots, held, hostile, captured, doubt, spool, httpd, pid, daemon, api} = settings();
 const t = await open({base, password, shots});
 
 /* ---- signing in ---- */
@@ -45,7 +46,8 @@ await t.sees(page, 'tbody tr', 'the list');
     await page.keyboard.press('/');
     await page.keyboard.type('status:held');
     await page.keyboard.press('Enter');
-    await page.waitForFunction((id) => [...document.querySelectorAll('tbody tr')].every((tr) => tr.dataset.key === id), held);
+    await page.waitForFunction(() => [...document.querySelectorAll('tbody tr')].every((tr) => tr.innerText.includes('Held')));
+    t.is(4, await page.locator('tbody tr').count(), 'the filter');
     t.like(/filter=status%3Aheld/, page.url(), 'the filter is in the address');
     await page.reload();
     await t.sees(page, `tr[data-key="${held}"]`, 'a link with a filter shows the same');
@@ -54,7 +56,7 @@ await t.sees(page, 'tbody tr', 'the list');
     await page.keyboard.press('x');
     await t.sees(page, '.bulk:has-text("1 job selected")', 'j and x select');
     await page.keyboard.press('Enter');
-    await page.waitForURL(`**/jobs/${held}`);
+    await page.waitForURL(/\/jobs\/2/);
     t.ok(true, 'Enter opens');
     await page.goBack();
     await t.sees(page, `tr[data-key="${held}"]`, 'back is the filtered list');
@@ -91,11 +93,36 @@ await t.sees(page, 'tbody tr', 'the list');
 
     await page.goto(`${base}/jobs/${hostile}`);
     await t.sees(page, 'h1:has-text("<script>")', 'a hostile name is text');
+    t.ok(!(await page.locator('body').innerText()).includes('\u202e') && (await page.locator('h1').innerText()).includes('‹U+202E›'), 'what would turn other text is shown by its number');
     await page.click('button[aria-label="Payload of batch 1"]');
     await t.sees(page, 'dialog pre:has-text("RadarID")', 'the raw payload');
     t.ok((await page.locator('dialog pre').innerText()).split('\n').length > 50, 'indented');
     await t.axe(page, 'the raw payload');
     await page.keyboard.press('Escape');
+}
+
+/* ---- a charge in doubt, and errors by their cause ---- */
+{
+    await page.goto(`${base}/jobs/${doubt}`);
+    await t.sees(page, '#main .banner:has-text("A charge is in doubt")', 'a charge in doubt is told');
+    t.like(/In doubt\s+\$20\.00/, await page.locator('section[aria-label=Money]').innerText(), 'with its money');
+    await t.sees(page, '.timeline li:has-text("Charge in doubt: page 2"):has-text("$20.00 at most")', 'and its page');
+    await page.click('button:has-text("Decide the charge")');
+    await t.sees(page, 'dialog[open] .choice:has-text("Buy once more")', 'two ways to go on, and what each costs');
+    await t.axe(page, 'the decision');
+    await t.seen(page, 'decision');
+    await page.click('dialog[open] .choice:has-text("Buy once more")');
+    await t.sees(page, 'h1 .badge:has-text("Completed")', 'bought once more: it completes', {timeout: 20000});
+    await t.sees(page, 'section[aria-label=Money]:has-text("$70.00")', 'the lost page counts as spent');
+
+    await page.goto(`${base}/errors`);
+    await t.sees(page, 'article:has-text("Would cost more than the job allows"):has-text("2 jobs")', 'two jobs with one cause are one group');
+    await t.axe(page, 'errors');
+    await t.seen(page, 'errors');
+    await page.click('article:has-text("2 jobs") button:has-text("Cancel")');
+    await page.click('dialog[open] button:has-text("Cancel 2 jobs")');
+    await t.sees(page, '.toast:has-text("2 done")', 'one act for both');
+    await t.sees(page, '.empty:has-text("Nothing is wrong")', 'then nothing is wrong');
 }
 
 /* ---- loading ---- */
@@ -139,6 +166,37 @@ await t.sees(page, 'tbody tr', 'the list');
     await t.sees(page, `tr[data-key="${id}"]`, 'a new job appears by itself');
     await t.sees(page, `tr[data-key="${id}"]:has-text("Completed")`, 'its end too', {timeout: 20000});
     await t.sees(page, '.toast:has-text("Made while one looks")', 'with a notice');
+
+    /* A job that takes a while: each page is in the browser within a second of its line in the journal. */
+    await fetch(`${api}/_faults`, {method: 'POST', body: JSON.stringify({faults: [{kind: 'delay', on: 'paid', ms: 500, count: -1}]})});
+    fs.writeFileSync(`${spool}/jobs/tmp/slow.json`, JSON.stringify({source: 'properties', name: 'Slow', criteria: [{name: 'State', value: ['ID']}], batch_size: 100, max_cost: '80'}));
+    fs.renameSync(`${spool}/jobs/tmp/slow.json`, `${spool}/jobs/pending/slow.json`);
+    await page.goto(`${base}/jobs`);
+    await page.click('tbody tr a:has-text("Slow")');
+    await t.sees(page, 'h1 .badge:has-text("Processing")', 'a job that runs');
+    const slow = new URL(page.url()).pathname.split('/').pop();
+    await page.evaluate(() => {
+        window.seen = [];
+        const look = () => {
+            const match = /([\d,]+) of 1,000/.exec(document.querySelector('section[aria-label=Progress]')?.innerText ?? '');
+            if (match && window.seen.at(-1)?.[0] !== match[1])
+                window.seen.push([match[1], Date.now()]);
+        };
+        new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true});
+    });
+    await t.seen(page, 'running');
+    await t.sees(page, 'h1 .badge:has-text("Completed")', 'to its end', {timeout: 30000});
+    const seen = new Map((await page.evaluate(() => window.seen)).map(([text, at]) => [Number(text.replaceAll(',', '')), at]));
+    let records = 0, worst = 0, figures = 0;
+    for (const line of fs.readFileSync(`${spool}/journal/${slow}.ndjson`, 'utf8').trim().split('\n').map(JSON.parse))
+        if (line.event === 'captured') {
+            records += line.records;
+            if (seen.has(records)) {
+                worst = Math.max(worst, seen.get(records) - Date.parse(line.ts));
+                figures++;
+            }
+        }
+    t.ok(figures >= 5 && worst < 1000, `${figures} figures of progress, each within a second of its line`, `${worst} ms`);
 
     /* All that match, frozen. */
     await page.goto(`${base}/jobs?filter=${encodeURIComponent('source:properties')}`);
@@ -200,6 +258,10 @@ await t.sees(page, 'tbody tr', 'the list');
     t.is(false, await page.locator('.banner.top').isVisible(), 'and the page is live');
     await page.goto(`${base}/jobs/${captured}`);
     await t.sees(page, 'section[aria-label=Progress]', 'nobody had to sign in again');
+    process.kill(Number(daemon), 'SIGTERM');
+    await page.waitForFunction(async () => !(await (await fetch('/api/queue/status')).json()).daemon.running, null, {polling: 200}).catch(() => {});
+    await page.reload();
+    await t.sees(page, '.banner.top:has-text("The daemon is not running")', 'without a daemon the page says so');
     again.kill();
     await new Promise((resolve) => again.once('exit', resolve));
 }

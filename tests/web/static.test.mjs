@@ -31,4 +31,6 @@ test('every module that is imported is there', () => {
     for (const name of files.filter((n) => n.endsWith('.js')))
         for (const [, other] of read(name).matchAll(/(?:from|import\()\s*['"]\.\/([^'"]+)['"]/g))
             assert.ok(files.includes(other), `${name}: ${other}`);
+    for (const [, name] of read('index.html').matchAll(/(?:src|href)="\/([^"]+)"/g))
+        assert.ok(files.includes(name), name);
 });

@@ -35,6 +35,8 @@ function target(operation) {
     return path;
 }
 
+// Whose schedule it is shows once its body is right; If-Match keeps it from being changed.
+const BODIES = {putSchedule: {cron: '0 6 * * *', job: {source: 'properties', criteria: [{name: 'Count', value: [1]}]}}};
 const STREAMS = {events: ': still here'};
 await run.call('deleteKey', {as: 'rival', path: {key_id: key.json?.key_id}, status: 404, name: "404 for another's key"});
 const rows = [];
@@ -47,8 +49,8 @@ for (const operation of served) {
         // A body that nobody can take: no JSON, of a type that no operation has.
         const answer = await run.client.send({
             method: operation.method, path: run.url(operation, target(operation), operation.parameters.some(one => one.name === 'dry_run') ? {dry_run: 'true'} : {}), until: STREAMS[operation.id],
-            headers: {...run.credentials(who.as), ...(needs_type ? {'Content-Type': 'application/x-nothing'} : {}), 'If-Match': '"never"'},
-            body: needs_type && typed ? '{' : undefined,
+            headers: {...run.credentials(who.as), ...(needs_type ? {'Content-Type': BODIES[operation.id] ? 'application/json' : 'application/x-nothing'} : {}), 'If-Match': '"never"'},
+            body: BODIES[operation.id] ? JSON.stringify(BODIES[operation.id]) : needs_type && typed ? '{' : undefined,
         }).catch(error => ({status: 0, text: error.message}));
         const denied = operation.role !== 'public' && (who.level < LEVEL[operation.role] || (who.level === 2 && operation.not.includes('operator')));
         const hidden = !denied && operation.owner && who.stranger && /\{(id|run_id|name)\}/.test(operation.path);

@@ -2,6 +2,7 @@
 // node contract.mjs PART key=value...: a part of the contract test, which contract.t runs one after the other:
 //   all        every operation, and every error that can be had from a server as it is meant to run
 //   limits     429, from one that was started with low rates
+//   full       507, from one whose every write fails
 //   stopped    202, while the daemon is there and does nothing
 //   daemonless 503, while no daemon runs
 //   routes     whether the server's table and the description are the same
@@ -25,6 +26,13 @@ async function all() {
 
 // The description's operations that may answer `status`, each asked again and again until it does.
 async function limits() {
+    // Secrets of the environment are good for their one path.
+    for (const [bearer, paths] of [[options.cron, ['cronStatus', 'cronLeaseJobs']], [options.processor, ['leaseProcessorStatus', 'leaseProcessor']]])
+        for (const id of ['cronStatus', 'cronLeaseJobs', 'leaseProcessorStatus', 'leaseProcessor', 'listJobs', 'cleanup', 'me']) {
+            const {method} = run.by_id[id], good = method === 'GET' ? 200 : 202;
+            const answer = await run.call(id, {as: {bearer}, quiet: true});
+            run.result(paths.includes(id) ? answer.status === good : [401, 403].includes(answer.status), `${id}: ${paths.includes(id) ? 'for' : 'not for'} the environment's secret`, answer.status);
+        }
     const every = run.description.operations;
     const documented = every.filter(one => one.responses[429]);
     await run.sign_in('ada');
@@ -69,8 +77,24 @@ async function stopped() {
         run.call('previewJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [1300]}]}, status: 202, timeout_ms: 40000}),
         run.call('records', {as: 'ada', status: 202, timeout_ms: 40000}),
     ]);
+    const shelf = async name => (await run.call('listFiles', {as: 'ada', query: {shelf: name, limit: '500'}, status: 200, name: `shelf ${name}`})).json;
+    const [pending, ready] = [await shelf('pending'), await shelf('ready')];
+    const file = pending?.files?.[0]?.file_id;
+    await run.call('processFiles', {as: 'ada', body: {files: [file]}, status: 202});
+    const [pending_then, ready_then] = [await shelf('pending'), await shelf('ready')];
+    run.is([pending?.total - 1, ready?.total + 1], [pending_then?.total, ready_then?.total], 'listFiles: a payload on its way goes from pending to ready');
+    run.is([false, true], [pending_then, ready_then].map(one => one?.files?.some(row => row.file_id === file)), 'listFiles: it is listed there');
     for (const answer of asked)
         run.is(`/api/batch-jobs/${answer.json?.job_id}`, answer.headers.location, 'the job that will answer is told');
+}
+
+// The disk is full. Signing in would write, so the token comes from before.
+async function full() {
+    run.tokens.ada = {access_token: options.token};
+    const answer = await run.call('createJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [6]}], on_duplicate: 'run'}, status: 507});
+    if (answer.fits)
+        run.covered.add('every path 507');
+    await run.call('listJobs', {as: 'ada', status: 200});
 }
 
 function routes() {
@@ -98,5 +122,5 @@ function covered() {
         run.result(run.covered.has(`every path ${status}`), `every path: ${status} was seen, and as described`);
 }
 
-await {all, limits, stopped, daemonless, routes, covered}[part]();
+await {all, limits, full, stopped, daemonless, routes, covered}[part]();
 run.save();

@@ -44,6 +44,7 @@ export class Run {
     save() {
         if (this.state_file)
             writeFileSync(this.state_file, JSON.stringify([...this.covered]));
+        process.exitCode = this.failed > 0 ? 3 : 0;
         this.client.close();
     }
 

@@ -24,6 +24,8 @@ for (const [kind, components] of Object.entries(description.components))
             complain(`components.${kind}.${name}`, 'nobody refers to it');
 
 const resolve = node => (node?.$ref ? node.$ref.slice(2).split('/').reduce((at, part) => at?.[part], description) : node);
+// Whether there are texts that it is not.
+const has_form = schema => schema.type !== 'string' || schema.pattern !== undefined || schema.enum !== undefined || schema.format !== undefined;
 const has_example = media => media.example !== undefined || media.examples !== undefined;
 const is_text = media => resolve(media.schema)?.type === 'string';
 
@@ -51,7 +53,7 @@ for (const [path, item] of Object.entries(description.paths))
             wants('403', 'a role below');
         if (path.includes('{'))
             wants('404', 'nothing of that name');
-        if ([...(operation.parameters ?? [])].some(one => resolve(one).in === 'query' && resolve(one).name !== 'last_event_id'))
+        if ((operation.parameters ?? []).map(resolve).some(one => one.in === 'query' && has_form(resolve(one.schema))))
             wants('400', 'a parameter that is not in its form');
         // What is uploaded is judged by its bytes, whatever it is called.
         if (body?.content['application/json'] && !operation.tags.includes('uploads')) {

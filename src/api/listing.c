@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/jobs.h"
+#include "api/listing.h"
 
 #include "api/admit.h"
 #include "api/board.h"
@@ -7,6 +7,7 @@
 #include "api/follow.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "engine/batches.h"
 #include "os/fsio.h"
 #include "spool/payload.h"
 
@@ -22,7 +23,7 @@
 
 /* --- what several need -------------------------------------------------------------------------------------------------- */
 
-cJSON *jobs_row_json(const struct job_row *row, bool waiting) {
+cJSON *listing_row_json(const struct job_row *row, bool waiting) {
     cJSON *json = job_row_json(row);
     if (!json)
         return NULL;
@@ -32,33 +33,33 @@ cJSON *jobs_row_json(const struct job_row *row, bool waiting) {
     return json;
 }
 
-void jobs_count(const struct board_row *row, struct queue *queue, uint64_t counts[PLACE_COUNT]) {
+void listing_count(const struct board_row *row, struct queue *queue, uint64_t counts[PLACE_COUNT]) {
     counts[row->place]++;
     queue_count(queue, (enum place)row->place, (enum priority)row->priority, row->placed_us ? row->placed_us : row->created_us);
 }
 
-cJSON *jobs_counts_json(const uint64_t counts[PLACE_COUNT]) {
+cJSON *listing_counts_json(const uint64_t counts[PLACE_COUNT]) {
     cJSON *json = cJSON_CreateObject();
     for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
         cJSON_AddNumberToObject(json, place_status((enum place)place), (double)counts[place]);
     return json;
 }
 
-cJSON *jobs_figures(const struct api *api) {
+cJSON *listing_figures(const struct api *api) {
     struct queue queue = {0};
     uint64_t counts[PLACE_COUNT] = {0};
     for (size_t i = 0; i < board_count(api->board); i++) {
         const struct board_row *row = board_at(api->board, i);
         if (row->runs)
-            jobs_count(row, &queue, counts);
+            listing_count(row, &queue, counts);
     }
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "counts", jobs_counts_json(counts));
+    cJSON_AddItemToObject(json, "counts", listing_counts_json(counts));
     cJSON_AddItemToObject(json, "queue", queue_json(&queue, clock_wall_us()));
     return json;
 }
 
-bool jobs_filter(struct request *r, struct filter *filter) {
+bool listing_filter(struct request *r, struct filter *filter) {
     static const char *const keys[] = {"status", "source", "campaign", "owner",         "priority",       "mode",          "reason",        "q",
                                        "older",  "newer",  "is",       "created_after", "created_before", "updated_after", "updated_before"};
     struct err err = {0};
@@ -73,8 +74,8 @@ bool jobs_filter(struct request *r, struct filter *filter) {
     return !rc;
 }
 
-void jobs_link_next(struct request *r, const char *cursor) {
-    struct buf link = BUF_INIT(600);
+void listing_link_next(struct request *r, const char *cursor) {
+    struct buf link = BUF_INIT(REPLY_VALUE_MOST);
     enum rc rc = buf_printf(&link, "<%s?", r->path);
     for (size_t i = 0; i < r->query_count && !rc; i++) {
         if (strcmp(r->query[i].name, "cursor") == 0)
@@ -106,7 +107,7 @@ static cJSON *page_json(struct request *r, const struct board_page *page) {
         enum rc rc = page->rows[i]->waiting ? follow_row(r->api->follow, page->rows[i]->id, &row, &err)
                                             : index_job(follow_index(r->api->follow), page->rows[i]->id, &row, &err);
         if (rc == RC_OK)
-            cJSON_AddItemToArray(list, jobs_row_json(&row, page->rows[i]->waiting));
+            cJSON_AddItemToArray(list, listing_row_json(&row, page->rows[i]->waiting));
     }
     cJSON_AddNumberToObject(json, "total", (double)page->total);
     if (page->more)
@@ -116,18 +117,19 @@ static cJSON *page_json(struct request *r, const struct board_page *page) {
     return json;
 }
 
-void jobs_list(struct request *r) {
+void listing_jobs(struct request *r) {
     struct filter filter;
     uint64_t limit = LIMIT_DEFAULT;
     const char *sort = request_query(r, "sort"), *cursor = request_query(r, "cursor");
     struct board_query query = {.filter = &filter, .owner = admit_owner(&r->who), .sort = BOARD_CREATED, .down = true, .after = cursor ? cursor : ""};
-    if (!jobs_filter(r, &filter) || !request_number(r, "limit", 1, BOARD_LIMIT_MAX, &limit))
+    if (!listing_filter(r, &filter) || !request_number(r, "limit", 1, BOARD_LIMIT_MAX, &limit))
         return;
     if (sort && *sort && !board_sort_parse(sort, &query.sort, &query.down)) {
         reply_problem(r, 400, "sort must be one of %s", board_sort_names);
         return;
     }
-    if (*query.after && !board_find(r->api->board, query.after)) {
+    const struct board_row *after = *query.after ? board_find(r->api->board, query.after) : NULL;
+    if (*query.after && !(after && admit_sees(&r->who, after->owner))) {
         reply_problem(r, 400, "cursor: its job is not there any more; begin again without it");
         return;
     }
@@ -140,7 +142,7 @@ void jobs_list(struct request *r) {
     board_list(r->api->board, &query, page);
     reply_json_cached(r, page_json(r, page));
     if (page->more)
-        jobs_link_next(r, page->rows[page->count - 1]->id);
+        listing_link_next(r, page->rows[page->count - 1]->id);
     free(page);
 }
 
@@ -168,9 +170,9 @@ static void add_text_of_job(struct request *r, cJSON *json) {
     buf_release(&file);
 }
 
-void jobs_show(struct request *r) {
+void listing_show(struct request *r) {
     char why[1500];
-    cJSON *json = jobs_row_json(r->job, !r->job->accepted);
+    cJSON *json = listing_row_json(r->job, !r->job->accepted);
     if (!json) {
         reply_later(r, 1, "out of memory");
         return;
@@ -189,7 +191,7 @@ void jobs_show(struct request *r) {
 struct files {
     cJSON *list;
     const struct spool *spool;
-    uint64_t after, limit, total;
+    uint64_t after, limit, total, count; /* total: of all pages */
     enum file_status status;
     bool all, more;
     uint32_t last;
@@ -202,11 +204,12 @@ static bool add_file(void *context, const struct file_row *row) {
     f->total++;
     if (row->batch <= f->after)
         return true;
-    if ((uint64_t)cJSON_GetArraySize(f->list) >= f->limit) {
+    if (f->count >= f->limit) {
         f->more = true;
         return true;
     }
     f->last = row->batch;
+    f->count++;
     char marker[PAYLOAD_PATH_SIZE];
     cJSON *json = file_row_json(row);
     payload_marker_name(row->job_id, row->batch, marker);
@@ -224,23 +227,27 @@ static bool status_of_file(const char *text, enum file_status *status) {
     return false;
 }
 
-void jobs_files(struct request *r) {
+static void delete_json(void *own) {
+    cJSON_Delete(own);
+}
+
+bool listing_files_prepare(struct request *r) {
     struct files f = {.spool = r->api->spool, .limit = LIMIT_DEFAULT, .all = true};
     const char *status = request_query(r, "status");
     struct err err = {0};
     char cursor[24];
     if (!request_number(r, "limit", 1, BOARD_LIMIT_MAX, &f.limit) || !request_number(r, "cursor", 0, LIMIT_BATCHES, &f.after))
-        return;
+        return false;
     if (status && *status && !(f.all = false, status_of_file(status, &f.status))) {
         reply_problem(r, 400, "status must be pending, processing, completed or failed");
-        return;
+        return false;
     }
     f.list = cJSON_CreateArray();
     enum rc rc = index_files(follow_index(r->api->follow), r->job->id, add_file, &f, &err);
     if (rc) {
         cJSON_Delete(f.list);
         reply_rc(r, rc, &err);
-        return;
+        return false;
     }
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "files", f.list);
@@ -250,9 +257,32 @@ void jobs_files(struct request *r) {
         cJSON_AddStringToObject(json, "next_cursor", cursor);
     else
         cJSON_AddNullToObject(json, "next_cursor");
+    r->own = json;
+    r->own_release = delete_json;
+    return true;
+}
+
+/* Pages that were asked for and have not come are told with the first ones; the journal knows them. */
+void listing_files(struct request *r) {
+    cJSON *json = r->own;
+    const char *next = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "next_cursor"));
+    struct batches batches;
+    struct err ignored = {0};
+    char cursor[24] = "";
+    r->own = NULL;
+    if (next)
+        str_copy(cursor, sizeof cursor, next);
+    if (r->job->accepted && !request_query(r, "cursor")) {
+        enum rc rc = batches_read(r->api->spool, r->job->id, &batches, &ignored);
+        if (rc == RC_OK || rc == RC_CORRUPT)
+            batches_open_json(&batches, json);
+        batches_release(&batches);
+    }
+    if (!cJSON_HasObjectItem(json, "open_batches"))
+        cJSON_AddArrayToObject(json, "open_batches");
     reply_json_cached(r, json);
-    if (f.more)
-        jobs_link_next(r, cursor);
+    if (*cursor)
+        listing_link_next(r, cursor);
 }
 
 struct raw {
@@ -260,7 +290,7 @@ struct raw {
     uint64_t offset, length;
 };
 
-bool jobs_raw_prepare(struct request *r) {
+bool listing_raw_prepare(struct request *r) {
     uint64_t batch = 0;
     struct err err = {0};
     struct raw *raw = calloc(1, sizeof *raw);
@@ -282,14 +312,14 @@ bool jobs_raw_prepare(struct request *r) {
     return !rc;
 }
 
-void jobs_raw(struct request *r) {
+void listing_raw(struct request *r) {
     const struct raw *raw = r->own;
     struct stat st;
     struct err err = {0};
     int fd;
     enum rc rc = fsio_open_read(r->api->spool->root_fd, raw->file.file_path, &fd, &st, &err);
     if (rc) {
-        reply_rc(r, rc, &err);
+        reply_rc(r, rc == RC_PERM ? RC_TEMP : rc, &err);
         return;
     }
     uint64_t size = (uint64_t)st.st_size, offset = raw->offset < size ? raw->offset : size;
@@ -325,7 +355,7 @@ static enum rc read_log(struct request *r, uint64_t after, uint64_t limit, cJSON
     return rc == RC_GONE ? RC_OK : rc;
 }
 
-void jobs_log(struct request *r) {
+void listing_log(struct request *r) {
     uint64_t after = 0, limit = LOG_DEFAULT, last = 0;
     bool more = false;
     char cursor[24];
@@ -348,5 +378,5 @@ void jobs_log(struct request *r) {
         cJSON_AddNullToObject(json, "next_cursor");
     reply_json_cached(r, json);
     if (more)
-        jobs_link_next(r, cursor);
+        listing_link_next(r, cursor);
 }

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# New job, with the builder files that are shipped, and the pages of figures and administration, in Debian's Chromium, against batchspool-httpd, its daemon and the
+# metered API. SHOTS=DIR keeps pictures of them.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/servers.sh"
+HERE=$ROOT/tests/web
+PASSWORD='correct horse battery staple'
+
+debian_program chromium chromium
+export CHROMIUM=$PROGRAM
+npm_install "$HERE"
+api_start --records 10000 --price 0.002
+# shellcheck disable=SC2016
+authorized='.steps[0].http.headers.Authorization = "Bearer ${secret:api_token}"'
+shipped demo http://127.0.0.1:8089 "$API_URL" "$authorized"
+shipped propertyradar https://api.propertyradar.com "$API_URL" "$authorized"
+cp "$ROOT"/etc/sources/*.builder.json "$DIR/etc/sources/"
+config '.httpd = {requests_per_minute: 100000, logins_per_minute: 10000}'
+for user in ada:admin ops:operator viola:viewer; do
+    printf '%s\n' "$PASSWORD" | bs user add "${user%:*}" --role "${user#*:}" --password-file - >"$DIR/out" 2>&1 || bail "user add: $(cat "$DIR/out")"
+done
+daemon_start
+drop seed 300 '{source: "demo", name: "Seed", process: "auto", criteria: [{name: "Count", value: [300]}]}'
+at processed 'a job has run'
+"$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
+BACKGROUND+=($!)
+url=http://127.0.0.1:$(port_in "$DIR/httpd.log" 'batchspool-httpd runs: .*http://127\.0\.0\.1:([0-9]+)') || bail "batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"
+while IFS= read -r line; do
+    case $line in
+    'ok '*) result 0 "${line#ok }" ;;
+    'not ok '*) result 1 "${line#not ok }" ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+done < <(cd "$DIR/server" && node "$HERE/pages.mjs" "base=$url" "password=$PASSWORD" "shots=${SHOTS-}" admin=ada operator=ops viewer=viola 2>&1 || echo "# pages.mjs: exit code $?")
+verified 'verify finds no difference'
+finish
