@@ -133,13 +133,19 @@ static const char *text_of(const cJSON *json, const char *member) {
     return text ? text : "";
 }
 
+/* The person, with whatever key. */
+static bool is_by(const char *by, const char *wanted) {
+    const size_t length = strlen(wanted);
+    return strncmp(by, wanted, length) == 0 && (!by[length] || str_starts(by + length, PRINCIPAL_BY_KEY));
+}
+
 static bool see_act(void *context, struct slice line) {
     struct acts *acts = context;
     int64_t at_us;
     cJSON *json = cJSON_ParseWithLength(line.data, line.length), *act = cJSON_DetachItemFromObjectCaseSensitive(json, "act");
     const char *name = cJSON_GetStringValue(act);
     if (!name || !clock_parse_rfc3339(text_of(json, "ts"), &at_us) || !period_has(&acts->options->period, at_us) || !named(acts->options, name) ||
-        (acts->options->by && strcmp(acts->options->by, text_of(json, "by")) != 0)) {
+        (acts->options->by && !is_by(text_of(json, "by"), acts->options->by))) {
         cJSON_Delete(act);
         cJSON_Delete(json);
         return true;
@@ -232,10 +238,14 @@ void accounts_audit(struct request *r) {
     uint64_t skip, limit = LIMIT_DEFAULT;
     struct audit *audit;
     struct err err = {0};
-    struct audit_options options = {
-        .job = given(r, "job"), .source = given(r, "source"), .campaign = given(r, "campaign"), .by = given(r, "by"), .events = names.list, .newest_first = true};
-    if (!take_period(r, &options.period) || !take_cursor(r, &options.period, &skip) || !take_events(r, &names) || !request_number(r, "limit", 1, LIMIT_MOST, &limit) ||
-        !request_flag(r, "all", &options.all))
+    struct audit_options options = {.job = given(r, "job"),
+                                    .source = given(r, "source"),
+                                    .campaign = given(r, "campaign"),
+                                    .by = given(r, "by"),
+                                    .events = names.list,
+                                    .newest_first = true};
+    if (!take_period(r, &options.period) || !take_cursor(r, &options.period, &skip) || !take_events(r, &names) ||
+        !request_number(r, "limit", 1, LIMIT_MOST, &limit) || !request_flag(r, "all", &options.all))
         return;
     const int64_t now_us = clock_wall_us();
     options.event_count = names.count;

@@ -93,8 +93,8 @@ static void was_right(struct request *r, const char *name) {
 bool signin_login_prepare(struct request *r) {
     static const char *const known[] = {"username", "password", NULL};
     const char *name, *password;
-    return request_members(r, known) && request_text(r, "username", 256, true, &name) &&
-           request_text(r, "password", USERS_PASSWORD_MOST, true, &password) && may_try(r, name);
+    return request_members(r, known) && request_text(r, "username", 256, true, &name) && request_text(r, "password", USERS_PASSWORD_MOST, true, &password) &&
+           may_try(r, name);
 }
 
 void signin_login(struct request *r) {
@@ -106,8 +106,11 @@ void signin_login(struct request *r) {
     explicit_bzero(password, strlen(password));
     if (rc)
         reply_refused(r, rc, &err);
-    else
+    else {
         reply_signed(r, &in);
+        r->who.kind = PRINCIPAL_USER;
+        str_copy(r->who.name, sizeof r->who.name, name);
+    }
     /* People type passwords where the name belongs. */
     signin_audit(r, "login", users_name_valid(name) ? name : "(no name)", NULL);
 }
