@@ -244,10 +244,14 @@ void accounts_audit(struct request *r) {
     uint64_t skip, limit = LIMIT_DEFAULT;
     struct audit *audit;
     struct err err = {0};
-    struct audit_options options = {
-        .job = given(r, "job"), .source = given(r, "source"), .campaign = given(r, "campaign"), .by = given(r, "by"), .events = names.list, .newest_first = true};
-    if (!take_period(r, &options.period) || !take_cursor(r, &options.period, &skip) || !take_events(r, &names) || !request_number(r, "limit", 1, LIMIT_MOST, &limit) ||
-        !request_flag(r, "all", &options.all))
+    struct audit_options options = {.job = given(r, "job"),
+                                    .source = given(r, "source"),
+                                    .campaign = given(r, "campaign"),
+                                    .by = given(r, "by"),
+                                    .events = names.list,
+                                    .newest_first = true};
+    if (!take_period(r, &options.period) || !take_cursor(r, &options.period, &skip) || !take_events(r, &names) ||
+        !request_number(r, "limit", 1, LIMIT_MOST, &limit) || !request_flag(r, "all", &options.all))
         return;
     const int64_t now_us = clock_wall_us();
     options.event_count = names.count;
