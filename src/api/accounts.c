@@ -3,7 +3,7 @@
 
 #include "api/admit.h"
 #include "api/api.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/webaudit.h"
 #include "base/limits.h"
 #include "engine/audit.h"
@@ -227,7 +227,7 @@ static void reply_events(struct request *r, struct audit *audit, struct acts *ac
         cJSON_AddNullToObject(json, "next_cursor");
     reply_json(r, 200, json);
     if (more)
-        jobs_link_next(r, cursor);
+        listing_link_next(r, cursor);
 }
 
 /* What is asked of jobs alone has no acts of this program. */

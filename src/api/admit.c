@@ -94,7 +94,10 @@ static void key_used(struct api *api, const char *id) {
 }
 
 static void unauthorized(struct request *r, enum rc rc) {
-    reply_problem(r, 401, rc == RC_AGAIN ? "the access token has expired; refresh it" : rc == RC_GONE ? "sign in, or send a key" : "these credentials are not valid");
+    reply_problem(r, 401,
+                  rc == RC_AGAIN  ? "the access token has expired; refresh it"
+                  : rc == RC_GONE ? "sign in, or send a key"
+                                  : "these credentials are not valid");
     reply_header(r, "WWW-Authenticate", "Bearer realm=\"batchspool\"%s", rc == RC_GONE ? "" : ", error=\"invalid_token\"");
 }
 

@@ -11,8 +11,8 @@
 bool admit_host(struct request *r);
 /* Rates, credentials, CSRF, role, scope; of ROUTE_JOB the job. */
 bool admit_request(struct request *r);
-/* Lanes: of ROUTE_SOURCES, of ROUTE_USERS, two of ROUTE_HEAVY (what looks, what acts), so that whatever takes minutes stands in nobody's way, and the others, where
- * acts on one job come one after another. */
+/* Lanes: of ROUTE_SOURCES, of ROUTE_USERS, two of ROUTE_HEAVY (what looks, what acts), so that whatever takes minutes stands in nobody's way, and the others,
+ * where acts on one job come one after another. */
 #define ADMIT_LANE_SOURCES 0u
 #define ADMIT_LANE_USERS 1u
 #define ADMIT_LANE_LOOKS 2u

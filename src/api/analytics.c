@@ -3,7 +3,7 @@
 
 #include "api/admit.h"
 #include "api/follow.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/outlook.h"
 #include "api/recent.h"
 #include "api/trend.h"
@@ -112,7 +112,7 @@ static void count_job(struct figures *f, const struct board_row *row) {
     static const struct dec zero = {0};
     uint64_t none[PLACE_COUNT] = {0};
     const bool active = row->updated_us >= f->span.from_us;
-    jobs_count(row, &f->queue, active ? f->counts : none);
+    listing_count(row, &f->queue, active ? f->counts : none);
     if (dec_compare(row->cost_in_doubt, zero) != 0 || dec_compare(row->cost_open, zero) != 0) {
         struct money *money = money_of(f, row->currency);
         if (money) {
@@ -341,7 +341,7 @@ static cJSON *figures_json(struct figures *f, struct api *api) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "window_s", (double)f->window_s);
     add_time(json, "from", f->span.from_us);
-    cJSON_AddItemToObject(json, "counts", jobs_counts_json(f->counts));
+    cJSON_AddItemToObject(json, "counts", listing_counts_json(f->counts));
     cJSON_AddNumberToObject(json, "finished", (double)ended);
     add_ratio(json, "success_rate", f->completed, ended);
     add_ratio(json, "error_rate", f->failed, ended);

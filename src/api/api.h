@@ -35,7 +35,7 @@ struct api_options {
     uint64_t upload_max_bytes;
     unsigned stuck_after_s, stuck_waiting_s;
     unsigned max_concurrent_jobs; /* of the daemon */
-    const struct cost_cap *caps; /* daily_cost_caps */
+    const struct cost_cap *caps;  /* daily_cost_caps */
     unsigned cap_count;
 };
 
@@ -52,14 +52,14 @@ struct api {
     struct server *server;     /* loop only */
     struct payload_runs *runs; /* loop only */
     struct tidy *tidy;         /* loop only */
-    struct who *who;         /* loop only, but for who_secret */
+    struct who *who;           /* loop only, but for who_secret */
     const struct gate *gate;
     struct buckets *buckets; /* loop only */
-    struct trend *trend;       /* loop only */
-    struct recent *recent;     /* loop only */
-    struct outlook *outlook;   /* loop only */
-    struct metrics *metrics;   /* loop only */
-    struct health *health;     /* loop only */
+    struct trend *trend;     /* loop only */
+    struct recent *recent;   /* loop only */
+    struct outlook *outlook; /* loop only */
+    struct metrics *metrics; /* loop only */
+    struct health *health;   /* loop only */
 };
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "api/admit.h"
 #include "api/follow.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/route.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -70,8 +70,8 @@ void control_release(struct request *r) {
         reply_invalid(r, "/decision", "must be accept_charge, give_up, accept_duplicates, accept_coverage or buy_all");
         return;
     }
-    if (batch && (!cJSON_IsNumber(batch) || batch->valuedouble < 1 || batch->valuedouble > LIMIT_BATCHES || batch->valuedouble != (double)(uint64_t)batch->valuedouble ||
-                  (act.decision != ACT_ACCEPT_CHARGE && act.decision != ACT_GIVE_UP))) {
+    if (batch && (!cJSON_IsNumber(batch) || batch->valuedouble < 1 || batch->valuedouble > LIMIT_BATCHES ||
+                  batch->valuedouble != (double)(uint64_t)batch->valuedouble || (act.decision != ACT_ACCEPT_CHARGE && act.decision != ACT_GIVE_UP))) {
         reply_invalid(r, "/batch", "must be the number of a batch, and is for accept_charge and give_up alone");
         return;
     }
@@ -124,7 +124,7 @@ void control_done(struct request *r) {
     enum rc rc = follow_row(r->api->follow, r->job->id, &row, &err);
     if (rc && rc != RC_CORRUPT)
         row = *r->job;
-    cJSON *json = jobs_row_json(&row, !row.accepted);
+    cJSON *json = listing_row_json(&row, !row.accepted);
     if (json && r->route->handle == control_process)
         cJSON_AddNumberToObject(json, "moved", (double)*(const uint64_t *)r->own);
     reply_json(r, 200, json);
@@ -167,7 +167,7 @@ static bool count_one(void *context, const struct board_row *row) {
 void control_bulk_count(struct request *r) {
     struct filter filter;
     uint64_t count = 0;
-    if (!jobs_filter(r, &filter))
+    if (!listing_filter(r, &filter))
         return;
     board_each(r->api->board, &filter, admit_owner(&r->who), count_one, &count);
     cJSON *json = cJSON_CreateObject();

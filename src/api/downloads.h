@@ -4,12 +4,12 @@
 
 #include "api/request.h"
 
-/* What lies in results/<job id>/: GET and POST of /api/batch-jobs/{id}/results, its download, and GET /api/records. Exports are made by the daemon (jobs of mode results):
- * this program does not open the record store. */
+/* What lies in results/<job id>/: GET and POST of /api/batch-jobs/{id}/results, its download, and GET /api/records. Exports are made by the daemon (jobs of
+ * mode results): this program does not open the record store. */
 
-void downloads_list(struct request *r);  /* lane */
-void downloads_make(struct request *r);  /* lane */
-void downloads_fetch(struct request *r); /* lane */
+void downloads_list(struct request *r);         /* lane */
+void downloads_make(struct request *r);         /* lane */
+void downloads_fetch(struct request *r);        /* lane */
 void downloads_records(struct request *r);      /* lane */
 void downloads_records_done(struct request *r); /* finish: waits for the daemon's answer */
 

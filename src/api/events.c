@@ -2,7 +2,7 @@
 #include "api/events.h"
 
 #include "api/admit.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/server.h"
 #include "base/clock.h"
 
@@ -109,7 +109,7 @@ static cJSON *files_json(const struct board_row *row) {
 
 /* What waits and runs, when it is not what was told last. */
 static void tell_queue(struct events *e) {
-    cJSON *json = jobs_figures(e->api);
+    cJSON *json = listing_figures(e->api);
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
     uint64_t hash = UINT64_C(14695981039346656037);
     for (const char *at = text; at && *at; at++)
@@ -139,7 +139,7 @@ void events_job(struct events *e, const struct board_change *change, const struc
         loop_timer_start(e->api->loop, &e->queue, clock_mono_ms() + QUEUE_MS, queue_due);
     if (!change->fresh && !change->moved && !change->progressed)
         return;
-    events_put(e, "job", row->created_by, false, jobs_row_json(row, on->waiting));
+    events_put(e, "job", row->created_by, false, listing_row_json(row, on->waiting));
     if (change->files)
         events_put(e, "file", row->created_by, false, files_json(on));
 }

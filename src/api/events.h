@@ -6,9 +6,10 @@
 #include "api/request.h"
 
 /*
- * Live events (text/event-stream). One ring of the newest EVENTS_KEPT events serves all listeners, each of whom has only a position in it: a slow one that falls out
- * of the ring, and one that comes back with a Last-Event-ID that is too old or of another start of the program, gets `resync` and must ask again. Names: `job` (a row
- * as the list has it), `file` (counts of a job's payloads), `queue` (figures), `notice`, `resync`. A listener hears of the jobs that it may see. The loop's alone.
+ * Live events (text/event-stream). One ring of the newest EVENTS_KEPT events serves all listeners, each of whom has only a position in it: a slow one that
+ * falls out of the ring, and one that comes back with a Last-Event-ID that is too old or of another start of the program, gets `resync` and must ask again.
+ * Names: `job` (a row as the list has it), `file` (counts of a job's payloads), `queue` (figures), `notice`, `resync`. A listener hears of the jobs that it may
+ * see. The loop's alone.
  */
 #define EVENTS_KEPT 4096u
 #define EVENTS_LISTENERS 1000u

@@ -50,7 +50,8 @@ static enum rc read_known(const struct spool *spool, const char *path, const cha
     return rc;
 }
 
-enum rc idempotency_take(const struct spool *spool, const char *owner, const char *key, const char *body_sha256, char id[JOBID_SIZE], bool *known, struct err *err) {
+enum rc idempotency_take(const struct spool *spool, const char *owner, const char *key, const char *body_sha256, char id[JOBID_SIZE], bool *known,
+                         struct err *err) {
     char path[PATH_SIZE], tmp[PATH_SIZE], text[FILE_MOST];
     path_of(owner, key, path);
     *known = false;

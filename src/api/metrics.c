@@ -5,7 +5,7 @@
 #include "api/board.h"
 #include "api/events.h"
 #include "api/follow.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/prometheus.h"
 #include "api/queue.h"
 #include "api/route.h"
@@ -71,7 +71,7 @@ struct jobs_seen {
     struct of_source *list;
     size_t count, last;
     struct queue queue;
-    uint64_t counts[PLACE_COUNT]; /* jobs_count's */
+    uint64_t counts[PLACE_COUNT]; /* listing_count's */
 };
 
 static bool is_of(const struct of_source *s, const struct board_row *row) {
@@ -98,7 +98,7 @@ static void see_jobs(struct jobs_seen *seen, const struct board *board, const ch
         const struct board_row *row = board_at(board, i);
         if (!row->runs || (owner && strcmp(row->owner, owner) != 0))
             continue;
-        jobs_count(row, &seen->queue, seen->counts);
+        listing_count(row, &seen->queue, seen->counts);
         struct of_source *s = source_of(seen, row);
         if (!s)
             continue;

@@ -3,7 +3,7 @@
 
 #include "api/admit.h"
 #include "api/follow.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "engine/act.h"
@@ -254,7 +254,7 @@ void payloads_list(struct request *r) {
     struct filter filter;
     struct err err = {0};
     uint64_t total = 0;
-    if (!jobs_filter(r, &filter) || !request_number(r, "limit", 1, LIMIT_MOST, &w.limit) || !parse_cursor(r, id, &w.cursor_batch) || !parse_status(r, &w) ||
+    if (!listing_filter(r, &filter) || !request_number(r, "limit", 1, LIMIT_MOST, &w.limit) || !parse_cursor(r, id, &w.cursor_batch) || !parse_status(r, &w) ||
         !parse_shelf(r, &w) || !parse_job(r))
         return;
     w.list = cJSON_CreateArray();
@@ -276,7 +276,7 @@ void payloads_list(struct request *r) {
         cJSON_AddNullToObject(json, "next_cursor");
     reply_json_cached(r, json);
     if (w.more)
-        jobs_link_next(r, cursor);
+        listing_link_next(r, cursor);
 }
 
 /* --- loading ------------------------------------------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
 #include "api/queue.h"
 
 #include "api/follow.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -131,7 +131,7 @@ static cJSON *files_json(const struct queue_files *files) {
 void queue_status(struct request *r) {
     const struct outlook_view view = outlook_now(r->api->outlook);
     const struct queue_files files = queue_files(r->api->board, &view);
-    cJSON *json = jobs_figures(r->api);
+    cJSON *json = listing_figures(r->api);
     cJSON_AddItemToObject(json, "daemon", outlook_daemon_json(&view));
     cJSON_AddItemToObject(json, "paused", cJSON_Duplicate(view.paused, true));
     cJSON_AddItemToObject(json, "sources", sources_json(r->api, &view));

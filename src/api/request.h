@@ -39,7 +39,7 @@ struct request {
     struct request_field query[REQUEST_FIELDS_MAX], headers[REQUEST_FIELDS_MAX];
     size_t query_count, header_count;
     int64_t begun_us; /* clock_mono_us when its first line was there */
-    char client[64]; /* address of the peer, or what a trusted proxy says of it; "unix" */
+    char client[64];  /* address of the peer, or what a trusted proxy says of it; "unix" */
     struct principal who;
     struct job_row *job; /* of routes with ROUTE_JOB: the row of {id} as the board knew it when the request came; owned */
     struct buf body;
@@ -48,8 +48,8 @@ struct request {
     void *own; /* what the handler keeps from its part on the loop to that on the lane, or between calls */
     void (*own_release)(void *own);
     struct work work;
-    struct loop_timer timer; /* for a route whose `finish` waits for something */
-    bool waiting;            /* set by `finish`: the answer comes by server_answer */
+    struct loop_timer timer;       /* for a route whose `finish` waits for something */
+    bool waiting;                  /* set by `finish`: the answer comes by server_answer */
     struct server_request *server; /* the server's */
 };
 

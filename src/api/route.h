@@ -7,17 +7,17 @@
 /* Every path of the API is a row of one table (routes.c): DESIGN 9 and docs/openapi.yaml, which a test holds against each other. */
 
 enum route_flag {
-    ROUTE_PUBLIC = 1,     /* needs nobody to be signed in (who may be there all the same) */
-    ROUTE_JOB = 2,        /* {id} is a job; 404 unless the board knows it and the principal may see it; r->job is its row */
-    ROUTE_LANE = 4,       /* handle runs on a worker lane: it may block, and uses neither board nor index nor events */
-    ROUTE_JSON = 8,       /* the body must be a JSON object: r->json */
-    ROUTE_JSON_OPT = 16,  /* the same, or no body at all */
-    ROUTE_UPLOAD = 32,    /* the body goes piece by piece to `upload`; stricter rate limit */
-    ROUTE_LOGIN = 64,     /* the strictest rate limit */
+    ROUTE_PUBLIC = 1,    /* needs nobody to be signed in (who may be there all the same) */
+    ROUTE_JOB = 2,       /* {id} is a job; 404 unless the board knows it and the principal may see it; r->job is its row */
+    ROUTE_LANE = 4,      /* handle runs on a worker lane: it may block, and uses neither board nor index nor events */
+    ROUTE_JSON = 8,      /* the body must be a JSON object: r->json */
+    ROUTE_JSON_OPT = 16, /* the same, or no body at all */
+    ROUTE_UPLOAD = 32,   /* the body goes piece by piece to `upload`; stricter rate limit */
+    ROUTE_LOGIN = 64,    /* the strictest rate limit */
     ROUTE_SESSION = 512, /* begins a session or goes on with one: programs and our own pages may, forms of other sites not */
-    ROUTE_USERS = 256,    /* of ROUTE_LANE: on the one lane that hashes passwords, with ROUTE_LOGIN */
-    ROUTE_SOURCES = 128,  /* of ROUTE_LANE: on the one lane that api->sources belongs to */
-    ROUTE_HEAVY = 1024    /* of ROUTE_LANE: reads all journals, or acts on many jobs: one after another, and not many at a time */
+    ROUTE_USERS = 256,   /* of ROUTE_LANE: on the one lane that hashes passwords, with ROUTE_LOGIN */
+    ROUTE_SOURCES = 128, /* of ROUTE_LANE: on the one lane that api->sources belongs to */
+    ROUTE_HEAVY = 1024   /* of ROUTE_LANE: reads all journals, or acts on many jobs: one after another, and not many at a time */
 };
 
 /* On the loop. A piece of the body. False: the reply is set, and what still comes is thrown away. */

@@ -10,7 +10,7 @@
 #include "api/events.h"
 #include "api/families.h"
 #include "api/health.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/metrics.h"
 #include "api/payloads.h"
 #include "api/queue.h"
@@ -44,11 +44,11 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/users", .operation = "createUser", .role = ROLE_ADMIN, .flags = USERS | ROUTE_JSON, .handle = signin_user_add, .body_max = ACT_BYTES},
     {.method = "PATCH", .path = "/api/users/{name}", .operation = "updateUser", .role = ROLE_ADMIN, .flags = USERS | ROUTE_JSON, .handle = signin_user_change, .body_max = ACT_BYTES},
     {.method = "DELETE", .path = "/api/users/{name}", .operation = "deleteUser", .role = ROLE_ADMIN, .flags = USERS, .handle = signin_user_remove, .body_max = ACT_BYTES},
-    {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
-    {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
-    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_files, .prepare = jobs_files_prepare},
-    {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_raw, .prepare = jobs_raw_prepare},
-    {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_log},
+    {.method = "GET", .path = JOBS, .operation = "listJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = listing_jobs},
+    {.method = "GET", .path = JOB, .operation = "getJob", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_show},
+    {.method = "GET", .path = JOB "/files", .operation = "jobFiles", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_files, .prepare = listing_files_prepare},
+    {.method = "GET", .path = JOB "/files/{batch}/raw", .operation = "jobFileRaw", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_raw, .prepare = listing_raw_prepare},
+    {.method = "GET", .path = JOB "/log", .operation = "jobLog", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_log},
     {.method = "POST", .path = JOBS, .operation = "createJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_create, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = "/api/preview", .operation = "previewJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_preview, .finish = submission_previewed, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = JOB "/cancel", .operation = "cancelJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
@@ -97,8 +97,8 @@ const struct route routes[] = {
     {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
     {.method = "DELETE", .path = "/api/cleanup", .operation = "cleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/v1/batch-processing/start", .operation = "batchStart", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_start, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
-    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = jobs_list},
+    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_show},
+    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = listing_jobs},
     {.method = "POST", .path = "/api/v1/batch-processing/cancel/{id}", .operation = "batchCancel", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/v1/batch-processing/results/{id}", .operation = "batchResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
     {.method = "GET", .path = "/api/v1/batch-processing/queue/status", .operation = "batchQueueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
@@ -107,7 +107,7 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/lease-processing/upload", .operation = "leaseUpload", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_upload, .finish = submission_created, .upload = uploads_piece, .body_max = UPLOAD_MOST},
     {.method = "GET", .path = "/api/lease-processing/processor", .operation = "leaseProcessorStatus", .role = ROLE_VIEWER, .scope = SCOPE_PROCESS, .handle = queue_status, .env_scope = SCOPE_PROCESS},
     {.method = "POST", .path = "/api/lease-processing/processor", .operation = "leaseProcessor", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_PROCESS, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_PROCESS, .body_max = ACT_BYTES},
-    {.method = "GET", .path = "/api/lease-processing/status/{id}", .operation = "leaseStatus", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = jobs_show},
+    {.method = "GET", .path = "/api/lease-processing/status/{id}", .operation = "leaseStatus", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_show},
     {.method = "GET", .path = "/api/lease-processing/results/{id}", .operation = "leaseResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
     {.method = "GET", .path = "/api/lease-processing/results/{id}/download", .operation = "leaseDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
     {.method = "GET", .path = "/api/cron/process-lease-jobs", .operation = "cronStatus", .role = ROLE_VIEWER, .scope = SCOPE_CRON, .handle = queue_status, .env_scope = SCOPE_CRON},

@@ -93,8 +93,8 @@ static void was_right(struct request *r, const char *name) {
 bool signin_login_prepare(struct request *r) {
     static const char *const known[] = {"username", "password", NULL};
     const char *name, *password;
-    return request_members(r, known) && request_text(r, "username", 256, true, &name) &&
-           request_text(r, "password", USERS_PASSWORD_MOST, true, &password) && may_try(r, name);
+    return request_members(r, known) && request_text(r, "username", 256, true, &name) && request_text(r, "password", USERS_PASSWORD_MOST, true, &password) &&
+           may_try(r, name);
 }
 
 void signin_login(struct request *r) {

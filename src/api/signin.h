@@ -9,8 +9,8 @@
 bool signin_login_prepare(struct request *r);
 void signin_login(struct request *r); /* lane */
 void signin_login_done(struct request *r);
-void signin_refresh(struct request *r);  /* lane */
-void signin_logout(struct request *r);   /* lane */
+void signin_refresh(struct request *r); /* lane */
+void signin_logout(struct request *r);  /* lane */
 bool signin_password_prepare(struct request *r);
 void signin_password(struct request *r); /* lane */
 void signin_password_done(struct request *r);
@@ -25,7 +25,8 @@ void signin_user_add(struct request *r);    /* lane */
 void signin_user_change(struct request *r); /* lane */
 void signin_user_remove(struct request *r); /* lane */
 
-/* A line in web/audit.ndjson of an act that leaves no other trace. On a lane. outcome NULL: "ok" below status 400, else the reply's detail is not told but its status. */
+/* A line in web/audit.ndjson of an act that leaves no other trace. On a lane. outcome NULL: "ok" below status 400, else the reply's detail is not told but its
+ * status. */
 void signin_audit(const struct request *r, const char *act, const char *target, const char *outcome);
 
 #endif

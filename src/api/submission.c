@@ -3,7 +3,7 @@
 
 #include "api/follow.h"
 #include "api/idempotency.h"
-#include "api/jobs.h"
+#include "api/listing.h"
 #include "api/server.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -190,7 +190,7 @@ void submission_created(struct request *r) {
         job_row_init(&row, s->id); /* accepted, and moved on, in this moment */
         row.place = PLACE_PENDING;
     }
-    reply_json(r, 201, jobs_row_json(&row, !row.accepted));
+    reply_json(r, 201, listing_row_json(&row, !row.accepted));
     reply_header(r, "Location", "/api/batch-jobs/%s", s->id);
 }
 

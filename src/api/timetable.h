@@ -4,7 +4,8 @@
 
 #include "api/request.h"
 
-/* Recurring jobs: /api/schedules, over the files of schedules/ (engine/schedule_files.h). All on the lane of the sources. A schedule belongs to the created_by of its job. */
+/* Recurring jobs: /api/schedules, over the files of schedules/ (engine/schedule_files.h). All on the lane of the sources. A schedule belongs to the created_by
+ * of its job. */
 
 void timetable_list(struct request *r);
 void timetable_create(struct request *r);

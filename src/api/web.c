@@ -13,8 +13,7 @@
 
 static void handle(struct request *r);
 
-const struct route web_route = {
-    .method = "GET", .path = "/", .operation = "web", .role = ROLE_NONE, .flags = ROUTE_PUBLIC, .handle = handle};
+const struct route web_route = {.method = "GET", .path = "/", .operation = "web", .role = ROLE_NONE, .flags = ROUTE_PUBLIC, .handle = handle};
 
 bool web_serves(const char *path) {
     return *path == '/' && !str_starts(path, "/api/") && strcmp(path, "/api") != 0 && strcmp(path, "/metrics") != 0;
@@ -23,9 +22,15 @@ bool web_serves(const char *path) {
 static const char *type_of(const char *path) {
     static const struct {
         const char *ending, *type;
-    } TYPES[] = {{".html", "text/html; charset=utf-8"},  {".css", "text/css; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-                 {".mjs", "text/javascript; charset=utf-8"}, {".json", "application/json"},       {".svg", "image/svg+xml"},
-                 {".png", "image/png"},                  {".ico", "image/x-icon"},            {".woff2", "font/woff2"},
+    } TYPES[] = {{".html", "text/html; charset=utf-8"},
+                 {".css", "text/css; charset=utf-8"},
+                 {".js", "text/javascript; charset=utf-8"},
+                 {".mjs", "text/javascript; charset=utf-8"},
+                 {".json", "application/json"},
+                 {".svg", "image/svg+xml"},
+                 {".png", "image/png"},
+                 {".ico", "image/x-icon"},
+                 {".woff2", "font/woff2"},
                  {".webmanifest", "application/manifest+json"}};
     for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++)
         if (str_ends(path, TYPES[i].ending))

@@ -4,8 +4,8 @@
 
 #include "api/route.h"
 
-/* The dashboard's own files (src/web): built in, or read from --web-root. Every path outside of /api/ that names no file is the page itself, which finds its way by
- * its own address. */
+/* The dashboard's own files (src/web): built in, or read from --web-root. Every path outside of /api/ that names no file is the page itself, which finds its
+ * way by its own address. */
 
 struct web_file { /* one row a file, made by tools/embed.c */
     const char *path, *sha256;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/jobs.h"
+#include "api/listing.h"
 
 #include "api/admit.h"
 #include "api/board.h"
@@ -23,7 +23,7 @@
 
 /* --- what several need -------------------------------------------------------------------------------------------------- */
 
-cJSON *jobs_row_json(const struct job_row *row, bool waiting) {
+cJSON *listing_row_json(const struct job_row *row, bool waiting) {
     cJSON *json = job_row_json(row);
     if (!json)
         return NULL;
@@ -33,33 +33,33 @@ cJSON *jobs_row_json(const struct job_row *row, bool waiting) {
     return json;
 }
 
-void jobs_count(const struct board_row *row, struct queue *queue, uint64_t counts[PLACE_COUNT]) {
+void listing_count(const struct board_row *row, struct queue *queue, uint64_t counts[PLACE_COUNT]) {
     counts[row->place]++;
     queue_count(queue, (enum place)row->place, (enum priority)row->priority, row->placed_us ? row->placed_us : row->created_us);
 }
 
-cJSON *jobs_counts_json(const uint64_t counts[PLACE_COUNT]) {
+cJSON *listing_counts_json(const uint64_t counts[PLACE_COUNT]) {
     cJSON *json = cJSON_CreateObject();
     for (int place = PLACE_PENDING; place < PLACE_COUNT; place++)
         cJSON_AddNumberToObject(json, place_status((enum place)place), (double)counts[place]);
     return json;
 }
 
-cJSON *jobs_figures(const struct api *api) {
+cJSON *listing_figures(const struct api *api) {
     struct queue queue = {0};
     uint64_t counts[PLACE_COUNT] = {0};
     for (size_t i = 0; i < board_count(api->board); i++) {
         const struct board_row *row = board_at(api->board, i);
         if (row->runs)
-            jobs_count(row, &queue, counts);
+            listing_count(row, &queue, counts);
     }
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "counts", jobs_counts_json(counts));
+    cJSON_AddItemToObject(json, "counts", listing_counts_json(counts));
     cJSON_AddItemToObject(json, "queue", queue_json(&queue, clock_wall_us()));
     return json;
 }
 
-bool jobs_filter(struct request *r, struct filter *filter) {
+bool listing_filter(struct request *r, struct filter *filter) {
     static const char *const keys[] = {"status", "source", "campaign", "owner",         "priority",       "mode",          "reason",        "q",
                                        "older",  "newer",  "is",       "created_after", "created_before", "updated_after", "updated_before"};
     struct err err = {0};
@@ -74,7 +74,7 @@ bool jobs_filter(struct request *r, struct filter *filter) {
     return !rc;
 }
 
-void jobs_link_next(struct request *r, const char *cursor) {
+void listing_link_next(struct request *r, const char *cursor) {
     struct buf link = BUF_INIT(REPLY_VALUE_MOST);
     enum rc rc = buf_printf(&link, "<%s?", r->path);
     for (size_t i = 0; i < r->query_count && !rc; i++) {
@@ -107,7 +107,7 @@ static cJSON *page_json(struct request *r, const struct board_page *page) {
         enum rc rc = page->rows[i]->waiting ? follow_row(r->api->follow, page->rows[i]->id, &row, &err)
                                             : index_job(follow_index(r->api->follow), page->rows[i]->id, &row, &err);
         if (rc == RC_OK)
-            cJSON_AddItemToArray(list, jobs_row_json(&row, page->rows[i]->waiting));
+            cJSON_AddItemToArray(list, listing_row_json(&row, page->rows[i]->waiting));
     }
     cJSON_AddNumberToObject(json, "total", (double)page->total);
     if (page->more)
@@ -117,18 +117,19 @@ static cJSON *page_json(struct request *r, const struct board_page *page) {
     return json;
 }
 
-void jobs_list(struct request *r) {
+void listing_jobs(struct request *r) {
     struct filter filter;
     uint64_t limit = LIMIT_DEFAULT;
     const char *sort = request_query(r, "sort"), *cursor = request_query(r, "cursor");
     struct board_query query = {.filter = &filter, .owner = admit_owner(&r->who), .sort = BOARD_CREATED, .down = true, .after = cursor ? cursor : ""};
-    if (!jobs_filter(r, &filter) || !request_number(r, "limit", 1, BOARD_LIMIT_MAX, &limit))
+    if (!listing_filter(r, &filter) || !request_number(r, "limit", 1, BOARD_LIMIT_MAX, &limit))
         return;
     if (sort && *sort && !board_sort_parse(sort, &query.sort, &query.down)) {
         reply_problem(r, 400, "sort must be one of %s", board_sort_names);
         return;
     }
-    if (*query.after && !board_find(r->api->board, query.after)) {
+    const struct board_row *after = *query.after ? board_find(r->api->board, query.after) : NULL;
+    if (*query.after && !(after && admit_sees(&r->who, after->owner))) {
         reply_problem(r, 400, "cursor: its job is not there any more; begin again without it");
         return;
     }
@@ -141,7 +142,7 @@ void jobs_list(struct request *r) {
     board_list(r->api->board, &query, page);
     reply_json_cached(r, page_json(r, page));
     if (page->more)
-        jobs_link_next(r, page->rows[page->count - 1]->id);
+        listing_link_next(r, page->rows[page->count - 1]->id);
     free(page);
 }
 
@@ -169,9 +170,9 @@ static void add_text_of_job(struct request *r, cJSON *json) {
     buf_release(&file);
 }
 
-void jobs_show(struct request *r) {
+void listing_show(struct request *r) {
     char why[1500];
-    cJSON *json = jobs_row_json(r->job, !r->job->accepted);
+    cJSON *json = listing_row_json(r->job, !r->job->accepted);
     if (!json) {
         reply_later(r, 1, "out of memory");
         return;
@@ -230,7 +231,7 @@ static void delete_json(void *own) {
     cJSON_Delete(own);
 }
 
-bool jobs_files_prepare(struct request *r) {
+bool listing_files_prepare(struct request *r) {
     struct files f = {.spool = r->api->spool, .limit = LIMIT_DEFAULT, .all = true};
     const char *status = request_query(r, "status");
     struct err err = {0};
@@ -262,7 +263,7 @@ bool jobs_files_prepare(struct request *r) {
 }
 
 /* Pages that were asked for and have not come are told with the first ones; the journal knows them. */
-void jobs_files(struct request *r) {
+void listing_files(struct request *r) {
     cJSON *json = r->own;
     const char *next = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "next_cursor"));
     struct batches batches;
@@ -281,7 +282,7 @@ void jobs_files(struct request *r) {
         cJSON_AddArrayToObject(json, "open_batches");
     reply_json_cached(r, json);
     if (*cursor)
-        jobs_link_next(r, cursor);
+        listing_link_next(r, cursor);
 }
 
 struct raw {
@@ -289,7 +290,7 @@ struct raw {
     uint64_t offset, length;
 };
 
-bool jobs_raw_prepare(struct request *r) {
+bool listing_raw_prepare(struct request *r) {
     uint64_t batch = 0;
     struct err err = {0};
     struct raw *raw = calloc(1, sizeof *raw);
@@ -311,7 +312,7 @@ bool jobs_raw_prepare(struct request *r) {
     return !rc;
 }
 
-void jobs_raw(struct request *r) {
+void listing_raw(struct request *r) {
     const struct raw *raw = r->own;
     struct stat st;
     struct err err = {0};
@@ -354,7 +355,7 @@ static enum rc read_log(struct request *r, uint64_t after, uint64_t limit, cJSON
     return rc == RC_GONE ? RC_OK : rc;
 }
 
-void jobs_log(struct request *r) {
+void listing_log(struct request *r) {
     uint64_t after = 0, limit = LOG_DEFAULT, last = 0;
     bool more = false;
     char cursor[24];
@@ -377,5 +378,5 @@ void jobs_log(struct request *r) {
         cJSON_AddNullToObject(json, "next_cursor");
     reply_json_cached(r, json);
     if (more)
-        jobs_link_next(r, cursor);
+        listing_link_next(r, cursor);
 }
