@@ -215,6 +215,20 @@ void reply_invalid(struct request *r, const char *pointer, const char *format, .
     put_json(r, 422, "application/problem+json", json);
 }
 
+void reply_parameter(struct request *r, const char *name, const char *format, ...) {
+    char detail[1000], shown[1200];
+    va_list args;
+    va_start(args, format);
+    format_detail(detail, format, args);
+    va_end(args);
+    str_printable(shown, sizeof shown, detail, strlen(detail));
+    cJSON *json = problem(r, 400, detail), *error = cJSON_CreateObject();
+    cJSON_AddStringToObject(error, "parameter", name);
+    cJSON_AddStringToObject(error, "detail", shown);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "errors"), error);
+    put_json(r, 400, "application/problem+json", json);
+}
+
 void reply_invalid_add(struct request *r, const char *pointer, const char *detail) {
     char shown[1200];
     cJSON *json = r->reply.status == 422 ? cJSON_ParseWithLength(buf_text(&r->reply.body), r->reply.body.length) : NULL;

@@ -25,7 +25,7 @@ bool request_number(struct request *r, const char *name, uint64_t least, uint64_
     const char *text = request_query(r, name);
     if (!text || str_to_u64(text, least, most, out))
         return true;
-    reply_problem(r, 400, "%s must be a number from %llu to %llu", name, (unsigned long long)least, (unsigned long long)most);
+    reply_parameter(r, name, "%s must be a number from %llu to %llu", name, (unsigned long long)least, (unsigned long long)most);
     return false;
 }
 
@@ -38,7 +38,7 @@ bool request_flag(struct request *r, const char *name, bool *out) {
     else if (strcmp(text, "false") == 0 || strcmp(text, "0") == 0)
         *out = false;
     else {
-        reply_problem(r, 400, "%s must be true or false", name);
+        reply_parameter(r, name, "%s must be true or false", name);
         return false;
     }
     return true;

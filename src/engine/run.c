@@ -372,7 +372,7 @@ void run_step(struct run *run) {
         unknown += d->state == DUE_UNKNOWN;
     if (unknown) {
         char text[200];
-        str_format(text, sizeof text, "%u page%s asked for and perhaps charged, but no whole answer was kept", unknown, unknown == 1 ? " was" : "s were");
+        str_format(text, sizeof text, "pages that were asked for and perhaps charged, of which no whole answer was kept: %u", unknown);
         run_end_now(run, PLACE_HOLD, "charge_unknown", text);
     } else if (guard_reached(run) && !run->accept_coverage) {
         char text[200];

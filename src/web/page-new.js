@@ -19,6 +19,8 @@ import {editSchedule} from './schedule-form.js';
 const DRAFT = 'draft-job';
 /* What the source is asked for: a name or a campaign changes neither count nor price. */
 const asked = ({name, campaign_id: campaign, process, ...rest}) => JSON.stringify(rest);
+/* "by NAME since TIME: why", the time as people read it. */
+const pauseText = (text) => clip(text, 200).split(/(\d{4}-\d\d-\d\dT[\d:]+Z)/).map((part, at) => (at % 2 ? Time(part) : part));
 const slug = (text) => text.trim().toLowerCase().normalize('NFKD').replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
 
 export async function render(root, params, page) {
@@ -292,7 +294,7 @@ function workshop(body, page, source, job, {search, other}) {
     fill(form,
         flaws.length > 0 && h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('alert'), h('div', {}, h('strong', {}, 'The builder file of this source has errors; what is right is shown.'), h('ul', {}, flaws.slice(0, 5).map((text) => h('li', {}, clip(text, 200)))))),
         source.ok === false && h('div', {class: 'banner', dataset: {tone: 'bad'}}, icon('alert'), h('div', {}, h('strong', {}, 'The definition of this source has an error'), h('p', {}, Text(source.error, 400)))),
-        (source.paused || source.limits?.paused) && h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('pause'), h('p', {}, 'Nothing is sent to this source now: ', Text(source.paused || reasonText(source.limits.paused), 200), source.limits?.paused_until && [', until ', Time(source.limits.paused_until)], '. The job waits till it goes on.')),
+        (source.paused || source.limits?.paused) && h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('pause'), h('p', {}, 'Nothing is sent to this source now: ', source.paused ? pauseText(source.paused) : reasonText(source.limits.paused), source.limits?.paused_until && [', until ', Time(source.limits.paused_until)], '. The job waits till it goes on.')),
         h('div', {class: 'grid main-side'}, left,
             h('aside', {class: 'stack sticky', 'aria-label': 'This job'}, h('section', {class: 'card'},
                 h('header', {}, h('h2', {class: 'grow'}, 'This job'), h('span', {class: 'muted small'}, price)),
