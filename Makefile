@@ -67,6 +67,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS) -lcmocka
 
+# Its table names the handlers of everything.
+$(BUILD)/tests/test_route: LIBS += $(BUILD)/obj/web_files.o -lmicrohttpd
+$(BUILD)/tests/test_route: $(BUILD)/obj/web_files.o
+
 unit: $(UNIT)
 	@set -e; for t in $(UNIT); do echo "# $$t"; $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; grep -h 'tests.* run\|PASSED.*test(s)' $$t.log | tail -n 1; done
 

@@ -133,13 +133,25 @@ static const char *text_of(const cJSON *json, const char *member) {
     return text ? text : "";
 }
 
+/* What a key did has "NAME by key ID"; who signs in is nobody before, and is named by the target. */
+static bool is_act_by(const cJSON *json, const char *wanted) {
+    const char *by = text_of(json, "by");
+    const size_t length = strlen(wanted);
+    return strcmp(by, wanted) == 0 || (strncmp(by, wanted, length) == 0 && strncmp(by + length, " by key ", 8) == 0) ||
+           (strcmp(by, "nobody") == 0 && strcmp(text_of(json, "target"), wanted) == 0);
+}
+
+static bool is_act_of(const cJSON *json, const char *act, const char *source) {
+    return strncmp(act, "source.", 7) == 0 && strcmp(text_of(json, "target"), source) == 0;
+}
+
 static bool see_act(void *context, struct slice line) {
     struct acts *acts = context;
     int64_t at_us;
     cJSON *json = cJSON_ParseWithLength(line.data, line.length), *act = cJSON_DetachItemFromObjectCaseSensitive(json, "act");
     const char *name = cJSON_GetStringValue(act);
     if (!name || !clock_parse_rfc3339(text_of(json, "ts"), &at_us) || !period_has(&acts->options->period, at_us) || !named(acts->options, name) ||
-        (acts->options->by && strcmp(acts->options->by, text_of(json, "by")) != 0)) {
+        (acts->options->by && !is_act_by(json, acts->options->by)) || (acts->options->source && !is_act_of(json, name, acts->options->source))) {
         cJSON_Delete(act);
         cJSON_Delete(json);
         return true;
@@ -224,7 +236,7 @@ static enum rc read_acts(struct request *r, struct acts *acts, struct err *err) 
     acts->ring = calloc((size_t)acts->room, sizeof *acts->ring);
     if (!acts->ring)
         return err_set(err, RC_TEMP, "out of memory");
-    return options->job || options->source || options->campaign ? RC_OK : webaudit_each(r->api->spool, see_act, acts, err);
+    return options->job || options->campaign ? RC_OK : webaudit_each(r->api->spool, see_act, acts, err);
 }
 
 void accounts_audit(struct request *r) {

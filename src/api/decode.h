@@ -13,8 +13,5 @@
 char *decode_percent(const char *text, size_t length);
 /* Everything but unreserved characters escaped. */
 enum rc decode_escape(struct buf *out, const char *text);
-/* base64url without padding (RFC 4648), for cursors. NULL: it is none. */
-char *decode_base64url(const char *text, size_t *length);
-enum rc decode_to_base64url(struct buf *out, const void *bytes, size_t length);
 
 #endif

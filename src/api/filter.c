@@ -127,7 +127,7 @@ void filter_pairs(const char *text, uint64_t pairs[2]) {
 }
 
 static enum rc add_word(struct filter *f, const char *word, struct err *err) {
-    char *out = f->words[f->word_count];
+    char *out = f->words[f->word_count < FILTER_WORDS_MAX ? f->word_count : 0];
     if (f->word_count == FILTER_WORDS_MAX || !str_copy(out, sizeof f->words[0], word))
         return err_set(err, RC_PERM, "at most %u words of %zu bytes", FILTER_WORDS_MAX, sizeof f->words[0] - 1);
     for (char *at = out; *at; at++)
@@ -137,27 +137,35 @@ static enum rc add_word(struct filter *f, const char *word, struct err *err) {
     return RC_OK;
 }
 
+/* All bounds hold: the narrowest counts. 0 is none, which no time is. */
+static void bound(int64_t *at, int64_t us, bool after) {
+    us = us ? us : 1;
+    if (!*at || (after ? us > *at : us < *at))
+        *at = us;
+}
+
 enum rc filter_add(struct filter *f, const char *key, const char *value, int64_t now_us, struct err *err) {
     static const char *const KEYS[] = {"status", "source", "campaign", "owner", "priority", "mode", "reason", "id", "older", "newer", "is", "q"};
-    static const struct {
+    const struct {
         const char *key;
-        size_t at;
-    } TIMES[] = {{"created_after", offsetof(struct filter, created_after_us)},
-                 {"created_before", offsetof(struct filter, created_before_us)},
-                 {"updated_after", offsetof(struct filter, updated_after_us)},
-                 {"updated_before", offsetof(struct filter, updated_before_us)}};
+        int64_t *at;
+        bool after;
+    } times[] = {{"created_after", &f->created_after_us, true},
+                 {"created_before", &f->created_before_us, false},
+                 {"updated_after", &f->updated_after_us, true},
+                 {"updated_before", &f->updated_before_us, false}};
     int64_t us;
-    for (size_t i = 0; i < sizeof TIMES / sizeof TIMES[0]; i++)
-        if (strcmp(key, TIMES[i].key) == 0) {
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (strcmp(key, times[i].key) == 0) {
             if (!clock_parse_rfc3339(value, &us))
                 return err_set(err, RC_PERM, "%s: must be a time like 2026-11-24T06:00:00Z", key);
-            memcpy((char *)f + TIMES[i].at, &us, sizeof us);
+            bound(times[i].at, us, times[i].after);
             return RC_OK;
         }
     if (strcmp(key, "older") == 0 || strcmp(key, "newer") == 0) {
         if (!span_us(value, &us))
             return err_set(err, RC_PERM, "%s \"%.40s\": must be a time like 30m, 2h, 3d", key, value);
-        *(*key == 'o' ? &f->created_before_us : &f->created_after_us) = now_us - us;
+        bound(*key == 'o' ? &f->created_before_us : &f->created_after_us, now_us - us, *key == 'n');
         return RC_OK;
     }
     if (strcmp(key, "id") == 0)

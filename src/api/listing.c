@@ -128,7 +128,8 @@ void listing_jobs(struct request *r) {
         reply_problem(r, 400, "sort must be one of %s", board_sort_names);
         return;
     }
-    if (*query.after && !board_find(r->api->board, query.after)) {
+    const struct board_row *after = *query.after ? board_find(r->api->board, query.after) : NULL;
+    if (*query.after && !(after && admit_sees(&r->who, after->owner))) {
         reply_problem(r, 400, "cursor: its job is not there any more; begin again without it");
         return;
     }

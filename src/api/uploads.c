@@ -20,8 +20,8 @@
 
 #define TMP_DIR "documents/tmp"
 #define ENDING ".upload"
-#define URLS_TOLD 10000
-#define WRONG_TOLD 1000
+#define URLS_TOLD 10000u
+#define WRONG_TOLD 1000u
 #define HEAD_BYTES 8
 #define SPARE_BYTES (128u * 1024u * 1024u) /* that uploads leave for the answers of sources */
 
@@ -218,18 +218,19 @@ void uploads_criteria(struct request *r) {
 
 struct told {
     cJSON *urls, *rejected;
+    size_t url_count, rejected_count;
 };
 
 static void told_url(void *context, size_t line, const char *url) {
     struct told *t = context;
     (void)line;
-    if (cJSON_GetArraySize(t->urls) < URLS_TOLD)
+    if (t->url_count++ < URLS_TOLD)
         cJSON_AddItemToArray(t->urls, cJSON_CreateString(url));
 }
 
 static void told_wrong(void *context, size_t line, const char *text, const char *why) {
     struct told *t = context;
-    if (cJSON_GetArraySize(t->rejected) >= WRONG_TOLD)
+    if (t->rejected_count++ >= WRONG_TOLD)
         return;
     cJSON *one = cJSON_CreateObject();
     cJSON_AddNumberToObject(one, "line", (double)line);

@@ -18,13 +18,14 @@ static void copy_member(char *out, size_t size, const cJSON *json, const char *n
         str_copy(out, size, value->valuestring);
 }
 
-/* What a file that was not accepted yet says of itself, as far as it can be read. */
-static void describe_drop(const struct spool *spool, const struct jobs_entry *job, struct job_row *row) {
+/* What a file that was not accepted yet says of itself, as far as it can be read. False: it is not there any more. */
+static bool describe_drop(const struct spool *spool, const struct jobs_entry *job, struct job_row *row) {
     char name[JOBID_SIZE + 8];
     const char *file = jobs_file(job, name);
     struct stat st;
-    if (fsio_stat(spool->place_fd[job->place], file, &st, NULL) != RC_OK)
-        return;
+    const enum rc there = fsio_stat(spool->place_fd[job->place], file, &st, NULL);
+    if (there)
+        return there != RC_GONE;
     row->created_us = row->updated_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     struct err ignored = {0};
@@ -40,6 +41,7 @@ static void describe_drop(const struct spool *spool, const struct jobs_entry *jo
         cJSON_Delete(json);
     }
     buf_release(&text);
+    return true;
 }
 
 enum rc look_journalled(const struct look *look, const char *id, struct job_row *row, struct err *err) {
@@ -67,9 +69,8 @@ enum rc look_row(const struct look *look, const struct jobs_entry *job, struct j
     if (rc == RC_GONE) {
         job_row_init(row, job->id);
         row->place = job->place;
-        if (job->place == PLACE_NONE)
-            return err_set(err, RC_GONE, "%s: it went away meanwhile", job->id);
-        describe_drop(look->spool, job, row);
+        if (job->place == PLACE_NONE || !describe_drop(look->spool, job, row))
+            return err_set(err, RC_GONE, "%s: it went away meanwhile", job->file ? job->file : job->id);
         if (!*row->mode) /* it cannot be read */
             str_copy(row->mode, sizeof row->mode, "run");
         return RC_OK;

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define SHOWN_MOST 200u
+#define TOO_LONG "is longer than a URL may be"
 
 /* --- one URL ------------------------------------------------------------------------------------------------------------ */
 
@@ -21,7 +22,7 @@ static bool set(CURLU *url, CURLUPart part, const char *text, unsigned flags) {
 
 /* "example" is no public name, and what a person who forgot the rest writes. */
 static bool host_is_name(const char *host) {
-    return strchr(host, '.') || *host == '[' || strcasecmp(host, "localhost") == 0;
+    return (strchr(host, '.') && *host != '.' && !strstr(host, "..")) || *host == '[' || strcasecmp(host, "localhost") == 0;
 }
 
 /* "/a//" is "/a", "/" is nothing. */
@@ -39,9 +40,13 @@ static bool trim_path(CURLU *url) {
 
 /* In lower case and ASCII (RFC 5891). libcurl does that too, but by the locale of the program. */
 static bool set_host(CURLU *url, const char *host) {
-    char *ascii = NULL;
-    if (*host == '[')
-        return true;
+    char *ascii = NULL, address[64];
+    if (*host == '[') {
+        bool fits = str_copy(address, sizeof address, host);
+        for (char *at = address; fits && *at; at++)
+            *at = (char)tolower((unsigned char)*at);
+        return fits && set(url, CURLUPART_HOST, address, 0);
+    }
     bool done = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK && set(url, CURLUPART_HOST, ascii, 0);
     idn2_free(ascii);
     return done;
@@ -83,12 +88,12 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
     char whole[URL_LIST_URL_MOST], *clean = NULL;
     *out = '\0';
     if (!str_format(whole, sizeof whole, "%s%s", is_bare(text) ? "https://" : "", text) || !str_is_utf8(text, strlen(text)))
-        return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? "is longer than a URL may be" : "is no UTF-8");
+        return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? TOO_LONG : "is no UTF-8");
     CURLU *url = curl_url();
     if (!url)
         return err_set(err, RC_TEMP, "out of memory");
     const char *why = refused(url, whole);
-    if (!why && curl_url_get(url, CURLUPART_URL, &clean, 0) != CURLUE_OK)
+    if (!why && curl_url_get(url, CURLUPART_URL, &clean, CURLU_NO_DEFAULT_PORT) != CURLUE_OK)
         why = "is no URL";
     if (!why) {
         size_t length = strlen(clean);
@@ -96,7 +101,7 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
         if (path && length && clean[length - 1] == '/' && !strchr(clean, '?'))
             clean[length - 1] = '\0';
         if (!str_copy(out, URL_LIST_URL_MOST, clean))
-            why = "is longer than a URL may be";
+            why = TOO_LONG;
     }
     curl_free(clean);
     curl_url_cleanup(url);
@@ -105,35 +110,47 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
 
 /* --- the list ----------------------------------------------------------------------------------------------------------- */
 
-/* The first field of a line, without quotes and blanks. */
-static void first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
+/* The first field of a line, without quotes and blanks. False: it is longer than a URL may be, and out has its beginning. */
+static bool first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
     size_t used = 0;
     while (length && isspace((unsigned char)*line)) {
         line++;
         length--;
     }
     const bool quoted = length && *line == '"';
-    for (size_t i = quoted; i < length && used + 1 < URL_LIST_URL_MOST; i++) {
+    for (size_t i = quoted; i < length; i++) {
         if (quoted ? line[i] == '"' : line[i] == ',' || line[i] == ';' || line[i] == '\t')
             break;
+        if (used + 1 == URL_LIST_URL_MOST) {
+            if (isspace((unsigned char)line[i]))
+                continue;
+            out[used] = '\0';
+            return false;
+        }
         out[used++] = line[i] ? line[i] : ' ';
     }
     while (used && isspace((unsigned char)out[used - 1]))
         used--;
     out[used] = '\0';
+    return true;
+}
+
+static void tell_wrong(size_t line, const char *text, const char *why, const struct url_list_told *told, struct url_list_counts *counts) {
+    char shown[SHOWN_MOST];
+    counts->wrong++;
+    str_printable(shown, sizeof shown, text, strlen(text));
+    told->wrong(told->context, line, shown, why);
 }
 
 static enum rc take_line(struct strset *seen, size_t line, const char *text, const struct url_list_told *told, struct url_list_counts *counts) {
-    char clean[URL_LIST_URL_MOST], shown[SHOWN_MOST];
+    char clean[URL_LIST_URL_MOST];
     struct err why = {0};
     bool fresh = false;
     if (!*text || *text == '#' || (line == 1 && strcasecmp(text, "url") == 0))
         return RC_OK;
     enum rc rc = url_list_clean(text, clean, &why);
     if (rc == RC_PERM) {
-        counts->wrong++;
-        str_printable(shown, sizeof shown, text, strlen(text));
-        told->wrong(told->context, line, shown, why.text);
+        tell_wrong(line, text, why.text, told, counts);
         return RC_OK;
     }
     if (!rc && !strset_keep(seen, clean, &fresh))
@@ -161,8 +178,10 @@ enum rc url_list_read(const char *text, size_t length, const struct url_list_tol
     for (const char *end = text + length; text < end && !rc; line++) {
         const char *feed = memchr(text, '\n', (size_t)(end - text));
         size_t size = (size_t)((feed ? feed : end) - text);
-        first_field(text, size, field);
-        rc = take_line(&seen, line + 1, field, told, counts);
+        if (first_field(text, size, field))
+            rc = take_line(&seen, line + 1, field, told, counts);
+        else
+            tell_wrong(line + 1, field, TOO_LONG, told, counts);
         text += size + 1;
     }
     strset_release(&seen);

@@ -9,8 +9,8 @@
 
 /*
  * A list of URLs as people have them: one a line, or CSV with the URL in the first column. Cleaned: blanks off, https:// before a bare host, international host
- * names in ASCII, lower-case scheme and host, trailing slashes and the fragment off, duplicates out; empty lines and lines that begin with # are passed over,
- * and a first line that names its column ("url"). Pure but for memory.
+ * names in ASCII, lower-case scheme and host, default port, trailing slashes and the fragment off, duplicates out; empty lines and lines that begin with # are
+ * passed over, and a first line that names its column ("url"). Pure but for memory.
  */
 #define URL_LIST_URL_MOST 2048u
 

@@ -52,7 +52,7 @@ static void remove_stale(const struct address *a) {
     struct stat st;
     if (lstat(a->local.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
         return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && connect(fd, &a->any, a->length) != 0 && errno == ECONNREFUSED)
         unlink(a->local.sun_path);
     if (fd >= 0)
@@ -86,7 +86,7 @@ enum rc listen_open(const struct listen_at *where, int *fd, char at[LISTEN_TEXT_
     if (!where->is_unix)
         (void)setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(s, &a.any, a.length) != 0 || (where->is_unix && chmod(a.local.sun_path, 0660) != 0) || listen(s, BACKLOG) != 0) {
-        rc = err_sys(err, "%s, port %u", where->address, where->port);
+        rc = where->is_unix ? err_sys(err, "%s", where->address) : err_sys(err, "%s, port %u", where->address, where->port);
         close(s);
         return rc;
     }

@@ -319,7 +319,7 @@ function tellEnds() {
     else {
         const count = (status) => rows.filter((row) => row.status === status).length;
         const parts = Object.entries(ENDS).map(([status, [, word]]) => count(status) && `${count(status)} ${word.toLowerCase()}`).filter(Boolean);
-        toast(`${rows.length} jobs ended`, {tone: count('FAILED') ? 'warn' : 'info', text: parts.join(', '), href: '/jobs?sort=-updated_at', key: 'ended'});
+        toast(`${plural(rows.length, 'job')}: ${parts.join(', ')}`, {tone: count('FAILED') ? 'warn' : 'info', href: '/jobs?sort=-updated_at', key: 'ended'});
     }
 }
 function remember(rows) {

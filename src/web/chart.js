@@ -67,10 +67,12 @@ export async function chart(root, page, {label, times, series, height = 180}) {
         box.setAttribute('aria-label', summary(label, data.series));
         const font = `12px ${getComputedStyle(document.body).fontFamily}`;
         const axis = {stroke: colour('muted'), font, grid: {stroke: colour('line'), width: 1}, ticks: {show: false}};
+        /* As wide as the longest text of the axis. */
+        const widest = (_, texts) => Math.max(52, ...(texts ?? []).map((t) => String(t).length * 7 + 14));
         plot = new uPlot({
-            width: Math.max(200, box.clientWidth), height, padding: [8, 8, 0, 0], cursor: {y: false, drag: {x: false, y: false}}, legend: {live: true},
+            width: Math.max(200, box.clientWidth), height, padding: [8, 20, 0, 0], cursor: {y: false, drag: {x: false, y: false}}, legend: {live: true},
             scales: {x: {time: true}, y: {range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, (high ?? 1) * 1.08)]}},
-            axes: [{...axis, space: 64, values: (_, ticks, __, ___, step) => ticks.map((t, at) => tickText(t, at ? ticks[at - 1] : null, step))}, {...axis, size: 52, values: (_, ticks) => ticks.map((t) => (data.series[0].format ?? compact)(t))}],
+            axes: [{...axis, space: 64, values: (_, ticks, __, ___, step) => ticks.map((t, at) => tickText(t, at ? ticks[at - 1] : null, step))}, {...axis, size: widest, values: (_, ticks) => ticks.map((t) => (data.series[0].format ?? compact)(t))}],
             series: [{label: 'Time', value: (_, t) => t ? exact.format(t * 1000) : '–'}, ...data.series.map((s) => ({label: s.label, stroke: stroke(s.tone), width: 1.75, points: {show: () => !s.bars, size: 5, filter: (u, at) => lonely(u.data[at])}, value: (_, v) => v === null || v === undefined ? '–' : (s.format ?? compact)(v),
                 fill: s.fill || s.bars ? stroke(s.tone).replace(/^rgb\((.*)\)$/, 'rgba($1, .16)') : undefined, paths: s.bars ? uPlot.paths.bars({size: [0.7, 28]}) : undefined}))],
         }, table(), box);

@@ -125,7 +125,6 @@ export async function render(root, params, page) {
             const table = simpleTable({label: 'Users', rows, columns: [
                 {label: 'User', main: true, cell: (u) => [h('strong', {}, Text(u.name, 64)), u.name === page.user.name && h('span', {class: 'muted small'}, ' (you)')]},
                 {label: 'Role', cell: (u) => [capital(u.role), ' ', u.disabled && Badge('locked', 'bad')]},
-                {label: 'Signed in', class: 'nowrap', cell: (u) => (u.last_login_at ? Ago(u.last_login_at) : h('span', {class: 'muted'}, 'never'))},
                 {label: 'Made', class: 'nowrap', cell: (u) => Ago(u.created_at)},
                 {label: '', class: 'end bare', cell: (u) => menuButton(button(`Acts for ${u.name}`, {icon: 'more', class: 'ghost small', hideLabel: true}), () => [
                     ...ROLES.filter((r) => r !== u.role).map((r) => ({label: `Make ${r}`, icon: 'user', disabled: u.name === page.user.name, onclick: () => patch(u, {role: r}, `${u.name} is ${r} now`)})),

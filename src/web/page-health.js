@@ -4,7 +4,7 @@ import {h, fill, button, icon} from './dom.js';
 import {isAbort} from './api.js';
 import {errorState, simpleTable, skeleton} from './table.js';
 import {Ago, NONE, Text, bytes, clip, compact, duration, milliseconds, money, num, plural, ratio} from './format.js';
-import {PRIORITIES, STATUSES, capital, reasonText} from './words.js';
+import {PRIORITIES, STATUSES, capital, goOnText, reasonText} from './words.js';
 import {styles} from './assets.js';
 import {chart, moneyShort} from './chart.js';
 
@@ -51,7 +51,7 @@ export async function render(root, params, page) {
                 disk && h('div', {class: 'stat'}, h('span', {class: 'label'}, 'Disk free'), h('span', {class: 'value'}, bytes(disk.free_bytes)), used !== null && h('span', {class: 'more'}, `of ${bytes(disk.total_bytes)}`), used !== null && h('div', {class: 'bar'}, h('span', {dataset: {tone: used > 0.95 ? 'bad' : used > 0.85 ? 'warn' : 'ok'}, style: {width: `${used * 100}%`}})))),
             (stuck.length > 0 || paused.length > 0) && h('section', {class: 'card', 'aria-label': 'What needs a look'}, h('header', {}, h('h2', {}, 'What needs a look')), h('ul', {class: 'line-list looks'},
                 stuck.map(([kind, count]) => { const [text, href] = STUCK[kind] ?? [clip(capital(kind), 60), null]; return h('li', {}, h('strong', {class: 'num'}, num(count)), href ? h('a', {class: 'grow', href}, text) : h('span', {class: 'grow'}, text)); }),
-                list.slice(0, 50).map((s) => h('li', {class: 'stuck'}, h('span', {class: 'nowrap muted small'}, s.since ? Ago(s.since) : ''), h('div', {class: 'grow'}, s.job_id ? h('a', {href: `/jobs/${encodeURIComponent(s.job_id)}`}, Text(s.job_id.replace(/^\d{8}T\d{6}Z-[0-9a-f]+-/, ''), 80)) : Text(s.source || s.file, 100), ' ', Text(s.text, 300), s.go_on && h('p', {class: 'muted small'}, Text(s.go_on, 300))))),
+                list.slice(0, 50).map((s) => h('li', {class: 'stuck'}, h('span', {class: 'nowrap muted small'}, s.since ? Ago(s.since) : ''), h('div', {class: 'grow'}, s.job_id ? h('a', {href: `/jobs/${encodeURIComponent(s.job_id)}`}, Text(s.job_id.replace(/^\d{8}T\d{6}Z-[0-9a-f]+-/, ''), 80)) : Text(s.source || s.file, 100), ' ', Text(s.text, 300), s.go_on && h('p', {class: 'muted small'}, goOnText(s.reason) || Text(s.go_on, 300))))),
                 list.length > 50 && h('li', {class: 'muted'}, `and ${num(list.length - 50)} more`),
                 paused.map((source) => h('li', {}, icon('pause'), h('a', {class: 'grow', href: '/queue'}, 'Paused: ', Text(source, 64)))))));
     }

@@ -2,7 +2,7 @@
 /* One job: how far it is, what it costs, why it waits and how to go on, its batches, what happened, and what came of it. */
 import {h, fill, redraw, icon, button} from './dom.js';
 import {num, bytes, money, duration, Ago, Time, Text, clip, plural, shortJson, now} from './format.js';
-import {StatusBadge, Badge, reasonText, capital, PRIORITIES} from './words.js';
+import {StatusBadge, Badge, goOnText, reasonText, capital, PRIORITIES} from './words.js';
 import {simpleTable, emptyState, errorState, skeleton} from './table.js';
 import {openDialog, confirm, choose, menuButton, busy} from './dialog.js';
 import {job as jobPath, isAbort} from './api.js';
@@ -155,7 +155,7 @@ function whyText(job) {
         if (key === 'since')
             out.push(h('p', {class: 'muted small'}, 'Since ', Time(text)));
         else if (key === 'go on')
-            out.push(h('p', {}, h('span', {class: 'muted'}, 'To go on: '), withCommands(text)));
+            out.push(h('p', {}, h('span', {class: 'muted'}, 'To go on: '), goOnText(job.reason) || withCommands(text)));
         else if (key === 'what')
             out.push(h('p', {}, withCommands(job.reason && text.startsWith(`${job.reason}: `) ? text.slice(job.reason.length + 2) : text === job.reason ? '' : text)));
         else if (key === '' && text.trim())

@@ -54,7 +54,7 @@ function strip(page, root) {
                 stat('Finished, 24 h', num(a.finished), a.success_rate !== null && a.success_rate !== undefined ? `${ratio(a.success_rate)} went well` : ''),
                 ...(a.cost?.totals ?? []).filter((t) => Number(t.spent) > 0 || Number(t.in_doubt) > 0).slice(0, 2).map((t) => {
                     const caps = (a.cost.caps ?? []).filter((c) => c.currency === t.currency && c.left_today !== null && c.left_today !== undefined);
-                    return stat(`Spent${t.currency ? `, ${t.currency}` : ''}`, money(t.spent, t.currency), [Number(t.in_doubt) > 0 && h('span', {class: 'tone-warn'}, `${money(t.in_doubt, t.currency)} in doubt`), Number(t.in_doubt) > 0 && caps.length === 1 && ' · ', caps.length === 1 && `${money(caps[0].left_today, t.currency)} left today`]);
+                    return stat(`Spent, 24 h${(a.cost.totals.length > 1) ? `, ${t.currency}` : ''}`, money(t.spent, t.currency), [Number(t.in_doubt) > 0 && h('span', {class: 'tone-warn'}, `${money(t.in_doubt, t.currency)} in doubt`), Number(t.in_doubt) > 0 && caps.length === 1 && ' · ', caps.length === 1 && `${money(caps[0].left_today, t.currency)} left today`]);
                 }));
             root.hidden = false;
         } catch (error) {

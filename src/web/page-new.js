@@ -17,6 +17,8 @@ import {saveSearch} from './search-form.js';
 import {editSchedule} from './schedule-form.js';
 
 const DRAFT = 'draft-job';
+/* What the source is asked for: a name or a campaign changes neither count nor price. */
+const asked = ({name, campaign_id: campaign, process, ...rest}) => JSON.stringify(rest);
 const slug = (text) => text.trim().toLowerCase().normalize('NFKD').replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64);
 
 export async function render(root, params, page) {
@@ -106,10 +108,10 @@ function workshop(body, page, source, job, {search, other}) {
         view?.refresh(made.problems, made.index);
         if (!view)
             fill(badges);
-        const text = JSON.stringify(made.job);
-        if (preview && preview.of !== text)
+        const text = JSON.stringify(made.job), fresh = preview?.of === asked(made.job);
+        if (preview && !fresh)
             showPreview();
-        submit.firstChild.nextSibling.textContent = preview?.of === text && preview.answer.cost ? `Submit for ${money(preview.answer.cost, preview.answer.currency)}` : 'Submit';
+        submit.firstChild.nextSibling.textContent = fresh && preview.answer.cost ? `Submit for ${money(preview.answer.cost, preview.answer.currency)}` : 'Submit';
         jump.textContent = `This job: ${plural(state.entries.length, 'criterion', 'criteria')}`;
         unsaved = text;
         clearTimeout(timer);
@@ -222,12 +224,12 @@ function workshop(body, page, source, job, {search, other}) {
             return fill(result, h('div', {class: 'preview', 'aria-busy': 'true'}, h('p', {class: 'muted'}, 'Asking the source; nothing is bought…')));
         if (!answer)
             return fill(result);
-        fill(result, previewView(answer, preview.of !== JSON.stringify(made.job)));
+        fill(result, previewView(answer, preview.of !== asked(made.job)));
     }
     async function doPreview() {
         if (!good())
             return false;
-        const text = JSON.stringify(made.job);
+        const text = asked(made.job);
         const before = preview;
         showPreview(true);
         try {
@@ -246,7 +248,7 @@ function workshop(body, page, source, job, {search, other}) {
     async function doSubmit(inBackground) {
         if (!good())
             return;
-        const text = JSON.stringify(made.job), seen = preview?.of === text;
+        const text = JSON.stringify(made.job), seen = preview?.of === asked(made.job);
         if (source.metered && !seen && !made.job.max_cost && !made.job.max_records) {
             const what = await choose({title: 'Submit without knowing the price?', text: 'The source charges for records and this job has no limit.', choices: [
                 {value: 'preview', label: 'Count first', text: 'Free, and takes some seconds.'}, {value: 'submit', label: 'Submit anyway', text: 'It buys all that it finds.', danger: true}]});

@@ -32,13 +32,18 @@ export async function render(root, params, page) {
     const soon = (ms) => { clearTimeout(timer); timer = setTimeout(load, ms); };
     page.leave(() => clearTimeout(timer));
 
+    /* What people stopped: everything, and one source. */
+    const stops = () => (status?.paused ?? []).filter((stop) => !stop.rates);
+    const stopOf = (source) => stops().find((stop) => stop.source === source.name);
+    const stopText = (stop) => [stop.by && ['by ', Text(stop.by, 64)], stop.since && [' since ', Time(stop.since)], stop.until && [' until ', Time(stop.until)], stop.reason && [': ', Text(stop.reason, 200)]];
+
     function drawQueue({daemon, queue, slots}) {
         const stat = (label, value, more, href) => h(href ? 'a' : 'div', {class: 'stat', ...(href ? {href} : {})}, h('span', {class: 'label'}, label), h('span', {class: 'value live-number'}, value), more && h('span', {class: 'more'}, more));
-        const whole = (status?.paused ?? []).filter((stop) => !stop.source && !stop.rates);
+        const whole = stops().filter((stop) => !stop.source);
         const depthMost = Math.max(1, ...PLACES.flatMap(([place]) => PRIORITIES.map((p) => queue[place]?.[p]?.depth ?? 0)));
         fill(top,
             !daemon.running && h('div', {class: 'banner', dataset: {tone: 'bad'}, role: 'status'}, icon('alert'), h('div', {}, h('strong', {}, 'No daemon runs'), h('p', {}, 'Jobs are taken in and go on when batchspoold is started. Nothing is lost.'))),
-            whole.map((stop) => h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('pause'), h('p', {}, 'Everything is paused', stop.by && [' by ', Text(stop.by, 64)], stop.until && [' until ', Time(stop.until)], stop.reason && [': ', Text(stop.reason, 200)], '.'))),
+            whole.map((stop) => h('div', {class: 'banner', dataset: {tone: 'warn'}}, icon('pause'), h('div', {}, h('strong', {}, 'Everything is paused'), h('p', {}, stopText(stop)), h('p', {class: 'muted small'}, 'Nothing new is begun. ', h('code', {}, 'batchspool resume'), ' at the command line lets it go on.')))),
             h('div', {class: 'stats'}, stat('Daemon', daemon.running ? 'runs' : 'down', daemon.since ? ['since ', Ago(daemon.since)] : null), slots && stat('Slots', `${num(slots.used)} of ${num(slots.max)}`, 'in use'),
                 PLACES.map(([place, label, word]) => stat(label, num(queue[place]?.depth), queue[place]?.oldest_s === null || queue[place]?.oldest_s === undefined ? null : `oldest ${duration(queue[place].oldest_s)}`, `/jobs?filter=${encodeURIComponent(`status:${word}`)}`))),
             h('div', {class: 'table-wrap'}, h('table', {class: 'table depth', 'aria-label': 'Jobs by priority and place'},
@@ -52,8 +57,11 @@ export async function render(root, params, page) {
     function stateOf(source) {
         if (!source.ok)
             return [Badge('wrong', 'bad')];
+        const stop = stopOf(source);
+        if (source.paused && !stop && stops().some((s) => !s.source))
+            return [Badge('paused', 'warn'), h('div', {class: 'muted small'}, 'with everything')];
         if (source.paused)
-            return [Badge('paused', 'warn'), h('div', {class: 'muted small'}, Text(source.paused, 200))];
+            return [Badge('paused', 'warn'), h('div', {class: 'muted small'}, stop ? stopText(stop) : Text(source.paused, 200))];
         const limits = source.limits ?? {};
         if (limits.paused)
             return [Badge(limits.circuit_breaker === 'open' ? 'not reached' : 'waits', 'warn'), h('div', {class: 'muted small'}, reasonText(limits.paused), limits.paused_until && [', until ', Time(limits.paused_until)])];
@@ -132,7 +140,7 @@ export async function render(root, params, page) {
     function acts(source) {
         if (!page.can('operator') || !source.ok)
             return null;
-        const turn = source.paused ? button('Resume', {icon: 'play', class: 'small', onclick: () => resume(source, turn)}) : button('Pause', {icon: 'pause', class: 'small', onclick: () => pause(source)});
+        const turn = source.paused && (stopOf(source) || !stops().length) ? button('Resume', {icon: 'play', class: 'small', onclick: () => resume(source, turn)}) : button('Pause', {icon: 'pause', class: 'small', onclick: () => pause(source)});
         const more = menuButton(button(`More about ${source.name}`, {icon: 'more', class: 'ghost small', hideLabel: true}), () => [
             {label: 'Rate…', icon: 'queue', onclick: () => rate(source)}, {label: 'New job', icon: 'plus', onclick: () => page.navigate(`/new?source=${encodeURIComponent(source.name)}`)}]);
         return h('div', {class: 'row end nowrap'}, turn, more);
@@ -140,7 +148,7 @@ export async function render(root, params, page) {
     /* Drawn anew only when something changed, and not below an open menu; what has the focus keeps it. */
     let drawn = '';
     function drawSources() {
-        const now = JSON.stringify([sources, status.sources]);
+        const now = JSON.stringify([sources, status.sources, status.paused]);
         if (now === drawn)
             return;
         if (document.querySelector('.menu'))

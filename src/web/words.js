@@ -25,3 +25,8 @@ const REASONS = {
     paused: 'The source or the queue is paused', missing: 'Its file was gone', asked: 'A person asked for it', mv: 'Moved by hand', unreadable: 'The file could not be read', load_pending: 'Waits to be loaded',
 };
 export const reasonText = (reason) => !reason ? '' : REASONS[reason] ?? (/^status_\d+$/.test(reason) ? `The source answered ${reason.slice(7)}` : capital(clip(reason, 60)));
+
+/* How to go on, where buttons do what the text of the server has commands for; '' : as the server says. */
+const LIMIT = '“Run again with changes” makes a job with a higher limit or a narrower search; then cancel this one. Release goes on with it once its limit was changed in the job file.';
+const GO_ON = {max_records: LIMIT, max_cost: LIMIT, charge_unknown: 'Ask the provider whether it charged. Then “Decide the charge”: buy the page once more, or go on without it.'};
+export const goOnText = (reason) => (Object.hasOwn(GO_ON, reason ?? '') ? GO_ON[reason] : '');

@@ -258,6 +258,8 @@ for act in cancel retry hold release process; do
     codes+=" $CODE"
 done
 is "$(printf ' 404%.0s' {1..11})" "$codes" "another operator's job is not there, whatever is asked"
+call rival GET "/api/batch-jobs?cursor=$FIRST"
+is 400 "$CODE" 'nor is it as a cursor'
 is '[1,3,3]' "[$(get rival /api/batch-jobs .total),$(get viola /api/batch-jobs .total),$(get ada /api/batch-jobs .total)]" 'an operator lists the own ones, others all'
 
 # --- lists ----------------------------------------------------------------------------------------------------------------------------
@@ -272,6 +274,9 @@ is 400 "$CODE" 'a key of a filter that is none'
 like status "$(jq -r .detail <<<"$OUT")" 'with the nearest'
 call ada GET '/api/batch-jobs?limit=501'
 is 400 "$CODE" 'a limit above the limit'
+long=owner:$(printf '%%22%060d%%22,' {1..7})ops
+call ada GET "/api/batch-jobs?limit=1&filter=$long&created_after=2020-01-01T00:00:00Z&updated_after=2020-01-01T00:00:00Z"
+like "^</api/batch-jobs[?].*owner%3A.*&cursor=$(jq -r .next_cursor <<<"$OUT")>; rel=\"next\"$" "$(field Link)" 'a long filter has its Link, too'
 for sort in -created_at priority name; do
     whole=$(get ada "/api/batch-jobs?sort=$sort&limit=500" '.jobs[].job_id' | paste -sd' ')
     path="/api/batch-jobs?limit=2&sort=$sort" seen=''
@@ -430,6 +435,10 @@ is "206 bytes 100-199/$(stat -c %s "$DIR/whole")" "$CODE $(field Content-Range)"
 is "$(tail -c +101 "$DIR/whole" | head -c 100 | sha256sum)" "$(sha256sum <"$DIR/body")" 'results: which is of the whole'
 call ops GET "/api/batch-jobs/$PAID/results/download?format=ndjson" -H 'Range: bytes=-50'
 is "$(tail -c 50 "$DIR/whole" | sha256sum)" "$(sha256sum <"$DIR/body")" 'results: the last so many'
+call ops GET "/api/batch-jobs/$PAID/results/download?format=ndjson" -H 'Range: bytes=100-199' -H "If-Range: $tag"
+is 206 "$CODE" 'results: a range of what somebody has the beginning of'
+call ops GET "/api/batch-jobs/$PAID/results/download?format=ndjson" -H 'Range: bytes=100-199' -H "If-Range: \"$(sha256sum </dev/null | cut -c1-64)\""
+is "200 $(stat -c %s "$DIR/whole")" "$CODE $(stat -c %s "$DIR/body")" 'results: all of it, when it is another file by now'
 call ops GET "/api/batch-jobs/$PAID/results/download?format=ndjson" -H 'Range: bytes=99999999-'
 is 416 "$CODE" 'results: a range behind the end'
 call ops GET "/api/batch-jobs/$PAID/results/download?format=ndjson" -H "If-None-Match: $tag"
@@ -523,6 +532,9 @@ wait_for "$WAIT_S" none_left
 is '0 1' "$(left) $(find "$SPOOL/documents/raw" -type f | wc -l)" 'uploads: broken off, it leaves nothing'
 call ops POST '/api/uploads/urls?name=urls.txt' -H 'Content-Type: text/plain' --data-binary $'example.com\nhttps://example.org/\nEXAMPLE.com/\nnot a url\n'
 answers '201 [2,1,4]' 'uploads: URLs, cleaned, with the line of what is wrong' '[.total, .duplicates, .rejected[0].line]'
+seq -f '%.0f.example' 1 19000 >"$DIR/many"
+call ops POST /api/uploads/urls -H 'Content-Type: text/plain' --data-binary @"$DIR/many"
+answers '201 [19000,10000]' 'uploads: of many the first are told' '[.total, (.urls | length)]'
 call ops POST /api/uploads/criteria -H 'Content-Type: application/json' --data-binary '{"source":"items","count":7}'
 answers '201 7' 'uploads: a job file' .job.count
 call ops POST /api/uploads/criteria -H 'Content-Type: application/json' --data-binary '{"source":"items","count":"7"}'

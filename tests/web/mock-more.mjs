@@ -16,7 +16,7 @@ export function routes({state, emit, paged, Problem, iso, visible, makeJob}) {
         ['mine', {name: 'mine', source: 'demo', shared: false, owner: 'operator', created_at: now(), updated_at: now(), job: {name: 'Demo', criteria: [{name: 'Count', value: [500]}]}}]]);
     const schedules = new Map([['nightly', {schedule: 'nightly', state: 'on', enabled: true, name: 'Every night', cron: '0 6 * * 1-5', timezone: 'America/New_York', missed_runs: 'once', next: iso(Date.now() + 4e7), next_local: '2026-11-30T06:00:00-05:00', last: iso(Date.now() - 5e7), job_id: state.jobs[20]?.job_id ?? null, status: 'COMPLETED', missed: 0, missed_until: null, created_by: 'admin', definition: {cron: '0 6 * * 1-5', timezone: 'America/New_York', missed: 'once', name: 'Every night', job: {source: 'propertyradar', name: 'nightly', process: 'auto', criteria: [{name: 'State', value: ['CA']}]}}}],
         ['broken', {schedule: 'broken', state: 'wrong', enabled: false, error: 'schedules/broken.json: line 3, column 12: cron: "61 * * * *": a minute is 0 to 59', last: null, job_id: null, status: null, missed: 3, missed_until: iso(Date.now() - 1e7), created_by: 'operator', definition: {cron: '61 * * * *', job: {source: 'demo'}}}]]);
-    const users = new Map([['admin', 'admin'], ['operator', 'operator'], ['viewer', 'viewer'], ['old-hand', 'operator']].map(([name, role]) => [name, {name, role, disabled: name === 'old-hand', created_at: iso(Date.now() - 9e9), last_login_at: name === 'viewer' ? null : iso(Date.now() - 4e6)}]));
+    const users = new Map([['admin', 'admin'], ['operator', 'operator'], ['viewer', 'viewer'], ['old-hand', 'operator']].map(([name, role]) => [name, {name, role, disabled: name === 'old-hand', created_at: iso(Date.now() - 9e9)}]));
 
     const sourceNames = () => fs.readdirSync(etc).filter((name) => name.endsWith('.json') && !name.endsWith('.builder.json')).map((name) => name.slice(0, -5)).sort();
     function source(name, detail = false) {
@@ -207,7 +207,7 @@ export function routes({state, emit, paged, Problem, iso, visible, makeJob}) {
         ['POST', /^\/api\/users$/, (c) => {
             if (users.has(c.body.name))
                 throw new Problem(409, 'There is a user of that name.', {errors: [{pointer: '/name', detail: 'there is one already'}]});
-            users.set(c.body.name, {name: c.body.name, role: c.body.role, disabled: false, created_at: now(), last_login_at: null});
+            users.set(c.body.name, {name: c.body.name, role: c.body.role, disabled: false, created_at: now()});
             c.status = 201;
             return users.get(c.body.name);
         }, 'admin'],

@@ -105,6 +105,8 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
     await t.sees(page, '.preview:has-text("changed since")', 'figures of an earlier job are told from those of now');
     await page.click('button:has-text("Count and price")');
     await t.sees(page, '.btn.primary:has-text("Submit for $2.4")', 'the button says the price');
+    await page.getByLabel('Campaign', {exact: true}).fill('P-1');
+    t.is(0, await page.locator('.preview.old').count(), 'a campaign does not make the price stale');
     await page.click('button:has-text("Process in background")');
     await t.sees(page, '.banner:has-text("Submitted")', 'in the background');
     t.like(/^\/jobs\/\d{8}T/, await page.locator('.banner:has-text("Submitted") a').getAttribute('href'), 'with a link to the job');
@@ -186,6 +188,10 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
         await t.axe(chief, where);
         await t.seen(chief, where.slice(1));
     }
+    await chief.goto(`${base}/audit?event=login`);
+    await t.sees(chief, `tbody tr:has-text("Login"):has-text("${viewer}"), tbody tr:has-text("Login"):has-text("${admin}")`, 'the audit has who signed in');
+    await chief.goto(`${base}/audit?source=demo`);
+    await t.sees(chief, 'tbody tr:has-text("Source pause")', 'and who paused a source');
     const small = await t.page(admin, {width: 360, dark: true});
     for (const where of ['/new?source=propertyradar', '/searches', '/schedules', '/urls', '/documents', '/queue', '/money', '/health', '/audit', '/account']) {
         await small.goto(base + where);
