@@ -37,6 +37,8 @@ struct server {
     size_t requests;               /* between their first byte and their end */
     struct server_request *asleep; /* those whose answer a lane makes, or that wait */
     bool stopping;
+    bool freed; /* a connection ended in this run: where there were too many, libmicrohttpd takes new ones again only from its next run on, and nothing else may
+                   call it */
 };
 
 struct connection { /* from accept to close */
@@ -67,14 +69,15 @@ static const struct work_class request_class = {.name = "request", .run = lane_r
 static void timer_due(struct loop_timer *timer);
 
 static void plan(struct server *s) {
-    MHD_UNSIGNED_LONG_LONG wait_ms;
-    if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+    if (s->freed || MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
         loop_timer_start(s->api->loop, &s->timer, clock_mono_ms() + (int64_t)(wait_ms < 3600000 ? wait_ms : 3600000), timer_due);
     else
         loop_timer_cancel(s->api->loop, &s->timer);
 }
 
 static void run(struct server *s) {
+    s->freed = false;
     MHD_run(s->daemon);
     plan(s);
 }
@@ -126,6 +129,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct server *s = cls;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         struct connection *c = *context;
+        s->freed = true;
         if (c) {
             loop_timer_cancel(s->api->loop, &c->deadline);
             free(c);
