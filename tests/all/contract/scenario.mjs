@@ -342,6 +342,8 @@ async function events(run) {
     const crowd = await Promise.all(Array.from({length: LISTENERS}, () => listener(run.client.base, head)));
     // Of those before it may not have been seen yet that they have gone.
     run.result(crowd.filter(one => one !== null).length > LISTENERS - 10, `events: ${LISTENERS} listeners at once`);
+    for (let more = 0, one = crowd.at(-1); one !== null && more < 20; more++)
+        crowd.push(one = await listener(run.client.base, head)); /* in the places of those that are seen to have gone */
     await run.call('events', {as: 'ops', until: '\n\n', status: 503, name: '503 for one more'});
     crowd.forEach(one => one?.destroy());
     run.result(await run.wait(async () => (await run.call('events', {as: 'ops', until: '\n\n', quiet: true})).status === 200, 40), 'events: listeners again, when those have gone');
