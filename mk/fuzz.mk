@@ -30,6 +30,9 @@ printf '30 2,3-5 */2 JAN-mar mon,5-7' >$(FUZZ)/seed/cron; \
 printf '{"cron":"@daily","timezone":"Europe/Berlin","every":"PT2H","start":"2026-01-01T00:00:00Z","job":{"source":"x","max_cost":1.50}}' >$(FUZZ)/seed/schedule; \
 printf '2{"access_token":"abc","token_type":"Bearer","expires_in":60}' >$(FUZZ)/seed/token; \
 printf 'https://h.example/items?limit=2&offset=0\0000{"total":5,"data":[{"id":1},{"id":2}],"next":"/items?limit=2&offset=2"}\0000{"data":[{"id":3}]}' >$(FUZZ)/seed/detect; \
+printf 'status:failed,held source:items older:2h newer:P7D is:unloaded created_after:2026-01-01T00:00:00Z "a word" reno' >$(FUZZ)/seed/filter; \
+printf 'url,label\nexample.com,home\n"https://B\303\274cher.example:443/a,b/#x";y\nhttp://[::1]:8080//\nnot a url\n' >$(FUZZ)/seed/url_list; \
+printf '/api/batch-jobs/20261123T170501Z-4f9c2a01b7d3-reno/files/%%31/raw' >$(FUZZ)/seed/path; \
 printf '%s\n' '{"cassette":1,"source":"x","total":2,"parts":[{"part":"a","total":2}],"job":{"source":"x"}}' \
   '{"batch":1,"paid":true,"request":{"method":"GET","url":"https://h.example/"},"status":200,"headers":{"x-total":"2"},"body":"[1]"}' \
   '{"batch":2,"request":{},"status":200,"base64":"/w=="}' >$(FUZZ)/seed/cassette
@@ -40,7 +43,7 @@ fuzz: deps-check-all ## run each fuzz target for FUZZ_S seconds (20)
 	@mkdir -p $(FUZZ)/seed; $(FUZZ_SEEDS)
 	@set -e; for t in tests/fuzz/fuzz_*.c; do \
 	  bin=$(FUZZ)/$$(basename $$t .c); mkdir -p $$bin.corpus; \
-	  clang $(FUZZ_FLAGS) -o $$bin $$t $(FUZZ)/libbatchspool.a $(LIBS); \
+	  clang $(FUZZ_FLAGS) -o $$bin $$t $(FUZZ)/libbatchspool.a $(LIBS) -lmicrohttpd; \
 	  $$bin -max_len=65536 -max_total_time=$(FUZZ_S) -artifact_prefix=$(FUZZ)/crash- $$bin.corpus $(FUZZ)/seed >$$bin.log 2>&1 || { tail -n 40 $$bin.log; exit 1; }; \
 	  echo "$$(basename $$bin): $$(tail -n 1 $$bin.log)"; \
 	done

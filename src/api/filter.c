@@ -127,7 +127,7 @@ void filter_pairs(const char *text, uint64_t pairs[2]) {
 }
 
 static enum rc add_word(struct filter *f, const char *word, struct err *err) {
-    char *out = f->words[f->word_count];
+    char *out = f->words[f->word_count < FILTER_WORDS_MAX ? f->word_count : 0];
     if (f->word_count == FILTER_WORDS_MAX || !str_copy(out, sizeof f->words[0], word))
         return err_set(err, RC_PERM, "at most %u words of %zu bytes", FILTER_WORDS_MAX, sizeof f->words[0] - 1);
     for (char *at = out; *at; at++)

@@ -64,7 +64,7 @@ void principal_text(const struct principal *who, char *out, size_t size) {
         str_copy(out, size, who->name);
         return;
     case PRINCIPAL_KEY:
-        str_format(out, size, "%s by key %s", who->name, who->key_id);
+        str_format(out, size, "%s" PRINCIPAL_BY_KEY "%s", who->name, who->key_id);
         return;
     case PRINCIPAL_ENV:
         str_format(out, size, "the environment's %s", who->name);

@@ -46,6 +46,7 @@ bool principal_may(const struct principal *who, enum role least, enum scope scop
 bool principal_sees(const struct principal *who, const char *created_by);
 bool principal_changes(const struct principal *who, const char *created_by);
 
+#define PRINCIPAL_BY_KEY " by key "
 /* "ops", "ops by key 1f2e...", "the environment's CRON_SECRET": for the audit, and `by` of events takes who->name. */
 void principal_text(const struct principal *who, char *out, size_t size);
 

@@ -106,8 +106,11 @@ void signin_login(struct request *r) {
     explicit_bzero(password, strlen(password));
     if (rc)
         reply_refused(r, rc, &err);
-    else
+    else {
         reply_signed(r, &in);
+        r->who.kind = PRINCIPAL_USER;
+        str_copy(r->who.name, sizeof r->who.name, name);
+    }
     /* People type passwords where the name belongs. */
     signin_audit(r, "login", users_name_valid(name) ? name : "(no name)", NULL);
 }

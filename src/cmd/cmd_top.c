@@ -124,7 +124,7 @@ enum key { KEY_UP = 256, KEY_DOWN, KEY_PAGE_UP, KEY_PAGE_DOWN, KEY_HOME, KEY_END
 static int key_of(const char *bytes, size_t length, size_t *used) {
     static const struct {
         const char *bytes;
-        enum key key;
+        int key; /* enum key */
     } keys[] = {{"\033[A", KEY_UP},         {"\033OA", KEY_UP},   {"\033[B", KEY_DOWN},  {"\033OB", KEY_DOWN}, {"\033[5~", KEY_PAGE_UP},
                 {"\033[6~", KEY_PAGE_DOWN}, {"\033[H", KEY_HOME}, {"\033[1~", KEY_HOME}, {"\033[F", KEY_END},  {"\033[4~", KEY_END}};
     *used = 1;

@@ -38,7 +38,7 @@ static bool trim_path(CURLU *url) {
     return done;
 }
 
-/* In lower case and ASCII (RFC 5891). libcurl does that too, but by the locale of the program. */
+/* In lower case and ASCII (RFC 5891), which leaves some characters out. libcurl does that too, but by the locale of the program. */
 static bool set_host(CURLU *url, const char *host) {
     char *ascii = NULL, address[64];
     if (*host == '[') {
@@ -47,7 +47,7 @@ static bool set_host(CURLU *url, const char *host) {
             *at = (char)tolower((unsigned char)*at);
         return fits && set(url, CURLUPART_HOST, address, 0);
     }
-    bool done = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK && set(url, CURLUPART_HOST, ascii, 0);
+    bool done = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK && host_is_name(ascii) && set(url, CURLUPART_HOST, ascii, 0);
     idn2_free(ascii);
     return done;
 }

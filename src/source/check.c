@@ -109,7 +109,7 @@ static void place_of(const struct check *check, const char *path, char *out, siz
     (void)str_format(out, size, "line %u column %u: ", line, column);
 }
 
-static enum rc fail(struct check *check, const char *member, const char *lacks, const char *format, va_list args) {
+__attribute__((format(printf, 4, 0))) static enum rc fail(struct check *check, const char *member, const char *lacks, const char *format, va_list args) {
     char path[sizeof(check->path) + 80], text[400], where[64];
 
     if (check->rc != RC_OK) {

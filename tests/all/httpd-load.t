@@ -55,7 +55,7 @@ list() {
     local try out p50 p99 count cpu_before busy_before each others good
     for try in 1 2 3; do
         cpu_before=$(cpu) busy_before=$(busy)
-        out=$(wrk -t1 -c8 -d2s --latency -H "Authorization: Bearer $KEY" "$HTTPD_URL/api/batch-jobs$1")
+        out=$("$PROGRAM" -t1 -c8 -d2s --latency -H "Authorization: Bearer $KEY" "$HTTPD_URL/api/batch-jobs$1")
         read -r p50 p99 count < <(awk '
             function ms(text) { return text ~ /us$/ ? text / 1000 : text ~ /ms$/ ? text + 0 : text * 1000 }
             /^ +50%/ { p50 = ms($2) } /^ +99%/ { p99 = ms($2) } / requests in / { count = $1 } /Non-2xx/ { count = 0 }
@@ -125,6 +125,12 @@ if wanted lists; then
 fi
 wanted events && part events listeners=500
 wanted connections && part connections
-wanted mixed && part mixed "requests=$requests"
-wanted lists && httpd_stop
+if wanted mixed; then
+    case $PROGRAMS in *san) memory=any ;; *) memory=bounded ;; esac # a sanitizer keeps what was freed
+    part mixed "requests=$requests" "memory=$memory"
+fi
+if wanted lists || wanted events || wanted connections || wanted mixed; then
+    httpd_stop
+    is '' "$(grep -E 'Sanitizer|runtime error' "$DIR/httpd.log")" 'nothing is wrong with memory'
+fi
 finish

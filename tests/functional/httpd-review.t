@@ -86,7 +86,7 @@ is 'false true' "$(as ops /api/health | jq -c '.index | has("newest_job")') $(as
 completed() { as "$1" /metrics | grep '^batchspool_jobs{status="COMPLETED",source="items"' | sed 's/.* //'; }
 is '1 2' "$(completed ops) $(completed viola)" "metrics: an operator's are of the own jobs"
 
-KEY_gone=$KEY_viola
+printf -v KEY_gone %s "${KEY_viola-}"
 as gone /api/events -N >"$DIR/stream" &
 LISTENER=$!
 heard() { [ -s "$DIR/stream" ]; }
@@ -115,7 +115,7 @@ FILE="/api/batch-jobs/$ADA/results/download?format=csv"
 is 206 "$(status ada "$FILE" -H 'Range: bytes=4-' -H "If-Range: \"$TAG\"")" 'a range of the file that is there'
 is '200 a,b' "$(status ada "$FILE" -H 'Range: bytes=4-' -H 'If-Range: "of-an-older-one"') $(head -n 1 "$DIR/out")" 'the whole when the part was of an older file'
 
-LIST=/api/batch-jobs?limit=2
+LIST="/api/batch-jobs?limit=2"
 TAG=$(as ada "$LIST" -D - -o "$DIR/out" | tr -d '\r' | sed -n 's/^ETag: //p')
 is '304 304' "$(as ada "$LIST" -H "If-None-Match: $TAG" -D "$DIR/head" -o /dev/null -w '%{http_code} ' "$URL$LIST" -o /dev/null | xargs)" 'not modified, twice on one connection'
 is "$(wc -c <"$DIR/out")" "$(tr -d '\r' <"$DIR/head" | sed -n 's/^Content-Length: //p' | head -n 1)" 'and the length that it tells is that of what was not sent'

@@ -549,6 +549,21 @@ is 50.00 "$(get ops '/api/money?by=campaign' '.rows[] | select(.campaign_id == "
 settled_audit=$(bs audit --json --event accepted --event cancelled --event released | jq -cS .)
 get ada '/api/audit?event=accepted,cancelled,released&limit=500' '.events | reverse[]' >"$DIR/audit"
 is "$settled_audit" "$(jq -cS . "$DIR/audit")" 'audit: as the command line says it'
+whole=$(get ada '/api/audit?limit=500' '.events[] | [.ts, .event, .by] | join(" ")')
+path='/api/audit?limit=40' seen=''
+for ((i = 0; i < 40 && ${#path}; i++)); do
+    call ada GET "$path"
+    seen+=$(jq -r '.events[] | [.ts, .event, .by] | join(" ")' <<<"$OUT")$'\n'
+    path=$(field Link | sed -n 's/^<\(.*\)>; rel="next"$/\1/p')
+done
+is "$(sha256sum <<<"$whole")" "$(sha256sum <<<"${seen%$'\n'}")" 'audit: page by page by Link it is the whole'
+is "$(sort -r <<<"$whole" | cut -d' ' -f1 | sha256sum)" "$(cut -d' ' -f1 <<<"$whole" | sha256sum)" 'audit: newest first, acts of jobs and others in one'
+like 'login ops' "$whole" 'audit: who signed in'
+is '["failed (401)","ok"]' "$(get ada '/api/audit?event=login&limit=500' '[.events[].outcome] | unique')" 'audit: and who could not'
+is true "$(get ada '/api/audit?by=ops&limit=500' '[.events[].event] | contains(["login", "cancelled", "source.pause"])')" 'audit: of one person, with whatever key'
+is 0 "$(get ada '/api/audit?by=op&limit=500' '.total')" 'audit: and of no other'
+is '["source.pause"]' "$(get ada '/api/audit?event=source.pause' '[.events[] | select(.target == "items") | .event]')" 'audit: pauses'
+is 0 "$(grep -cF -e "$PASSWORD" -e "$KEY_ops" -e "$REFRESH" "$SPOOL/web/audit.ndjson")" 'audit: no secret is in it'
 call ops GET /api/audit
 is 403 "$CODE" 'audit: for admins'
 

@@ -9,11 +9,11 @@ export class Client {
         this.agent = new http.Agent({keepAlive: true, maxSockets: 64});
     }
 
-    // {method, path, headers, body (text or Buffer), until (text of a stream that is enough), promise (bytes that are announced and never sent)}
+    // {method, path, headers, body (text or Buffer), until (text of a stream that is enough), promise (bytes that are announced, and sent only when the server says so)}
     send({method = 'GET', path, headers = {}, body, until, promise, timeout_ms = 60000}) {
         const head = {...headers};
         if (promise !== undefined)
-            head['Content-Length'] = String(promise);
+            Object.assign(head, {'Content-Length': String(promise), Expect: '100-continue'});
         else if (body !== undefined && head['Transfer-Encoding'] === undefined)
             head['Content-Length'] = String(Buffer.byteLength(body));
         return new Promise((resolve, reject) => {

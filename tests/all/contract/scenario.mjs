@@ -160,7 +160,15 @@ async function loading(run) {
     run.is(run.files.length - 1, (await run.call('processJob', {as: 'ops', path: {id: run.job}, status: 200})).json?.moved, 'processJob: moves what waits');
     await run.wait(async () => (await run.peek('getJob', 'ops', {id: run.job}))?.loaded_batches === run.files.length, 20);
     run.is(0, (await run.call('processJob', {as: 'ops', path: {id: run.job}, status: 200, name: 'again'})).json?.moved, 'processJob: nothing more');
-    run.is(run.files.length, (await run.call('listFiles', {as: 'ops', query: {shelf: 'processed', job: run.job}, status: 200, name: 'processed ones of a job'})).json?.files?.length, 'listFiles: all lie in processed');
+    /* Pages of a shelf may be short. */
+    let processed = 0;
+    for (let cursor, more = true; more;) {
+        const page = await run.call('listFiles', {as: 'ops', query: {shelf: 'processed', job: run.job, ...(cursor && {cursor})}, status: 200, name: 'processed ones of a job', quiet: Boolean(cursor)});
+        processed += page.json?.files?.length ?? 0;
+        cursor = page.json?.next_cursor;
+        more = Boolean(cursor);
+    }
+    run.is(run.files.length, processed, 'listFiles: all lie in processed');
     await run.call('processFiles', {as: 'ops', body: {all: true}, status: 202, name: 'all'});
 
     const asked = await run.call('makeResults', {as: 'ops', path: {id: run.job}, body: {format: 'csv'}, status: 202});

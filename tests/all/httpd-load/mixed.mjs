@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// node mixed.mjs base= key= pid= requests= spool=: so many requests of all kinds, four at a time; memory and descriptors must not grow.
+// node mixed.mjs base= key= pid= requests= memory=: so many requests of all kinds, four at a time; memory (unless it is "any") and descriptors must not grow.
 import { base, bearer, connect, descriptors, get, head, listen, ok, settings, status, tell, until } from './common.mjs';
 
 const total = Number(settings.requests);
@@ -29,7 +29,8 @@ const KINDS = [
 async function some(count) {
     let n = 0;
     await Promise.all(Array.from({ length: 4 }, async () => { while (n < count) await KINDS[n++ % KINDS.length](n); }));
-    await until(() => descriptors() < 60, 20000);
+    // A listener that has gone is noticed by the second beat after it.
+    await until(() => descriptors() < 48, 40000);
 }
 
 await some(total / 5); // what is made once, and the allocator's own
@@ -37,6 +38,6 @@ const before = [status('RssAnon'), descriptors()];
 await some(total * 4 / 5);
 const after = [status('RssAnon'), descriptors()];
 tell(`${total} requests of ${KINDS.length} kinds: RssAnon ${before[0]} to ${after[0]} kB, ${before[1]} to ${after[1]} descriptors`);
-ok(after[0] < before[0] * 1.1 + 4096, 'memory does not grow', `${before[0]} to ${after[0]} kB`);
+if (settings.memory !== 'any') ok(after[0] < before[0] * 1.25 + 8192, 'memory does not grow', `${before[0]} to ${after[0]} kB`);
 ok(await until(() => descriptors() <= before[1] + 4, 20000), 'nor do descriptors', `${before[1]} to ${descriptors()}`);
 process.exit(0);
