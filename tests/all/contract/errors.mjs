@@ -58,8 +58,11 @@ export async function errors(run) {
         if (has(400)) {
             for (const parameter of operation.parameters.filter(one => one.in === 'query')) {
                 const value = parameter.name === 'filter' ? 'no-such-key:x' : wrong_value(parameter.schema);
-                if (value !== undefined)
-                    await run.call(id, {...right, query: {...query, [parameter.name]: value}, as: admin, status: 400, name: `400 for ${parameter.name}=${value}`});
+                if (value === undefined)
+                    continue;
+                const answer = await run.call(id, {...right, query: {...query, [parameter.name]: value}, as: admin, status: 400, name: `400 for ${parameter.name}=${value}`});
+                if (parameter.name === 'limit' && answer.text)
+                    run.is('limit', JSON.parse(answer.text).errors?.[0]?.parameter, `${id}: the parameter is named`);
             }
             for (const parameter of required)
                 await run.call(id, {...right, query: {...query, [parameter.name]: undefined}, as: admin, status: 400, name: `400 without ${parameter.name}`});
