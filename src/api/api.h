@@ -23,6 +23,7 @@ struct gate;
 struct buckets;
 struct trend;
 struct recent;
+struct suggestions;
 struct outlook;
 struct metrics;
 struct health;
@@ -58,6 +59,7 @@ struct api {
     struct trend *trend;       /* loop only */
     struct recent *recent;     /* loop only */
     struct outlook *outlook;   /* loop only */
+    struct suggestions *suggestions; /* loop only */
     struct metrics *metrics;   /* loop only */
     struct health *health;     /* loop only */
 };

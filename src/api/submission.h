@@ -21,6 +21,8 @@ bool submission_check(struct request *r);
 void submission_ask(struct request *r, const char *label, cJSON *json);
 /* As `finish` of a route that asked: wait, at most this long, until ready (on the loop, often) has set the reply, or the job has ended without it (409); else what
  * submission_ask answered holds. */
+/* What a job of mode preview or probe found (results/ID/preview.json); NULL: nothing yet. The caller frees. */
+cJSON *submission_answer(const struct request *r, const char *job_id);
 typedef bool submission_ready(struct request *r, const char *job_id);
 void submission_wait(struct request *r, unsigned most_ms, submission_ready *ready);
 
