@@ -8,6 +8,8 @@
  * A preview's totalCost is the price of the whole search, a purchase's that of the records in the answer.
  * GET /v1/items?offset=&limit=&count= and GET /v1/list?... (a bare array): the same records, free and without a token.
  *
+ * POST /v1/suggestions/{County,City,SiteAddress}?SuggestionInput=&Limit=: made-up ones in which that text stands, free; a fault with `on` free sees them.
+ *
  * Control, not counted: GET /_stats, GET /_charges (lines "RadarID count"), GET /_invoice (CSV, a line for each charged request since the last /_reset), POST
  * /_reset, and POST /_faults with
  *   {"faults":[{"kind":K, "on":"paid|preview|free|any", "start":S, "at":1, "count":1, "charge":true|false, ...}]}
@@ -161,7 +163,7 @@ struct server {
     int64_t *window; /* arrivals of the last rate_limit admitted requests, a ring, microseconds */
     uint64_t window_count;
 
-    uint64_t requests, paid_requests, previews, dropped, connections;
+    uint64_t requests, paid_requests, previews, suggestions, dropped, connections;
     struct request *sales;   /* paid requests in flight */
     uint64_t same_in_flight; /* paid requests that came while the same page was being sold */
     unsigned in_flight, max_in_flight, paid_in_flight, max_paid_in_flight;
@@ -1096,6 +1098,67 @@ static enum MHD_Result route_list(struct request *request) {
     return route_free(request, true);
 }
 
+/* ---- suggestions ---- */
+
+/* Each: the text that is looked through, and the rest of its row. */
+static const char *const counties[][2] = {
+    {"Clark, NV", "\"FIPS\":\"32003\""},       {"Clark, OH", "\"FIPS\":\"39023\""},     {"Clark, WA", "\"FIPS\":\"53011\""},
+    {"Los Angeles, CA", "\"FIPS\":\"06037\""}, {"Multnomah, OR", "\"FIPS\":\"41051\""}, {"Wasco, OR", "\"FIPS\":\"41065\""},
+    {"Washington, OR", "\"FIPS\":\"41067\""},  {"Washoe, NV", "\"FIPS\":\"32031\""},    {NULL, NULL}};
+static const char *const cities[][2] = {
+    {"Portland", "\"State\":\"OR\""},      {"Reno", "\"State\":\"NV\""},   {"Renton", "\"State\":\"WA\""},      {"Sacramento", "\"State\":\"CA\""},
+    {"San Francisco", "\"State\":\"CA\""}, {"Sparks", "\"State\":\"NV\""}, {"Springfield", "\"State\":\"MA\""}, {NULL, NULL}};
+#define RENO "\"City\":\"Reno\",\"State\":\"NV\",\"ZipFive\":\"89501\""
+#define PORTLAND "\"City\":\"Portland\",\"State\":\"OR\",\"ZipFive\":\"97202\""
+static const char *const addresses[][2] = {{"1 Main St", RENO},      {"123 Main St", RENO}, {"12 Oak Ave", PORTLAND},
+                                           {"45 Oak Ave", PORTLAND}, {"7 River Rd", RENO},  {NULL, NULL}};
+
+static enum MHD_Result serve_suggestions(struct request *request, const char *member, const char *const (*rows)[2]) {
+    struct server *server = request->server;
+    enum MHD_Result result;
+    uint64_t limit = 10;
+    const char *input = query_value(request, "SuggestionInput"), *comma = "";
+    if (refused_by_rate(request, &result))
+        return result;
+    if (!authorised(request))
+        return send_error(request, 401, "Invalid or missing token", "");
+    if (!input || !*input || !query_number(request, "Limit", 1, &limit))
+        return send_error(request, 400, "Missing required param SuggestionInput, or invalid Limit", "");
+    pthread_mutex_lock(&server->lock);
+    server->suggestions++;
+    pthread_mutex_unlock(&server->lock);
+    const struct search search = {.scope = SCOPE_FREE};
+    struct plan plan = plan_make(server, &search);
+    if (plan.delay_ms > 0 && !wait_ms(request, plan.delay_ms))
+        return drop(request);
+    struct reply reply = {.status = 200, .type = "application/json", .body = BUF_INIT(BODY_MAX)};
+    add_text(&reply.body, "{\"results\":[");
+    for (size_t i = 0; rows[i][0] && limit; i++)
+        if (strcasestr(rows[i][0], input)) {
+            must(buf_printf(&reply.body, "%s{\"%s\":\"%s\",%s}", comma, member, rows[i][0], rows[i][1]) == RC_OK, "buffer");
+            comma = ",";
+            limit--;
+        }
+    add_text(&reply.body, "]}");
+    if (!reply_spoil(&reply, &plan.action)) {
+        buf_release(&reply.body);
+        return drop(request);
+    }
+    return send_reply(request, &reply);
+}
+
+static enum MHD_Result route_counties(struct request *request) {
+    return serve_suggestions(request, "County", counties);
+}
+
+static enum MHD_Result route_cities(struct request *request) {
+    return serve_suggestions(request, "City", cities);
+}
+
+static enum MHD_Result route_addresses(struct request *request) {
+    return serve_suggestions(request, "Address", addresses);
+}
+
 static void add_statuses(const struct server *server, struct buf *out) {
     const char *comma = "";
     for (unsigned status = 0; status < STATUS_MAX; status++)
@@ -1125,6 +1188,7 @@ static enum MHD_Result route_stats(struct request *request) {
         {"requests", server->requests},
         {"paid_requests", server->paid_requests},
         {"previews", server->previews},
+        {"suggestions", server->suggestions},
         {"charged_records", server->charged_records},
         {"charged_ids", server->charged_ids},
         {"max_charge", server->max_charge},
@@ -1202,7 +1266,7 @@ static enum MHD_Result route_reset(struct request *request) {
     server->faults_fired = 0;
     server->total_delta = server->shift = 0;
     server->window_count = 0;
-    server->requests = server->paid_requests = server->previews = server->dropped = server->connections = server->same_in_flight = 0;
+    server->requests = server->paid_requests = server->previews = server->suggestions = server->dropped = server->connections = server->same_in_flight = 0;
     server->max_in_flight = server->in_flight;
     server->max_paid_in_flight = server->paid_in_flight;
     memset(server->statuses, 0, sizeof server->statuses);
@@ -1239,6 +1303,9 @@ static const struct route {
     {"POST", "/v1/properties", true, route_properties},
     {"GET", "/v1/items", true, route_items},
     {"GET", "/v1/list", true, route_list},
+    {"POST", "/v1/suggestions/County", true, route_counties},
+    {"POST", "/v1/suggestions/City", true, route_cities},
+    {"POST", "/v1/suggestions/SiteAddress", true, route_addresses},
     {"GET", "/_stats", false, route_stats},
     {"GET", "/_charges", false, route_charges},
     {"GET", "/_invoice", false, route_invoice},

@@ -23,6 +23,7 @@ struct gate;
 struct buckets;
 struct trend;
 struct recent;
+struct suggestions;
 struct outlook;
 struct metrics;
 struct health;
@@ -55,11 +56,12 @@ struct api {
     struct who *who;           /* loop only, but for who_secret */
     const struct gate *gate;
     struct buckets *buckets; /* loop only */
-    struct trend *trend;     /* loop only */
-    struct recent *recent;   /* loop only */
-    struct outlook *outlook; /* loop only */
-    struct metrics *metrics; /* loop only */
-    struct health *health;   /* loop only */
+    struct trend *trend;       /* loop only */
+    struct recent *recent;     /* loop only */
+    struct outlook *outlook;   /* loop only */
+    struct suggestions *suggestions; /* loop only */
+    struct metrics *metrics;   /* loop only */
+    struct health *health;     /* loop only */
 };
 
 #endif

@@ -110,24 +110,6 @@ void definitions_get(struct request *r) {
     reply_json_cached(r, json);
 }
 
-/* No source has a way to ask for suggestions yet: a plain field does. */
-void definitions_suggest(struct request *r) {
-    const char *field = request_query(r, "field"), *text = request_query(r, "q");
-    const struct outlook_view view = outlook_now(r->api->outlook);
-    if (!str_is_name(r->vars[0]) || !outlook_source(&view, r->vars[0])) {
-        reply_problem(r, 404, "there is no source %.64s", r->vars[0]);
-        return;
-    }
-    if (!field || !str_is_name(field) || !text || !*text || strlen(text) > 200) {
-        reply_problem(r, 400, "field must be a name, q a text of 1 to 200 bytes");
-        return;
-    }
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddFalseToObject(json, "available");
-    cJSON_AddArrayToObject(json, "suggestions");
-    reply_json(r, 200, json);
-}
-
 /* --- asking ------------------------------------------------------------------------------------------------------------- */
 
 static void ask(struct request *r, const char *action) {

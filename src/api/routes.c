@@ -17,6 +17,7 @@
 #include "api/searches.h"
 #include "api/signin.h"
 #include "api/submission.h"
+#include "api/suggestions.h"
 #include "api/timetable.h"
 #include "api/uploads.h"
 #include "base/limits.h"
@@ -76,7 +77,7 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/records", .operation = "records", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_records, .finish = downloads_records_done},
     {.method = "GET", .path = "/api/sources", .operation = "listSources", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = definitions_list},
     {.method = "GET", .path = "/api/sources/{name}", .operation = "getSource", .role = ROLE_VIEWER, .flags = ROUTE_LANE, .scope = SCOPE_READ, .handle = definitions_get, .prepare = definitions_get_prepare},
-    {.method = "GET", .path = "/api/sources/{name}/suggest", .operation = "suggest", .role = ROLE_OPERATOR, .scope = SCOPE_READ, .handle = definitions_suggest},
+    {.method = "GET", .path = "/api/sources/{name}/suggest", .operation = "suggest", .role = ROLE_OPERATOR, .flags = ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = suggestions_ask, .prepare = suggestions_prepare, .finish = suggestions_wait},
     {.method = "POST", .path = "/api/sources/{name}/pause", .operation = "pauseSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_pause, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/sources/{name}/resume", .operation = "resumeSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON_OPT, .scope = SCOPE_CONTROL, .handle = definitions_resume, .body_max = ACT_BYTES},
     {.method = "POST", .path = "/api/sources/{name}/rate", .operation = "rateSource", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_CONTROL, .handle = definitions_rate, .body_max = ACT_BYTES},

@@ -205,13 +205,18 @@ void submission_preview(struct request *r) {
         reply_empty(r, 202);
 }
 
-static bool preview_ready(struct request *r, const char *id) {
+cJSON *submission_answer(const struct request *r, const char *id) {
     char path[JOBID_SIZE + 20];
     struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
     struct err err = {0};
     str_format(path, sizeof path, "%s/preview.json", id);
     cJSON *json = fsio_read_file(r->api->spool->results_fd, path, &text, &err) == RC_OK ? cJSON_ParseWithLength(buf_text(&text), text.length) : NULL;
     buf_release(&text);
+    return json;
+}
+
+static bool preview_ready(struct request *r, const char *id) {
+    cJSON *json = submission_answer(r, id);
     if (!json)
         return false;
     if (!cJSON_HasObjectItem(json, "job_id"))

@@ -19,6 +19,8 @@ bool submission_sources(struct request *r);
 bool submission_check(struct request *r);
 /* Drop a job of another mode (`{"mode":"source", ...}`), json is taken. The reply becomes 202 with Location and {"job_id"}, or a problem. On a lane. */
 void submission_ask(struct request *r, const char *label, cJSON *json);
+/* What a job of mode preview or probe found (results/ID/preview.json); NULL: nothing yet. The caller frees. */
+cJSON *submission_answer(const struct request *r, const char *job_id);
 /* As `finish` of a route that asked: wait, at most this long, until ready (on the loop, often) has set the reply, or the job has ended without it (409); else
  * what submission_ask answered holds. */
 typedef bool submission_ready(struct request *r, const char *job_id);

@@ -10,6 +10,7 @@
 #include "api/outlook.h"
 #include "api/payloads.h"
 #include "api/recent.h"
+#include "api/suggestions.h"
 #include "api/route.h"
 #include "api/server.h"
 #include "api/trend.h"
@@ -96,10 +97,12 @@ static enum rc start(struct api *api, const struct config_httpd *config, char at
     api->runs = payload_runs_new();
     api->trend = trend_new();
     api->recent = recent_new();
+    api->suggestions = suggestions_new();
     api->outlook = outlook_new(api);
     api->metrics = metrics_new();
     api->health = health_new();
-    if (!rc && (!api->board || !api->events || !api->trend || !api->recent || !api->outlook || !api->metrics || !api->health || !api->runs))
+    if (!rc &&
+        (!api->board || !api->events || !api->trend || !api->recent || !api->suggestions || !api->outlook || !api->metrics || !api->health || !api->runs))
         rc = err_set(err, RC_TEMP, "out of memory");
     if (!rc)
         rc = follow_start(api, &api->follow, err);
@@ -126,6 +129,7 @@ static void stop(struct api *api) {
     sources_free(api->sources);
     trend_free(api->trend);
     recent_free(api->recent);
+    suggestions_free(api->suggestions);
     outlook_free(api->outlook);
     metrics_free(api->metrics);
     health_free(api->health);

@@ -157,7 +157,7 @@ static void not_begun(struct attempt *a, enum rc rc) {
         try_again(a, clock_wall_us() + run_backoff_us(run, retries + 1, 0), "request", true);
         return;
     }
-    run_end(run, PLACE_HOLD, "request", a->err.text);
+    run_end(run, run->criteria->suggest ? PLACE_FAILED : PLACE_HOLD, "request", a->err.text);
     if (a->page.batch)
         not_sent(a, "request");
     else
@@ -218,6 +218,48 @@ static bool leaves_early(const struct attempt *a) {
     return a->kind == REQUEST_FREE && a->status < 300;
 }
 
+static void page_failed(struct attempt *a, const char *reason);
+static int64_t wait_until(struct attempt *a, unsigned retries);
+
+/* Without what the source knows of us: it may say it again. */
+static cJSON *suggestions(struct attempt *a, const struct answer *body) {
+    cJSON *json = suggest_answer(a->run->criteria->suggest->field, body->body);
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    cJSON_Delete(json);
+    if (!text)
+        return NULL;
+    secrets_hide(a->run->feed, text);
+    json = cJSON_Parse(text);
+    cJSON_free(text);
+    return json;
+}
+
+/* Suggestions are of use at once or not at all: nothing but an old access token is tried again. What the source says of its limits holds all the same, but a
+ * refusal does not pause it: they may be no part of what the account has, and jobs go on. */
+static void suggested(struct attempt *a, const struct answer *body) {
+    const bool good = a->complete && a->status >= 200 && a->status < 300;
+    cJSON *json = good ? suggestions(a, body) : NULL;
+    if (json) {
+        begin_answer(a->run, json);
+        attempt_end(a);
+        return;
+    }
+    if (good)
+        str_copy(a->verdict.reason, sizeof a->verdict.reason, "no_suggestions");
+    else
+        answer_judge(a->run->source, a->kind, body, &a->verdict);
+    if (renew_token(a))
+        return;
+    if (a->verdict.action == ACTION_RATE_LIMITED)
+        limits_refused(a, 1);
+    else if (a->retry_after_s)
+        wait_until(a, 1);
+    auth_hide(a->run->source, a->verdict.error);
+    secrets_hide(a->run->feed, a->verdict.error);
+    secrets_hide(a->run->feed, a->error);
+    page_failed(a, a->verdict.reason);
+}
+
 static void fetched(void *context, const struct fetch_answer *answer) {
     struct attempt *a = context;
     a->fetch = NULL;
@@ -250,6 +292,10 @@ static void fetched(void *context, const struct fetch_answer *answer) {
                               .retry_after_s = a->retry_after_s,
                               .fields = &a->fields,
                               .url = a->url};
+        if (a->run->criteria->suggest) {
+            suggested(a, &body);
+            return;
+        }
         answer_judge(a->run->source, a->kind, &body, &a->verdict);
         if (attempt_lane_good(a) && a->kind == REQUEST_LIST)
             delta_take(a->run, &a->verdict);
@@ -643,7 +689,7 @@ void attempt_page(struct run *run, struct due_page *due) {
 }
 
 void attempt_preview(struct run *run) {
-    struct attempt *a = attempt_new(run, run->listing ? REQUEST_LIST : run->source->metered ? REQUEST_PREVIEW : REQUEST_FREE);
+    struct attempt *a = attempt_new(run, run->listing ? REQUEST_LIST : run->source->metered && !run->criteria->suggest ? REQUEST_PREVIEW : REQUEST_FREE);
     a->page = run->ask;
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;

@@ -26,29 +26,32 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
     const struct source *source = run->source;
     struct secrets secrets = {.dir = a->engine->options.credentials_dir};
     struct template_scope scope = {.job = run->criteria->json, .secret = secrets_text, .secret_context = &secrets, .start_value = run->start};
+    const struct suggest *suggest = run->criteria->suggest;
     struct fetch_way way;
     struct delta_request by_ids = {.page = a->page};
     enum rc rc = run->delta && a->page.batch ? delta_request(run, &a->page, &by_ids, &a->err) : RC_OK;
     scope.item = by_ids.item;
-    scope.job = by_ids.job ? by_ids.job : scope.job;
-    if (!rc)
+    scope.job = by_ids.job ? by_ids.job : suggest ? suggest->job : scope.job;
+    if (!rc && !suggest)
         rc = request_base(source, &a->page, run->criteria->json, &a->url, &a->err);
     if (!rc)
         rc = secrets_way(&secrets, source, &way, &a->err);
     if (!rc)
         rc = take_token(a, &scope);
     if (!rc)
-        rc = request_make(source, 0, a->kind, &by_ids.page, &scope, &a->request, &a->err);
+        rc = suggest ? request_suggest(source, suggest->field, &scope, &a->request, &a->err)
+                     : request_make(source, 0, a->kind, &by_ids.page, &scope, &a->request, &a->err);
     if (!rc) {
         struct fetch_request f = {.method = a->request.method,
                                   .url = a->request.url,
                                   .headers = a->request.headers,
                                   .body = a->request.body,
                                   .body_length = a->request.body_length,
-                                  .timeout_ms = (int64_t)source->timeout_s * 1000,
+                                  .timeout_ms = suggest ? SUGGEST_TIMEOUT_MS : (int64_t)source->timeout_s * 1000,
                                   .connect_timeout_ms = 30000,
-                                  .max_body_bytes = source->max_response_bytes,
-                                  .max_redirects = source->metered ? 0 : 3,
+                                  .max_body_bytes =
+                                      suggest && SUGGEST_BODY_BYTES < source->max_response_bytes ? SUGGEST_BODY_BYTES : source->max_response_bytes,
+                                  .max_redirects = source->metered || suggest ? 0 : 3,
                                   .allow_http = source->allow_http,
                                   .wanted = a->wanted,
                                   .way = way,

@@ -191,9 +191,17 @@ void begin_taught(struct run *run, const struct page *page, const struct answer 
     probe_on(run);
 }
 
+/* Nobody waits for suggestions that long. */
+#define SUGGEST_MOST_US 30000000
+
 static void begin_probe(struct run *run) {
     run->phase = RUN_PAGES;
-    if (probe_new(run->source, run->criteria->json, &run->probe))
+    if (run->criteria->suggest && clock_wall_us() - run->row.created_us > SUGGEST_MOST_US)
+        run_end(run, PLACE_FAILED, "late", "nobody waits for these suggestions any more");
+    else if (run->criteria->suggest) {
+        run->ask = (struct page){.batch = 0};
+        run->phase = RUN_PREVIEW;
+    } else if (probe_new(run->source, run->criteria->json, &run->probe))
         run_end(run, PLACE_FAILED, "probe", "the source's definition has no first page to ask for");
     else
         probe_on(run);

@@ -317,6 +317,15 @@ static void read_all(struct check *check, const struct source *source, struct cr
             steer_read(check, root, c->steer);
         }
     }
+    if (check->rc == RC_OK && strcmp(c->mode, "probe") == 0 && cJSON_GetObjectItemCaseSensitive(root, "suggest") != NULL) {
+        c->suggest = calloc(1, sizeof(*c->suggest));
+        if (c->suggest == NULL) {
+            (void)check_no_memory(check);
+        } else {
+            suggest_read(check, root, source, c->suggest);
+        }
+        return;
+    }
     if (check->rc != RC_OK || !has_pages(c->mode) || !check_object(check, root, source_common_members, own)) {
         return;
     }
@@ -376,6 +385,7 @@ void criteria_free(struct criteria *criteria) {
     if (criteria != NULL) {
         cJSON_Delete(criteria->json);
         free(criteria->steer);
+        free(criteria->suggest);
         free(criteria->errand);
         free(criteria);
     }

@@ -9,6 +9,7 @@
 #include "source/errand.h"
 #include "source/source.h"
 #include "source/steer.h"
+#include "source/suggest.h"
 #include "spool/job.h"
 
 /* A job (criteria) file (DESIGN 4), checked. */
@@ -29,6 +30,7 @@ struct criteria {
     int64_t duplicate_window_ms;
     int64_t refresh_older_than_ms; /* owned records that are older are bought again; of a source that lists ids for free */
     struct steer *steer;           /* of mode source, owned; else NULL */
+    struct suggest *suggest;       /* of mode probe that asks for suggestions, owned; else NULL */
     struct errand *errand;         /* of modes results and cleanup, owned; else NULL. What it asks for is all there is: no search, no pages */
     bool cache;                    /* a completed job may answer it, where the source has a cache_ttl: unless it says "cache": false or "on_duplicate": "run" */
     char hash[DIGEST_HEX_SIZE];    /* SHA-256 of the canonical {criteria and the source's job_members} with the source's name */

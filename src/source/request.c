@@ -109,9 +109,7 @@ static enum rc lay_kind(const struct source *source, enum request_kind kind, con
     return rc;
 }
 
-static enum rc fill_parts(const struct source *source, unsigned step, enum request_kind kind, const struct template_scope *scope, struct placement *parts,
-                          struct err *err) {
-    const struct source_http *http = &source->steps[step].http;
+static enum rc fill_parts(const struct source_http *http, const struct template_scope *scope, struct placement *parts, struct err *err) {
     struct buf url = BUF_INIT(MOST_URL_BYTES);
     enum rc rc = template_url(http->url, scope, &url, err);
 
@@ -122,8 +120,7 @@ static enum rc fill_parts(const struct source *source, unsigned step, enum reque
     buf_release(&url);
     rc = rc == RC_OK ? fill_object(http->params, scope, &parts->params, err) : rc;
     rc = rc == RC_OK ? fill_object(http->headers, scope, &parts->headers, err) : rc;
-    rc = rc == RC_OK && http->json != NULL ? template_json(http->json, scope, &parts->json, err) : rc;
-    return rc == RC_OK && step == 0 ? lay_kind(source, kind, scope, parts, err) : rc;
+    return rc == RC_OK && http->json != NULL ? template_json(http->json, scope, &parts->json, err) : rc;
 }
 
 /* --- a part of a search -------------------------------------------------------------------------------------------- */
@@ -314,12 +311,33 @@ static enum rc make_body(const struct placement *parts, struct request *request,
     return rc == RC_OK ? RC_OK : rc == RC_TEMP ? no_memory(err) : err_set(err, rc, "the body is longer than %zu bytes or nested too deep", MOST_BODY_BYTES);
 }
 
+/* The parts (taken), which were filled with result rc, into a request. */
+static enum rc make(const struct source *source, const struct source_http *http, const struct template_scope *scope, enum rc rc, struct placement *parts,
+                    struct request *request, struct err *err) {
+    *request = (struct request){.url = NULL};
+    rc = rc == RC_OK ? auth_apply(source, scope, parts->params, parts->headers, err) : rc;
+    if (rc == RC_OK && !str_copy(request->method, sizeof(request->method), http->method)) {
+        rc = err_set(err, RC_PERM, "the method is too long");
+    }
+    rc = rc == RC_OK ? make_url(parts, request, err) : rc;
+    rc = rc == RC_OK ? make_headers(parts, request, err) : rc;
+    rc = rc == RC_OK ? make_body(parts, request, err) : rc;
+    free(parts->url);
+    cJSON_Delete(parts->params);
+    cJSON_Delete(parts->headers);
+    cJSON_Delete(parts->json);
+    if (rc != RC_OK) {
+        request_release(request);
+    }
+    return rc;
+}
+
 enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope,
                      struct request *request, struct err *err) {
     struct placement parts = {0};
-    enum rc rc = fill_parts(source, step, kind, scope, &parts, err);
+    enum rc rc = fill_parts(&source->steps[step].http, scope, &parts, err);
 
-    *request = (struct request){.url = NULL};
+    rc = rc == RC_OK && step == 0 ? lay_kind(source, kind, scope, &parts, err) : rc;
     if (rc == RC_OK && step + 1 == source->step_count && incremental_place(source, scope->start_value, &parts) != RC_OK) {
         rc = err_set(err, RC_PERM, "incremental: the value to begin at has no place in the request");
     }
@@ -329,21 +347,15 @@ enum rc request_make(const struct source *source, unsigned step, enum request_ki
     if (rc == RC_OK && step + 1 == source->step_count && page != NULL) {
         rc = paginator_place(source, page, &parts, err);
     }
-    rc = rc == RC_OK ? auth_apply(source, scope, parts.params, parts.headers, err) : rc;
-    if (rc == RC_OK && !str_copy(request->method, sizeof(request->method), source->steps[step].http.method)) {
-        rc = err_set(err, RC_PERM, "the method is too long");
-    }
-    rc = rc == RC_OK ? make_url(&parts, request, err) : rc;
-    rc = rc == RC_OK ? make_headers(&parts, request, err) : rc;
-    rc = rc == RC_OK ? make_body(&parts, request, err) : rc;
-    free(parts.url);
-    cJSON_Delete(parts.params);
-    cJSON_Delete(parts.headers);
-    cJSON_Delete(parts.json);
-    if (rc != RC_OK) {
-        request_release(request);
-    }
-    return rc;
+    return make(source, &source->steps[step].http, scope, rc, &parts, request, err);
+}
+
+enum rc request_suggest(const struct source *source, const struct source_suggest *field, const struct template_scope *scope, struct request *request,
+                        struct err *err) {
+    struct placement parts = {0};
+    enum rc rc = fill_parts(&field->http, scope, &parts, err);
+
+    return make(source, &field->http, scope, rc, &parts, request, err);
 }
 
 /* A page with a URL of its own has it as its token. */

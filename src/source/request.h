@@ -23,6 +23,9 @@ struct request {
  * would have "." or ".." in it is refused. RC_PERM: a template's value is missing, or a header value has a line break (err never shows a secret). */
 enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope,
                      struct request *request, struct err *err);
+/* The request for suggestions; the templates see scope->job alone, and the source's auth lets it in. */
+enum rc request_suggest(const struct source *source, const struct source_suggest *field, const struct template_scope *scope, struct request *request,
+                        struct err *err);
 /* Where the page is asked from, without query parameters and without anything secret: what relative links in its answer begin at. job: its members. The caller
  * frees *url. RC_TEMP: out of memory. */
 enum rc request_base(const struct source *source, const struct page *page, const cJSON *job, char **url, struct err *err);

@@ -51,17 +51,29 @@ static void check_file_name(struct check *check, const struct source *source) {
 }
 
 static void read_top(struct check *check, struct source *source) {
-    static const char *const names[] = {"name",          "steps",
-                                        "auth",          "tls",
-                                        "proxy",         "paginator",
-                                        "data_selector", "primary_key",
-                                        "children",      "metering",
-                                        "api_budget",    "concurrency_level",
-                                        "error_handler", "coverage_tolerance",
-                                        "timeout_s",     "max_response_bytes",
-                                        "allow_http",    "job_members",
-                                        "incremental",   "circuit_breaker",
-                                        "cache_ttl",     NULL};
+    static const char *const names[] = {"name",
+                                        "steps",
+                                        "auth",
+                                        "tls",
+                                        "proxy",
+                                        "paginator",
+                                        "data_selector",
+                                        "primary_key",
+                                        "children",
+                                        "metering",
+                                        "api_budget",
+                                        "concurrency_level",
+                                        "error_handler",
+                                        "coverage_tolerance",
+                                        "timeout_s",
+                                        "max_response_bytes",
+                                        "allow_http",
+                                        "job_members",
+                                        "incremental",
+                                        "circuit_breaker",
+                                        "cache_ttl",
+                                        "suggest",
+                                        NULL};
     const cJSON *root = check->root;
 
     if (!check_object(check, root, names, NULL)) {
@@ -76,6 +88,7 @@ static void read_top(struct check *check, struct source *source) {
     }
     check_flag(check, root, "allow_http", &source->allow_http);
     source_steps(check, root, source);
+    source_suggest(check, root, source);
     source_paging(check, root, source);
     source_incremental(check, root, source);
     source_metering(check, root, source);
@@ -134,6 +147,10 @@ void source_free(struct source *source) {
     for (unsigned i = 0; i < source->step_count; i++) {
         free(source->steps[i].http.method);
         free(source->steps[i].http.url);
+    }
+    for (unsigned i = 0; i < source->suggest_count; i++) {
+        free(source->suggests[i].http.method);
+        free(source->suggests[i].http.url);
     }
     for (unsigned i = 0; i < source->key_count; i++) {
         free(source->primary_key[i]);
@@ -210,6 +227,17 @@ void source_secrets(const struct source *source, void (*fn)(void *context, const
     struct secrets secrets = {.fn = fn, .context = context};
 
     (void)source_each_reference(source, secret_seen, &secrets);
+    for (unsigned i = 0; i < source->suggest_count; i++) {
+        const struct source_http *http = &source->suggests[i].http;
+        const cJSON *values[] = {http->params, http->headers, http->json};
+
+        (void)template_each(http->url, secret_seen, &secrets);
+        for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
+            if (values[k] != NULL) {
+                (void)template_each_value(values[k], secret_seen, &secrets);
+            }
+        }
+    }
 }
 
 static enum rc member_used(void *context, enum template_kind kind, const char *name) {

@@ -21,6 +21,7 @@
 #define SOURCE_MAX_WINDOWS 4
 #define SOURCE_MAX_MEMBERS 64
 #define SOURCE_MAX_HIDDEN 16
+#define SOURCE_MAX_SUGGEST 16
 
 struct source_http {
     char *method, *url;      /* url is a template */
@@ -31,6 +32,13 @@ struct source_http {
 struct source_step {
     char name[65]; /* "" when there is only one and it has none */
     struct source_http http;
+};
+
+struct source_suggest { /* how suggestions for a field are asked for (source/suggest.h); all but http borrows from the definition */
+    char name[65];
+    struct source_http http;
+    const cJSON *data_selector, *value, *label; /* Pointers, lists of them, or of value an object of criteria and those; label may be NULL */
+    int64_t cache_ttl_ms;
 };
 
 /* Who asks, and by which way. Texts borrow from the definition; those of auth and proxy are templates of secrets alone, for a job must not say who asks. */
@@ -107,6 +115,8 @@ struct source {
     char name[65];
     struct source_step steps[SOURCE_MAX_STEPS];
     unsigned step_count;
+    struct source_suggest suggests[SOURCE_MAX_SUGGEST];
+    unsigned suggest_count;
     struct source_auth auth;
     struct source_tls tls;
     struct source_proxy proxy;

@@ -9,6 +9,7 @@
 /* The parts of a definition, each checked and taken in by one function; the source keeps borrowing from its definition. Internal to src/source. */
 
 void source_steps(struct check *check, const cJSON *definition, struct source *source);
+void source_suggest(struct check *check, const cJSON *definition, struct source *source);
 /* auth, tls, proxy; after the steps and metering, whose headers and params must not say the same once more. */
 void source_access(struct check *check, const cJSON *definition, struct source *source);
 /* Every template in the definition again, when the job's members are known: each must name something that exists. */
@@ -23,6 +24,8 @@ void source_rates(struct check *check, const cJSON *object, struct source *sourc
 void source_errors(struct check *check, const cJSON *definition, struct source *source);
 void source_members(struct check *check, const cJSON *definition, struct source *source);
 
+/* A request: method, url, params, headers, json; its object may have more members (may be NULL). */
+void source_read_http(struct check *check, const cJSON *http, const char *const *more, bool allow_http, struct source_http *out);
 /* {"params":..,"headers":..,"json":..}, of a step or laid over one: objects of templates. */
 void source_check_overlay(struct check *check, const cJSON *object);
 /* A value that fits a declared member; wrong ones are told as member `name` of the current object. */

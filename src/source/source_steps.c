@@ -160,12 +160,12 @@ void source_check_overlay(struct check *check, const cJSON *object) {
 
 static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", NULL};
 
-static void read_http(struct check *check, const cJSON *http, bool allow_http, struct source_http *out) {
+void source_read_http(struct check *check, const cJSON *http, const char *const *more, bool allow_http, struct source_http *out) {
     static const char *const names[] = {"method", "url", "params", "headers", "json", NULL};
     const cJSON *url;
     unsigned method = 0;
 
-    if (!check_object(check, http, names, NULL)) {
+    if (!check_object(check, http, names, more)) {
         return;
     }
     check_choice(check, http, "method", methods, &method);
@@ -210,7 +210,7 @@ static void read_step(struct check *check, const cJSON *step, unsigned index, un
         return;
     }
     mark = check_enter(check, "http", 0);
-    read_http(check, http, source->allow_http, &out->http);
+    source_read_http(check, http, NULL, source->allow_http, &out->http);
     check_leave(check, mark);
 }
 
@@ -241,6 +241,7 @@ struct references {
     unsigned step;      /* steps before it can be named */
     bool range;         /* it belongs to a part of a split search */
     bool ids;           /* it asks for records by their ids */
+    bool suggest;       /* it asks for suggestions: of a job there is nothing but ${job.q} */
 };
 
 static bool in_list(const char *const *list, const char *name) {
@@ -256,6 +257,9 @@ static enum rc job_reference(const struct references *refs, const char *name) {
     const char *names[SOURCE_MAX_MEMBERS + 32], *nearest;
     size_t count = 0;
 
+    if (refs->suggest) {
+        return strcmp(name, "q") == 0 ? RC_OK : check_fail(refs->check, refs->member, "${job.%s}: of suggestions there is only ${job.q}", name);
+    }
     if (in_list(source_common_members, name)) {
         return RC_OK;
     }
@@ -338,6 +342,27 @@ void source_find_hidden(struct check *check, struct source *source) {
     find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->by_id, "params"));
 }
 
+static void http_references(struct references *refs, const struct source_http *http) {
+    refs->member = "url";
+    (void)template_each(http->url, reference_seen, refs);
+    references_in(refs, "params", http->params);
+    references_in(refs, "headers", http->headers);
+    references_in(refs, "json", http->json);
+}
+
+static void suggest_references(struct references *refs) {
+    size_t mark = check_enter(refs->check, "suggest", 0), inner;
+
+    refs->suggest = true;
+    for (unsigned i = 0; i < refs->source->suggest_count; i++) {
+        inner = check_enter(refs->check, refs->source->suggests[i].name, 0);
+        http_references(refs, &refs->source->suggests[i].http);
+        check_leave(refs->check, inner);
+    }
+    refs->suggest = false;
+    check_leave(refs->check, mark);
+}
+
 void source_check_references(struct check *check, const struct source *source) {
     struct references refs = {.check = check, .source = source};
     const char *const overlays[] = {"preview", "purchase"};
@@ -349,11 +374,7 @@ void source_check_references(struct check *check, const struct source *source) {
 
         inner = check_enter(check, "http", 0);
         refs.step = i;
-        refs.member = "url";
-        (void)template_each(http->url, reference_seen, &refs);
-        references_in(&refs, "params", http->params);
-        references_in(&refs, "headers", http->headers);
-        references_in(&refs, "json", http->json);
+        http_references(&refs, http);
         check_leave(check, inner);
         check_leave(check, step);
     }
@@ -367,6 +388,7 @@ void source_check_references(struct check *check, const struct source *source) {
     references_in(&refs, "by_id", source->by_id);
     refs.ids = false;
     check_leave(check, mark);
+    suggest_references(&refs);
     if (source->split != NULL) {
         mark = check_enter(check, "paginator", 0);
         refs.range = true;
