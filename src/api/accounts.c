@@ -240,7 +240,7 @@ static enum rc read_acts(struct request *r, struct acts *acts, struct err *err) 
 }
 
 void accounts_audit(struct request *r) {
-    struct names names;
+    struct names names = {.count = 0};
     uint64_t skip, limit = LIMIT_DEFAULT;
     struct audit *audit;
     struct err err = {0};

@@ -55,13 +55,13 @@ struct api {
     struct tidy *tidy;         /* loop only */
     struct who *who;           /* loop only, but for who_secret */
     const struct gate *gate;
-    struct buckets *buckets; /* loop only */
-    struct trend *trend;       /* loop only */
-    struct recent *recent;     /* loop only */
-    struct outlook *outlook;   /* loop only */
+    struct buckets *buckets;         /* loop only */
+    struct trend *trend;             /* loop only */
+    struct recent *recent;           /* loop only */
+    struct outlook *outlook;         /* loop only */
     struct suggestions *suggestions; /* loop only */
-    struct metrics *metrics;   /* loop only */
-    struct health *health;     /* loop only */
+    struct metrics *metrics;         /* loop only */
+    struct health *health;           /* loop only */
 };
 
 #endif

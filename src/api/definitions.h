@@ -9,8 +9,8 @@
 
 void definitions_list(struct request *r);
 bool definitions_get_prepare(struct request *r);
-void definitions_get(struct request *r); /* lane */
-void definitions_pause(struct request *r);  /* these three: lane of the sources */
+void definitions_get(struct request *r);   /* lane */
+void definitions_pause(struct request *r); /* these three: lane of the sources */
 void definitions_resume(struct request *r);
 void definitions_rate(struct request *r);
 

@@ -9,7 +9,8 @@
 #include "engine/schedule_file.h"
 #include "spool/recurrence.h"
 
-/* Looking at the files of schedules/, and putting them there. The daemon sees what changed by itself; nothing here asks it. In the thread that owns sources. Changes are durable; names have been checked by str_is_name. */
+/* Looking at the files of schedules/, and putting them there. The daemon sees what changed by itself; nothing here asks it. In the thread that owns sources.
+ * Changes are durable; names have been checked by str_is_name. */
 
 struct schedule_names {
     char (*list)[LIMIT_NAME_BYTES + 1]; /* in order */

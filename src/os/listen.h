@@ -17,8 +17,8 @@ struct listen_at {
     uint16_t port;       /* 0: any that is free */
 };
 
-/* A unix socket that nobody answers at is replaced; its mode is 0660. at: where it listens ("127.0.0.1:43211", "unix:/run/x.sock"). RC_PERM, RC_TEMP: in use, or
- * not allowed. fd is the caller's. */
+/* A unix socket that nobody answers at is replaced; its mode is 0660. at: where it listens ("127.0.0.1:43211", "unix:/run/x.sock"). RC_PERM, RC_TEMP: in use,
+ * or not allowed. fd is the caller's. */
 enum rc listen_open(const struct listen_at *where, int *fd, char at[LISTEN_TEXT_SIZE], struct err *err);
 
 #endif
