@@ -206,12 +206,13 @@ static void bounds(void **state) {
 
 /* A text has the pairs of every word that is in it. */
 static void pairs_of_words(void **state) {
-    uint64_t whole[2], part[2];
+    uint64_t whole[2] = {0, 0};
     (void)state;
     filter_pairs(TEXT, whole);
     for (size_t from = 0; from < strlen(TEXT); from++)
         for (size_t length = 0; from + length <= strlen(TEXT); length++) {
             char word[sizeof TEXT];
+            uint64_t part[2] = {0, 0};
             memcpy(word, TEXT + from, length);
             word[length] = '\0';
             filter_pairs(word, part);
