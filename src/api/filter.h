@@ -53,7 +53,7 @@ struct filter_job {
     const char *text; /* id, name, campaign and source in lower case, blanks between them: what words are looked for in */
 };
 
-/* Which pairs of bytes a text has, as some of 128 bits. What lacks a bit of a word's has not the word in it: most texts need not be looked at. */
+/* Adds to pairs which pairs of bytes a text has, as some of 128 bits. What lacks a bit of a word's has not the word in it: most texts need not be looked at. */
 void filter_pairs(const char *text, uint64_t pairs[2]);
 /* One word: RC_PERM with a text that says what there is. */
 enum rc filter_add(struct filter *filter, const char *key, const char *value, int64_t now_us, struct err *err);
