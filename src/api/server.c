@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@
 #define IDLE_S 75u /* an answer that nobody reads */
 #define DRAIN_MS 5000
 #define SERVER_REST_BYTES (1024u * 1024u)
+#define RESTS_MOST 64u
 
 struct server {
     struct api *api;
@@ -36,6 +38,8 @@ struct server {
     struct loop_timer timer;       /* MHD's own time, or at once after a resume */
     size_t requests;               /* between their first byte and their end */
     struct server_request *asleep; /* those whose answer a lane makes, or that wait */
+    struct rest *rests;
+    size_t rest_count;
     bool stopping;
     bool freed; /* a connection ended in this run: where there were too many, libmicrohttpd takes new ones again only from its next run on, and nothing else may
                    call it */
@@ -47,6 +51,7 @@ struct connection { /* from accept to close */
     int fd;
     uint64_t seen; /* bytes of an upload when the deadline was set */
     struct server_request *now;
+    size_t rest; /* of a body that was refused before it was read */
 };
 
 struct server_request {
@@ -55,7 +60,7 @@ struct server_request {
     struct MHD_Connection *mhd;
     struct request r;
     uint64_t received;
-    bool begun, understood, done, queued;
+    bool begun, done, queued;
     bool on_lane, left /* its connection has gone meanwhile */;
     struct server_request *before, *after; /* in asleep */
 };
@@ -106,6 +111,69 @@ void server_wake(struct server *s, struct MHD_Connection *connection) {
     soon(s);
 }
 
+/* --- the rest of bodies --------------------------------------------------------------------------------------------------- */
+
+/* A body that was refused by its head is not read, and libmicrohttpd closes then. To close with bytes unread resets the connection, and a client that still
+ * sends may never see why it was refused: so its socket is kept here until it has read the answer and closes, or has sent too much, or is late. */
+struct rest {
+    struct server *server;
+    struct loop_fd watch;
+    struct loop_timer deadline;
+    int fd;
+    size_t left;
+    struct rest *before, *after;
+};
+
+static void rest_end(struct rest *rest) {
+    struct server *s = rest->server;
+    loop_fd_cancel(s->api->loop, &rest->watch);
+    loop_timer_cancel(s->api->loop, &rest->deadline);
+    close(rest->fd);
+    *(rest->before ? &rest->before->after : &s->rests) = rest->after;
+    if (rest->after)
+        rest->after->before = rest->before;
+    s->rest_count--;
+    free(rest);
+}
+
+static void rest_due(struct loop_timer *timer) {
+    rest_end(HEAP_ENTRY(timer, struct rest, deadline));
+}
+
+static void rest_ready(struct loop_fd *watch, uint32_t events) {
+    struct rest *rest = HEAP_ENTRY(watch, struct rest, watch);
+    char bytes[16384];
+    (void)events;
+    ssize_t got = read(rest->fd, bytes, sizeof bytes);
+    if (got > 0 && (size_t)got < rest->left)
+        rest->left -= (size_t)got;
+    else if (got >= 0 || (errno != EAGAIN && errno != EINTR))
+        rest_end(rest);
+}
+
+static void rest_begin(const struct connection *c) {
+    struct server *s = c->server;
+    struct err ignored = {0};
+    struct rest *rest = s->rest_count < RESTS_MOST ? calloc(1, sizeof *rest) : NULL;
+    if (!rest)
+        return;
+    rest->server = s;
+    rest->left = c->rest;
+    rest->fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+    if (rest->fd < 0 || loop_fd_start(s->api->loop, &rest->watch, rest->fd, EPOLLIN, rest_ready, &ignored) != RC_OK) {
+        if (rest->fd >= 0)
+            close(rest->fd);
+        free(rest);
+        return;
+    }
+    loop_timer_start(s->api->loop, &rest->deadline, clock_mono_ms() + SERVER_BODY_MS, rest_due);
+    rest->after = s->rests;
+    if (s->rests)
+        s->rests->before = rest;
+    s->rests = rest;
+    s->rest_count++;
+}
+
 /* --- connections -------------------------------------------------------------------------------------------------------- */
 
 static void late(struct loop_timer *timer) {
@@ -131,6 +199,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         struct connection *c = *context;
         s->freed = true;
         if (c) {
+            if (c->rest)
+                rest_begin(c);
             loop_timer_cancel(s->api->loop, &c->deadline);
             free(c);
         }
@@ -261,8 +331,10 @@ static void *on_line(void *cls, const char *uri, struct MHD_Connection *mhd) {
     q->r.path = strndup(uri, strcspn(uri, "?"));
     buf_init(&q->r.body, 0);
     reply_init(&q->r.reply);
-    if (q->connection)
+    if (q->connection) {
         q->connection->now = q;
+        q->connection->rest = 0;
+    }
     s->requests++;
     return q;
 }
@@ -362,7 +434,6 @@ static bool begin(struct server_request *q, const char *method) {
     }
     if (!take_head(q, method))
         return false;
-    q->understood = true;
     if (!admit_host(r))
         return false;
     r->route = route_find(strcmp(method, "HEAD") == 0 ? "GET" : method, r->path, r->vars, allowed);
@@ -386,17 +457,6 @@ static bool begin(struct server_request *q, const char *method) {
 /* Of a body that was refused. */
 static size_t rest_max(const struct request *r) {
     return (r->route ? body_max(r) : 0) + SERVER_REST_BYTES;
-}
-
-/* To close while a client sends resets the connection, and it may never see why it was refused: its body is read to the end first, when that is near. Not for
- * who waits for an answer before it sends, nor where nobody knows where the body ends. */
-static bool reads_rest(const struct server_request *q) {
-    const struct request *r = &q->r;
-    const char *length = request_header(r, "Content-Length");
-    uint64_t bytes;
-    if (!q->understood || request_header(r, "Expect"))
-        return false;
-    return length ? str_to_u64(length, 1, rest_max(r), &bytes) : request_header(r, "Transfer-Encoding") != NULL;
 }
 
 static bool parse_body(struct request *r) {
@@ -531,7 +591,7 @@ static enum MHD_Result take_piece(struct server_request *q, const char *bytes, s
     size_t got = *length;
     *length = 0;
     q->received += got;
-    /* The rest of a body that was refused: an answer can be given at its end only, which is not waited for long. */
+    /* The rest of a body that was refused in its middle: an answer can be given at its end only, which is not waited for long. */
     if (q->done)
         return q->received > rest_max(r) ? MHD_NO : MHD_YES;
     if (r->route->upload) {
@@ -566,7 +626,9 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char 
         q->begun = true;
         if (!begin(q, method)) {
             q->done = true;
-            return reads_rest(q) ? MHD_YES : answer(q);
+            if (q->connection)
+                q->connection->rest = rest_max(&q->r);
+            return answer(q);
         }
         return MHD_YES;
     }
@@ -649,6 +711,8 @@ void server_stop(struct server *s) {
     loop_timer_cancel(s->api->loop, &s->timer);
     loop_fd_cancel(s->api->loop, &s->watch);
     MHD_stop_daemon(s->daemon);
+    while (s->rests)
+        rest_end(s->rests);
 }
 
 bool server_stopping(const struct server *s) {
