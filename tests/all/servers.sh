@@ -40,7 +40,7 @@ port_in() {
 # shipped NAME ADDRESS URL [JQ [AS]]: the definition in etc/sources/ for a server that is elsewhere; changed by a jq filter, under another name.
 shipped() {
     local file=$ROOT/etc/sources/$1.json as=${5:-$1}
-    is 1 "$(grep -cF "$2" "$file")" "the shipped definition of $1 has its address once"
+    result "$(($(grep -cF "$2" "$file") == 0))" "the shipped definition of $1 has its address"
     sed "s|$2|$3|" "$file" >"$DIR/source"
     [ -z "${4-}" ] || { sed -i '/^ *\/\//d' "$DIR/source" && jq --arg name "$as" "$4 | .name = \$name" "$DIR/source" >"$DIR/changed" && mv "$DIR/changed" "$DIR/source"; }
     mv "$DIR/source" "$DIR/etc/sources/$as.json"
