@@ -39,7 +39,7 @@
 #define EXIT_OSERR 71
 #define EXIT_HELD 75
 #define EXIT_CONFIG 78
-#define LOCK "web/.lock" /* one web program a spool: it writes web/index */
+#define LOCK "web/.running" /* one web program a spool: it writes web/index */
 
 static const char usage[] = "usage: batchspool-httpd [--spool DIR] [--config FILE] [--listen ADDRESS] [--web-root DIR] [--routes]\n"
                             "\n"

@@ -21,8 +21,6 @@ static const char *const names[] = {"listen",
                                     "requests_per_minute",
                                     "uploads_per_minute",
                                     "logins_per_minute",
-                                    "access_token_s",
-                                    "refresh_token_s",
                                     NULL};
 
 void config_httpd_init(struct config_httpd *httpd) {
@@ -32,8 +30,6 @@ void config_httpd_init(struct config_httpd *httpd) {
     httpd->requests_per_minute = 600;
     httpd->uploads_per_minute = 30;
     httpd->logins_per_minute = 10;
-    httpd->access_token_s = 900;
-    httpd->refresh_token_s = 604800;
 }
 
 /* --- addresses ------------------------------------------------------------------------------------------------------- */
@@ -119,8 +115,6 @@ static void read_amounts(struct check *check, const cJSON *object, struct config
     check_unsigned(check, object, "requests_per_minute", 1, 1000000, &httpd->requests_per_minute);
     check_unsigned(check, object, "uploads_per_minute", 1, 1000000, &httpd->uploads_per_minute);
     check_unsigned(check, object, "logins_per_minute", 1, 1000000, &httpd->logins_per_minute);
-    check_unsigned(check, object, "access_token_s", 60, 86400, &httpd->access_token_s);
-    check_unsigned(check, object, "refresh_token_s", 300, 366 * 86400, &httpd->refresh_token_s);
 }
 
 /* Passwords and tokens never cross a network in the clear. */
@@ -133,8 +127,6 @@ static void check_whole(struct check *check, const struct config_httpd *httpd) {
                    "%s can be reached from other hosts, and what they send could be read on the way: give tls_certificate and tls_key; or listen on 127.0.0.1 "
                    "or a unix: socket; or name in proxy the https origin that ends TLS in front",
                    httpd->listen.address);
-    if (httpd->refresh_token_s < httpd->access_token_s)
-        check_fail(check, "refresh_token_s", "must not be less than access_token_s");
 }
 
 static void read_all(struct check *check, const cJSON *object, const char *dir, struct config_httpd *httpd) {

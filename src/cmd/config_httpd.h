@@ -30,7 +30,6 @@ struct config_httpd {
     uint64_t upload_max_bytes;                      /* 64 MiB */
     unsigned requests_per_minute;                   /* 600 */
     unsigned uploads_per_minute, logins_per_minute; /* 30, 10 */
-    unsigned access_token_s, refresh_token_s;       /* 900, 604800 */
 };
 
 void config_httpd_init(struct config_httpd *httpd);

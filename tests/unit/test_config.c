@@ -129,13 +129,10 @@ static void test_httpd(void **state) {
     assert_int_equal(config.httpd.listen.port, 8080);
     assert_true(config.httpd.listen.loopback);
     assert_int_equal(config.httpd.upload_max_bytes, 67108864);
-    assert_int_equal(config.httpd.access_token_s, 900);
-    assert_int_equal(config.httpd.refresh_token_s, 604800);
     assert_int_equal(load_text(s,
                                "{\"httpd\": {\"listen\": \"[::]:443\", \"user\": \"0\", \"tls_certificate\": \"tls/c.pem\", \"tls_key\": \"/k.pem\", // ours\n"
                                "\"proxy\": \"https://batch.example.com\", \"allowed_hosts\": [\"Batch.Example.com\", \"10.0.0.1\"], \"web_root\": \"\",\n"
-                               "\"upload_max_bytes\": 5000000000, \"requests_per_minute\": 1, \"uploads_per_minute\": 2, \"logins_per_minute\": 3,\n"
-                               "\"access_token_s\": 60, \"refresh_token_s\": 300}}",
+                               "\"upload_max_bytes\": 5000000000, \"requests_per_minute\": 1, \"uploads_per_minute\": 2, \"logins_per_minute\": 3}}",
                                &config, &err),
                      RC_OK);
     assert_string_equal(config.httpd.listen.address, "::");
@@ -180,8 +177,6 @@ static void test_httpd_refusals(void **state) {
     refuses(s, "{\"httpd\": {\"proxy\": \"https://a/b\"}}", "/httpd/proxy");
     refuses(s, "{\"httpd\": {\"allowed_hosts\": [\"a b\"]}}", "/httpd/allowed_hosts/0");
     refuses(s, "{\"httpd\": {\"lissten\": \"x\"}}", "did you mean \"listen\"");
-    refuses(s, "{\"httpd\": {\"access_token_s\": 600, \"refresh_token_s\": 300}}", "/httpd/refresh_token_s");
-    refuses(s, "{\"httpd\": {\"access_token_s\": 1}}", "from 60 to 86400");
     refuses(s, "{\"httpd\": []}", "/httpd: must be an object");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[100];

@@ -113,8 +113,8 @@ async function tokens(run) {
     for (const operation of run.description.operations.filter(one => run.served.has(one.id) && one.role !== 'public' && one.id !== 'events')) {
         const send = as => run.client.send({method: operation.method, path: run.url(operation, {...ABSENT, ...run.targets[operation.id]}), headers: {...run.credentials(as), 'Content-Type': 'application/x-nothing'}});
         const about = /^(me|logout|changePassword|listKeys|createKey|deleteKey)$/.test(operation.id);
-        if (operation.id === 'makeResults' || operation.tag === 'leases')
-            continue; // scopes of their own: who may read may have an export made; cron is for the paths of the processor
+        if (operation.id === 'makeResults' || operation.id === 'suggest' || operation.tag === 'leases')
+            continue; // scopes of their own: who may read may have an export made; suggestions drop a job; cron is for the paths of the processor
         if (operation.method !== 'GET' || operation.role === 'admin')
             run.is(403, (await send({key: read})).status, `${operation.id}: 403 for a key that may read`);
         else if (operation.id !== 'metrics' && !operation.not.includes('operator') && !about)
