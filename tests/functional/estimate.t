@@ -95,6 +95,9 @@ for i in 1 2 3; do
 done
 last=$ID
 wait_for 5 grep -q completed "$SPOOL/journal/$(ids queue1).ndjson"
+# Of one second the order of ids is chance.
+later_than() { [[ $(date -u +%Y%m%dT%H%M%SZ) > ${1%%-*} ]]; }
+wait_for 3 later_than "$last"
 drop queue4 0 '{source: "items", count: 4000}'
 queued=$(event 'select(.event == "accepted") | .estimate.queue_seconds')
 like '^[1-9]' "$queued" 'a job behind others says how long it waits for them'
