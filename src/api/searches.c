@@ -237,6 +237,12 @@ static enum rc write_search(struct request *r, const char *path, const cJSON *js
     return rc == RC_PERM ? RC_TEMP : rc;
 }
 
+/* Gone for good when it answers RC_OK; one that is gone already is as well. */
+static enum rc remove_search(struct request *r, const char *path, struct err *err) {
+    enum rc rc = fsio_unlink(r->api->spool->root_fd, path, err);
+    return rc && rc != RC_GONE ? rc : fsio_sync_dir(r->api->spool->root_fd, DIR_NAME, err);
+}
+
 /* No room for it, or another search has the name: the own one, or a shared one. `but`: the one that is being renamed. */
 static bool name_taken(struct request *r, const char *name, const char *but) {
     struct err err = {0};
@@ -311,8 +317,8 @@ void searches_put(struct request *r) {
     cJSON *json = search_of(r, text_of(f.json, "owner"), f.json);
     enum rc rc = write_search(r, path, json, &err);
     if (!rc && strcmp(path, f.path) != 0)
-        rc = fsio_unlink(r->api->spool->root_fd, f.path, &err);
-    if (rc && rc != RC_GONE) {
+        rc = remove_search(r, f.path, &err);
+    if (rc) {
         cJSON_Delete(json);
         reply_rc(r, rc, &err);
     } else
@@ -327,8 +333,8 @@ void searches_delete(struct request *r) {
     if (!find(r, r->vars[0], &f))
         return;
     if (may_change(r, &f)) {
-        enum rc rc = fsio_unlink(r->api->spool->root_fd, f.path, &err);
-        if (rc && rc != RC_GONE)
+        enum rc rc = remove_search(r, f.path, &err);
+        if (rc)
             reply_rc(r, rc, &err);
         else
             reply_empty(r, 204);
