@@ -2,18 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the criteria builder is offered while a person types: asked of the source by the daemon, free, and kept; and that nothing breaks when it cannot be had.
 . "$(dirname "$0")/../lib.sh"
-URL=''
-
-httpd_runs() {
-    grep -q 'batchspool-httpd runs' "$DIR/httpd.log"
-}
-
-httpd_start() {
-    "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
-    BACKGROUND+=("$!")
-    wait_for 5 httpd_runs || { echo "Bail out! batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"; exit 1; }
-    URL=$(grep -o 'http://127[0-9.:]*' "$DIR/httpd.log" | tail -n 1)
-}
+. "$(dirname "$0")/../httpd.sh"
 
 # suggest FIELD TEXT [SOURCE] [KEY]: "status available values" of the answer, which is in $DIR/answer
 suggest() {
