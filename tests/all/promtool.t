@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Prometheus' own promtool finds nothing wrong with /metrics, with jobs of every kind and names that want escaping.
 . "$(dirname "$0")/../lib.sh"
-
-httpd_says() {
-    grep -qF -- "$1" "$DIR/httpd.log"
-}
+. "$(dirname "$0")/../httpd.sh"
 
 metrics() {
-    curl -s -H "Authorization: Bearer $KEY" "$URL/metrics"
+    as ada /metrics
 }
 
 counted() {
@@ -18,13 +15,9 @@ counted() {
 api_start --records 1000
 source_metered properties
 source_free items
-printf 'correct horse battery staple\n' | bs user add ada --role admin --password-file - >/dev/null 2>&1
-KEY=$(bs user key add ada --json --scope metrics | jq -r .key)
+user ada admin metrics
 daemon_start
-"$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
-BACKGROUND+=("$!")
-wait_for 5 httpd_says 'batchspool-httpd runs' || { echo "Bail out! batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"; exit 1; }
-URL=$(grep -o 'http://127[0-9.:]*' "$DIR/httpd.log" | tail -n 1)
+httpd_start
 drop one 400
 at processed 'a job completes'
 drop two 900 '.max_records = 10'
@@ -35,7 +28,7 @@ drop four 1 '.source = "it\"s\\none"'
 at failed 'one names a source that is none'
 curl -s -o /dev/null "$URL/no-such-path"
 wait_for 10 counted
-is 'text/plain; version=0.0.4; charset=utf-8' "$(curl -s -o /dev/null -w '%{content_type}' -H "Authorization: Bearer $KEY" "$URL/metrics")" 'the type of the text'
+is 'text/plain; version=0.0.4; charset=utf-8' "$(as ada /metrics -o /dev/null -w '%{content_type}')" 'the type of the text'
 metrics >"$DIR/metrics"
 ok 'promtool finds nothing wrong' promtool check metrics <"$DIR/metrics"
 is '' "$(cat "$DIR/out" "$DIR/err")" 'and advises nothing'
