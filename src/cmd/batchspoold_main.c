@@ -38,9 +38,21 @@ struct program {
     struct config *config;
     const char *config_file, *spool; /* --config, --spool, or NULL */
     const char *credentials, *path;
+    char directory[4096]; /* of path */
     uid_t web_uid;
     bool asked;
 };
+
+/* The directory of a program. */
+static void directory_of(const char *program, char *out, size_t size) {
+    const char *slash = strrchr(program, '/');
+    str_format(out, size, "%.*s", slash && slash > program ? (int)(slash - program) : 1, program);
+}
+
+static unsigned processors(void) {
+    const long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 && count <= 256 ? (unsigned)count : 1;
+}
 
 static struct engine_options options_of(const struct program *p) {
     const struct config *config = p->config;
@@ -49,6 +61,8 @@ static struct engine_options options_of(const struct program *p) {
                                    .ca_file = config->ca_file,
                                    .program = p->path,
                                    .rescan_interval_s = config->rescan_interval_s,
+                                   .helpers_dir = *config->helpers ? config->helpers : p->directory,
+                                   .max_helpers = config->max_helpers ? config->max_helpers : processors(),
                                    .max_concurrent_jobs = config->max_concurrent_jobs,
                                    .max_active = config->max_active,
                                    .sync_threads = config->sync_threads,
@@ -205,6 +219,7 @@ int main(int argc, char **argv) {
     }
     struct program program = {
         .config = &config, .config_file = config_file, .spool = spool, .credentials = credentials ? credentials : config.credentials, .path = program_path};
+    directory_of(program_path, program.directory, sizeof program.directory);
     if (config_httpd_uid(&config.httpd, &program.web_uid, &err))
         return fail(EXIT_CONFIG, &err);
     return serve(&program);

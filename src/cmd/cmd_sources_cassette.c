@@ -77,7 +77,7 @@ static void see_line(void *context, const struct job_row *row, const struct jour
         see_preview(tape, line->json);
     const uint32_t batch = job_line_batch(line);
     struct taped *t = batch ? page_of(tape, batch) : NULL;
-    if (!t || t->captured) /* a captured page is final */
+    if (!t || t->captured || job_line_inner(line)) /* a captured page is final */
         return;
     if (strcmp(line->event, "requested") == 0) {
         t->page = (struct page){.batch = batch, .offset = number_of(line->json, "offset", 0), .limit = number_of(line->json, "limit", 0)};
@@ -102,7 +102,7 @@ enum rc sources_request(const struct source *source, enum request_kind kind, con
     struct cassette_mask mask;
     const struct template_scope scope = {.job = job, .secret = cassette_secret, .secret_context = &mask};
     struct request request;
-    enum rc rc = request_make(source, source->step_count - 1, kind, page, &scope, &request, err);
+    enum rc rc = request_make(source, source->step_count - 1, 0, kind, page, &scope, &request, err);
     if (rc)
         return rc;
     rc = cassette_request(&request, out);

@@ -47,6 +47,8 @@ static const struct key keys[] = {
     {"rescan_interval_s", KIND_COUNT, AT(rescan_interval_s), 1, 3600, NULL, NULL},
     {"max_concurrent_jobs", KIND_COUNT, AT(max_concurrent_jobs), 1, 1000, NULL, NULL},
     {"max_active", KIND_COUNT, AT(max_active), 1, 100000, NULL, NULL},
+    {"helpers", KIND_PATH, AT(helpers), 0, 0, NULL, NULL},
+    {"max_helpers", KIND_COUNT, AT(max_helpers), 0, 256, NULL, NULL},
     {"sync_threads", KIND_COUNT, AT(sync_threads), 1, 64, NULL, NULL},
     {"loaders", KIND_COUNT, AT(loaders), 1, 64, NULL, NULL},
     {"log_level", KIND_LEVEL, AT(log_level), 0, 0, NULL, NULL},
@@ -334,7 +336,7 @@ enum rc config_load(const char *file, const char *spool_override, struct config 
 }
 
 /* What holds from SIGHUP on. */
-static const char *const live_keys[] = {"rescan_interval_s", "max_concurrent_jobs", "max_active",         "priority_ageing_s",        "daily_cost_caps",
+static const char *const live_keys[] = {"rescan_interval_s", "max_concurrent_jobs", "max_active",         "max_helpers",        "priority_ageing_s",        "daily_cost_caps",
                                         "log_level",         "log_format",          "job_retention_days", "payload_retention_months", "archive"};
 
 static bool is_live(const struct key *key) {

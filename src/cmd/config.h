@@ -25,6 +25,8 @@ struct config {
     unsigned rescan_interval_s;   /* 10 */
     unsigned max_concurrent_jobs; /* 8 */
     unsigned max_active;          /* 1000 */
+    char helpers[4096];           /* "": beside the program itself */
+    unsigned max_helpers;         /* 0: one for each processor */
     unsigned sync_threads;        /* 4 */
     unsigned loaders;             /* 1 */
     unsigned priority_ageing_s;   /* 60; 0: no ageing */

@@ -91,9 +91,13 @@ static void attempt_end(struct attempt *a) {
     run->in_flight_price = dec_sub(run->in_flight_price, a->price);
     if (a->body_fd >= 0)
         close(a->body_fd);
+    const bool helped = a->helper != NULL;
+    helper_free(a);
     fetcher_give_back(a->engine->fetcher, a->held);
     request_release(&a->request);
     fields_release(&a->fields);
+    cJSON_Delete(a->item);
+    cJSON_Delete(a->known);
     buf_release(&a->bookmark);
     free(a->url);
     cJSON_Delete(a->members);
@@ -101,9 +105,9 @@ static void attempt_end(struct attempt *a) {
     free(a);
     run_step(run);
     feed_pump(feed);
-    for (struct feed *f = feed->engine->options.cost_cap_count ? feed->engine->feeds : NULL; f; f = f->next)
+    for (struct feed *f = helped || feed->engine->options.cost_cap_count ? feed->engine->feeds : NULL; f; f = f->next)
         if (f != feed)
-            feed_pump(f); /* they share the daemon's caps */
+            feed_pump(f); /* they share the daemon's caps, and its places for programs */
     sched_kick(feed->engine);
 }
 
@@ -174,6 +178,12 @@ static void gate_opens(struct loop_timer *timer) {
 
 /* What the journal let through sooner than the one before it stands back, so that requests leave as evenly as they are counted. */
 static void depart(struct attempt *a) {
+    if (a->helper) {
+        a->stage = STAGE_FETCH;
+        a->sent_us = clock_wall_us();
+        helper_start(a);
+        return;
+    }
     int64_t now = clock_wall_us(), wait = limits_gate_us(a->run->feed, now);
     a->stage = STAGE_FETCH;
     if (wait > 0) {
@@ -187,8 +197,28 @@ static void depart(struct attempt *a) {
         not_begun(a, rc);
 }
 
+static void page_failed(struct attempt *a, const char *reason);
+
+/* What the step needs is not there: nothing was asked. */
+static void unfit(struct attempt *a) {
+    const bool missing = a->rc == RC_GONE;
+    if (a->rc == RC_CORRUPT)
+        a->final = true;
+    a->rc = RC_OK;
+    page_failed(a, missing ? "helper_unavailable" : "step");
+}
+
 static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    if (a->passed) {
+        unit_inner_done(a);
+        attempt_end(a);
+        return;
+    }
+    if (a->stage == STAGE_REQUEST && (a->rc == RC_GONE || a->rc == RC_PERM || a->rc == RC_CORRUPT) && unit_has_steps(a->run) && !a->run->leaving) {
+        unfit(a);
+        return;
+    }
     if (follow(a) == RC_OK && a->stage != STAGE_REQUEST)
         opened(a);
     if (a->rc && a->stage == STAGE_REQUEST) { /* the journal refused it: nothing was asked */
@@ -218,7 +248,6 @@ static bool leaves_early(const struct attempt *a) {
     return a->kind == REQUEST_FREE && a->status < 300;
 }
 
-static void page_failed(struct attempt *a, const char *reason);
 static int64_t wait_until(struct attempt *a, unsigned retries);
 
 /* Without what the source knows of us: it may say it again. */
@@ -326,6 +355,17 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     }
 }
 
+void helper_over(struct attempt *a) {
+    if (!a->status) {
+        attempt_decide(a);
+        return;
+    }
+    a->run->feed->in_flight_bytes -= a->room_bytes - a->bytes;
+    a->room_bytes = a->bytes;
+    a->stage = STAGE_CHECK;
+    worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
+}
+
 /* The disk refused a body that had come, and nothing says that it came. */
 static void body_refused(struct attempt *a) {
     a->verdict.charge = a->kind == REQUEST_PAID ? CHARGE_IN_DOUBT : CHARGE_NONE;
@@ -377,15 +417,20 @@ static void compare_bytes(struct attempt *a) {
 
 static void page_good(struct attempt *a) {
     struct run *run = a->run;
-    a->cost = a->verdict.has_cost ? a->verdict.cost : dec_times(run->source->cost_per_record, a->verdict.facts.records);
-    if (a->kind == REQUEST_PAID && a->verdict.facts.records) { /* the source may charge more than its definition says */
+    a->cost = attempt_cost(run->source, &a->verdict);
+    if (a->kind == REQUEST_PAID && run->units) {
+        if (dec_compare(a->cost, run->price) > 0)
+            run->price = a->cost;
+        run->price_known = true;
+    } else if (a->kind == REQUEST_PAID && a->verdict.facts.records) { /* the source may charge more than its definition says */
         struct dec each = dec_share(a->cost, 1, a->verdict.facts.records);
         if (dec_compare(each, run->price) > 0)
             run->price = each;
         run->price_known = true;
     }
-    payload_raw_path(run->id, run->row.campaign, a->page.batch, NULL, a->raw);
-    compare_bytes(a);
+    unit_raw_path(run, run->row.campaign, a->page.batch, a->step, a->part, a->raw);
+    if (!unit_inner(a))
+        compare_bytes(a);
     a->stage = STAGE_SETTLE;
     a->durable = true;
     on_job_lane(a, &record_class);
@@ -454,9 +499,33 @@ static void try_again(struct attempt *a, int64_t until_us, const char *reason, b
     report(a, "retrying", false);
 }
 
+/* A unit that fails for good is a result with its error; the others go on. */
+static void unit_failed(struct attempt *a, const char *reason) {
+    struct run *run = a->run;
+    struct page_facts none = {.total = JOB_UNKNOWN, .count = JOB_UNKNOWN};
+    add_failure(a, reason);
+    str_format(run->unit_error, sizeof run->unit_error, "unit %u: %s%s%.200s", a->page.batch, reason, a->verdict.error[0] || a->err.text[0] ? ": " : "",
+               a->verdict.error[0] ? a->verdict.error : a->err.text);
+    log_info("job %s %s", run->id, run->unit_error);
+    run->units_failed++;
+    run_page_in(run, &a->page, &none, 0);
+    a->over = true;
+    report(a, "failed", true);
+}
+
 static void page_failed(struct attempt *a, const char *reason) {
     struct run *run = a->run;
     char text[500];
+    if (unit_takes_other_way(a)) {
+        add_failure(a, reason);
+        cJSON_AddNumberToObject(a->members, "alternative", due_of(a)->way);
+        report(a, "retrying", false);
+        return;
+    }
+    if (run->units && a->page.batch) {
+        unit_failed(a, reason);
+        return;
+    }
     add_failure(a, reason);
     const char *error = a->verdict.error[0] ? a->verdict.error : a->error;
     if (a->page.batch)
@@ -499,7 +568,7 @@ static bool renew_token(struct attempt *a) {
 /* A host that is not there is no fault of the page: a job waits for it. Who asks for a preview or a probe is told at once when it is known to be dead. */
 static bool spared(const struct attempt *a) {
     bool dead = governor_dead(a->run->feed->governor);
-    return strcmp(a->run->row.mode, "run") == 0 && (a->unreachable || (dead && !a->status));
+    return strcmp(a->run->row.mode, "run") == 0 && !a->helper && (a->unreachable || (dead && !a->status));
 }
 
 static void attempt_decide(struct attempt *a) {
@@ -546,7 +615,7 @@ static void attempt_decide(struct attempt *a) {
     case ACTION_RETRY:
         if (spared(a))
             try_again(a, clock_wall_us() + (governor_dead(run->feed->governor) ? 0 : run_backoff_us(run, ++*refusals, 0)), v->reason, false);
-        else if (retries >= run->source->max_retries || (!a->status && governor_dead(run->feed->governor)))
+        else if (retries >= run->source->max_retries || (!a->status && !a->helper && governor_dead(run->feed->governor)))
             page_failed(a, v->reason);
         else
             try_again(a, wait_until(a, retries + 1), v->reason, true);
@@ -558,6 +627,10 @@ static void attempt_decide(struct attempt *a) {
     case ACTION_IGNORE:
         if (a->page.batch) {
             struct page_facts none = {.total = JOB_UNKNOWN, .count = JOB_UNKNOWN};
+            if (run->units) {
+                unit_failed(a, "ignored");
+                return;
+            }
             add_failure(a, "ignored");
             run_page_in(run, &a->page, &none, 0);
             report(a, "failed", true);
@@ -620,7 +693,9 @@ static void mark_done(struct work *work) {
         return;
     a->unmarked = 0;
     follow(a);
-    if (!a->rc) {
+    if (!a->rc && unit_inner(a))
+        unit_inner_done(a);
+    else if (!a->rc) {
         bool news = a->keys.count == 0;
         for (size_t i = 0; i < a->keys.count; i++) {
             bool fresh = true;
@@ -634,6 +709,7 @@ static void mark_done(struct work *work) {
         run->keyless += a->keys.keyless;
         replay_bookmark(&run->bookmark, (struct slice){buf_text(&a->bookmark), a->bookmark.length});
         run->unkeyed += run->source->key_count ? 0 : a->verdict.facts.records;
+        run->units_in += run->units != NULL;
         run_page_in(run, &a->page, &a->verdict.facts, a->advance);
         if (!news)
             guard_repeats(run, &a->page);
@@ -651,9 +727,20 @@ static void report_done(struct work *work) {
     attempt_end(a);
 }
 
+struct dec attempt_cost(const struct source *source, const struct verdict *verdict) {
+    if (verdict->has_cost)
+        return verdict->cost;
+    return dec_times(source->cost_per_record, source->list_count ? 1 : verdict->facts.records); /* of units a request has its price, whatever comes */
+}
+
+unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise) {
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(a->run->criteria->json, "timeout_s");
+    return cJSON_IsNumber(own) && own->valuedouble >= 1 && own->valuedouble <= 86400 ? (unsigned)own->valuedouble : otherwise;
+}
+
 /* --- starting and cancelling ---------------------------------------------------------------------------------------- */
 
-static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
+static struct attempt *attempt_new(struct run *run, enum request_kind kind, bool by_helper) {
     struct attempt *a = engine_alloc(sizeof *a);
     a->run = run;
     a->engine = run->engine;
@@ -665,6 +752,10 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
     a->next = run->attempts;
     run->attempts = a;
     run->attempt_count++;
+    if (by_helper) { /* it asks nobody: no limit of the source counts it */
+        helper_new(a);
+        return a;
+    }
     run->sending++;
     a->holds = true;
     feed_sent(run->feed);
@@ -672,9 +763,13 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
 }
 
 void attempt_page(struct run *run, struct due_page *due) {
-    struct attempt *a = attempt_new(run, run->source->metered ? REQUEST_PAID : REQUEST_FREE);
+    const bool by_helper = unit_by_helper(run, due);
+    struct attempt *a = attempt_new(run, run->source->metered && !by_helper ? REQUEST_PAID : REQUEST_FREE, by_helper);
     due->state = DUE_IN_FLIGHT;
     a->page = due->page;
+    a->step = due->step;
+    a->way = due->way;
+    a->part = due->part;
     a->number = ++due->attempts;
     a->durable = a->kind == REQUEST_PAID;
     a->automatic = run->row.automatic;
@@ -689,7 +784,7 @@ void attempt_page(struct run *run, struct due_page *due) {
 }
 
 void attempt_preview(struct run *run) {
-    struct attempt *a = attempt_new(run, run->listing ? REQUEST_LIST : run->source->metered && !run->criteria->suggest ? REQUEST_PREVIEW : REQUEST_FREE);
+    struct attempt *a = attempt_new(run, run->listing ? REQUEST_LIST : run->source->metered && !run->criteria->suggest ? REQUEST_PREVIEW : REQUEST_FREE, false);
     a->page = run->ask;
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;
@@ -699,8 +794,9 @@ void attempt_preview(struct run *run) {
 void attempt_cancel_free(struct run *run) {
     for (struct attempt *a = run->attempts; a;) {
         struct attempt *next = a->next;
-        if (a->gated || (a->fetch && a->kind != REQUEST_PAID)) {
+        if (a->gated || helper_runs(a) || (a->fetch && a->kind != REQUEST_PAID)) {
             loop_timer_cancel(a->engine->loop, &a->timer);
+            helper_cancel(a);
             if (a->fetch)
                 fetch_cancel(a->fetch);
             a->gated = false;

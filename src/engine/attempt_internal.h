@@ -21,6 +21,13 @@ struct attempt { /* a lane has it while work is out */
     struct engine *engine;
     enum request_kind kind;
     struct page page;
+    unsigned step, way; /* of the unit that the page is */
+    uint32_t part;      /* 0: the step has none */
+    bool final;         /* no other way would help */
+    bool over;          /* its unit is: what helpers left goes with the report */
+    bool passed;        /* the step has no such part: it is over */
+    struct helper *helper; /* a program does it, not a request (helper.c); or NULL */
+    cJSON *item, *known;   /* for template_scope */
     unsigned number;
     struct dec price;
     bool open; /* its price is in the feed's open_price */
@@ -71,6 +78,27 @@ void attempt_lane_report(struct work **items, size_t count);
 enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err); /* fetch_open: makes the file of its body */
 cJSON *attempt_lane_members(const struct attempt *a);                    /* batch, step, attempt of its events */
 bool attempt_lane_good(const struct attempt *a);
+struct dec attempt_cost(const struct source *source, const struct verdict *verdict); /* of a good answer that was paid for */
+/* How long it may take: as the source says, unless the job says so in a member that its source declares. */
+unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
+
+/* unit.c, on a lane: what the step's templates say of earlier steps, the item and the part. RC_PERM: an answer does not have it. a->passed: there is no such
+ * part. Nothing for a page of a source of one step. */
+enum rc unit_prepare(struct attempt *a);
+bool unit_inner(const struct attempt *a); /* of a step before the last */
+void unit_inner_done(struct attempt *a);  /* its answer is captured, or it was passed over: the unit goes on */
+/* Another way to do the step is left, and the unit is to take it. */
+bool unit_takes_other_way(struct attempt *a);
+
+/* helper.c: a step that a program does */
+/* On a lane: its arguments, input, directory and document. RC_GONE: the program is not installed. */
+enum rc helper_prepare(struct attempt *a);
+void helper_new(struct attempt *a);
+bool helper_runs(const struct attempt *a);
+void helper_start(struct attempt *a); /* helper_over follows, not at once */
+void helper_over(struct attempt *a);  /* attempt.c: it ended; a->reason "" when it did its work, else a->verdict is set */
+void helper_cancel(struct attempt *a);
+void helper_free(struct attempt *a);
 
 /* limits.c */
 void limits_heard(struct attempt *a); /* its answer came, or none; before it is judged */

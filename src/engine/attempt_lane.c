@@ -17,7 +17,7 @@ typedef cJSON *line_of(const struct attempt *a, const char **event);
 static void journal_group(struct work **items, size_t count, enum stage stage, line_of *line) {
     for (size_t i = 0; i < count; i++) {
         struct attempt *first = ITEM(items, i);
-        if (first->rc || first->stage != stage)
+        if (first->rc || first->passed || first->stage != stage)
             continue;
         struct journal *journal = first->run->journal;
         bool durable = false;
@@ -25,7 +25,7 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
         uint64_t before = rc ? 0 : journal_size(journal);
         for (size_t j = i; !rc && j < count; j++) {
             struct attempt *a = ITEM(items, j);
-            if (a->run != first->run || a->rc || a->stage != stage)
+            if (a->run != first->run || a->rc || a->passed || a->stage != stage)
                 continue;
             const char *event = NULL;
             cJSON *members = line(a, &event);
@@ -39,7 +39,7 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
         journal_unlock(journal);
         for (size_t j = i; j < count; j++) {
             struct attempt *a = ITEM(items, j);
-            if (a->run != first->run || a->rc || a->stage != stage)
+            if (a->run != first->run || a->rc || a->passed || a->stage != stage)
                 continue;
             a->rc = rc;
             if (a != first)
@@ -56,8 +56,11 @@ static void journal_group(struct work **items, size_t count, enum stage stage, l
 cJSON *attempt_lane_members(const struct attempt *a) {
     cJSON *m = engine_members();
     cJSON_AddNumberToObject(m, "batch", a->page.batch);
-    if (a->run->source->steps[0].name[0])
-        cJSON_AddStringToObject(m, "step", a->run->source->steps[0].name);
+    const struct source_step *step = &a->run->source->steps[a->step];
+    if (step->name[0])
+        cJSON_AddStringToObject(m, "step", step->name);
+    if (a->part)
+        cJSON_AddNumberToObject(m, "part", a->part);
     cJSON_AddNumberToObject(m, "attempt", a->number);
     return m;
 }
@@ -70,6 +73,10 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
     cJSON_AddNumberToObject(m, "limit", (double)a->page.limit);
     if (a->page.token[0])
         cJSON_AddStringToObject(m, "token", a->page.token);
+    if (a->way)
+        cJSON_AddNumberToObject(m, "alternative", a->way);
+    if (a->helper)
+        cJSON_AddStringToObject(m, "helper", a->run->source->steps[a->step].ways[a->way].exec.command->child->valuestring);
     if (a->run->start)
         cJSON_AddStringToObject(m, "start", a->run->start);
     if (a->kind == REQUEST_PAID) {
@@ -83,7 +90,8 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
 static cJSON *answered_line(const struct attempt *a, const char **event) {
     cJSON *m = attempt_lane_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
     cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
-    cJSON_AddNumberToObject(m, "status", a->status);
+    if (!a->helper)
+        cJSON_AddNumberToObject(m, "status", a->status);
     cJSON_AddStringToObject(m, "sha256", a->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)a->bytes);
     cJSON_AddStringToObject(m, "body", a->tmp);
@@ -111,6 +119,9 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .cost = a->cost,
                          .answered_us = a->answered_us,
                          .same_as = a->same_as,
+                         .step = a->run->source->steps[a->step].name,
+                         .part = a->part,
+                         .inner = unit_inner(a),
                          .took_ms = a->answered_us > a->asked_us ? (a->answered_us - a->asked_us + 999) / 1000 : 0};
     *event = "captured";
     return replay_captured_members(&c);
@@ -130,10 +141,12 @@ enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err) {
 
 /* What is paid for must find its file; other bodies get it when they are written, by any lane: it takes the disk long to make one. */
 void attempt_lane_request(struct work **items, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        ITEM(items, i)->rc = unit_prepare(ITEM(items, i));
     journal_group(items, count, STAGE_REQUEST, requested_line);
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
-        if (!a->rc && a->kind == REQUEST_PAID)
+        if (!a->rc && !a->passed && a->kind == REQUEST_PAID)
             a->rc = attempt_lane_body(a, &a->body_fd, &a->err);
     }
 }
@@ -141,8 +154,12 @@ void attempt_lane_request(struct work **items, size_t count) {
 /* The whole body for the checks. What is held in memory is written and hashed here. */
 static enum rc take_body(struct attempt *a, const char **data, size_t *length) {
     enum rc rc = a->body_fd < 0 ? attempt_lane_body(a, &a->body_fd, &a->err) : RC_OK;
-    if (!a->held)
-        return rc ? rc : fsio_map(a->body_fd, data, length, &a->err);
+    if (!a->held) {
+        rc = rc ? rc : fsio_map(a->body_fd, data, length, &a->err);
+        if (!rc && a->helper) /* it wrote the file itself */
+            digest_of_hex(*data, *length, a->sha256);
+        return rc;
+    }
     *data = a->held->bytes;
     *length = a->held->length;
     digest_of_hex(*data, *length, a->sha256);
@@ -162,8 +179,9 @@ static void judge(struct attempt *a) {
                             .transport_error = a->error[0] ? a->error : NULL,
                             .retry_after_s = a->retry_after_s,
                             .fields = &a->fields,
-                            .keys = &a->keys,
-                            .url = a->url};
+                            .keys = unit_inner(a) ? NULL : &a->keys,
+                            .url = a->url,
+                            .inner = unit_inner(a)};
     answer_judge(a->run->source, a->kind, &answer, &a->verdict);
     if (a->run->delta)
         delta_facts(&a->verdict.facts);
@@ -172,7 +190,9 @@ static void judge(struct attempt *a) {
     if (a->verdict.action == ACTION_SUCCESS && a->verdict.charge != CHARGE_IN_DOUBT) {
         a->rc = a->keys.failed ? err_set(&a->err, RC_TEMP, "out of memory") : RC_OK;
         a->advance = keys_advance(&a->keys, a->run->source, a->page.limit, a->verdict.facts.records);
-        if (!a->rc && a->run->source->incremental)
+        if (a->run->units && !unit_inner(a))
+            a->verdict.facts.count = a->run->units->count; /* what a job of units has of them */
+        if (!a->rc && a->run->source->incremental && !unit_inner(a))
             a->rc = incremental_max(a->run->source, a->verdict.records, &a->bookmark);
     }
     if (!a->held)
@@ -278,6 +298,13 @@ void attempt_lane_record(struct work **items, size_t count) {
     journal_group(items, count, STAGE_ANSWERED, answered_line);
     publish_group(spool, items, count);
     journal_group(items, count, STAGE_CAPTURED, captured_line);
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        if (!a->rc && a->stage == STAGE_MARK && unit_inner(a)) /* nothing of it is loaded */
+            a->stage = STAGE_MARKED;
+        else if (!a->rc && a->stage == STAGE_MARK && unit_has_steps(a->run))
+            unit_work_remove(spool, a->run->id, a->page.batch);
+    }
     mark_group(items, count, true);
 }
 
@@ -295,6 +322,8 @@ void attempt_lane_report(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
         a->rc = RC_OK;
+        if (a->over)
+            unit_work_remove(spool, a->run->id, a->page.batch);
         if (!a->tmp[0])
             continue;
         enum rc rc = a->keep_body ? payload_keep_failed(spool, a->tmp, &a->err) : fsio_unlink(spool->payloads_tmp_fd, a->tmp, &a->err);

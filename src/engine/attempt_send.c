@@ -30,9 +30,10 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
     struct fetch_way way;
     struct delta_request by_ids = {.page = a->page};
     enum rc rc = run->delta && a->page.batch ? delta_request(run, &a->page, &by_ids, &a->err) : RC_OK;
-    scope.item = by_ids.item;
+    scope.item = by_ids.item ? by_ids.item : a->item;
+    scope.known = a->known;
     scope.job = by_ids.job ? by_ids.job : suggest ? suggest->job : scope.job;
-    if (!rc && !suggest)
+    if (!rc && !suggest && !run->units)
         rc = request_base(source, &a->page, run->criteria->json, &a->url, &a->err);
     if (!rc)
         rc = secrets_way(&secrets, source, &way, &a->err);
@@ -40,14 +41,14 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
         rc = take_token(a, &scope);
     if (!rc)
         rc = suggest ? request_suggest(source, suggest->field, &scope, &a->request, &a->err)
-                     : request_make(source, 0, a->kind, &by_ids.page, &scope, &a->request, &a->err);
+                     : request_make(source, a->step, a->way, a->kind, run->units ? NULL : &by_ids.page, &scope, &a->request, &a->err);
     if (!rc) {
         struct fetch_request f = {.method = a->request.method,
                                   .url = a->request.url,
                                   .headers = a->request.headers,
                                   .body = a->request.body,
                                   .body_length = a->request.body_length,
-                                  .timeout_ms = suggest ? SUGGEST_TIMEOUT_MS : (int64_t)source->timeout_s * 1000,
+                                  .timeout_ms = suggest ? SUGGEST_TIMEOUT_MS : (int64_t)attempt_timeout_s(a, source->timeout_s) * 1000,
                                   .connect_timeout_ms = 30000,
                                   .max_body_bytes =
                                       suggest && SUGGEST_BODY_BYTES < source->max_response_bytes ? SUGGEST_BODY_BYTES : source->max_response_bytes,

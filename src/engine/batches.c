@@ -35,7 +35,7 @@ static struct batch *batch_of(struct batches *batches, const cJSON *json) {
 }
 
 static void fold_file(struct batches *batches, struct batch *batch, const struct journal_line *line) {
-    if (!batch->file && strcmp(line->event, "captured") == 0) {
+    if (!batch->file && strcmp(line->event, "captured") == 0 && !job_line_inner(line)) {
         batch->file = calloc(1, sizeof *batch->file);
         if (batch->file) {
             str_copy(batch->file->job_id, sizeof batch->file->job_id, batches->row.id);
@@ -57,7 +57,7 @@ static void fold_batch(struct batch *batch, const struct journal_line *line) {
                   {"failed", BATCH_FAILED},
                   {"captured", BATCH_CAPTURED}};
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        if (strcmp(line->event, states[i].event) != 0)
+        if (strcmp(line->event, states[i].event) != 0 || (states[i].state == BATCH_CAPTURED && job_line_inner(line)))
             continue;
         batch->state = batch->state == BATCH_CAPTURED ? BATCH_CAPTURED : states[i].state;
         const char *error = text_member(line->json, "error");

@@ -31,17 +31,18 @@ static enum rc plan(struct run *run, struct err *err) {
     char *first_url = NULL;
     paginator_free(run->paginator);
     run->paginator = NULL;
-    if (!run->delta && paginator_row(run->source->paginator_type)->links)
+    if (!run->delta && !run->units && paginator_row(run->source->paginator_type)->links)
         request_first_url(run->source, &page, run->criteria->json, run->start, &first_url, NULL);
     start.first_url = first_url;
-    enum rc rc =
-        run->delta ? paginator_ids_new(run->delta->to_buy, run->delta->size, &run->paginator) : paginator_new(run->source, &start, &run->paginator, err);
+    enum rc rc = run->units   ? units_plan(run->units->count, &run->paginator)
+                 : run->delta ? paginator_ids_new(run->delta->to_buy, run->delta->size, &run->paginator)
+                              : paginator_new(run->source, &start, &run->paginator, err);
     free(first_url);
     if (rc)
         return rc;
     while (run->due)
         run_due_remove(run, run->due);
-    run->records = 0;
+    run->records = run->units_in = run->units_failed = 0;
     page = (struct page){.batch = 0};
     for (size_t i = 0; i < r->asked_count; i++) {
         str_copy(page.token, sizeof page.token, r->asked[i].token);
@@ -56,7 +57,7 @@ static enum rc plan(struct run *run, struct err *err) {
         const struct replay_page *p = &r->pages[i];
         page_from(p, &page);
         if (!p->captured && !p->closed) {
-            run_due_add(run, &page, p->attempts, p->unknown ? DUE_UNKNOWN : DUE_SEND);
+            replay_due(run, p, run_due_add(run, &page, p->attempts, p->unknown ? DUE_UNKNOWN : DUE_SEND));
             if (p->unknown)
                 paginator_doubt(run->paginator, &page);
             continue;
@@ -67,6 +68,8 @@ static enum rc plan(struct run *run, struct err *err) {
         if (p->fault)
             str_copy(facts.fault, sizeof facts.fault, p->fault);
         run->records += p->captured ? p->records : 0;
+        run->units_in += run->units && p->captured;
+        run->units_failed += run->units && !p->captured;
         paginator_answer(run->paginator, &page, &facts);
         if (p->adopted || (p->captured && p->captured_seq > r->looked_seq)) /* what was not told of before a stop or a crash is told now */
             guard_limit(run, &page, p->advance);
@@ -196,7 +199,9 @@ void begin_taught(struct run *run, const struct page *page, const struct answer 
 
 static void begin_probe(struct run *run) {
     run->phase = RUN_PAGES;
-    if (run->criteria->suggest && clock_wall_us() - run->row.created_us > SUGGEST_MOST_US)
+    if (run->units)
+        run_end(run, PLACE_FAILED, "probe", "the source has no pages to ask for; try one unit with a job (`take`: 1)");
+    else if (run->criteria->suggest && clock_wall_us() - run->row.created_us > SUGGEST_MOST_US)
         run_end(run, PLACE_FAILED, "late", "nobody waits for these suggestions any more");
     else if (run->criteria->suggest) {
         run->ask = (struct page){.batch = 0};
@@ -279,6 +284,8 @@ static void totals(struct run *run, const struct replay *r) {
     }
     if (run->delta)
         run->total = run->delta->total;
+    if (run->units)
+        run->total = run->units->count;
 }
 
 static void mended(struct replay *r) {
@@ -312,7 +319,7 @@ static void mended(struct replay *r) {
     bool preview_only = strcmp(run->row.mode, "preview") == 0;
     if (!preview_only)
         begin_pages(run); /* as far as is known: a job that has all its pages needs no preview */
-    bool ask = run->end == PLACE_NONE && run->source->split && run->total == JOB_UNKNOWN;
+    bool ask = !run->units && run->end == PLACE_NONE && run->source->split && run->total == JOB_UNKNOWN;
     struct page part;
     bool probe = run->end == PLACE_NONE && !preview_only && paginator_probe(run->paginator, &part);
     bool more = preview_only || (run->end == PLACE_NONE && (ask || probe || run_due_next(run, INT64_MAX)));
@@ -322,7 +329,7 @@ static void mended(struct replay *r) {
             guard_check(run);
         more = run->end == PLACE_NONE;
     }
-    if (more && run->source->metered && !run->source->preview && preview_only)
+    if (more && preview_only && (run->units || (run->source->metered && !run->source->preview)))
         write_preview(run);
     else if (more && (preview_only || ask || (run->source->metered && run->source->preview && !run->delta))) {
         first_page(run);
@@ -387,6 +394,12 @@ static void read(struct replay *r) {
         const char *reason = run->source || errand ? "invalid" : "source";
         run->source = NULL;
         run_end_now(run, PLACE_HOLD, reason, err.text);
+        return;
+    }
+    if (!errand && run->source->list_count)
+        rc = units_new(run->source, run->criteria->json, run->criteria->take, &run->units, &err);
+    if (rc) {
+        run_end_now(run, PLACE_HOLD, "invalid", err.text);
         return;
     }
     if (errand) {

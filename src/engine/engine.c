@@ -340,6 +340,7 @@ void engine_reload(struct engine *engine, const struct engine_options *options) 
     engine->options.rescan_interval_s = options->rescan_interval_s;
     engine->options.max_concurrent_jobs = options->max_concurrent_jobs;
     engine->options.max_active = options->max_active;
+    engine->options.max_helpers = options->max_helpers;
     engine->options.priority_ageing_s = options->priority_ageing_s;
     engine->options.retention = options->retention;
     engine->options.cost_caps = options->cost_caps;

@@ -24,6 +24,8 @@ struct engine_options { /* strings are borrowed for the engine's life */
     const char *credentials_dir; /* "" none */
     const char *ca_file;         /* "" none */
     const char *program;         /* absolute path of this program, to start loaders with */
+    const char *helpers_dir;     /* absolute; where programs of exec steps are looked for first */
+    unsigned max_helpers;        /* that run at a time */
     unsigned rescan_interval_s, max_concurrent_jobs, max_active, sync_threads;
     const struct cost_cap *cost_caps;
     unsigned cost_cap_count;

@@ -21,6 +21,7 @@
 #include "source/answer.h"
 #include "source/criteria.h"
 #include "source/probe.h"
+#include "source/units.h"
 #include "spool/drop.h"
 #include "spool/members.h"
 #include "spool/move.h"
@@ -78,6 +79,8 @@ struct due_page {
     struct due_page *next; /* by batch */
     struct page page;
     enum due_state state;
+    unsigned step, way;         /* what of it is to be done next */
+    uint32_t part;              /* of a step that has parts, from 1; else 0 */
     unsigned refusals;          /* in a row, for the wait */
     unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
     bool renewed;               /* a 401 came, and it is asked for again with a new access token */
@@ -104,6 +107,9 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct criteria *criteria;
     const struct source *source;
     struct paginator *paginator;
+    struct units *units; /* when the source's units are no pages; else NULL */
+    uint64_t units_in, units_failed;
+    char unit_error[300]; /* of the last that failed for good */
     struct keyset *keys;
     enum run_phase phase;
     struct due_page *due;
@@ -216,6 +222,7 @@ struct engine {
     /* loaders.c */
     struct loaders *loaders;
     struct errands *errands; /* errands.c */
+    unsigned helpers;        /* programs of exec steps that run */
     unsigned shifts;         /* moves under way */
     struct schedules *schedules;
     /* aside.c */
@@ -401,11 +408,28 @@ void attempt_preview(struct run *run);
 void attempt_cancel_free(struct run *run);
 uint64_t attempt_synced(const struct run *run); /* how far the index may follow the journal: no page is in it without its marker */
 
+/* unit.c: the steps of a unit, one after the other */
+bool unit_has_steps(const struct run *run); /* its units are no pages, or have several steps */
+/* What is to be done next of a unit: from this step (and part) on, the first that the job does not pass over. */
+void unit_enter(const struct run *run, struct due_page *due, unsigned step);
+bool unit_by_helper(const struct run *run, const struct due_page *due); /* next by a program, not a request */
+/* Start programs for what waits for one. */
+void unit_pump(struct run *run);
+/* The names of the index, the raw payload, and the directory of its helpers below payloads/tmp. */
+void unit_raw_path(const struct run *run, const char *campaign, uint32_t batch, unsigned step, uint32_t part, char out[PAYLOAD_PATH_SIZE]);
+/* On a lane: what helpers left there; nothing when there is none. */
+void unit_work_remove(const struct spool *spool, const char *job_id, uint32_t batch);
+void unit_work_path(const char *job_id, uint32_t batch, char out[PAYLOAD_PATH_SIZE]);
+
 /* replay.c */
 /* What the journal says of one page. */
 struct replay_page {
     uint32_t batch;
     unsigned attempts;
+    char *asked_step, *done_step; /* of a unit: its last request, its last answer before the last step; NULL: none */
+    uint32_t asked_part, done_part;
+    unsigned way; /* of the step that it stands at */
+    bool failed;  /* a unit, for good */
     uint64_t offset, limit, records, advance; /* advance: from its offset to where the next page begins */
     uint64_t total, count;                    /* as in struct page_facts */
     char *token, *next, *fault;               /* NULL: none */
@@ -449,6 +473,7 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
         uint64_t total;
     } * asked;
     size_t asked_count, asked_capacity;
+    bool failed;         /* the job had, when its last line came */
     uint64_t looked_seq; /* somebody was told of the limit that is ignored by this line */
     char *start;         /* as in struct run */
     struct buf bookmark; /* likewise */
@@ -459,6 +484,7 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
 struct replay *replay_read(struct run *run, void (*done)(struct replay *replay));
 void replay_mend(struct replay *replay, void (*done)(struct replay *replay));
 void replay_free(struct replay *replay);
+void replay_due(const struct run *run, const struct replay_page *page, struct due_page *due); /* where its unit goes on */
 /* The members of a `captured` line; the caller frees. */
 struct captured {
     struct page page;
@@ -472,6 +498,9 @@ struct captured {
     int64_t answered_us;
     const char *same_as; /* below payloads/raw; "" none */
     int64_t took_ms;     /* from the request to the answer; 0: not known */
+    const char *step;    /* its name, "" none */
+    uint32_t part;
+    bool inner;          /* of a step before the last: its unit goes on */
 };
 cJSON *replay_captured_members(const struct captured *captured);
 /* Keep the greater of two values of an incremental source. */

@@ -163,6 +163,8 @@ void feed_pump(struct feed *feed) {
     int64_t wait = 0;
     if (control_paused(feed->engine, feed->source->name))
         return;
+    for (struct run *run = feed->source->list_count || feed->source->step_count > 1 ? feed->runs : NULL; run; run = run->next_of_feed)
+        unit_pump(run);
     while (!feed->engine->stopping && (wait = governor_wait_us(feed->governor, clock_wall_us())) == 0 && token_ready(feed) && offer_one(feed)) {
     }
     if (wait > 0 && wait != INT64_MAX) {

@@ -29,7 +29,7 @@ bool guard_reached(const struct run *run) {
 
 void guard_duplicates(struct run *run) {
     char text[200];
-    if (!run->source->metered || run->duplicates <= run->source->coverage_tolerance || run->accept_duplicates)
+    if (!run->source->metered || run->units || run->duplicates <= run->source->coverage_tolerance || run->accept_duplicates)
         return;
     str_format(text, sizeof text, "%llu records were paid for and came before in this job; is the source's first offset right, or did its data shift?",
                (unsigned long long)run->duplicates);

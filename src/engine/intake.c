@@ -159,6 +159,8 @@ static void accepted_members(struct intake *in, const struct source *source) {
     }
     if (c->take != JOB_UNKNOWN)
         cJSON_AddNumberToObject(m, "take", (double)c->take);
+    if (c->unit_count)
+        cJSON_AddNumberToObject(m, "units", (double)c->unit_count);
     if (source && source->currency[0])
         cJSON_AddStringToObject(m, "currency", source->currency);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/engine_internal.h"
+#include "engine/attempt_internal.h"
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -67,6 +67,27 @@ void replay_bookmark(struct buf *bookmark, struct slice value) {
     buf_add(bookmark, value.data, value.length);
 }
 
+/* Its number; 0 when there is no name, or none that the source still has. */
+static unsigned step_of(const struct source *source, const char *name) {
+    for (unsigned i = 0; name && i < source->step_count; i++)
+        if (strcmp(source->steps[i].name, name) == 0)
+            return i;
+    return 0;
+}
+
+void replay_due(const struct run *run, const struct replay_page *page, struct due_page *due) {
+    const unsigned step = step_of(run->source, page->done_step);
+    if (!page->done_step)
+        unit_enter(run, due, 0);
+    else if (page->done_part) {
+        unit_enter(run, due, step);
+        due->part = page->done_part + 1;
+    } else if (step + 1 < run->source->step_count)
+        unit_enter(run, due, step + 1);
+    if (page->way < run->source->steps[due->step].way_count && page->way > due->way)
+        due->way = page->way;
+}
+
 static void page_requested(struct replay_page *p, const cJSON *json) {
     p->offset = count_of(json, "offset", 0);
     p->limit = count_of(json, "limit", 0);
@@ -74,6 +95,10 @@ static void page_requested(struct replay_page *p, const cJSON *json) {
     p->paid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "paid"));
     p->open = true;
     p->unknown = false;
+    p->way = (unsigned)count_of(json, "alternative", 0);
+    free(p->asked_step);
+    p->asked_step = copy_of(json, "step");
+    p->asked_part = (uint32_t)count_of(json, "part", 0);
     forget_answer(p);
     free(p->token);
     p->token = copy_of(json, "token");
@@ -147,6 +172,15 @@ static void listed(struct replay *r, const cJSON *json) {
     str_copy(r->delta_sha256, sizeof r->delta_sha256, text_of(json, "sha256"));
 }
 
+/* A person has the failed job go on: units that failed for good are tried once more. */
+static void tried_again(struct replay *r) {
+    r->failed = false;
+    for (size_t i = 0; i < r->page_count; i++) {
+        r->pages[i].failed = false;
+        r->pages[i].way = 0;
+    }
+}
+
 static void line_seen(void *context, const struct job_row *row, const struct journal_line *line) {
     struct replay *r = context;
     const cJSON *json = line->json;
@@ -169,6 +203,10 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
     if (strcmp(line->event, "held") == 0 && (strcmp(text_of(json, "reason"), "limit_ignored") == 0))
         r->looked_seq = line->seq;
     uint64_t batch = count_of(json, "batch", 0);
+    if (!batch && strcmp(line->event, "failed") == 0)
+        r->failed = true;
+    if (strcmp(line->event, "requeued") == 0 && r->failed)
+        tried_again(r);
     if (!batch || batch > LIMIT_BATCHES || strcmp(line->event, "released") == 0)
         return;
     struct replay_page *p = page_of(r, (uint32_t)batch);
@@ -186,6 +224,12 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
     if (strcmp(line->event, "answered") == 0) {
         if (!page_answered(p, line))
             r->rc = RC_TEMP;
+    } else if (strcmp(line->event, "captured") == 0 && job_line_inner(line)) {
+        free(p->done_step);
+        p->done_step = copy_of(json, "step");
+        p->done_part = (uint32_t)count_of(json, "part", 0);
+        p->way = 0;
+        forget_answer(p);
     } else if (strcmp(line->event, "captured") == 0) {
         p->captured = true;
         p->captured_seq = line->seq;
@@ -207,6 +251,10 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         forget_answer(p);
     } else if (strcmp(line->event, "failed") == 0 && strcmp(text_of(json, "reason"), "ignored") == 0)
         p->closed = true;
+    else if (strcmp(line->event, "failed") == 0)
+        p->failed = true;
+    else if (strcmp(line->event, "retrying") == 0 && cJSON_HasObjectItem(json, "alternative"))
+        p->way = (unsigned)count_of(json, "alternative", 0);
     else if (strcmp(line->event, "loaded") == 0 || strcmp(line->event, "rejected") == 0)
         p->loaded = true;
     if (strcmp(line->event, "adopted") != 0 && strcmp(line->event, "loaded") != 0 && strcmp(line->event, "rejected") != 0)
@@ -346,6 +394,12 @@ cJSON *replay_captured_members(const struct captured *c) {
         cJSON_AddStringToObject(m, "next_fault", c->facts->fault);
     if (c->bookmark && c->bookmark->length)
         cJSON_AddStringToObject(m, "bookmark", buf_text(c->bookmark));
+    if (*c->step)
+        cJSON_AddStringToObject(m, "step", c->step);
+    if (c->part)
+        cJSON_AddNumberToObject(m, "part", c->part);
+    if (c->inner)
+        cJSON_AddTrueToObject(m, "inner");
     clock_format_rfc3339(c->answered_us, 6, at);
     cJSON_AddStringToObject(m, "captured_at", at);
     if (c->took_ms > 0)
@@ -381,7 +435,9 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     char raw[PAYLOAD_PATH_SIZE];
     const char *data, *from;
     size_t length;
-    payload_raw_path(run->id, r->row.campaign, p->batch, NULL, raw);
+    const unsigned step = step_of(run->source, p->asked_step);
+    const bool inner = step + 1 < run->source->step_count;
+    unit_raw_path(run, r->row.campaign, p->batch, step, p->asked_part, raw);
     enum rc rc = open_answered(r, p, raw, &data, &length, &from);
     if (rc == RC_GONE || rc == RC_CORRUPT)
         return p->paid ? lost(r, p, "damaged", "the answer that was journalled is no longer there, or not with these bytes") : RC_OK;
@@ -392,7 +448,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     if (p->token)
         str_copy(page.token, sizeof page.token, p->token);
     char *url = NULL;
-    rc = request_base(run->source, &page, run->criteria->json, &url, &r->err);
+    rc = run->units ? RC_OK : request_base(run->source, &page, run->criteria->json, &url, &r->err);
     if (rc) {
         fsio_unmap(data, length);
         return rc;
@@ -400,7 +456,8 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     struct keys keys;
     keys_init(&keys);
     struct answer answer = {
-        .sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .keys = &keys, .url = url};
+        .sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .keys = inner ? NULL : &keys,
+        .url = url, .inner = inner};
     answer_judge(run->source, p->paid ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
     free(url);
     if (verdict.action != ACTION_SUCCESS || verdict.charge == CHARGE_IN_DOUBT) { /* the definition was changed meanwhile */
@@ -416,22 +473,34 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
                          .sha256 = p->answered->sha256,
                          .bytes = length,
                          .answered_us = p->answered->at_us,
+                         .step = run->source->steps[step].name,
+                         .part = p->asked_part,
+                         .inner = inner,
                          .same_as = verdict.facts.records ? p->answered->same_as : ""};
     if (run->delta)
         delta_facts(&verdict.facts);
+    if (run->units && !inner)
+        verdict.facts.count = run->units->count;
     c.advance = keys_advance(&keys, run->source, p->limit, verdict.facts.records);
     rc = keys.failed ? err_set(&r->err, RC_TEMP, "out of memory") : RC_OK;
     keys_release(&keys);
-    c.cost = verdict.has_cost ? verdict.cost : dec_times(run->source->cost_per_record, verdict.facts.records);
+    c.cost = attempt_cost(run->source, &verdict);
     struct buf bookmark = BUF_INIT(BOOKMARK_BYTES);
-    if (!rc && run->source->incremental)
+    if (!rc && run->source->incremental && !inner)
         rc = incremental_max(run->source, verdict.records, &bookmark);
     fsio_unmap(data, length);
     c.bookmark = &bookmark;
     replay_bookmark(&r->bookmark, (struct slice){buf_text(&bookmark), bookmark.length});
     rc = rc ? rc : publish(r, p, &c, raw, from);
     buf_release(&bookmark);
-    if (!rc) {
+    if (!rc && inner) {
+        free(p->done_step);
+        p->done_step = p->asked_step;
+        p->asked_step = NULL;
+        p->done_part = p->asked_part;
+        p->way = 0;
+        p->open = false;
+    } else if (!rc) {
         p->captured = p->adopted = true;
         p->open = false;
         p->records = verdict.facts.records;
@@ -492,6 +561,7 @@ static enum rc collect(struct replay *r, struct replay_page *p) {
 static enum rc mend_page(struct replay *r, struct replay_page *p) {
     char tmp[PAYLOAD_PATH_SIZE];
     enum rc rc = RC_OK;
+    p->closed = p->closed || (r->run->units && p->failed && !p->captured);
     if (p->answered && !p->captured && !p->closed)
         rc = adopt(r, p);
     else if (p->open && p->paid && !r->run->source->retry_unknown)
@@ -507,6 +577,8 @@ static enum rc mend_page(struct replay *r, struct replay_page *p) {
         fsio_unlink(r->run->engine->spool->payloads_tmp_fd, tmp, NULL); /* left by a loss of power */
         rc = collect(r, p);
     }
+    if (!rc && unit_has_steps(r->run) && (p->captured || p->closed)) /* left by a crash */
+        unit_work_remove(r->run->engine->spool, r->run->id, p->batch);
     return rc;
 }
 
@@ -589,6 +661,8 @@ void replay_free(struct replay *replay) {
         free(replay->pages[i].token);
         free(replay->pages[i].next);
         free(replay->pages[i].fault);
+        free(replay->pages[i].asked_step);
+        free(replay->pages[i].done_step);
         forget_answer(&replay->pages[i]);
     }
     free(replay->pages);

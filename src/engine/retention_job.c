@@ -45,7 +45,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
     if (!batch)
         return;
     struct retention_file *file = file_of(job, batch);
-    if (!file && strcmp(line->event, "captured") == 0) {
+    if (!file && strcmp(line->event, "captured") == 0 && !job_line_inner(line)) {
         file_new(job, batch);
         file = file_of(job, batch);
     }

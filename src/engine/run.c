@@ -62,6 +62,7 @@ static void run_free(struct run *run) {
     if (run->replay)
         replay_free(run->replay);
     paginator_free(run->paginator);
+    units_free(run->units);
     probe_free(run->probe);
     keyset_free(run->keys);
     delta_release(run);
@@ -137,15 +138,20 @@ bool run_wants(const struct run *run) {
     return (run->phase == RUN_PREVIEW || run->phase == RUN_PAGES) && run->end == PLACE_NONE && !run->leaving && !run->busy;
 }
 
-/* The page to send now, or the one that waits least; asks the paginator when too few are waiting. NULL: none. */
+/* The page to send now, or the one that waits least (of those whose next step a program does only when there is no other); asks the paginator when too few are waiting. NULL: none. */
 struct due_page *run_due_next(struct run *run, int64_t now_us) {
     for (;;) {
-        struct due_page *best = NULL;
+        struct due_page *best = NULL, *helped = NULL;
         unsigned waiting = 0;
         for (struct due_page *d = run->due; d; d = d->next) {
             if (d->state != DUE_SEND)
                 continue;
             waiting++;
+            if (unit_by_helper(run, d)) {
+                if (!helped || d->not_before_us < helped->not_before_us)
+                    helped = d;
+                continue;
+            }
             if (d->not_before_us <= now_us)
                 return d;
             if (!best || d->not_before_us < best->not_before_us)
@@ -153,8 +159,8 @@ struct due_page *run_due_next(struct run *run, int64_t now_us) {
         }
         struct page page;
         if (waiting >= run_width(run) || paginator_next(run->paginator, &page))
-            return best;
-        run_due_add(run, &page, 0, DUE_SEND);
+            return best ? best : helped;
+        unit_enter(run, run_due_add(run, &page, 0, DUE_SEND), 0);
     }
 }
 
@@ -171,9 +177,9 @@ bool run_offer(struct run *run) {
     if (run->phase != RUN_PAGES || run->sending >= run_width(run) || run->attempt_count >= run_width(run) * KEEPING_MOST)
         return false;
     struct due_page *due = run_due_next(run, now);
-    if (due)
+    if (due && !run->units)
         guard_trim(run, &due->page);
-    if (!due || due->not_before_us > now || (run->source->metered && !guard_may_buy(run, due->page.limit)) || !guard_disk_room(run)) {
+    if (!due || unit_by_helper(run, due) || due->not_before_us > now || (run->source->metered && !guard_may_buy(run, due->page.limit)) || !guard_disk_room(run)) {
         if (run->end != PLACE_NONE)
             run_wake_at(run, 0);
         return false;
@@ -191,7 +197,10 @@ uint64_t run_unique(const struct run *run) {
 
 static void add_coverage(const struct run *run, cJSON *m) {
     uint64_t unique = run_unique(run), expected = guard_planned(run);
-    if (expected != JOB_UNKNOWN) {
+    if (run->units) {
+        cJSON_AddNumberToObject(m, run->end == PLACE_FAILED ? "expected" : "total", (double)expected);
+        cJSON_AddNumberToObject(m, "missing", (double)run->units_failed);
+    } else if (expected != JOB_UNKNOWN) {
         cJSON_AddNumberToObject(m, run->end == PLACE_FAILED ? "expected" : "total", (double)expected);
         cJSON_AddNumberToObject(m, "missing", expected > unique ? (double)(expected - unique) : 0);
     }
@@ -271,6 +280,8 @@ static bool covered(const struct run *run) {
     uint64_t unique = run_unique(run);
     if (run->accept_coverage)
         return true;
+    if (run->units) /* each has an outcome */
+        return run->units_in > 0;
     if (expected == JOB_UNKNOWN)
         return paginator_ended(run->paginator) && run->duplicates + run->keyless <= tolerance;
     if (unique > expected && expected == run->criteria->take && !paginator_trims(run->source))
@@ -284,7 +295,9 @@ static void conclude(struct run *run) {
         uint64_t unique = run_unique(run), expected = guard_planned(run);
         const char *fault = paginator_fault(run->paginator), *colon = fault ? ": " : "";
         fault = fault ? fault : "";
-        if (expected == JOB_UNKNOWN)
+        if (run->units)
+            str_format(text, sizeof text, "none of %llu units succeeded; the last: %s", (unsigned long long)run->units->count, run->unit_error);
+        else if (expected == JOB_UNKNOWN)
             str_format(text, sizeof text, "%llu records, %llu of them came twice, %llu without their key%s%.300s", (unsigned long long)unique,
                        (unsigned long long)run->duplicates, (unsigned long long)run->keyless, colon, fault);
         else
@@ -363,6 +376,11 @@ void run_step(struct run *run) {
         return;
     }
     struct due_page *due = run_due_next(run, clock_wall_us());
+    if (due && unit_by_helper(run, due)) { /* it waits for its back-off, or for a place for its program */
+        if (due->not_before_us > clock_wall_us())
+            run_wake_at(run, due->not_before_us);
+        return;
+    }
     if (due) {
         wait_for(run, due->not_before_us, "backoff");
         return;
@@ -384,7 +402,7 @@ void run_step(struct run *run) {
 }
 
 void run_total(struct run *run, const struct page *page, uint64_t total) {
-    if (run->delta || total == JOB_UNKNOWN || (total == 0 && run->records) || page->batch < run->total_batch || split_is_token(page->token))
+    if (run->delta || run->units || total == JOB_UNKNOWN || (total == 0 && run->records) || page->batch < run->total_batch || split_is_token(page->token))
         return;
     run->total = total;
     run->total_batch = page->batch;

@@ -140,10 +140,6 @@ static enum rc read_source(const struct sources *sources, const char *name, stru
         char shown[4200];
         snprintf(shown, sizeof shown, "%s/%s", sources->dir, file);
         rc = source_parse(shown, buf_text(&text), text.length, source, err);
-        if (!rc && (*source)->step_count > 1) {
-            rc = err_set(err, RC_PERM, "%s: /steps: has %u steps; the engine runs paged sources of one step", shown, (*source)->step_count);
-            source_free(*source);
-        }
     }
     buf_release(&text);
     return rc;

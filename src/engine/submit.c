@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "os/fsio.h"
 #include "source/request.h"
+#include "source/units.h"
 #include "spool/drop.h"
 #include "spool/jobs.h"
 #include "spool/recurrence.h"
@@ -20,6 +21,30 @@ static const char *no_secret(void *context, const char *name) {
     return "secret";
 }
 
+/* The first request of the first unit, when no other step's answer is in it. */
+static enum rc try_unit(const struct source *source, const struct criteria *criteria, struct err *err) {
+    struct units *units;
+    struct request request;
+    cJSON *known = cJSON_Parse("{\"job_id\":\"-\",\"attempt\":1}");
+    unsigned way = source_first_way(&source->steps[0], 0, criteria->json);
+    enum rc rc = known ? units_new(source, criteria->json, criteria->take, &units, err) : err_set(err, RC_TEMP, "out of memory");
+    if (rc || way == source->steps[0].way_count || source->steps[0].ways[way].helper) {
+        cJSON_Delete(known);
+        if (!rc)
+            units_free(units);
+        return rc;
+    }
+    cJSON *item = units_item(units, 1);
+    const struct template_scope scope = {.job = criteria->json, .item = item, .known = known, .secret = no_secret};
+    rc = item ? request_make(source, 0, way, REQUEST_FREE, NULL, &scope, &request, err) : err_set(err, RC_TEMP, "out of memory");
+    if (!rc)
+        request_release(&request);
+    cJSON_Delete(item);
+    cJSON_Delete(known);
+    units_free(units);
+    return rc;
+}
+
 static enum rc try_request(const struct source *source, const struct criteria *criteria, struct err *err) {
     const struct paginator_start start = {.take = criteria->take, .total = JOB_UNKNOWN, .page_size = criteria->batch_size};
     struct paginator *paginator;
@@ -33,7 +58,7 @@ static enum rc try_request(const struct source *source, const struct criteria *c
         return RC_OK;
     const struct template_scope scope = {.job = criteria->json, .secret = no_secret};
     struct request request;
-    rc = request_make(source, 0, source->metered ? REQUEST_PAID : REQUEST_FREE, &page, &scope, &request, err);
+    rc = request_make(source, 0, 0, source->metered ? REQUEST_PAID : REQUEST_FREE, &page, &scope, &request, err);
     if (!rc)
         request_release(&request);
     return rc;
@@ -55,7 +80,7 @@ static enum rc check_all(struct sources *sources, const char *file, const char *
     rc = criteria_parse_at(file, text, length, s->definition, &s->criteria, fault, err);
     if (rc || !s->definition || strcmp(s->mode, "source") == 0) /* nothing will be asked of it */
         return rc;
-    rc = try_request(s->definition, s->criteria, err);
+    rc = (s->definition->list_count ? try_unit : try_request)(s->definition, s->criteria, err);
     if (rc)
         str_copy(fault->detail, sizeof fault->detail, err->text);
     return rc ? err_prefix(err, rc, "%s", file) : RC_OK;

@@ -2,6 +2,7 @@
 #include "engine/verify_internal.h"
 
 #include "os/fsio.h"
+#include "spool/journal_line.h"
 #include "spool/members.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@ struct captured {
     uint64_t bytes, end; /* end of its line in the journal */
     uint32_t batch;
     bool loaded, archived;
+    bool inner; /* of a step before the last of its unit */
 };
 
 struct fold {
@@ -69,7 +71,7 @@ static enum rc add_known(struct verify *v, const char *id, const char *path, con
 
 static struct captured *find_captured(const struct fold *fold, uint32_t batch) {
     for (size_t i = fold->count; i > 0; i--)
-        if (fold->list[i - 1].batch == batch)
+        if (fold->list[i - 1].batch == batch && !fold->list[i - 1].inner)
             return &fold->list[i - 1];
     return NULL;
 }
@@ -77,7 +79,8 @@ static struct captured *find_captured(const struct fold *fold, uint32_t batch) {
 /* The first `captured` of a batch is final. Batches come about in order, so that a new one is known by the highest number so far. */
 static enum rc take_captured(struct fold *fold, const struct journal_line *line, struct err *err) {
     const uint32_t batch = job_line_batch(line);
-    if (batch <= fold->highest && find_captured(fold, batch))
+    const bool inner = job_line_inner(line);
+    if (!inner && batch <= fold->highest && find_captured(fold, batch))
         return RC_OK;
     if (fold->count == fold->capacity) {
         size_t capacity = fold->capacity ? fold->capacity * 2 : 64;
@@ -93,6 +96,7 @@ static enum rc take_captured(struct fold *fold, const struct journal_line *line,
     c->bytes = count_member(line->json, "bytes");
     c->batch = batch;
     c->loaded = c->archived = false;
+    c->inner = inner;
     c->end = line->end;
     fold->highest = batch > fold->highest ? batch : fold->highest;
     return RC_OK;
@@ -112,11 +116,15 @@ static enum rc learn_line(struct fold *fold, const struct journal_line *line, st
     if (strcmp(line->event, "answered") != 0 || !batch)
         return RC_OK;
     /* Published but not captured yet: the last step's name carries no step. */
+    char named[PAYLOAD_STEP_SIZE];
+    uint64_t part = 0;
+    journal_line_u64(line->json, "part", &part);
     payload_raw_path(fold->id, fold->campaign, batch, NULL, path);
     enum rc rc = add_known(v, fold->id, path, sha256, batch, err);
     if (rc || !*step)
         return rc;
-    payload_raw_path(fold->id, fold->campaign, batch, step, path);
+    payload_step_name(step, (uint32_t)part, named);
+    payload_raw_path(fold->id, fold->campaign, batch, named, path);
     return add_known(v, fold->id, path, sha256, batch, err);
 }
 
@@ -339,6 +347,8 @@ static enum rc compare_files(struct verify *v, const struct fold *fold, struct e
     enum rc rc = RC_OK;
     for (size_t i = 0; !rc && i < fold->count && fold->list[i].end <= fold->index_row.journal_offset; i++) {
         const struct captured *c = &fold->list[i];
+        if (c->inner)
+            continue;
         struct file_row row;
         char path[JOBID_SIZE + 40], raw[PAYLOAD_PATH_SIZE + 20];
         struct err ignored = {0};
@@ -376,8 +386,11 @@ enum rc verify_job(struct verify *v, const char *job_id, bool learn, struct err 
     else if (!rc)
         rc = check_place(v, &fold, err);
     for (size_t i = 0; !rc && i < fold.count; i++) {
+        const struct captured *unit = fold.list[i].inner ? find_captured(&fold, fold.list[i].batch) : NULL;
+        if (unit && unit->archived) /* its steps go with it */
+            fold.list[i].archived = true;
         rc = check_payload(v, &fold.list[i], err);
-        if (!rc)
+        if (!rc && !fold.list[i].inner)
             rc = check_marker_of(v, &fold, &fold.list[i], err);
     }
     if (!rc)

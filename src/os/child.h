@@ -2,6 +2,7 @@
 #ifndef OS_CHILD_H
 #define OS_CHILD_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -13,6 +14,20 @@ struct child;
 struct child_limits {
     uint64_t address_space_bytes; /* 0: as the parent */
     uint32_t cpu_s;               /* 0: as the parent */
+    uint64_t file_bytes;          /* of one file that it writes; 0: as the parent */
+    uint32_t files;               /* open at a time; 0: as the parent */
+    bool confined;                /* no core file, no new privileges (PR_SET_NO_NEW_PRIVS) */
+    bool no_network;              /* socket(2) and io_uring_setup(2) answer EACCES (seccomp); with confined */
+};
+
+/* What stands in the place of the usual descriptors, directory and environment; descriptors are borrowed until the child runs. */
+struct child_place {
+    int input_fd;                   /* standard input; -1: /dev/null */
+    int output_fd;                  /* standard output; -1: a pipe into a buffer */
+    int error_fd;                   /* standard error; -1: that of the parent */
+    int more_fd;                    /* descriptor 3; -1: closed */
+    int dir_fd;                     /* working directory; -1: that of the parent */
+    const char *const *environment; /* "NAME=value", NULL at the end; NULL: that of the parent */
 };
 
 /* wait_status as of waitpid(2); the loop thread. The child is freed after it: no child_* call from here. output is what the child wrote to standard output (at
@@ -25,6 +40,9 @@ typedef void child_ended(void *context, int wait_status, const struct buf *outpu
  * not executable, not an absolute path). */
 enum rc child_start(struct loop *loop, const char *const *argv, const struct child_limits *limits, size_t output_max, child_ended *ended, void *context,
                     struct child **child, struct err *err);
+/* The same in another place; place may be NULL. */
+enum rc child_start_in(struct loop *loop, const char *const *argv, const struct child_limits *limits, const struct child_place *place, size_t output_max,
+                       child_ended *ended, void *context, struct child **child, struct err *err);
 /* Reaches the whole process group, as child_cancel does. */
 void child_signal(struct child *child, int signo);
 pid_t child_pid(const struct child *child);

@@ -190,6 +190,21 @@ static void tell_selector(struct judged *j) {
                      j->source->data_selector, types[json_type(j->verdict->records)]);
 }
 
+/* What the answer says of its own cost. A count that it does not have costs nothing. */
+static void read_cost(struct judged *j) {
+    struct verdict *v = j->verdict;
+
+    v->has_cost = amount_at(&j->outline, j->source->cost_path, &v->cost);
+    for (unsigned i = 0; i < j->source->term_count; i++) {
+        uint64_t count = count_at(&j->outline, j->source->terms[i].path);
+
+        if (count != UINT64_MAX) {
+            v->cost = v->has_cost ? dec_add(v->cost, dec_times(j->source->terms[i].price, count)) : dec_times(j->source->terms[i].price, count);
+            v->has_cost = true;
+        }
+    }
+}
+
 /* What is wrong with the body of a good status; NULL: nothing, and the verdict's page is filled in. */
 static const char *read_page(struct judged *j, enum request_kind kind) {
     struct verdict *v = j->verdict;
@@ -203,6 +218,10 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
     }
     if (kind == REQUEST_PREVIEW) {
         return NULL; /* counts and cost; records may be missing */
+    }
+    read_cost(j);
+    if (j->answer->inner) {
+        return NULL;
     }
     if (!json_outline_find(&j->outline, j->source->data_selector, &v->records)) {
         v->records = (struct slice){.data = NULL, .length = 0};
@@ -224,6 +243,9 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
             keys_add_all(j->answer->keys, j->source, v->records);
         }
     }
+    if (j->source->list_count > 0) {
+        return NULL;
+    }
     paginator_read(j->source, &(struct page_answer){.document = j->answer->body, .outline = &j->outline, .fields = j->answer->fields, .url = j->answer->url},
                    &v->facts);
     v->facts.count = count_at(&j->outline, j->source->count_path);
@@ -236,7 +258,6 @@ static const char *read_page(struct judged *j, enum request_kind kind) {
         }
         v->facts.count = v->facts.total;
     }
-    v->has_cost = amount_at(&j->outline, j->source->cost_path, &v->cost);
     return NULL;
 }
 

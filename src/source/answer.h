@@ -19,6 +19,7 @@ struct answer {
     const struct fields *fields; /* header fields that source->wanted names, or NULL */
     struct keys *keys;           /* to be filled with those of a good page's records; or NULL */
     const char *url;             /* that it was asked from, secrets left out: base of relative links; or NULL */
+    bool inner;                  /* of a step before the last: any JSON will do, no records are looked for */
 };
 
 struct verdict {

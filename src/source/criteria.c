@@ -8,9 +8,11 @@
 #include "base/limits.h"
 #include "source/paginator.h"
 #include "source/source_parts.h"
+#include "source/units.h"
 
 #define MOST_COUNT 9007199254740991u /* what a JSON number carries exactly */
 #define MOST_ADDRESSES 32u
+#define MOST_DOCUMENTS 1000u
 #define MOST_TEXT_BYTES (8 * (size_t)LIMIT_JOB_FILE_BYTES) /* of a job printed again */
 #define DUPLICATE_WINDOW_MS (INT64_C(30) * 24 * 3600 * 1000)
 
@@ -194,19 +196,71 @@ static void read_own(struct check *check, cJSON *root, const struct source *sour
     }
 }
 
+/* One document of a job: what documents/raw has under its SHA-256. */
+static void read_document(struct check *check, const cJSON *document) {
+    static const char *const names[] = {"sha256", "name", "bytes", "type", "group", NULL};
+    const cJSON *sha256;
+
+    if (!check_object(check, document, names, NULL)) {
+        return;
+    }
+    sha256 = check_string(check, document, "sha256", DIGEST_HEX_SIZE - 1);
+    if (check->rc == RC_OK && (sha256 == NULL || strlen(sha256->valuestring) != DIGEST_HEX_SIZE - 1 ||
+                               strspn(sha256->valuestring, "0123456789abcdef") != DIGEST_HEX_SIZE - 1)) {
+        (void)check_fail(check, "sha256", "must be the SHA-256 of an uploaded document, 64 digits of 0-9a-f");
+    }
+    (void)check_string(check, document, "name", 255);
+    (void)check_string(check, document, "type", 64);
+    (void)check_string(check, document, "group", 128);
+}
+
+static void read_documents(struct check *check, const cJSON *root) {
+    const cJSON *list = check_array(check, root, "documents", 1, MOST_DOCUMENTS), *document;
+    size_t mark = check_enter(check, "documents", 0);
+    unsigned index = 0;
+
+    cJSON_ArrayForEach(document, list) {
+        size_t inner = check_enter(check, NULL, index++);
+
+        read_document(check, document);
+        check_leave(check, inner);
+    }
+    check_leave(check, mark);
+}
+
+/* Units that are no pages: there must be some. */
+static void read_units(struct check *check, const cJSON *root, const struct source *source, struct criteria *c) {
+    struct units *units;
+    struct err err = {0};
+    enum rc rc;
+
+    if (source->documents) {
+        read_documents(check, root);
+    }
+    if (source->list_count == 0 || check->rc != RC_OK) {
+        return;
+    }
+    rc = units_new(source, root, c->take, &units, &err);
+    c->unit_count = units != NULL ? units->count : 0;
+    units_free(units);
+    if (rc != RC_OK) {
+        (void)(rc == RC_TEMP ? check_no_memory(check) : check_fail(check, NULL, "%s", err.text));
+    }
+}
+
 struct needed {
     struct check *check;
     const cJSON *root;
     const char *source;
 };
 
-static enum rc needed_seen(void *context, enum template_kind kind, const char *name) {
+static enum rc needed_seen(void *context, const struct template_reference *reference) {
     const struct needed *needed = context;
 
-    if (kind != TEMPLATE_JOB || cJSON_GetObjectItemCaseSensitive(needed->root, name) != NULL) {
+    if (reference->kind != TEMPLATE_JOB || cJSON_GetObjectItemCaseSensitive(needed->root, reference->name) != NULL) {
         return RC_OK;
     }
-    return check_lacks(needed->check, name, "the source %s needs the member \"%s\"", needed->source, name);
+    return check_lacks(needed->check, reference->name, "the source %s needs the member \"%s\"", needed->source, reference->name);
 }
 
 static void check_uses(struct check *check, const cJSON *root, const struct source *source) {
@@ -253,6 +307,7 @@ static enum rc add_search(const struct criteria *c, const struct source *source,
     rc = rc == RC_OK ? buf_add_char(text, '}') : rc;
     first = false;
     rc = rc == RC_OK ? add_member(c->json, "criteria", &first, text) : rc;
+    rc = rc == RC_OK ? add_member(c->json, "documents", &first, text) : rc;
     rc = rc == RC_OK ? add_member(c->json, "source", &first, text) : rc;
     return rc == RC_OK ? buf_add_char(text, '}') : rc;
 }
@@ -294,13 +349,14 @@ static void read_errand(struct check *check, struct criteria *c) {
 }
 
 static void read_all(struct check *check, const struct source *source, struct criteria *c) {
-    const char *own[SOURCE_MAX_MEMBERS + 1];
+    const char *own[SOURCE_MAX_MEMBERS + 2];
     cJSON *root = check->root;
 
     for (unsigned i = 0; i < source->member_count; i++) {
         own[i] = source->members[i].name;
     }
-    own[source->member_count] = NULL;
+    own[source->member_count] = source->documents ? "documents" : NULL;
+    own[source->member_count + 1] = NULL;
     if (!cJSON_IsObject(root)) {
         (void)check_fail(check, NULL, "must be an object");
         return;
@@ -332,6 +388,7 @@ static void read_all(struct check *check, const struct source *source, struct cr
     read_amounts(check, root, source, c);
     read_choices(check, root, source, c);
     read_own(check, root, source);
+    read_units(check, root, source, c);
     check_uses(check, root, source);
 }
 

@@ -23,6 +23,7 @@ struct criteria {
     enum priority priority;
     int64_t not_before_us;                  /* 0: none */
     uint64_t max_records, take, batch_size; /* JOB_UNKNOWN, JOB_UNKNOWN, the source's limit by default */
+    uint64_t unit_count;                    /* of a source whose units are no pages, within take; else 0 */
     struct dec max_cost;
     bool has_max_cost;
     bool automatic;

@@ -9,11 +9,15 @@
 #include "source/paginator_link.h"
 #include "source/paginator_offset.h"
 #include "source/paginator_page.h"
+#include "source/units.h"
 
 const struct paginator_row *const paginator_rows[] = {&paginator_single_page,   &paginator_offset,      &paginator_page_number, &paginator_cursor,
                                                       &paginator_header_cursor, &paginator_header_link, &paginator_json_link,   NULL};
 
 const struct paginator_row *paginator_row(const char *type) {
+    if (strcmp(type, units_row.type) == 0) {
+        return &units_row;
+    }
     for (const struct paginator_row *const *row = paginator_rows; *row != NULL; row++) {
         if (strcmp((*row)->type, type) == 0) {
             return *row;
@@ -74,7 +78,7 @@ void paginator_check_place_in(struct check *check, const struct source *source, 
     if (pointer != NULL && pointer[0] == '\0') {
         (void)check_fail(check, path, "must name a member of the body");
     }
-    if (pointer != NULL && strcmp(source->steps[source->step_count - 1].http.method, "GET") == 0) {
+    if (pointer != NULL && strcmp(source->steps[source->step_count - 1].ways[0].http.method, "GET") == 0) {
         (void)check_fail(check, path, "a GET has no body");
     }
     free(pointer);
@@ -137,7 +141,7 @@ bool paginator_sends_limit(const struct source *source) {
 }
 
 bool paginator_trims(const struct source *source) {
-    return paginator_row(source->paginator_type)->trims && paginator_sends_limit(source);
+    return source->list_count > 0 || (paginator_row(source->paginator_type)->trims && paginator_sends_limit(source));
 }
 
 bool paginator_total_is_records(const struct source *source) {

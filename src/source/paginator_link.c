@@ -13,18 +13,17 @@
 
 /* --- definition ---------------------------------------------------------------------------------------------------- */
 
-static enum rc reference_seen(void *context, enum template_kind kind, const char *name) {
+static enum rc reference_seen(void *context, const struct template_reference *reference) {
     bool *secret = context;
 
-    (void)name;
-    *secret = *secret || kind == TEMPLATE_SECRET;
+    *secret = *secret || reference->kind == TEMPLATE_SECRET;
     return RC_OK;
 }
 
 static void check_url(struct check *check, const struct source *source) {
     bool secret = false;
 
-    if (template_each(source->steps[source->step_count - 1].http.url, reference_seen, &secret) == RC_TEMP) {
+    if (template_each(source->steps[source->step_count - 1].ways[0].http.url, reference_seen, &secret) == RC_TEMP) {
         (void)check_no_memory(check);
     }
     if (secret) {

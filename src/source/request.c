@@ -332,22 +332,24 @@ static enum rc make(const struct source *source, const struct source_http *http,
     return rc;
 }
 
-enum rc request_make(const struct source *source, unsigned step, enum request_kind kind, const struct page *page, const struct template_scope *scope,
-                     struct request *request, struct err *err) {
+enum rc request_make(const struct source *source, unsigned step, unsigned way, enum request_kind kind, const struct page *page,
+                     const struct template_scope *scope, struct request *request, struct err *err) {
+    const struct source_http *http = &source->steps[step].ways[way].http;
+    const bool last = step + 1 == source->step_count;
     struct placement parts = {0};
-    enum rc rc = fill_parts(&source->steps[step].http, scope, &parts, err);
+    enum rc rc = fill_parts(http, scope, &parts, err);
 
     rc = rc == RC_OK && step == 0 ? lay_kind(source, kind, scope, &parts, err) : rc;
-    if (rc == RC_OK && step + 1 == source->step_count && incremental_place(source, scope->start_value, &parts) != RC_OK) {
+    if (rc == RC_OK && last && incremental_place(source, scope->start_value, &parts) != RC_OK) {
         rc = err_set(err, RC_PERM, "incremental: the value to begin at has no place in the request");
     }
-    if (rc == RC_OK && step + 1 == source->step_count && page != NULL) {
+    if (rc == RC_OK && last && page != NULL) {
         rc = place_part(source, page, scope, &parts, err);
     }
-    if (rc == RC_OK && step + 1 == source->step_count && page != NULL) {
+    if (rc == RC_OK && last && page != NULL) {
         rc = paginator_place(source, page, &parts, err);
     }
-    return make(source, &source->steps[step].http, scope, rc, &parts, request, err);
+    return make(source, http, scope, rc, &parts, request, err);
 }
 
 enum rc request_suggest(const struct source *source, const struct source_suggest *field, const struct template_scope *scope, struct request *request,
@@ -372,7 +374,7 @@ static const char *no_secret(void *context, const char *name) {
 enum rc request_base(const struct source *source, const struct page *page, const cJSON *job, char **url, struct err *err) {
     const struct template_scope scope = {.job = job, .secret = no_secret};
     struct buf text = BUF_INIT(MOST_URL_BYTES);
-    enum rc rc = is_url(page->token) ? buf_add_text(&text, page->token) : template_url(source->steps[source->step_count - 1].http.url, &scope, &text, err);
+    enum rc rc = is_url(page->token) ? buf_add_text(&text, page->token) : template_url(source->steps[source->step_count - 1].ways[0].http.url, &scope, &text, err);
 
     *url = NULL;
     if (rc == RC_OK) {
@@ -386,7 +388,7 @@ enum rc request_base(const struct source *source, const struct page *page, const
 enum rc request_first_url(const struct source *source, const struct page *page, const cJSON *job, const char *start_value, char **url, struct err *err) {
     const struct template_scope scope = {.job = job, .secret = no_secret, .start_value = start_value};
     struct request request;
-    enum rc rc = request_make(source, source->step_count - 1, REQUEST_FREE, page, &scope, &request, err);
+    enum rc rc = request_make(source, source->step_count - 1, 0, REQUEST_FREE, page, &scope, &request, err);
 
     *url = NULL;
     if (rc == RC_OK) {

@@ -57,6 +57,8 @@ static void read_top(struct check *check, struct source *source) {
                                         "tls",
                                         "proxy",
                                         "paginator",
+                                        "foreach",
+                                        "documents",
                                         "data_selector",
                                         "primary_key",
                                         "children",
@@ -87,13 +89,14 @@ static void read_top(struct check *check, struct source *source) {
         check_file_name(check, source);
     }
     check_flag(check, root, "allow_http", &source->allow_http);
+    source_units(check, root, source);
     source_steps(check, root, source);
     source_suggest(check, root, source);
     source_paging(check, root, source);
     source_incremental(check, root, source);
     source_metering(check, root, source);
     source_access(check, root, source);
-    if (source->metered && source->limit == 0 && source->max_limit == 0) {
+    if (source->metered && source->list_count == 0 && source->limit == 0 && source->max_limit == 0) {
         (void)check_fail(check, "paginator", "a metered source needs limit or max_limit: the most records that one answer can charge");
     }
     split_check(check, source);
@@ -145,8 +148,16 @@ void source_free(struct source *source) {
         return;
     }
     for (unsigned i = 0; i < source->step_count; i++) {
-        free(source->steps[i].http.method);
-        free(source->steps[i].http.url);
+        for (unsigned k = 0; k < source->steps[i].way_count; k++) {
+            free(source->steps[i].ways[k].http.method);
+            free(source->steps[i].ways[k].http.url);
+        }
+    }
+    for (unsigned i = 0; i < source->list_count; i++) {
+        free(source->lists[i].in);
+    }
+    for (unsigned i = 0; i < source->term_count; i++) {
+        free(source->terms[i].path);
     }
     for (unsigned i = 0; i < source->suggest_count; i++) {
         free(source->suggests[i].http.method);
@@ -179,25 +190,60 @@ void source_free(struct source *source) {
     free(source);
 }
 
+static enum rc each_in_value(const cJSON *value, template_seen *fn, void *context) {
+    return value != NULL ? template_each_value(value, fn, context) : RC_OK;
+}
+
+static enum rc each_in_way(const struct source_way *way, template_seen *fn, void *context) {
+    enum rc rc = way->helper ? each_in_value(way->exec.command, fn, context) : template_each(way->http.url, fn, context);
+
+    rc = rc == RC_OK ? each_in_value(way->exec.input, fn, context) : rc;
+    rc = rc == RC_OK ? each_in_value(way->http.params, fn, context) : rc;
+    rc = rc == RC_OK ? each_in_value(way->http.headers, fn, context) : rc;
+    return rc == RC_OK ? each_in_value(way->http.json, fn, context) : rc;
+}
+
+enum rc source_each_way_reference(const struct source_step *step, unsigned way, template_seen *fn, void *context) {
+    enum rc rc = step->for_each != NULL ? template_each(step->for_each, fn, context) : RC_OK;
+
+    return rc == RC_OK ? each_in_way(&step->ways[way], fn, context) : rc;
+}
+
 enum rc source_each_reference(const struct source *source, template_seen *fn, void *context) {
-    const cJSON *values[3 * SOURCE_MAX_STEPS + 4];
-    size_t count = 0;
+    const cJSON *const overlays[] = {source->preview, source->purchase, source->list, source->by_id};
     enum rc rc = RC_OK;
 
-    for (unsigned i = 0; i < source->step_count && rc == RC_OK; i++) {
-        rc = template_each(source->steps[i].http.url, fn, context);
-        values[count++] = source->steps[i].http.params;
-        values[count++] = source->steps[i].http.headers;
-        values[count++] = source->steps[i].http.json;
+    for (unsigned i = 0; i < source->step_count; i++) {
+        for (unsigned k = 0; k < source->steps[i].way_count && rc == RC_OK; k++) {
+            rc = each_in_way(&source->steps[i].ways[k], fn, context);
+        }
     }
-    values[count++] = source->preview;
-    values[count++] = source->purchase;
-    values[count++] = source->list;
-    values[count++] = source->by_id;
-    for (size_t i = 0; i < count && rc == RC_OK; i++) {
-        rc = values[i] != NULL ? template_each_value(values[i], fn, context) : RC_OK;
+    for (size_t i = 0; i < sizeof(overlays) / sizeof(overlays[0]) && rc == RC_OK; i++) {
+        rc = each_in_value(overlays[i], fn, context);
     }
     return rc == RC_OK ? source_each_access_reference(source, fn, context) : rc;
+}
+
+/* The value of the job at a Pointer is the one that `when` names; what the job does not have is null. */
+static bool holds(const cJSON *condition, const cJSON *job) {
+    const cJSON *value = template_at(job, condition->string);
+
+    return value == NULL ? cJSON_IsNull(condition) : cJSON_Compare(value, condition, true);
+}
+
+unsigned source_first_way(const struct source_step *step, unsigned from, const cJSON *job) {
+    for (; from < step->way_count; from++) {
+        const cJSON *condition;
+        bool all = true;
+
+        cJSON_ArrayForEach(condition, step->ways[from].when) {
+            all = all && holds(condition, job);
+        }
+        if (all) {
+            break;
+        }
+    }
+    return from;
 }
 
 struct secrets {
@@ -207,19 +253,19 @@ struct secrets {
     unsigned count;
 };
 
-static enum rc secret_seen(void *context, enum template_kind kind, const char *name) {
+static enum rc secret_seen(void *context, const struct template_reference *reference) {
     struct secrets *secrets = context;
 
-    if (kind != TEMPLATE_SECRET || secrets->count == SOURCE_MAX_MEMBERS) {
+    if (reference->kind != TEMPLATE_SECRET || secrets->count == SOURCE_MAX_MEMBERS) {
         return RC_OK;
     }
     for (unsigned i = 0; i < secrets->count; i++) {
-        if (strcmp(secrets->told[i], name) == 0) {
+        if (strcmp(secrets->told[i], reference->name) == 0) {
             return RC_OK;
         }
     }
-    (void)str_copy(secrets->told[secrets->count++], LIMIT_NAME_BYTES + 1, name);
-    secrets->fn(secrets->context, name);
+    (void)str_copy(secrets->told[secrets->count++], LIMIT_NAME_BYTES + 1, reference->name);
+    secrets->fn(secrets->context, reference->name);
     return RC_OK;
 }
 
@@ -240,8 +286,8 @@ void source_secrets(const struct source *source, void (*fn)(void *context, const
     }
 }
 
-static enum rc member_used(void *context, enum template_kind kind, const char *name) {
-    return kind == TEMPLATE_JOB && strcmp(name, context) == 0 ? RC_GONE : RC_OK;
+static enum rc member_used(void *context, const struct template_reference *reference) {
+    return reference->kind == TEMPLATE_JOB && strcmp(reference->name, context) == 0 ? RC_GONE : RC_OK;
 }
 
 bool source_uses(const struct source *source, const char *job_member) {

@@ -10,10 +10,15 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/zone.h"
+#include "source/template.h"
 
 /* A source definition (DESIGN 5), checked and made ready to use. No I/O here: texts come in, requests and verdicts go out. Immutable after source_parse. */
 
 #define SOURCE_MAX_STEPS 8
+#define SOURCE_MAX_WAYS 6
+#define SOURCE_MAX_LISTS 4
+#define SOURCE_MAX_PARTS 100000u /* of a step that is done for each element of an array */
+#define SOURCE_MAX_TERMS 4
 #define SOURCE_MAX_KEYS 8
 #define SOURCE_MAX_CHILDREN 16
 #define SOURCE_MAX_FILTERS 32
@@ -29,9 +34,31 @@ struct source_http {
     cJSON *json;             /* body template, or NULL */
 };
 
+struct source_helper {     /* a program, without a shell (os/child.h) */
+    const cJSON *command;  /* array of templates, not empty; the first is a program's name (looked for among the helpers, then in PATH) or absolute path */
+    const cJSON *input;    /* template of what it reads, or NULL */
+    unsigned timeout_s, cpu_s, files;
+    uint64_t memory_bytes, file_bytes;
+    bool network;
+};
+
+struct source_way { /* one way to do a step */
+    bool helper;
+    struct source_http http;     /* unless helper */
+    struct source_helper exec;   /* if helper */
+    const cJSON *when;           /* object: Pointer into the job -> the value it must have; or NULL */
+};
+
 struct source_step {
     char name[65]; /* "" when there is only one and it has none */
-    struct source_http http;
+    struct source_way ways[SOURCE_MAX_WAYS]; /* its own, then its fallback */
+    unsigned way_count;
+    const char *for_each; /* the template of an array, of whose elements each is a part of the step; or NULL */
+};
+
+struct source_list { /* foreach */
+    char name[65];   /* of ${item.NAME} */
+    char *in;        /* Pointer to an array of the job */
 };
 
 struct source_suggest { /* how suggestions for a field are asked for (source/suggest.h); all but http borrows from the definition */
@@ -115,6 +142,10 @@ struct source {
     char name[65];
     struct source_step steps[SOURCE_MAX_STEPS];
     unsigned step_count;
+    /* Units that are no pages: the cross product of lists, or documents (then one list, of /documents). */
+    struct source_list lists[SOURCE_MAX_LISTS];
+    unsigned list_count; /* 0: the units are pages */
+    bool documents;      /* descriptor 3 of a helper is the document */
     struct source_suggest suggests[SOURCE_MAX_SUGGEST];
     unsigned suggest_count;
     struct source_auth auth;
@@ -141,7 +172,12 @@ struct source {
     bool metered;
     cJSON *preview, *purchase;    /* {"params":..,"headers":..,"json":..} laid over the step, or NULL */
     char *count_path, *cost_path; /* Pointers, or NULL */
-    struct dec cost_per_record;
+    struct source_term { /* cost_terms: what an answer costs is their sum */
+        char *path;      /* Pointer to a count */
+        struct dec price;
+    } terms[SOURCE_MAX_TERMS];
+    unsigned term_count;
+    struct dec cost_per_record; /* where units are no pages: of one paid request */
     bool has_cost_per_record;
     struct dec daily_cost_cap;
     bool has_daily_cost_cap;
@@ -186,6 +222,10 @@ struct source {
 enum rc source_parse(const char *file, const char *text, size_t length, struct source **source, struct err *err);
 void source_free(struct source *source);
 
+/* The ways of a step that the job allows: the first one from `from` on; way_count: none. */
+unsigned source_first_way(const struct source_step *step, unsigned from, const cJSON *job);
+/* Calls fn for every template reference of one way of a step, and of its for_each. */
+enum rc source_each_way_reference(const struct source_step *step, unsigned way, template_seen *fn, void *context);
 /* Names of the secrets that templates of this source use, for `check`: calls fn for each once. */
 void source_secrets(const struct source *source, void (*fn)(void *context, const char *name), void *context);
 /* True when a template of this source uses the job's member. */

@@ -14,10 +14,9 @@
 
 /* --- texts --------------------------------------------------------------------------------------------------------- */
 
-static enum rc only_secrets(void *context, enum template_kind kind, const char *name) {
+static enum rc only_secrets(void *context, const struct template_reference *reference) {
     (void)context;
-    (void)name;
-    return kind == TEMPLATE_SECRET ? RC_OK : RC_PERM;
+    return reference->kind == TEMPLATE_SECRET ? RC_OK : RC_PERM;
 }
 
 static bool has_control(const char *text) {
@@ -80,7 +79,7 @@ static void check_not_given(struct check *check, const struct source *source, co
                  says(cJSON_GetObjectItemCaseSensitive(source->purchase, part), name, header);
 
     for (unsigned i = 0; i < source->step_count; i++) {
-        const struct source_http *http = &source->steps[i].http;
+        const struct source_http *http = &source->steps[i].ways[0].http;
 
         given = given || says(header ? http->headers : http->params, name, header);
     }

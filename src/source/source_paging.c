@@ -94,18 +94,23 @@ static void read_children(struct check *check, const cJSON *definition, struct s
 }
 
 void source_paging(struct check *check, const cJSON *definition, struct source *source) {
+    const struct source_step *last = &source->steps[source->step_count > 0 ? source->step_count - 1 : 0];
     size_t mark;
 
     source->paginator = cJSON_GetObjectItemCaseSensitive(definition, "paginator");
-    if (source->paginator == NULL) {
-        (void)check_fail(check, NULL, "needs a paginator");
+    if (source->paginator == NULL && source->list_count == 0) {
+        (void)check_fail(check, NULL, "needs a paginator, or foreach, or documents: what its units are");
         return;
     }
     if (check->rc != RC_OK) {
         return;
     }
     mark = check_enter(check, "paginator", 0);
-    if (cJSON_IsObject(source->paginator)) {
+    if (source->list_count > 0) {
+        (void)str_copy(source->paginator_type, sizeof(source->paginator_type), "units");
+    } else if (last->way_count > 1 || last->ways[0].helper || last->ways[0].when != NULL) {
+        (void)check_fail(check, NULL, "pages are asked for by the last step: it must be an http without when and fallback");
+    } else if (cJSON_IsObject(source->paginator)) {
         read_paginator(check, source);
     } else {
         (void)check_fail(check, NULL, "must be an object");

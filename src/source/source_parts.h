@@ -9,6 +9,8 @@
 /* The parts of a definition, each checked and taken in by one function; the source keeps borrowing from its definition. Internal to src/source. */
 
 void source_steps(struct check *check, const cJSON *definition, struct source *source);
+/* foreach, documents: units that are no pages. */
+void source_units(struct check *check, const cJSON *definition, struct source *source);
 void source_suggest(struct check *check, const cJSON *definition, struct source *source);
 /* auth, tls, proxy; after the steps and metering, whose headers and params must not say the same once more. */
 void source_access(struct check *check, const cJSON *definition, struct source *source);

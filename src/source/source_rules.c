@@ -32,7 +32,8 @@ static cJSON *read_overlay(struct check *check, const cJSON *metering, const cha
 }
 
 static void check_overlay_body(struct check *check, const struct source *source, const cJSON *overlay, const char *name) {
-    if (cJSON_GetObjectItemCaseSensitive(overlay, "json") != NULL && strcmp(source->steps[0].http.method, "GET") == 0) {
+    if (cJSON_GetObjectItemCaseSensitive(overlay, "json") != NULL && source->steps[0].ways[0].http.method != NULL &&
+        strcmp(source->steps[0].ways[0].http.method, "GET") == 0) {
         (void)check_fail(check, name, "has json, but a GET has no body");
     }
 }
@@ -56,7 +57,7 @@ static void read_currency(struct check *check, const cJSON *metering, struct sou
             (void)check_fail(check, "currency", "must be a code of three letters (ISO 4217) such as \"USD\"");
         }
         (void)str_copy(source->currency, sizeof(source->currency), currency->valuestring);
-    } else if (source->has_cost_per_record || source->has_daily_cost_cap || reserve) {
+    } else if (source->has_cost_per_record || source->term_count > 0 || source->has_daily_cost_cap || reserve) {
         (void)check_fail(check, NULL, "needs a currency beside its amounts");
     }
 }
@@ -64,7 +65,7 @@ static void read_currency(struct check *check, const cJSON *metering, struct sou
 /* metering.free_fields, list, by_id, refresh_older_than: what a delta purchase needs. The key is read by then. */
 static void read_delta(struct check *check, const cJSON *metering, struct source *source) {
     const cJSON *fields = check_array(check, metering, "free_fields", 1, 32), *field;
-    const cJSON *params = source->steps[0].http.params;
+    const cJSON *params = source->steps[0].ways[0].http.params;
     struct buf joined = BUF_INIT(4096);
     enum rc rc = RC_OK;
 
@@ -114,10 +115,49 @@ static void check_delta(struct check *check, const struct source *source) {
     }
 }
 
+/* What an answer of a language model costs: so much a token read, so much a token written. */
+static void read_terms(struct check *check, const cJSON *metering, struct source *source) {
+    static const char *const names[] = {"path", "price", NULL};
+    const cJSON *list = check_array(check, metering, "cost_terms", 1, SOURCE_MAX_TERMS), *term;
+    size_t outer = check_enter(check, "cost_terms", 0);
+
+    cJSON_ArrayForEach(term, list) {
+        size_t inner = check_enter(check, NULL, source->term_count);
+        bool priced = false;
+
+        if (check_object(check, term, names, NULL)) {
+            check_pointer(check, term, "path", &source->terms[source->term_count].path);
+            check_money(check, term, "price", &source->terms[source->term_count].price, &priced);
+        }
+        if (check->rc == RC_OK && (source->terms[source->term_count].path == NULL || !priced)) {
+            (void)check_fail(check, NULL, "needs path, the JSON Pointer to a count in the answer, and price, the amount for each");
+        }
+        source->term_count++;
+        check_leave(check, inner);
+    }
+    check_leave(check, outer);
+    if (source->term_count > 0 && source->cost_path != NULL) {
+        (void)check_fail(check, "cost_terms", "there is cost_path, which tells the cost too: take one of them away");
+    }
+}
+
+/* What is bought by units is asked for by whatever step is an http. */
+static void check_units(struct check *check, const struct source *source) {
+    if (check->rc != RC_OK) {
+        return;
+    }
+    if (source->list_count > 0 && (source->preview != NULL || source->count_path != NULL)) {
+        (void)check_fail(check, source->preview != NULL ? "preview" : "count_path", "the units are counted, not asked for: it is of sources that have pages");
+    }
+    if (source->list_count == 0 && source->step_count > 1) {
+        (void)check_fail(check, NULL, "a metered source whose units are pages has one step: it is the one that is paid");
+    }
+}
+
 void source_metering(struct check *check, const cJSON *definition, struct source *source) {
     static const char *const names[] = {
         "preview",       "purchase",          "count_path",  "cost_path", "cost_per_record", "currency",           "daily_cost_cap", "reserve",
-        "max_in_flight", "on_charge_unknown", "free_fields", "list",      "by_id",           "refresh_older_than", "timezone",       NULL};
+        "max_in_flight", "on_charge_unknown", "free_fields", "list",      "by_id",           "refresh_older_than", "timezone",       "cost_terms", NULL};
     static const char *const unknown[] = {"hold", "retry", NULL};
     const cJSON *metering = cJSON_GetObjectItemCaseSensitive(definition, "metering");
     unsigned choice = 0;
@@ -142,7 +182,9 @@ void source_metering(struct check *check, const cJSON *definition, struct source
         check_money(check, metering, "cost_per_record", &source->cost_per_record, &source->has_cost_per_record);
         check_money(check, metering, "daily_cost_cap", &source->daily_cost_cap, &source->has_daily_cost_cap);
         check_money(check, metering, "reserve", &source->reserve, &has_reserve);
+        read_terms(check, metering, source);
         read_currency(check, metering, source);
+        check_units(check, source);
         read_zone(check, metering, source->zone);
         check_unsigned(check, metering, "max_in_flight", 1, 64, &source->max_in_flight);
         check_choice(check, metering, "on_charge_unknown", unknown, &choice);

@@ -186,17 +186,151 @@ void source_read_http(struct check *check, const cJSON *http, const char *const 
     out->url = source_copy(check, url->valuestring);
 }
 
-static void read_step(struct check *check, const cJSON *step, unsigned index, unsigned count, struct source *source) {
-    static const char *const names[] = {"name", "http", NULL};
-    struct source_step *out = &source->steps[index];
-    const cJSON *http;
-    size_t mark;
+#define HELPER_TIMEOUT_S 600
+#define HELPER_CPU_S 600
+#define HELPER_MEMORY_BYTES (UINT64_C(2) << 30)
+#define HELPER_FILE_BYTES (UINT64_C(1) << 30)
+#define HELPER_FILES 256
+#define MOST_ARGUMENTS 64
 
-    if (!check_object(check, step, names, NULL)) {
+static void read_command(struct check *check, const cJSON *exec, struct source_helper *out) {
+    const cJSON *argument;
+    struct err err = {0};
+    unsigned index = 0;
+
+    out->command = check_array(check, exec, "command", 1, MOST_ARGUMENTS);
+    if (out->command == NULL) {
+        (void)check_lacks(check, "command", "needs a command: the program and its arguments");
         return;
     }
+    size_t mark = check_enter(check, "command", 0);
+    cJSON_ArrayForEach(argument, out->command) {
+        const char *text = cJSON_GetStringValue(argument);
+        size_t inner = check_enter(check, NULL, index);
+
+        if (text == NULL) {
+            (void)check_fail(check, NULL, "must be text");
+        } else if (template_check(text, &err) != RC_OK) {
+            (void)check_fail(check, NULL, "%s", err.text);
+        } else if (index == 0 && (*text == '\0' || strstr(text, "${") != NULL || (*text != '/' && strchr(text, '/') != NULL))) {
+            (void)check_fail(check, NULL, "must be the name of a program or its absolute path, and no template");
+        }
+        check_leave(check, inner);
+        index++;
+    }
+    check_leave(check, mark);
+}
+
+static void read_helper(struct check *check, const cJSON *exec, struct source_helper *out) {
+    static const char *const names[] = {"command", "stdin", "timeout_s", "cpu_s", "memory_bytes", "files", "file_bytes", "network", NULL};
+    struct err err = {0};
+
+    *out = (struct source_helper){.timeout_s = HELPER_TIMEOUT_S,
+                                  .cpu_s = HELPER_CPU_S,
+                                  .files = HELPER_FILES,
+                                  .memory_bytes = HELPER_MEMORY_BYTES,
+                                  .file_bytes = HELPER_FILE_BYTES};
+    if (!check_object(check, exec, names, NULL)) {
+        return;
+    }
+    read_command(check, exec, out);
+    out->input = cJSON_GetObjectItemCaseSensitive(exec, "stdin");
+    if (out->input != NULL && template_check_value(out->input, &err) != RC_OK) {
+        (void)check_fail(check, "stdin", "%s", err.text);
+    }
+    check_unsigned(check, exec, "timeout_s", 1, 86400, &out->timeout_s);
+    check_unsigned(check, exec, "cpu_s", 1, 86400, &out->cpu_s);
+    check_unsigned(check, exec, "files", 16, 65536, &out->files);
+    check_u64(check, exec, "memory_bytes", UINT64_C(1) << 20, UINT64_C(1) << 40, &out->memory_bytes);
+    check_u64(check, exec, "file_bytes", UINT64_C(1) << 10, UINT64_C(1) << 40, &out->file_bytes);
+    check_flag(check, exec, "network", &out->network);
+}
+
+static void check_when(struct check *check, const cJSON *when) {
+    const cJSON *member;
+
+    if (when == NULL || check->rc != RC_OK) {
+        return;
+    }
+    if (!cJSON_IsObject(when) || when->child == NULL) {
+        (void)check_fail(check, "when", "must be an object of JSON Pointers into the job and the values that they must have");
+        return;
+    }
+    cJSON_ArrayForEach(member, when) {
+        if (!json_pointer_valid(member->string) || member->string[0] == '\0') {
+            (void)check_fail(check, "when", "\"%.64s\" is no JSON Pointer such as \"/engine\"", member->string);
+        }
+        if (cJSON_IsObject(member) || cJSON_IsArray(member)) {
+            (void)check_fail(check, "when", "the value of \"%.64s\" must be text, a number, true, false or null", member->string);
+        }
+    }
+}
+
+/* http or exec, and when, of a step or of one of its alternatives; more: other members that it may have. */
+static void read_way(struct check *check, const cJSON *object, const char *const *more, struct source *source, struct source_way *way) {
+    static const char *const names[] = {"http", "exec", "when", NULL};
+    const cJSON *http, *exec;
+    size_t mark;
+
+    if (!check_object(check, object, names, more)) {
+        return;
+    }
+    http = cJSON_GetObjectItemCaseSensitive(object, "http");
+    exec = cJSON_GetObjectItemCaseSensitive(object, "exec");
+    if ((http == NULL) == (exec == NULL)) {
+        (void)check_fail(check, NULL, http == NULL ? "needs http, or exec" : "has http and exec: one of them must go, or into fallback");
+        return;
+    }
+    way->helper = exec != NULL;
+    mark = check_enter(check, way->helper ? "exec" : "http", 0);
+    if (way->helper) {
+        read_helper(check, exec, &way->exec);
+    } else {
+        source_read_http(check, http, NULL, source->allow_http, &way->http);
+    }
+    check_leave(check, mark);
+    way->when = cJSON_GetObjectItemCaseSensitive(object, "when");
+    check_when(check, way->when);
+}
+
+static void read_fallback(struct check *check, const cJSON *step, struct source *source, struct source_step *out) {
+    const cJSON *list = check_array(check, step, "fallback", 1, SOURCE_MAX_WAYS - 1), *way;
+    size_t mark = check_enter(check, "fallback", 0);
+
+    cJSON_ArrayForEach(way, list) {
+        size_t inner = check_enter(check, NULL, out->way_count - 1);
+
+        read_way(check, way, NULL, source, &out->ways[out->way_count++]);
+        check_leave(check, inner);
+    }
+    check_leave(check, mark);
+}
+
+/* One reference to an earlier step's array, or to a list of the item. */
+static void read_for_each(struct check *check, const cJSON *step, bool last, struct source_step *out) {
+    const cJSON *text = check_string(check, step, "for_each", LIMIT_POINTER_BYTES + LIMIT_NAME_BYTES + 16);
+    struct err err = {0};
+
+    if (text == NULL) {
+        return;
+    }
+    if (template_check(text->valuestring, &err) != RC_OK) {
+        (void)check_fail(check, "for_each", "%s", err.text);
+    } else if (!str_starts(text->valuestring, "${steps.") || strchr(text->valuestring, '}')[1] != '\0') {
+        (void)check_fail(check, "for_each", "must be one reference to an array of an earlier step's answer: \"${steps.NAME/pointer}\"");
+    } else if (last) {
+        (void)check_fail(check, "for_each", "the last step makes the records of the unit, and is done once");
+    }
+    out->for_each = text->valuestring;
+}
+
+static void read_step(struct check *check, const cJSON *step, unsigned index, unsigned count, struct source *source) {
+    static const char *const names[] = {"name", "fallback", "for_each", NULL};
+    struct source_step *out = &source->steps[index];
+
     check_name(check, step, "name", out->name);
-    if (out->name[0] == '\0' && count > 1) {
+    read_way(check, step, names, source, &out->ways[out->way_count++]);
+    if (check->rc == RC_OK && out->name[0] == '\0' && count > 1) {
         (void)check_fail(check, NULL, "needs a name, as there are several steps");
     }
     for (unsigned i = 0; i < index; i++) {
@@ -204,14 +338,8 @@ static void read_step(struct check *check, const cJSON *step, unsigned index, un
             (void)check_fail(check, "name", "an earlier step has the same name");
         }
     }
-    http = cJSON_GetObjectItemCaseSensitive(step, "http");
-    if (http == NULL) {
-        (void)check_fail(check, NULL, "needs http");
-        return;
-    }
-    mark = check_enter(check, "http", 0);
-    source_read_http(check, http, NULL, source->allow_http, &out->http);
-    check_leave(check, mark);
+    read_fallback(check, step, source, out);
+    read_for_each(check, step, index + 1 == count, out);
 }
 
 void source_steps(struct check *check, const cJSON *definition, struct source *source) {
@@ -232,6 +360,51 @@ void source_steps(struct check *check, const cJSON *definition, struct source *s
     check_leave(check, outer);
 }
 
+/* --- units --------------------------------------------------------------------------------------------------------- */
+
+static void read_list(struct check *check, const cJSON *list, struct source *source) {
+    static const char *const names[] = {"name", "in", NULL};
+    struct source_list *out = &source->lists[source->list_count++];
+
+    if (!check_object(check, list, names, NULL)) {
+        return;
+    }
+    check_name(check, list, "name", out->name);
+    check_pointer(check, list, "in", &out->in);
+    if (check->rc == RC_OK && (out->name[0] == '\0' || out->in == NULL || out->in[0] == '\0')) {
+        (void)check_fail(check, NULL, "needs a name, and in, the JSON Pointer to a list of the job such as \"/urls\"");
+    }
+    for (unsigned i = 0; i + 1 < source->list_count; i++) {
+        if (strcmp(source->lists[i].name, out->name) == 0) {
+            (void)check_fail(check, "name", "an earlier list has the same name");
+        }
+    }
+}
+
+void source_units(struct check *check, const cJSON *definition, struct source *source) {
+    const cJSON *lists = check_array(check, definition, "foreach", 1, SOURCE_MAX_LISTS), *list;
+    const bool paged = cJSON_GetObjectItemCaseSensitive(definition, "paginator") != NULL;
+    size_t outer, inner;
+
+    check_flag(check, definition, "documents", &source->documents);
+    if (check->rc == RC_OK && (lists != NULL) + source->documents + paged > 1) {
+        (void)check_fail(check, NULL, "has more than one of paginator, foreach and documents: its units are pages, or the elements of lists, or documents");
+        return;
+    }
+    outer = check_enter(check, "foreach", 0);
+    cJSON_ArrayForEach(list, lists) {
+        inner = check_enter(check, NULL, source->list_count);
+        read_list(check, list, source);
+        check_leave(check, inner);
+    }
+    check_leave(check, outer);
+    if (source->documents) {
+        (void)str_copy(source->lists[0].name, sizeof(source->lists[0].name), "document");
+        source->lists[0].in = source_copy(check, "/documents");
+        source->list_count = 1;
+    }
+}
+
 /* --- references ---------------------------------------------------------------------------------------------------- */
 
 struct references {
@@ -239,6 +412,8 @@ struct references {
     const struct source *source;
     const char *member; /* in which the template stands */
     unsigned step;      /* steps before it can be named */
+    bool part;          /* the step is done for each element of an array */
+    bool secretless;    /* a program's arguments and input are no place for secrets */
     bool range;         /* it belongs to a part of a split search */
     bool ids;           /* it asks for records by their ids */
     bool suggest;       /* it asks for suggestions: of a job there is nothing but ${job.q} */
@@ -277,27 +452,43 @@ static enum rc job_reference(const struct references *refs, const char *name) {
                       nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
 }
 
-static enum rc reference_seen(void *context, enum template_kind kind, const char *name) {
+static enum rc item_reference(const struct references *refs, const char *name) {
+    for (unsigned i = 0; i < refs->source->list_count; i++) {
+        if (*name == '\0' || strcmp(refs->source->lists[i].name, name) == 0) {
+            return RC_OK;
+        }
+    }
+    return check_fail(refs->check, refs->member, "${item.%s}: no list of foreach has this name", name);
+}
+
+static enum rc reference_seen(void *context, const struct template_reference *reference) {
     const struct references *refs = context;
 
-    switch (kind) {
+    switch (reference->kind) {
     case TEMPLATE_JOB:
-        return job_reference(refs, name);
+        return job_reference(refs, reference->name);
     case TEMPLATE_SECRET:
-        return RC_OK;
+        return !refs->secretless ? RC_OK : check_fail(refs->check, refs->member, "${secret:%s}: secrets go into requests, not to programs", reference->name);
     case TEMPLATE_ITEM:
-        return refs->ids && strcmp(name, "ids") == 0 ? RC_OK : check_fail(refs->check, refs->member, "${item.%s}: the source has pages, no items", name);
+        if (refs->source->list_count > 0) {
+            return item_reference(refs, reference->name);
+        }
+        return refs->ids && strcmp(reference->name, "ids") == 0 ? RC_OK : check_fail(refs->check, refs->member, "${item.%s}: the source has pages, no items", reference->name);
+    case TEMPLATE_PART:
+        return refs->part ? RC_OK : check_fail(refs->check, refs->member, "${part}: the step has no for_each");
+    case TEMPLATE_UNIT:
+        return strcmp(reference->name, "part_number") != 0 || refs->part ? RC_OK : check_fail(refs->check, refs->member, "${part_number}: the step has no for_each");
     case TEMPLATE_RANGE:
-        return refs->range && (strcmp(name, "from") == 0 || strcmp(name, "to") == 0)
+        return refs->range && (strcmp(reference->name, "from") == 0 || strcmp(reference->name, "to") == 0)
                    ? RC_OK
-                   : check_fail(refs->check, refs->member, "${range.%s}: only ${range.from} and ${range.to}, in the paginator's split", name);
+                   : check_fail(refs->check, refs->member, "${range.%s}: only ${range.from} and ${range.to}, in the paginator's split", reference->name);
     case TEMPLATE_STEP:
         for (unsigned i = 0; i < refs->step; i++) {
-            if (strcmp(refs->source->steps[i].name, name) == 0) {
+            if (strcmp(refs->source->steps[i].name, reference->name) == 0) {
                 return RC_OK;
             }
         }
-        return check_fail(refs->check, refs->member, "${steps.%s}: no earlier step has this name", name);
+        return check_fail(refs->check, refs->member, "${steps.%s}: no earlier step has this name", reference->name);
     }
     return RC_OK;
 }
@@ -309,11 +500,10 @@ static void references_in(struct references *refs, const char *member, const cJS
     }
 }
 
-static enum rc hidden_seen(void *context, enum template_kind kind, const char *name) {
+static enum rc hidden_seen(void *context, const struct template_reference *reference) {
     bool *hidden = context;
 
-    (void)name;
-    *hidden = *hidden || kind == TEMPLATE_SECRET;
+    *hidden = *hidden || reference->kind == TEMPLATE_SECRET;
     return RC_OK;
 }
 
@@ -335,7 +525,11 @@ static void find_hidden(struct check *check, struct source *source, const cJSON 
 }
 
 void source_find_hidden(struct check *check, struct source *source) {
-    find_hidden(check, source, source->steps[source->step_count - 1].http.params);
+    const struct source_step *last = &source->steps[source->step_count - 1];
+
+    for (unsigned i = 0; i < last->way_count; i++) {
+        find_hidden(check, source, last->ways[i].http.params);
+    }
     find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->preview, "params"));
     find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->purchase, "params"));
     find_hidden(check, source, cJSON_GetObjectItemCaseSensitive(source->list, "params"));
@@ -348,6 +542,35 @@ static void http_references(struct references *refs, const struct source_http *h
     references_in(refs, "params", http->params);
     references_in(refs, "headers", http->headers);
     references_in(refs, "json", http->json);
+}
+
+static void step_references(struct references *refs, const struct source_step *step) {
+    struct check *check = refs->check;
+
+    refs->part = step->for_each != NULL;
+    refs->member = "for_each";
+    if (step->for_each != NULL) {
+        (void)template_each(step->for_each, reference_seen, refs);
+    }
+    for (unsigned i = 0; i < step->way_count; i++) {
+        const struct source_way *way = &step->ways[i];
+        size_t outer = i > 0 ? check_enter(check, "fallback", 0) : 0, middle = i > 0 ? check_enter(check, NULL, i - 1) : 0;
+        size_t inner = check_enter(check, way->helper ? "exec" : "http", 0);
+
+        refs->secretless = way->helper;
+        if (way->helper) {
+            references_in(refs, "command", way->exec.command);
+            references_in(refs, "stdin", way->exec.input);
+        } else {
+            http_references(refs, &way->http);
+        }
+        refs->secretless = false;
+        check_leave(check, inner);
+        if (i > 0) {
+            check_leave(check, middle);
+            check_leave(check, outer);
+        }
+    }
 }
 
 static void suggest_references(struct references *refs) {
@@ -366,18 +589,16 @@ static void suggest_references(struct references *refs) {
 void source_check_references(struct check *check, const struct source *source) {
     struct references refs = {.check = check, .source = source};
     const char *const overlays[] = {"preview", "purchase"};
-    size_t mark = check_enter(check, "steps", 0), inner;
+    size_t mark = check_enter(check, "steps", 0);
 
     for (unsigned i = 0; i < source->step_count; i++) {
-        const struct source_http *http = &source->steps[i].http;
         size_t step = check_enter(check, NULL, i);
 
-        inner = check_enter(check, "http", 0);
         refs.step = i;
-        http_references(&refs, http);
-        check_leave(check, inner);
+        step_references(&refs, &source->steps[i]);
         check_leave(check, step);
     }
+    refs.part = false;
     check_leave(check, mark);
     mark = check_enter(check, "metering", 0);
     refs.step = 0; /* they are laid over the first step */

@@ -56,10 +56,10 @@ static bool counts(const struct source *source) {
     return source->count_path != NULL || source->total_path != NULL || paginator_option(source, "total_header") != NULL;
 }
 
-static enum rc end_seen(void *context, enum template_kind kind, const char *name) {
+static enum rc end_seen(void *context, const struct template_reference *reference) {
     unsigned *ends = context;
 
-    *ends |= kind != TEMPLATE_RANGE ? 0 : strcmp(name, "from") == 0 ? 1u : 2u;
+    *ends |= reference->kind != TEMPLATE_RANGE ? 0 : strcmp(reference->name, "from") == 0 ? 1u : 2u;
     return RC_OK;
 }
 

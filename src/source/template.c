@@ -12,11 +12,19 @@
 #define MOST_DEPTH (2 * LIMIT_JSON_DEPTH + 8) /* of a value: a source's own, with a job's inside */
 
 struct reference {
-    enum template_kind kind;
-    char name[LIMIT_NAME_BYTES + 1];
-    char pointer[LIMIT_POINTER_BYTES + 1]; /* of steps; "" the whole */
-    size_t length;                         /* of "${...}" */
+    struct template_reference to;
+    size_t length; /* of "${...}" */
 };
+
+static const struct form {
+    const char *prefix;
+    enum template_kind kind;
+    bool named;   /* a name follows */
+    bool pointed; /* a Pointer may */
+} forms[] = {{"job.", TEMPLATE_JOB, true, false},           {"steps.", TEMPLATE_STEP, true, true},   {"item.", TEMPLATE_ITEM, true, true},
+             {"item", TEMPLATE_ITEM, false, false},         {"part_number", TEMPLATE_UNIT, false, false}, {"part", TEMPLATE_PART, false, true},
+             {"job_id", TEMPLATE_UNIT, false, false},       {"attempt", TEMPLATE_UNIT, false, false}, {"range.", TEMPLATE_RANGE, true, false},
+             {"secret:", TEMPLATE_SECRET, true, false}};
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */
 
@@ -24,40 +32,56 @@ static enum rc no_memory(struct err *err) {
     return err_set(err, RC_TEMP, "out of memory");
 }
 
+/* The form that the text between "${" and close has; NULL: none. */
+static const struct form *form_of(const char *text, const char *close) {
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        const char *end = text + strlen(forms[i].prefix);
+
+        if (str_starts(text, forms[i].prefix) && (forms[i].named || end == close || (forms[i].pointed && *end == '/'))) {
+            return &forms[i];
+        }
+    }
+    return NULL;
+}
+
 /* text begins with "${". */
 static enum rc read_reference(const char *text, struct reference *ref, struct err *err) {
-    static const struct {
-        const char *prefix;
-        enum template_kind kind;
-    } kinds[] = {{"job.", TEMPLATE_JOB}, {"steps.", TEMPLATE_STEP}, {"item.", TEMPLATE_ITEM}, {"range.", TEMPLATE_RANGE}, {"secret:", TEMPLATE_SECRET}};
-    const char *close = strchr(text, '}'), *name = NULL, *name_end;
+    const char *close = strchr(text, '}'), *name, *name_end;
+    const struct form *form;
+    int shown;
 
     if (close == NULL) {
         return err_set(err, RC_PERM, "\"%.40s\" has no closing \"}\" (a literal ${ is written $${)", text);
     }
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && name == NULL; i++) {
-        if (str_starts(text + 2, kinds[i].prefix)) {
-            name = text + 2 + strlen(kinds[i].prefix);
-            ref->kind = kinds[i].kind;
-        }
-    }
+    form = form_of(text + 2, close);
     ref->length = (size_t)(close - text) + 1;
-    ref->pointer[0] = '\0';
-    if (name == NULL) {
-        return err_set(err, RC_PERM, "\"%.*s\" is none of ${job.x}, ${steps.NAME/pointer}, ${item.NAME}, ${secret:NAME} (a literal ${ is written $${)",
-                       (int)(ref->length < 80 ? ref->length : 80), text);
+    shown = (int)(ref->length < 80 ? ref->length : 80);
+    if (form == NULL) {
+        return err_set(err, RC_PERM, "\"%.*s\" is none of ${job.x}, ${steps.NAME/pointer}, ${item.NAME}, ${part}, ${job_id}, ${secret:NAME} (a literal ${ is written $${)",
+                       shown, text);
     }
-    name_end = ref->kind == TEMPLATE_STEP ? memchr(name, '/', (size_t)(close - name)) : NULL;
+    ref->to.kind = form->kind;
+    name = text + 2 + (form->named ? strlen(form->prefix) : 0);
+    name_end = form->pointed ? memchr(name, '/', (size_t)(close - name)) : NULL;
     if (name_end == NULL) {
         name_end = close;
     }
-    if (!str_format(ref->name, sizeof(ref->name), "%.*s", (int)(name_end - name), name) || !str_is_name(ref->name)) {
-        return err_set(err, RC_PERM, "\"%.*s\": the name must be 1 to 64 of A-Z a-z 0-9 _ -", (int)(ref->length < 80 ? ref->length : 80), text);
+    if (!str_format(ref->to.name, sizeof(ref->to.name), "%.*s", (int)(name_end - name), name) || !str_is_name(ref->to.name)) {
+        return err_set(err, RC_PERM, "\"%.*s\": the name must be 1 to 64 of A-Z a-z 0-9 _ -", shown, text);
     }
-    if (!str_format(ref->pointer, sizeof(ref->pointer), "%.*s", (int)(close - name_end), name_end) || !json_pointer_valid(ref->pointer)) {
-        return err_set(err, RC_PERM, "\"%.80s\": what follows the step's name must be a JSON Pointer", text);
+    if (!str_format(ref->to.pointer, sizeof(ref->to.pointer), "%.*s", (int)(close - name_end), name_end) || !json_pointer_valid(ref->to.pointer)) {
+        return err_set(err, RC_PERM, "\"%.80s\": what follows the name must be a JSON Pointer", text);
+    }
+    if (!form->named && form->kind != TEMPLATE_UNIT) {
+        ref->to.name[0] = '\0';
     }
     return RC_OK;
+}
+
+bool template_reference_text(const struct template_reference *reference, char *out, size_t size) {
+    const char *prefix = reference->kind == TEMPLATE_STEP ? "steps." : reference->kind == TEMPLATE_PART ? "part" : "";
+
+    return str_format(out, size, "%s%s%s", prefix, reference->name, reference->pointer);
 }
 
 /* The next piece of *at: either literal text of *length bytes (RC_OK and !*is_reference) or a reference. At the end *length is 0. */
@@ -114,7 +138,7 @@ enum rc template_each(const char *text, template_seen *fn, void *context) {
     while (*text != '\0' && rc == RC_OK) {
         rc = next_piece(&text, &literal, &length, &is_reference, &ref, NULL);
         if (rc == RC_OK && is_reference) {
-            rc = fn(context, ref.kind, ref.name);
+            rc = fn(context, &ref.to);
         }
     }
     return rc;
@@ -134,8 +158,7 @@ static const cJSON *step_into(const cJSON *value, const char *token) {
     return NULL;
 }
 
-/* RFC 6901 over a read value; pointer is well-formed. */
-static const cJSON *at_pointer(const cJSON *value, const char *pointer) {
+const cJSON *template_at(const cJSON *value, const char *pointer) {
     char token[LIMIT_POINTER_BYTES + 1];
 
     while (*pointer == '/' && value != NULL) {
@@ -152,24 +175,32 @@ static const cJSON *at_pointer(const cJSON *value, const char *pointer) {
 
 /* Exactly one of *value (borrowed) and *secret (borrowed) is set on RC_OK. */
 static enum rc look_up(const struct reference *ref, const struct template_scope *scope, const cJSON **value, const char **secret, struct err *err) {
+    const struct template_reference *to = &ref->to;
+    char text[TEMPLATE_REFERENCE_SIZE];
+
     *value = NULL;
     *secret = NULL;
-    switch (ref->kind) {
+    switch (to->kind) {
     case TEMPLATE_JOB:
-        *value = cJSON_GetObjectItemCaseSensitive(scope->job, ref->name);
-        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "the source needs the member \"%s\", which the job does not have", ref->name);
+        *value = cJSON_GetObjectItemCaseSensitive(scope->job, to->name);
+        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "the source needs the member \"%s\", which the job does not have", to->name);
     case TEMPLATE_ITEM:
-        *value = cJSON_GetObjectItemCaseSensitive(scope->item, ref->name);
-        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "there is no item.%s", ref->name);
+        *value = to->name[0] != '\0' ? template_at(cJSON_GetObjectItemCaseSensitive(scope->item, to->name), to->pointer) : scope->item;
+        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "there is no item.%s%s", to->name, to->pointer);
     case TEMPLATE_RANGE:
-        *value = cJSON_GetObjectItemCaseSensitive(scope->range, ref->name);
-        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "there is no range.%s", ref->name);
+        *value = cJSON_GetObjectItemCaseSensitive(scope->range, to->name);
+        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "there is no range.%s", to->name);
     case TEMPLATE_STEP:
-        *value = at_pointer(cJSON_GetObjectItemCaseSensitive(scope->steps, ref->name), ref->pointer);
-        return *value != NULL ? RC_OK : err_set(err, RC_PERM, "the output of step %s has nothing at \"%s\"", ref->name, ref->pointer);
+    case TEMPLATE_PART:
+    case TEMPLATE_UNIT:
+        (void)template_reference_text(to, text, sizeof(text));
+        *value = cJSON_GetObjectItemCaseSensitive(scope->known, text);
+        return *value != NULL             ? RC_OK
+               : to->kind == TEMPLATE_STEP ? err_set(err, RC_PERM, "the output of step %s has nothing at \"%s\"", to->name, to->pointer)
+                                           : err_set(err, RC_PERM, "there is no %s", text);
     case TEMPLATE_SECRET:
-        *secret = scope->secret != NULL ? scope->secret(scope->secret_context, ref->name) : NULL;
-        return *secret != NULL ? RC_OK : err_set(err, RC_PERM, "the secret %s is missing", ref->name);
+        *secret = scope->secret != NULL ? scope->secret(scope->secret_context, to->name) : NULL;
+        return *secret != NULL ? RC_OK : err_set(err, RC_PERM, "the secret %s is missing", to->name);
     }
     return err_set(err, RC_FATAL, "no such kind of template");
 }

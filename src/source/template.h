@@ -6,16 +6,19 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/str.h"
 
-/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item.NAME}", "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was
- * inserted is never looked at again: a job's text that holds "${secret:x}" stays that text. */
+/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}",
+ * "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at again: a job's text that holds "${secret:x}" stays that
+ * text. */
 
 struct template_scope {
     const cJSON *job;   /* object of the job's members */
     const cJSON *item;  /* object of the unit's members (foreach), or NULL */
     const cJSON *range; /* {"from":..,"to":..} of a part of a split search (source/split.h), or NULL */
-    const cJSON *steps; /* object: step name -> its answer, or NULL */
+    const cJSON *known; /* object: what the engine knows of the unit, by the reference as it is written: "steps.NAME/pointer", "part/pointer", "part_number",
+                           "job_id", "attempt"; or NULL */
     /* The secret's text, or NULL when there is none; borrowed for the call. */
     const char *(*secret)(void *context, const char *name);
     void *secret_context;
@@ -32,15 +35,25 @@ enum rc template_url(const char *text, const struct template_scope *scope, struc
 /* A JSON value with every string in it filled in; a string that is only one ${...} becomes the value itself. Caller frees. */
 enum rc template_json(const cJSON *value, const struct template_scope *scope, cJSON **out, struct err *err);
 
-enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_RANGE, TEMPLATE_SECRET };
-/* What a checked text refers to, in order: kind, and the name of the job's member, step, item's member or secret. fn returns RC_OK to go on. */
-typedef enum rc template_seen(void *context, enum template_kind kind, const char *name);
+enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_PART, TEMPLATE_UNIT, TEMPLATE_RANGE, TEMPLATE_SECRET };
+struct template_reference {
+    enum template_kind kind;               /* UNIT: part_number, job_id, attempt */
+    char name[LIMIT_NAME_BYTES + 1];       /* of the job's member, step, item's member ("": the item) or secret */
+    char pointer[LIMIT_POINTER_BYTES + 1]; /* into a step's answer, an item's member or the part; "" the whole */
+};
+/* As it is written, without "${" and "}": the name of a member of template_scope.known. */
+bool template_reference_text(const struct template_reference *reference, char *out, size_t size);
+#define TEMPLATE_REFERENCE_SIZE (LIMIT_NAME_BYTES + LIMIT_POINTER_BYTES + 16)
+/* What a checked text refers to, in order. fn returns RC_OK to go on. */
+typedef enum rc template_seen(void *context, const struct template_reference *reference);
 enum rc template_each(const char *text, template_seen *fn, void *context);
 
 /* template_check and template_each for every string in a value. */
 enum rc template_check_value(const cJSON *value, struct err *err);
 enum rc template_each_value(const cJSON *value, template_seen *fn, void *context);
 
+/* RFC 6901 over a read value; pointer is well-formed. NULL: nothing there. Borrowed. */
+const cJSON *template_at(const cJSON *value, const char *pointer);
 /* Append the percent-encoded form of text (RFC 3986: all but unreserved). */
 enum rc template_percent(const char *text, size_t length, struct buf *out);
 /* Append the value as JSON without white space. Unlike cJSON_Print it keeps every integer up to 2^53 and every double. A raw item (cJSON_Raw) is put in as it

@@ -92,6 +92,10 @@ uint32_t job_line_batch(const struct journal_line *line) {
     return batch <= UINT32_MAX ? (uint32_t)batch : 0;
 }
 
+bool job_line_inner(const struct journal_line *line) {
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(line->json, "inner"));
+}
+
 /* Money */
 
 static void move_money(struct job_row *row, int64_t ts_us, struct job_money moved) {
@@ -253,12 +257,23 @@ static void mark_page(struct job_row *row, const struct journal_line *line) {
     row->mark_batches = row->captured_batches;
 }
 
+static int64_t charged_at(const struct journal_line *line) {
+    int64_t charged_us = line->ts_us;
+    take_time(line, "captured_at", &charged_us);
+    return charged_us;
+}
+
 static void apply_captured(struct job_row *row, const struct journal_line *line) {
     struct job_batch before = batch_before(row);
     heard(row, line);
     row->outcome_us = line->ts_us;
     if (before.captured)
         return;
+    if (job_line_inner(line)) {
+        row->progress_us = line->ts_us;
+        move_money(row, charged_at(line), (struct job_money){.spent = money_of(line, "cost")});
+        return;
+    }
     apply_same_bytes(row, line);
     apply_total(row, line, "total");
     row->captured_batches++;
@@ -269,9 +284,7 @@ static void apply_captured(struct job_row *row, const struct journal_line *line)
         row->failed_units--;
         row->error_count--;
     }
-    int64_t charged_us = line->ts_us;
-    take_time(line, "captured_at", &charged_us);
-    move_money(row, charged_us, (struct job_money){.spent = money_of(line, "cost")});
+    move_money(row, charged_at(line), (struct job_money){.spent = money_of(line, "cost")});
 }
 
 /* Take back what an earlier `loaded` or `rejected` of the payload counted. */
@@ -382,6 +395,7 @@ static void apply_accepted(struct job_row *row, const struct journal_line *line)
     apply_guess(row, line);
     if (!row->requested) {
         row->total_records = JOB_UNKNOWN;
+        apply_total(row, line, "units");
         set_owned(row, 0);
     }
 }

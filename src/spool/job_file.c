@@ -73,6 +73,8 @@ static void apply_restored(struct file_row *row) {
 bool file_row_apply(struct file_row *row, const struct job_row *job, const struct journal_line *line) {
     if (row->batch == 0 || job_line_batch(line) != row->batch)
         return false;
+    if (strcmp(line->event, "captured") == 0 && job_line_inner(line))
+        return false;
     if (strcmp(line->event, "captured") == 0)
         apply_captured(row, job, line);
     else if (row->file_path[0] == '\0')

@@ -27,6 +27,10 @@ void payload_raw_path(const char *job_id, const char *campaign, uint32_t batch, 
     str_format(out, PAYLOAD_PATH_SIZE, "%.4s-%.2s/%s_batch%04u%s%s_%s-%s.json", time, time + 4, campaign, batch, step ? "." : "", step ? step : "", time, hex);
 }
 
+void payload_step_name(const char *step, uint32_t part, char out[PAYLOAD_STEP_SIZE]) {
+    str_format(out, PAYLOAD_STEP_SIZE, part ? "%s.%04u" : "%s", step, part);
+}
+
 void payload_marker_name(const char *job_id, uint32_t batch, char out[PAYLOAD_PATH_SIZE]) {
     str_format(out, PAYLOAD_PATH_SIZE, "%s_batch%04u.json", job_id, batch);
 }
@@ -339,7 +343,7 @@ enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enu
     while (!rc && (rc = journal_reader_find(reader, "captured", &line, err)) == RC_OK) {
         const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line.json, "file"));
         struct stat st;
-        if (file && raw_path_valid(file) && fsio_stat(spool->raw_fd, file, &st, NULL) != RC_GONE) /* archived; or lost, as verify tells */
+        if (file && !job_line_inner(&line) && raw_path_valid(file) && fsio_stat(spool->raw_fd, file, &st, NULL) != RC_GONE) /* archived; or lost, as verify tells */
             rc = payload_mark(spool, job_id, job_line_batch(&line), file, shelf, err);
     }
     journal_reader_close(reader);

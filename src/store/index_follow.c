@@ -239,7 +239,7 @@ static bool page_of_history(const struct job_row *row, const struct journal_line
     const char *answered = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "captured_at"));
     uint64_t took_ms, records = 0;
     *page = (struct history_page){.answered_us = line->ts_us, .job = history_job(row->id), .cost = dec_zero()};
-    if (row->source[0] == '\0' || strcmp(line->event, "captured") != 0 || !journal_line_u64(line->json, "took_ms", &took_ms))
+    if (row->source[0] == '\0' || strcmp(line->event, "captured") != 0 || job_line_inner(line) || !journal_line_u64(line->json, "took_ms", &took_ms))
         return false; /* also a page that recovery took over: nobody knows how long it took */
     journal_line_u64(line->json, "records", &records);
     if (answered != NULL)

@@ -78,7 +78,7 @@ static void turn_pages(const struct source *source, const struct template_scope 
     for (int pages = 0; pages < 4 && paginator_next(paginator, &page) == RC_OK; pages++) {
         struct verdict v;
 
-        if (request_make(source, source->step_count - 1, REQUEST_FREE, &page, scope, &request, &err) == RC_OK) {
+        if (request_make(source, source->step_count - 1, 0, REQUEST_FREE, &page, scope, &request, &err) == RC_OK) {
             require_request(&request);
             request_release(&request);
         }
@@ -117,7 +117,7 @@ static void run(const struct source *source, struct slice text, struct slice bod
     require(paginator_new(source, &start, &paginator, &err) == RC_OK);
     require(paginator_next(paginator, &page) == RC_OK);
     for (int kind = REQUEST_FREE; kind <= REQUEST_PAID; kind++) {
-        if (request_make(source, 0, (enum request_kind)kind, &page, &scope, &request, &err) == RC_OK) {
+        if (request_make(source, 0, 0, (enum request_kind)kind, &page, &scope, &request, &err) == RC_OK) {
             require_request(&request);
             request_release(&request);
         }

@@ -153,7 +153,7 @@ static void request_is(const char *patch, const char *secrets, const char *token
 
     scope.job = cJSON_CreateObject();
     scope.access_token = token;
-    if (request_make(s, 0, REQUEST_FREE, NULL, &scope, &r, &err) != RC_OK) {
+    if (request_make(s, 0, 0, REQUEST_FREE, NULL, &scope, &r, &err) != RC_OK) {
         fail_msg("%s: %s", patch, err.text);
     }
     assert_string_equal(r.url, url);
@@ -247,7 +247,7 @@ static void test_what_cannot_be_sent(void **state) {
         (void)snprintf(patch, sizeof(patch), "{\"auth\":%s}", cases[i].auth);
         struct source *s = source_of(patch);
         const struct template_scope scope = scope_of(cases[i].secrets);
-        assert_int_equal(request_make(s, 0, REQUEST_FREE, NULL, &scope, &r, &err), RC_PERM);
+        assert_int_equal(request_make(s, 0, 0, REQUEST_FREE, NULL, &scope, &r, &err), RC_PERM);
         if (strstr(err.text, cases[i].says) == NULL || strstr(err.text, "CANARY") != NULL) {
             fail_msg("wanted: %s\n  got: %s", cases[i].says, err.text);
         }

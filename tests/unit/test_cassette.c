@@ -23,7 +23,7 @@ static char *request_of(const struct source *s, uint64_t offset) {
     struct err err = {0};
     char *text;
 
-    if (request_make(s, 0, REQUEST_FREE, &page, &scope, &request, &err) != RC_OK) {
+    if (request_make(s, 0, 0, REQUEST_FREE, &page, &scope, &request, &err) != RC_OK) {
         fail_msg("%s", err.text);
     }
     assert_int_equal(cassette_request(&request, &out), RC_OK);

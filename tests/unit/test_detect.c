@@ -147,7 +147,7 @@ static void test_numbered(void **state) {
         assert_string_equal(option(s, "limit"), cases[i].limit);
         assert_string_equal(s->data_selector, cases[i].api.rooted ? "" : "/things");
         assert_string_equal(s->primary_key[0], "/id");
-        assert_string_equal(s->steps[0].http.url, "https://x.example/v1/things");
+        assert_string_equal(s->steps[0].ways[0].http.url, "https://x.example/v1/things");
         assert_non_null(strstr(text, "\"params\": {\"q\": [\"a b\", \"c\"], \"from\": \"2026-01-01\"}"));
         assert_true(s->rate_count == 1 && s->rates[0].limit == 60 && s->rates[0].interval_ms == 60000);
         free(text);

@@ -152,13 +152,13 @@ static void test_secrets(void **state) {
     read_answer(s, "{\"next\":\"/items?api%20key=s3%2Fcr3t&q=x&buy=0&n=10&API+KEY=s3/cr3t&at=7\"}", NULL, NULL, &facts);
     assert_string_equal(facts.token, URL "?q=x&buy=0&n=10&at=7");
     (void)str_copy(page.token, sizeof(page.token), facts.token);
-    assert_int_equal(request_make(s, 0, REQUEST_PAID, &page, &scope, &request, &err), RC_OK);
+    assert_int_equal(request_make(s, 0, 0, REQUEST_PAID, &page, &scope, &request, &err), RC_OK);
     assert_string_equal(request.url, URL "?q=x&n=10&at=7&api%20key=s3%2Fcr3t&buy=1");
     assert_string_equal(request.body, "{\"a\":1}");
     request_release(&request);
     /* the definition was changed, and leads elsewhere now */
     (void)str_copy(page.token, sizeof(page.token), "https://old.example.com/items?q=x");
-    assert_int_equal(request_make(s, 0, REQUEST_PAID, &page, &scope, &request, &err), RC_PERM);
+    assert_int_equal(request_make(s, 0, 0, REQUEST_PAID, &page, &scope, &request, &err), RC_PERM);
     source_free(s);
 }
 

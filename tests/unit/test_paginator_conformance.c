@@ -140,7 +140,7 @@ static void ask(struct run *run, unsigned i, struct reply *reply) {
     struct err err = {0};
     char *text = NULL;
 
-    if (request_make(run->source, 0, REQUEST_FREE, &run->pages[i], &scope, &request, &err) != RC_OK) {
+    if (request_make(run->source, 0, 0, REQUEST_FREE, &run->pages[i], &scope, &request, &err) != RC_OK) {
         fail_msg("%s: page %u: %s", run->style->name, i + 1, err.text);
     }
     assert_true(asprintf(&text, "%s %s %s %s", request.method, request.url, request.headers[0] != NULL ? request.headers[0] : "",

@@ -29,7 +29,7 @@ static enum rc make(const struct source *s, enum request_kind kind, const char *
 
     assert_non_null(members);
     *err = (struct err){0};
-    rc = request_make(s, 0, kind, &page, &scope, r, err);
+    rc = request_make(s, 0, 0, kind, &page, &scope, r, err);
     cJSON_Delete(members);
     return rc;
 }
@@ -108,15 +108,15 @@ static void test_delta(void **state) {
     struct request r;
 
     (void)state;
-    assert_int_equal(request_make(s, 0, REQUEST_LIST, NULL, &scope, &r, NULL), RC_OK);
+    assert_int_equal(request_make(s, 0, 0, REQUEST_LIST, NULL, &scope, &r, NULL), RC_OK);
     assert_string_equal(r.url, "https://h/p?Purchase=0&Fields=id%2Cstate");
     request_release(&r);
-    assert_int_equal(request_make(own, 0, REQUEST_LIST, NULL, &scope, &r, NULL), RC_OK);
+    assert_int_equal(request_make(own, 0, 0, REQUEST_LIST, NULL, &scope, &r, NULL), RC_OK);
     assert_string_equal(r.url, "https://h/p?Purchase=0&only=id");
     assert_null(r.body);
     request_release(&r);
     scope.item = item;
-    assert_int_equal(request_make(own, 0, REQUEST_PAID, NULL, &scope, &r, NULL), RC_OK);
+    assert_int_equal(request_make(own, 0, 0, REQUEST_PAID, NULL, &scope, &r, NULL), RC_OK);
     assert_string_equal(r.url, "https://h/p?Purchase=1");
     assert_string_equal(r.body, "{\"ids\":[1,\"b\"]}");
     request_release(&r);
@@ -194,17 +194,17 @@ static void test_own_content_type(void **state) {
 static void test_several_steps(void **state) {
     struct source *s =
         source_of("{\"steps\":[{\"name\":\"a\",\"http\":{\"url\":\"https://h/a\"}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/b/${steps.a/id}\"}}]}");
-    cJSON *job = cJSON_CreateObject(), *steps = cJSON_Parse("{\"a\":{\"id\":7}}");
+    cJSON *job = cJSON_CreateObject(), *steps = cJSON_Parse("{\"steps.a/id\":7}");
     const struct page page = {.batch = 1, .offset = 0, .limit = 100};
-    const struct template_scope scope = {.job = job, .steps = steps};
+    const struct template_scope scope = {.job = job, .known = steps};
     struct request r;
     struct err err;
 
     (void)state;
-    assert_int_equal(request_make(s, 0, REQUEST_FREE, &page, &scope, &r, &err), RC_OK);
+    assert_int_equal(request_make(s, 0, 0, REQUEST_FREE, &page, &scope, &r, &err), RC_OK);
     assert_string_equal(r.url, "https://h/a");
     request_release(&r);
-    assert_int_equal(request_make(s, 1, REQUEST_FREE, &page, &scope, &r, &err), RC_OK);
+    assert_int_equal(request_make(s, 1, 0, REQUEST_FREE, &page, &scope, &r, &err), RC_OK);
     assert_string_equal(r.url, "https://h/b/7?limit=100&offset=0");
     request_release(&r);
     cJSON_Delete(job);

@@ -38,7 +38,7 @@ static void test_propertyradar(void **state) {
     }
     assert_string_equal(s->name, "propertyradar");
     assert_int_equal(s->step_count, 1);
-    assert_string_equal(s->steps[0].http.method, "POST");
+    assert_string_equal(s->steps[0].ways[0].http.method, "POST");
     assert_string_equal(s->paginator_type, "offset");
     assert_int_equal(s->limit, 400);
     assert_int_equal(s->max_limit, 500);
@@ -84,7 +84,7 @@ static void test_json_server(void **state) {
     }
     assert_false(s->metered);
     assert_string_equal(s->data_selector, "");
-    assert_string_equal(s->steps[0].http.method, "GET");
+    assert_string_equal(s->steps[0].ways[0].http.method, "GET");
     assert_int_equal(s->max_retries, 5);
     assert_int_equal(s->backoff_count, 2);
     assert_int_equal(s->timeout_s, 30);

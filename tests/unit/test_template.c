@@ -25,8 +25,8 @@ static void open_world(struct world *w) {
     w->job =
         cJSON_Parse("{\"name\":\"a \\\"b\\\"/ä\",\"n\":9007199254740991,\"list\":[1,{\"x\":null}],\"yes\":true,\"trap\":\"${secret:key}\",\"empty\":\"\"}");
     w->item = cJSON_Parse("{\"url\":\"https://e.example/?a=b\"}");
-    w->steps = cJSON_Parse("{\"first\":{\"a/b\":[10,{\"~\":\"deep\"}]}}");
-    w->scope = (struct template_scope){.job = w->job, .item = w->item, .steps = w->steps, .secret = secret};
+    w->steps = cJSON_Parse("{\"steps.first/a~1b/0\":10,\"steps.first/a~1b/1/~0\":\"deep\",\"part\":{\"n\":3},\"part/n\":3,\"job_id\":\"J\"}");
+    w->scope = (struct template_scope){.job = w->job, .item = w->item, .known = w->steps, .secret = secret};
 }
 
 static void close_world(struct world *w) {
@@ -217,11 +217,11 @@ static void test_print_numbers(void **state) {
     }
 }
 
-static enum rc note(void *context, enum template_kind kind, const char *name) {
+static enum rc note(void *context, const struct template_reference *reference) {
     char *seen = context;
 
-    (void)sprintf(seen + strlen(seen), "%d%s ", (int)kind, name);
-    return strcmp(name, "stop") == 0 ? RC_GONE : RC_OK;
+    (void)sprintf(seen + strlen(seen), "%d%s ", (int)reference->kind, reference->name);
+    return strcmp(reference->name, "stop") == 0 ? RC_GONE : RC_OK;
 }
 
 static void test_each(void **state) {
@@ -231,7 +231,7 @@ static void test_each(void **state) {
 
     (void)state;
     assert_int_equal(template_each_value(value, note, seen), RC_GONE);
-    assert_string_equal(seen, "0a 4b 1d 2f 3to 0stop ");
+    assert_string_equal(seen, "0a 6b 1d 2f 5to 0stop ");
     cJSON_Delete(value);
 }
 
