@@ -222,11 +222,11 @@ static enum rc restore_files(const struct retention *r, struct journal *journal,
         const struct retention_file *file = &job->files[i];
         if (!file->archived || fsio_stat(r->spool->raw_fd, file->raw.path, &st, NULL) != RC_OK)
             continue;
-        rc = payload_mark(r->spool, job->row.id, file->batch, file->raw.path, SHELF_PROCESSED, err);
-        cJSON *m = cJSON_CreateObject();
-        cJSON_AddNumberToObject(m, "batch", file->batch);
-        cJSON_AddStringToObject(m, "file", file->raw.path);
-        cJSON_AddStringToObject(m, "sha256", file->raw.sha256);
+        if (!file->inner)
+            rc = payload_mark(r->spool, job->row.id, file->batch, file->raw.path, SHELF_PROCESSED, err);
+        cJSON *m = retention_file_members(file);
+        if (!rc && !m)
+            rc = err_set(err, RC_TEMP, "out of memory");
         if (!rc)
             rc = journal_add(journal, "restored", r->options->by, m, err);
         cJSON_Delete(m);

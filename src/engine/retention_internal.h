@@ -30,6 +30,7 @@ struct retention_file { /* a captured payload */
     uint32_t batch;
     enum file_status status;
     bool archived;
+    bool inner; /* of a step before the last of its unit: it has no marker */
     uint64_t bytes;
     struct pack_file raw;
 };
@@ -37,7 +38,7 @@ struct retention_file { /* a captured payload */
 struct retention_job { /* as its journal has it now */
     struct job_row row;
     struct retention_file *files; /* in the order of capture */
-    size_t count, capacity;
+    size_t count, capacity, near; /* near: that was looked for last */
     bool out_of_memory;
 };
 
@@ -48,6 +49,8 @@ bool retention_old(const struct retention *r, const struct job_row *row);       
 const char *retention_held_by(const struct retention *r, const struct retention_job *job); /* why nothing of it may go; NULL: it may */
 void retention_keep(struct retention *r, const char *reason);                              /* count a job that stays */
 size_t retention_files_left(const struct retention_job *job, uint64_t *bytes);             /* that are not archived; their bytes are added; may be NULL */
+/* Of the events that are about one; NULL: out of memory. */
+cJSON *retention_file_members(const struct retention_file *file);
 /* Queue the `archived` of the job itself. RC_CORRUPT: its file is no text that the journal could keep. Journal locked. */
 enum rc retention_tell_job(const struct retention *r, struct journal *journal, const struct job_row *row, struct err *err);
 

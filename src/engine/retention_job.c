@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "os/dirscan.h"
 #include "os/fsio.h"
+#include "spool/journal_line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,21 @@ void retention_job_release(struct retention_job *job) {
     job->count = job->capacity = 0;
 }
 
-/* Batches come about in order, so that a line's file is near the end or, later, near where its number says. */
-static struct retention_file *file_of(const struct retention_job *job, uint32_t batch) {
-    if (batch && batch <= job->count && job->files[batch - 1].batch == batch)
-        return &job->files[batch - 1];
-    for (size_t i = job->count; i > 0; i--)
-        if (job->files[i - 1].batch == batch)
-            return &job->files[i - 1];
+static bool is_file(const struct retention_job *job, size_t i, uint32_t batch) {
+    return i < job->count && job->files[i].batch == batch && !job->files[i].inner;
+}
+
+/* Lines tell of batches about in order: the file is near the one that was told of last. */
+static struct retention_file *file_of(struct retention_job *job, uint32_t batch) {
+    for (size_t away = 0; away <= job->count; away++) {
+        if (is_file(job, job->near + away, batch))
+            job->near += away;
+        else if (away <= job->near && is_file(job, job->near - away, batch))
+            job->near -= away;
+        else
+            continue;
+        return &job->files[job->near];
+    }
     return NULL;
 }
 
@@ -39,13 +48,42 @@ static void file_new(struct retention_job *job, uint32_t batch) {
     job->files[job->count++] = (struct retention_file){.batch = batch};
 }
 
+/* Of a step before the last: what lines say of it is about this file alone. */
+static void inner_seen(struct retention_job *job, const struct journal_line *line) {
+    const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "file"));
+    const char *sha256 = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "sha256"));
+    const bool captured = strcmp(line->event, "captured") == 0;
+    if (!path || !sha256)
+        return;
+    for (size_t i = job->count; i > 0 && !captured; i--) {
+        if (job->files[i - 1].inner && strcmp(job->files[i - 1].raw.path, path) == 0) {
+            job->files[i - 1].archived = strcmp(line->event, "archived") == 0;
+            return;
+        }
+    }
+    const size_t before = job->count;
+    if (captured)
+        file_new(job, job_line_batch(line));
+    if (job->count == before)
+        return;
+    struct retention_file *file = &job->files[job->count - 1];
+    file->inner = true;
+    journal_line_u64(line->json, "bytes", &file->bytes);
+    str_copy(file->raw.path, sizeof file->raw.path, path);
+    str_copy(file->raw.sha256, sizeof file->raw.sha256, sha256);
+}
+
 static void line_seen(void *context, const struct job_row *row, const struct journal_line *line) {
     struct retention_job *job = context;
     const uint32_t batch = job_line_batch(line);
     if (!batch)
         return;
+    if (job_line_inner(line)) {
+        inner_seen(job, line);
+        return;
+    }
     struct retention_file *file = file_of(job, batch);
-    if (!file && strcmp(line->event, "captured") == 0 && !job_line_inner(line)) {
+    if (!file && strcmp(line->event, "captured") == 0) {
         file_new(job, batch);
         file = file_of(job, batch);
     }
@@ -95,7 +133,7 @@ const char *retention_held_by(const struct retention *r, const struct retention_
         return "not_loadable";
     for (size_t i = 0; i < job->count; i++) {
         const struct retention_file *file = &job->files[i];
-        if (file->archived)
+        if (file->archived || file->inner)
             continue;
         payload_marker_name(row->id, file->batch, marker);
         if (file->status != FILE_COMPLETED || payload_marker_shelf(r->spool, marker) != SHELF_PROCESSED)
@@ -147,6 +185,16 @@ static enum rc odd_text(const struct retention *r, const struct job_row *row, cJ
     }
     buf_release(&text);
     return rc;
+}
+
+cJSON *retention_file_members(const struct retention_file *file) {
+    cJSON *m = cJSON_CreateObject();
+    cJSON_AddNumberToObject(m, "batch", file->batch);
+    cJSON_AddStringToObject(m, "file", file->raw.path);
+    cJSON_AddStringToObject(m, "sha256", file->raw.sha256);
+    if (file->inner)
+        cJSON_AddTrueToObject(m, "inner");
+    return m;
 }
 
 enum rc retention_tell_job(const struct retention *r, struct journal *journal, const struct job_row *row, struct err *err) {

@@ -58,13 +58,10 @@ static enum rc part_add(struct part *part, const struct retention_job *job, stru
 }
 
 static enum rc tell(struct journal *journal, const struct retention *r, const struct retention_file *file, const char *archive, struct err *err) {
-    cJSON *m = cJSON_CreateObject();
+    cJSON *m = retention_file_members(file);
     if (!m)
         return err_set(err, RC_TEMP, "out of memory");
     char path[PACK_NAME_SIZE + 16];
-    cJSON_AddNumberToObject(m, "batch", file->batch);
-    cJSON_AddStringToObject(m, "file", file->raw.path);
-    cJSON_AddStringToObject(m, "sha256", file->raw.sha256);
     if (archive[0] && str_format(path, sizeof path, "archive/%s", archive))
         cJSON_AddStringToObject(m, "archive", path);
     enum rc rc = journal_add(journal, "archived", r->options->by, m, err);
@@ -77,6 +74,8 @@ static enum rc remove_file(const struct retention *r, const char *id, const stru
     char marker[PAYLOAD_PATH_SIZE];
     int fd;
     enum rc rc = fsio_open_read(r->spool->raw_fd, file->raw.path, &fd, NULL, err);
+    if (rc == RC_GONE && file->inner)
+        return RC_OK;
     if (rc == RC_GONE) { /* a kill came between the two */
         payload_marker_name(id, file->batch, marker);
         rc = fsio_unlink(r->spool->shelf_fd[SHELF_PROCESSED], marker, err);
@@ -86,7 +85,7 @@ static enum rc remove_file(const struct retention *r, const char *id, const stru
         return rc;
     rc = lockfile_try(fd, err);
     payload_marker_name(id, file->batch, marker);
-    if (!rc) {
+    if (!rc && !file->inner) {
         rc = fsio_unlink(r->spool->shelf_fd[SHELF_PROCESSED], marker, err);
         rc = rc == RC_GONE ? RC_OK : rc;
     }

@@ -76,6 +76,14 @@ static struct captured *find_captured(const struct fold *fold, uint32_t batch) {
     return NULL;
 }
 
+/* What `archived` and `restored` are about. */
+static struct captured *find_moved(const struct fold *fold, const struct journal_line *line) {
+    for (size_t i = fold->count; i > 0 && job_line_inner(line); i--)
+        if (fold->list[i - 1].inner && strcmp(fold->list[i - 1].path, text_member(line->json, "file")) == 0)
+            return &fold->list[i - 1];
+    return job_line_inner(line) ? NULL : find_captured(fold, job_line_batch(line));
+}
+
 /* The first `captured` of a batch is final. Batches come about in order, so that a new one is known by the highest number so far. */
 static enum rc take_captured(struct fold *fold, const struct journal_line *line, struct err *err) {
     const uint32_t batch = job_line_batch(line);
@@ -144,7 +152,7 @@ static void take_line(struct fold *fold, const struct journal_line *line) {
     if (loaded)
         loaded->loaded = true;
     const bool archived = strcmp(line->event, "archived") == 0;
-    struct captured *moved = archived || strcmp(line->event, "restored") == 0 ? find_captured(fold, job_line_batch(line)) : NULL;
+    struct captured *moved = archived || strcmp(line->event, "restored") == 0 ? find_moved(fold, line) : NULL;
     if (moved)
         moved->archived = archived;
     if (!fold->rc && fold->learn)
@@ -386,9 +394,6 @@ enum rc verify_job(struct verify *v, const char *job_id, bool learn, struct err 
     else if (!rc)
         rc = check_place(v, &fold, err);
     for (size_t i = 0; !rc && i < fold.count; i++) {
-        const struct captured *unit = fold.list[i].inner ? find_captured(&fold, fold.list[i].batch) : NULL;
-        if (unit && unit->archived) /* its steps go with it */
-            fold.list[i].archived = true;
         rc = check_payload(v, &fold.list[i], err);
         if (!rc && !fold.list[i].inner)
             rc = check_marker_of(v, &fold, &fold.list[i], err);

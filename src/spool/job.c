@@ -522,13 +522,12 @@ static void apply_cancelled(struct job_row *row, const struct journal_line *line
 static void apply_archived(struct job_row *row, const struct journal_line *line) {
     if (job_line_batch(line) == 0)
         row->archived_us = line->ts_us;
-    else if (batch_before(row).captured && !batch_before(row).archived)
+    else if (!job_line_inner(line) && batch_before(row).captured && !batch_before(row).archived)
         row->archived_batches++;
 }
 
 static void apply_restored(struct job_row *row, const struct journal_line *line) {
-    (void)line;
-    if (batch_before(row).archived)
+    if (!job_line_inner(line) && batch_before(row).archived)
         row->archived_batches--;
 }
 

@@ -120,7 +120,7 @@ void job_memory_release(struct job_memory *memory);
 void job_row_init(struct job_row *row, const char *id);
 /* The batch that a line is about; 0: none. */
 uint32_t job_line_batch(const struct journal_line *line);
-/* `captured` of a step before the last of its unit: a payload that is kept, and not loaded. */
+/* `captured`, `archived` or `restored` of a step before the last of its unit: a payload that is kept, and not loaded. */
 bool job_line_inner(const struct journal_line *line);
 /*
  * Fold one line in. Lines must come in order, each once. Unknown events are counted as seen (a newer writer). row->memory must be set when a line has a batch.

@@ -71,9 +71,7 @@ static void apply_restored(struct file_row *row) {
 }
 
 bool file_row_apply(struct file_row *row, const struct job_row *job, const struct journal_line *line) {
-    if (row->batch == 0 || job_line_batch(line) != row->batch)
-        return false;
-    if (strcmp(line->event, "captured") == 0 && job_line_inner(line))
+    if (row->batch == 0 || job_line_batch(line) != row->batch || job_line_inner(line))
         return false;
     if (strcmp(line->event, "captured") == 0)
         apply_captured(row, job, line);
