@@ -41,6 +41,7 @@ struct child {
     struct process process;
     struct loop_fd exit_watch, output_watch;
     struct buf output;
+    bool confined;
     child_ended *ended;
     void *context;
 };
@@ -315,6 +316,8 @@ static void exit_ready(struct loop_fd *watch, uint32_t events) {
     stop_reading(child);
     loop_fd_cancel(child->loop, &child->exit_watch);
     close(child->process.pid_fd);
+    if (child->confined) /* what it left behind goes with it; not reaped yet: the number is still its group's */
+        child_signal(child, SIGKILL);
     status = reap(child->process.pid);
     child->ended(child->context, status, &child->output);
     buf_release(&child->output);
@@ -335,6 +338,7 @@ enum rc child_start_in(struct loop *loop, const char *const *argv, const struct 
     if (c == NULL)
         return err_set(err, RC_TEMP, "run %s: out of memory", argv[0]);
     *c = (struct child){.loop = loop, .output = BUF_INIT(output_max), .ended = ended, .context = context};
+    c->confined = limits != NULL && limits->confined;
     rc = launch(argv, limits, place, &c->process, err);
     if (rc != RC_OK) {
         free(c);

@@ -16,7 +16,7 @@ struct child_limits {
     uint32_t cpu_s;               /* 0: as the parent */
     uint64_t file_bytes;          /* of one file that it writes; 0: as the parent */
     uint32_t files;               /* open at a time; 0: as the parent */
-    bool confined;                /* no core file, no new privileges (PR_SET_NO_NEW_PRIVS) */
+    bool confined;                /* no core file, no new privileges (PR_SET_NO_NEW_PRIVS); processes that it leaves behind are killed */
     bool no_network;              /* socket(2) and io_uring_setup(2) answer EACCES (seccomp); with confined */
 };
 

@@ -4,6 +4,7 @@
 #include "os/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -269,6 +270,101 @@ static void closed_standard_descriptors_do_no_harm(void **state) {
     close(told[1]);
 }
 
+static struct child *confined_shell(struct seen *seen, struct loop *loop, const char *script, const struct child_limits *limits, const struct child_place *place) {
+    const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+    struct child *child;
+    struct err err = {0};
+
+    *seen = (struct seen){.loop = loop};
+    assert_int_equal(child_start_in(loop, argv, limits, place, 1000, child_done, seen, &child, &err), RC_OK);
+    assert_int_equal(loop_run(loop, NULL), RC_OK);
+    assert_int_equal(seen->count, 1);
+    return child;
+}
+
+static int scratch_file(const char *text) {
+    FILE *file = tmpfile();
+    int fd;
+
+    assert_non_null(file);
+    fputs(text, file);
+    fflush(file);
+    fd = dup(fileno(file));
+    fclose(file);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+static void read_back(int fd, char *out, size_t size) {
+    ssize_t length = pread(fd, out, size - 1, 0);
+
+    assert_true(length >= 0);
+    out[length] = '\0';
+    close(fd);
+}
+
+static void a_place_has_descriptors_directory_and_environment(void **state) {
+    const char *const environment[] = {"PATH=/usr/bin:/bin", "ONLY=this", NULL};
+    struct child_place place = {.input_fd = scratch_file("in\n"),
+                                .output_fd = scratch_file(""),
+                                .error_fd = scratch_file(""),
+                                .more_fd = scratch_file("document\n"),
+                                .dir_fd = open("/usr", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                                .environment = environment};
+    struct seen seen;
+    char text[200];
+
+    confined_shell(&seen, *state, "cat; cat /dev/fd/3; pwd; echo $ONLY $HOME; echo trouble >&2; ls /proc/self/fd | wc -l", NULL, &place);
+    assert_int_equal(seen.status, 0);
+    assert_int_equal(seen.length, 0);
+    read_back(place.output_fd, text, sizeof(text));
+    assert_string_equal(text, "in\ndocument\n/usr\nthis\n5\n"); /* 0 to 3, and that of ls itself */
+    read_back(place.error_fd, text, sizeof(text));
+    assert_string_equal(text, "trouble\n");
+    close(place.input_fd);
+    close(place.more_fd);
+    close(place.dir_fd);
+}
+
+static void a_confined_one_is_confined(void **state) {
+    const struct child_limits limits = {.file_bytes = 4096, .files = 20, .confined = true, .no_network = true};
+    struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = scratch_file(""), .more_fd = -1, .dir_fd = -1};
+    struct seen seen;
+    char text[200];
+
+    confined_shell(&seen, *state, "ulimit -n; ulimit -c; grep -c 'NoNewPrivs:.1' /proc/self/status", &limits, &place);
+    assert_string_equal(seen.output, "20\n0\n1\n");
+    confined_shell(&seen, *state, "exec head -c 100000 /dev/zero >/tmp/.batchspool-test-child-$$", &limits, &place);
+    assert_true(WIFSIGNALED(seen.status) && WTERMSIG(seen.status) == SIGXFSZ);
+    confined_shell(&seen, *state, "rm -f /tmp/.batchspool-test-child-*; exec bash -c 'exec 9<>/dev/tcp/127.0.0.1/9'", &limits, &place);
+    assert_true(WIFEXITED(seen.status) && WEXITSTATUS(seen.status) != 0);
+    read_back(place.error_fd, text, sizeof(text));
+    assert_non_null(strstr(text, "Permission denied"));
+}
+
+static void what_a_confined_one_leaves_behind_goes(void **state) {
+    const struct child_limits limits = {.confined = true};
+    struct seen seen;
+
+    confined_shell(&seen, *state, "sleep 600 & echo $!", &limits, NULL);
+    int left = atoi(seen.output);
+    assert_true(left > 1);
+    for (int i = 0; i < 5000 && kill(left, 0) == 0; i++) { /* a zombie until init comes by */
+        char path[64], line[256] = "";
+        snprintf(path, sizeof(path), "/proc/%d/stat", left);
+        FILE *file = fopen(path, "r");
+        if (file == NULL)
+            break;
+        if (fgets(line, sizeof(line), file) != NULL && strstr(line, ") Z ") != NULL)
+            left = 0;
+        fclose(file);
+        if (left == 0)
+            return;
+        usleep(1000);
+    }
+    assert_int_equal(kill(left, 0), -1);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, loop_setup, loop_teardown)
 
 int main(void) {
@@ -277,6 +373,7 @@ int main(void) {
         TEST(what_cannot_run_is_told_at_start), TEST(only_three_descriptors_are_open), TEST(signals_are_as_by_default),
         TEST(limits_are_set_and_end_it),        TEST(a_signal_reaches_the_group),      TEST(a_cancelled_one_is_reaped_in_silence),
         TEST(a_left_process_does_not_delay),    TEST(a_child_dies_with_its_parent),    TEST(closed_standard_descriptors_do_no_harm),
+        TEST(a_place_has_descriptors_directory_and_environment), TEST(a_confined_one_is_confined), TEST(what_a_confined_one_leaves_behind_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,9 +37,11 @@ static void close_world(struct world *w) {
 
 static void test_check(void **state) {
     static const char *const good[] = {
-        "", "plain", "$", "$$", "a$b", "${job.x}", "x${job.x}y${secret:k}", "${steps.a}", "${steps.a/b~1c/0}", "${item.url}", "$${anything", "$$${job.x}"};
+        "", "plain", "$", "$$", "a$b", "${job.x}", "x${job.x}y${secret:k}", "${steps.a}", "${steps.a/b~1c/0}", "${item.url}", "$${anything", "$$${job.x}",
+        "${item}", "${item.url/a/0}", "${part}", "${part/a~1b}", "${part_number}", "${job_id}", "${attempt}"};
     static const char *const bad[] = {"${",          "${job.x",       "${}",           "${job.}",     "${jobs.x}", "${job.a b}",  "${job.x/y}",
-                                      "${secret.x}", "${secret:a/b}", "${steps.a/~2}", "${job.../x}", "${ job.x}", "${env:HOME}", "${job.${job.x}}"};
+                                      "${secret.x}", "${secret:a/b}", "${steps.a/~2}", "${job.../x}", "${ job.x}", "${env:HOME}", "${job.${job.x}}",
+                                      "${items}", "${item/x}", "${part.x}", "${parts}", "${job_id/x}", "${jobid}", "${part_number/1}", "${item.}"};
     struct err err;
 
     (void)state;
@@ -79,6 +81,7 @@ static void test_text(void **state) {
     assert_text(&w, "Bearer ${secret:key}", "Bearer s3cr3t", false);
     assert_text(&w, "${item.url}", "https://e.example/?a=b", false);
     assert_text(&w, "${steps.first/a~1b/0} ${steps.first/a~1b/1/~0}", "10 deep", false);
+    assert_text(&w, "${part/n} ${part} ${job_id} ${item}", "3 {\"n\":3} J {\"url\":\"https://e.example/?a=b\"}", false);
     assert_text(&w, "${job.trap}", "${secret:key}", false);
     assert_text(&w, "https://h/${job.name}?u=${item.url}", "https://h/a%20%22b%22%2F%C3%A4?u=https%3A%2F%2Fe.example%2F%3Fa%3Db", true);
     close_world(&w);
