@@ -113,7 +113,8 @@ static void try_first(cJSON *json, const struct source *source, struct slice rec
 
 /* What the definition finds in one document. True: all of it is as it should be. */
 static bool try_document(const struct source *source, struct slice document, cJSON *json) {
-    const struct answer answer = {.sent = true, .complete = true, .status = 200, .body = document, .url = source->steps[source->step_count - 1].ways[0].http.url};
+    const struct answer answer = {
+        .sent = true, .complete = true, .status = 200, .body = document, .url = source->steps[source->step_count - 1].ways[0].http.url};
     struct sources_keys keys = {.missing_at = cJSON_CreateArray()};
     struct page_facts facts = {.total = UINT64_MAX};
     struct slice records = {.data = NULL, .length = 0};

@@ -336,8 +336,9 @@ enum rc config_load(const char *file, const char *spool_override, struct config 
 }
 
 /* What holds from SIGHUP on. */
-static const char *const live_keys[] = {"rescan_interval_s", "max_concurrent_jobs", "max_active",         "max_helpers",        "priority_ageing_s",        "daily_cost_caps",
-                                        "log_level",         "log_format",          "job_retention_days", "payload_retention_months", "archive"};
+static const char *const live_keys[] = {"rescan_interval_s",  "max_concurrent_jobs",      "max_active", "max_helpers",
+                                        "priority_ageing_s",  "daily_cost_caps",          "log_level",  "log_format",
+                                        "job_retention_days", "payload_retention_months", "archive"};
 
 static bool is_live(const struct key *key) {
     for (size_t i = 0; i < sizeof live_keys / sizeof *live_keys; i++)

@@ -21,11 +21,11 @@ struct attempt { /* a lane has it while work is out */
     struct engine *engine;
     enum request_kind kind;
     struct page page;
-    unsigned step, way; /* of the unit that the page is */
-    uint32_t part;      /* 0: the step has none */
-    bool final;         /* no other way would help */
-    bool over;          /* its unit is: what helpers left goes with the report */
-    bool passed;        /* the step has no such part: it is over */
+    unsigned step, way;    /* of the unit that the page is */
+    uint32_t part;         /* 0: the step has none */
+    bool final;            /* no other way would help */
+    bool over;             /* its unit is: what helpers left goes with the report */
+    bool passed;           /* the step has no such part: it is over */
     struct helper *helper; /* a program does it, not a request (helper.c); or NULL */
     cJSON *item, *known;   /* for template_scope */
     unsigned number;

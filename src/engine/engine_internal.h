@@ -428,8 +428,8 @@ struct replay_page {
     unsigned attempts;
     char *asked_step, *done_step; /* of a unit: its last request, its last answer before the last step; NULL: none */
     uint32_t asked_part, done_part;
-    unsigned way; /* of the step that it stands at */
-    bool failed;  /* a unit, for good */
+    unsigned way;                             /* of the step that it stands at */
+    bool failed;                              /* a unit, for good */
     uint64_t offset, limit, records, advance; /* advance: from its offset to where the next page begins */
     uint64_t total, count;                    /* as in struct page_facts */
     char *token, *next, *fault;               /* NULL: none */
@@ -500,7 +500,7 @@ struct captured {
     int64_t took_ms;     /* from the request to the answer; 0: not known */
     const char *step;    /* its name, "" none */
     uint32_t part;
-    bool inner;          /* of a step before the last: its unit goes on */
+    bool inner; /* of a step before the last: its unit goes on */
 };
 cJSON *replay_captured_members(const struct captured *captured);
 /* Keep the greater of two values of an incremental source. */

@@ -67,7 +67,8 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
     struct file_row file = {.batch = job_line_batch(line)};
     struct load_batch *batch;
 
-    if (file.batch == 0 || job_line_inner(line) || (strcmp(line->event, "captured") != 0 && strcmp(line->event, "loaded") != 0 && strcmp(line->event, "rejected") != 0))
+    if (file.batch == 0 || job_line_inner(line) ||
+        (strcmp(line->event, "captured") != 0 && strcmp(line->event, "loaded") != 0 && strcmp(line->event, "rejected") != 0))
         return;
     batch = batch_add(job, file.batch);
     if (batch == NULL) {

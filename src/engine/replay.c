@@ -455,9 +455,14 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     }
     struct keys keys;
     keys_init(&keys);
-    struct answer answer = {
-        .sent = true, .complete = true, .status = p->answered->status, .body = {data, length}, .fields = &p->answered->fields, .keys = inner ? NULL : &keys,
-        .url = url, .inner = inner};
+    struct answer answer = {.sent = true,
+                            .complete = true,
+                            .status = p->answered->status,
+                            .body = {data, length},
+                            .fields = &p->answered->fields,
+                            .keys = inner ? NULL : &keys,
+                            .url = url,
+                            .inner = inner};
     answer_judge(run->source, p->paid ? REQUEST_PAID : REQUEST_FREE, &answer, &verdict);
     free(url);
     if (verdict.action != ACTION_SUCCESS || verdict.charge == CHARGE_IN_DOUBT) { /* the definition was changed meanwhile */

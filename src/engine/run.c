@@ -138,7 +138,8 @@ bool run_wants(const struct run *run) {
     return (run->phase == RUN_PREVIEW || run->phase == RUN_PAGES) && run->end == PLACE_NONE && !run->leaving && !run->busy;
 }
 
-/* The page to send now, or the one that waits least (of those whose next step a program does only when there is no other); asks the paginator when too few are waiting. NULL: none. */
+/* The page to send now, or the one that waits least (of those whose next step a program does only when there is no other); asks the paginator when too few are
+ * waiting. NULL: none. */
 struct due_page *run_due_next(struct run *run, int64_t now_us) {
     for (;;) {
         struct due_page *best = NULL, *helped = NULL;
@@ -179,7 +180,8 @@ bool run_offer(struct run *run) {
     struct due_page *due = run_due_next(run, now);
     if (due && !run->units)
         guard_trim(run, &due->page);
-    if (!due || unit_by_helper(run, due) || due->not_before_us > now || (run->source->metered && !guard_may_buy(run, due->page.limit)) || !guard_disk_room(run)) {
+    if (!due || unit_by_helper(run, due) || due->not_before_us > now || (run->source->metered && !guard_may_buy(run, due->page.limit)) ||
+        !guard_disk_room(run)) {
         if (run->end != PLACE_NONE)
             run_wake_at(run, 0);
         return false;

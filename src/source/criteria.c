@@ -205,8 +205,8 @@ static void read_document(struct check *check, const cJSON *document) {
         return;
     }
     sha256 = check_string(check, document, "sha256", DIGEST_HEX_SIZE - 1);
-    if (check->rc == RC_OK && (sha256 == NULL || strlen(sha256->valuestring) != DIGEST_HEX_SIZE - 1 ||
-                               strspn(sha256->valuestring, "0123456789abcdef") != DIGEST_HEX_SIZE - 1)) {
+    if (check->rc == RC_OK &&
+        (sha256 == NULL || strlen(sha256->valuestring) != DIGEST_HEX_SIZE - 1 || strspn(sha256->valuestring, "0123456789abcdef") != DIGEST_HEX_SIZE - 1)) {
         (void)check_fail(check, "sha256", "must be the SHA-256 of an uploaded document, 64 digits of 0-9a-f");
     }
     (void)check_string(check, document, "name", 255);

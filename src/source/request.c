@@ -374,7 +374,8 @@ static const char *no_secret(void *context, const char *name) {
 enum rc request_base(const struct source *source, const struct page *page, const cJSON *job, char **url, struct err *err) {
     const struct template_scope scope = {.job = job, .secret = no_secret};
     struct buf text = BUF_INIT(MOST_URL_BYTES);
-    enum rc rc = is_url(page->token) ? buf_add_text(&text, page->token) : template_url(source->steps[source->step_count - 1].ways[0].http.url, &scope, &text, err);
+    enum rc rc =
+        is_url(page->token) ? buf_add_text(&text, page->token) : template_url(source->steps[source->step_count - 1].ways[0].http.url, &scope, &text, err);
 
     *url = NULL;
     if (rc == RC_OK) {

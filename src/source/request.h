@@ -17,13 +17,13 @@ struct request {
     size_t body_length;
 };
 
-/* Fill the templates of a way of the step, lay preview or purchase over the first step (a member of params, headers or json replaces the one of its name; list lies over
- * preview, and by_id over purchase when scope->item has ids), place the page (NULL: of units
- * that are no pages) in the last. A param that is a list is sent once for each element,
- * null not at all; a body gets Content-Type: application/json unless the source gives one. In the URL what is inserted is percent-encoded, and a path that
- * would have "." or ".." in it is refused. RC_PERM: a template's value is missing, or a header value has a line break (err never shows a secret). */
-enum rc request_make(const struct source *source, unsigned step, unsigned way, enum request_kind kind, const struct page *page, const struct template_scope *scope,
-                     struct request *request, struct err *err);
+/* Fill the templates of a way of the step, lay preview or purchase over the first step (a member of params, headers or json replaces the one of its name; list
+ * lies over preview, and by_id over purchase when scope->item has ids), place the page (NULL: of units that are no pages) in the last. A param that is a list
+ * is sent once for each element, null not at all; a body gets Content-Type: application/json unless the source gives one. In the URL what is inserted is
+ * percent-encoded, and a path that would have "." or ".." in it is refused. RC_PERM: a template's value is missing, or a header value has a line break (err
+ * never shows a secret). */
+enum rc request_make(const struct source *source, unsigned step, unsigned way, enum request_kind kind, const struct page *page,
+                     const struct template_scope *scope, struct request *request, struct err *err);
 /* The request for suggestions; the templates see scope->job alone, and the source's auth lets it in. */
 enum rc request_suggest(const struct source *source, const struct source_suggest *field, const struct template_scope *scope, struct request *request,
                         struct err *err);

@@ -34,9 +34,9 @@ struct source_http {
     cJSON *json;             /* body template, or NULL */
 };
 
-struct source_helper {     /* a program, without a shell (os/child.h) */
-    const cJSON *command;  /* array of templates, not empty; the first is a program's name (looked for among the helpers, then in PATH) or absolute path */
-    const cJSON *input;    /* template of what it reads, or NULL */
+struct source_helper {    /* a program, without a shell (os/child.h) */
+    const cJSON *command; /* array of templates, not empty; the first is a program's name (looked for among the helpers, then in PATH) or absolute path */
+    const cJSON *input;   /* template of what it reads, or NULL */
     unsigned timeout_s, cpu_s, files;
     uint64_t memory_bytes, file_bytes;
     bool network;
@@ -44,13 +44,13 @@ struct source_helper {     /* a program, without a shell (os/child.h) */
 
 struct source_way { /* one way to do a step */
     bool helper;
-    struct source_http http;     /* unless helper */
-    struct source_helper exec;   /* if helper */
-    const cJSON *when;           /* object: Pointer into the job -> the value it must have; or NULL */
+    struct source_http http;   /* unless helper */
+    struct source_helper exec; /* if helper */
+    const cJSON *when;         /* object: Pointer into the job -> the value it must have; or NULL */
 };
 
 struct source_step {
-    char name[65]; /* "" when there is only one and it has none */
+    char name[65];                           /* "" when there is only one and it has none */
     struct source_way ways[SOURCE_MAX_WAYS]; /* its own, then its fallback */
     unsigned way_count;
     const char *for_each; /* the template of an array, of whose elements each is a part of the step; or NULL */
@@ -172,8 +172,8 @@ struct source {
     bool metered;
     cJSON *preview, *purchase;    /* {"params":..,"headers":..,"json":..} laid over the step, or NULL */
     char *count_path, *cost_path; /* Pointers, or NULL */
-    struct source_term { /* cost_terms: what an answer costs is their sum */
-        char *path;      /* Pointer to a count */
+    struct source_term {          /* cost_terms: what an answer costs is their sum */
+        char *path;               /* Pointer to a count */
         struct dec price;
     } terms[SOURCE_MAX_TERMS];
     unsigned term_count;

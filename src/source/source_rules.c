@@ -156,8 +156,8 @@ static void check_units(struct check *check, const struct source *source) {
 
 void source_metering(struct check *check, const cJSON *definition, struct source *source) {
     static const char *const names[] = {
-        "preview",       "purchase",          "count_path",  "cost_path", "cost_per_record", "currency",           "daily_cost_cap", "reserve",
-        "max_in_flight", "on_charge_unknown", "free_fields", "list",      "by_id",           "refresh_older_than", "timezone",       "cost_terms", NULL};
+        "preview",           "purchase",    "count_path", "cost_path", "cost_per_record",    "currency", "daily_cost_cap", "reserve", "max_in_flight",
+        "on_charge_unknown", "free_fields", "list",       "by_id",     "refresh_older_than", "timezone", "cost_terms",     NULL};
     static const char *const unknown[] = {"hold", "retry", NULL};
     const cJSON *metering = cJSON_GetObjectItemCaseSensitive(definition, "metering");
     unsigned choice = 0;

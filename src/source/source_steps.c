@@ -225,11 +225,8 @@ static void read_helper(struct check *check, const cJSON *exec, struct source_he
     static const char *const names[] = {"command", "stdin", "timeout_s", "cpu_s", "memory_bytes", "files", "file_bytes", "network", NULL};
     struct err err = {0};
 
-    *out = (struct source_helper){.timeout_s = HELPER_TIMEOUT_S,
-                                  .cpu_s = HELPER_CPU_S,
-                                  .files = HELPER_FILES,
-                                  .memory_bytes = HELPER_MEMORY_BYTES,
-                                  .file_bytes = HELPER_FILE_BYTES};
+    *out = (struct source_helper){
+        .timeout_s = HELPER_TIMEOUT_S, .cpu_s = HELPER_CPU_S, .files = HELPER_FILES, .memory_bytes = HELPER_MEMORY_BYTES, .file_bytes = HELPER_FILE_BYTES};
     if (!check_object(check, exec, names, NULL)) {
         return;
     }
@@ -473,11 +470,14 @@ static enum rc reference_seen(void *context, const struct template_reference *re
         if (refs->source->list_count > 0) {
             return item_reference(refs, reference->name);
         }
-        return refs->ids && strcmp(reference->name, "ids") == 0 ? RC_OK : check_fail(refs->check, refs->member, "${item.%s}: the source has pages, no items", reference->name);
+        return refs->ids && strcmp(reference->name, "ids") == 0
+                   ? RC_OK
+                   : check_fail(refs->check, refs->member, "${item.%s}: the source has pages, no items", reference->name);
     case TEMPLATE_PART:
         return refs->part ? RC_OK : check_fail(refs->check, refs->member, "${part}: the step has no for_each");
     case TEMPLATE_UNIT:
-        return strcmp(reference->name, "part_number") != 0 || refs->part ? RC_OK : check_fail(refs->check, refs->member, "${part_number}: the step has no for_each");
+        return strcmp(reference->name, "part_number") != 0 || refs->part ? RC_OK
+                                                                         : check_fail(refs->check, refs->member, "${part_number}: the step has no for_each");
     case TEMPLATE_RANGE:
         return refs->range && (strcmp(reference->name, "from") == 0 || strcmp(reference->name, "to") == 0)
                    ? RC_OK

@@ -21,9 +21,9 @@ static const struct form {
     enum template_kind kind;
     bool named;   /* a name follows */
     bool pointed; /* a Pointer may */
-} forms[] = {{"job.", TEMPLATE_JOB, true, false},           {"steps.", TEMPLATE_STEP, true, true},   {"item.", TEMPLATE_ITEM, true, true},
-             {"item", TEMPLATE_ITEM, false, false},         {"part_number", TEMPLATE_UNIT, false, false}, {"part", TEMPLATE_PART, false, true},
-             {"job_id", TEMPLATE_UNIT, false, false},       {"attempt", TEMPLATE_UNIT, false, false}, {"range.", TEMPLATE_RANGE, true, false},
+} forms[] = {{"job.", TEMPLATE_JOB, true, false},      {"steps.", TEMPLATE_STEP, true, true},        {"item.", TEMPLATE_ITEM, true, true},
+             {"item", TEMPLATE_ITEM, false, false},    {"part_number", TEMPLATE_UNIT, false, false}, {"part", TEMPLATE_PART, false, true},
+             {"job_id", TEMPLATE_UNIT, false, false},  {"attempt", TEMPLATE_UNIT, false, false},     {"range.", TEMPLATE_RANGE, true, false},
              {"secret:", TEMPLATE_SECRET, true, false}};
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */
@@ -57,7 +57,8 @@ static enum rc read_reference(const char *text, struct reference *ref, struct er
     ref->length = (size_t)(close - text) + 1;
     shown = (int)(ref->length < 80 ? ref->length : 80);
     if (form == NULL) {
-        return err_set(err, RC_PERM, "\"%.*s\" is none of ${job.x}, ${steps.NAME/pointer}, ${item.NAME}, ${part}, ${job_id}, ${secret:NAME} (a literal ${ is written $${)",
+        return err_set(err, RC_PERM,
+                       "\"%.*s\" is none of ${job.x}, ${steps.NAME/pointer}, ${item.NAME}, ${part}, ${job_id}, ${secret:NAME} (a literal ${ is written $${)",
                        shown, text);
     }
     ref->to.kind = form->kind;
@@ -195,7 +196,7 @@ static enum rc look_up(const struct reference *ref, const struct template_scope 
     case TEMPLATE_UNIT:
         (void)template_reference_text(to, text, sizeof(text));
         *value = cJSON_GetObjectItemCaseSensitive(scope->known, text);
-        return *value != NULL             ? RC_OK
+        return *value != NULL              ? RC_OK
                : to->kind == TEMPLATE_STEP ? err_set(err, RC_PERM, "the output of step %s has nothing at \"%s\"", to->name, to->pointer)
                                            : err_set(err, RC_PERM, "there is no %s", text);
     case TEMPLATE_SECRET:

@@ -11,7 +11,7 @@ struct units {
     uint64_t count; /* of units; at most LIMIT_BATCHES */
     unsigned list_count;
     struct units_list {
-        const char *name;    /* borrowed from the source */
+        const char *name;     /* borrowed from the source */
         const cJSON **values; /* borrowed from the job */
         uint64_t count;
     } lists[SOURCE_MAX_LISTS];

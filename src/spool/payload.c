@@ -343,7 +343,8 @@ enum rc payload_mark_captured(const struct spool *spool, const char *job_id, enu
     while (!rc && (rc = journal_reader_find(reader, "captured", &line, err)) == RC_OK) {
         const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line.json, "file"));
         struct stat st;
-        if (file && !job_line_inner(&line) && raw_path_valid(file) && fsio_stat(spool->raw_fd, file, &st, NULL) != RC_GONE) /* archived; or lost, as verify tells */
+        if (file && !job_line_inner(&line) && raw_path_valid(file) &&
+            fsio_stat(spool->raw_fd, file, &st, NULL) != RC_GONE) /* archived; or lost, as verify tells */
             rc = payload_mark(spool, job_id, job_line_batch(&line), file, shelf, err);
     }
     journal_reader_close(reader);

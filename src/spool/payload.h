@@ -11,7 +11,7 @@
 
 /* Names (DESIGN 3 Raw payload, Payload markers): pure functions. step is NULL when the source has one step or it is the last. */
 void payload_raw_path(const char *job_id, const char *campaign, uint32_t batch, const char *step,
-                      char out[PAYLOAD_PATH_SIZE]);                                        /* "2026-11/CA_batch0001_2026...-hex.json" below payloads/raw */
+                      char out[PAYLOAD_PATH_SIZE]); /* "2026-11/CA_batch0001_2026...-hex.json" below payloads/raw */
 /* The step in the name of a payload: "text", or of one of its parts (from 1; 0: it has none) "analyse.0003". */
 #define PAYLOAD_STEP_SIZE 80
 void payload_step_name(const char *step, uint32_t part, char out[PAYLOAD_STEP_SIZE]);

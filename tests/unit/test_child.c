@@ -270,7 +270,8 @@ static void closed_standard_descriptors_do_no_harm(void **state) {
     close(told[1]);
 }
 
-static struct child *confined_shell(struct seen *seen, struct loop *loop, const char *script, const struct child_limits *limits, const struct child_place *place) {
+static struct child *confined_shell(struct seen *seen, struct loop *loop, const char *script, const struct child_limits *limits,
+                                    const struct child_place *place) {
     const char *const argv[] = {"/bin/sh", "-c", script, NULL};
     struct child *child;
     struct err err = {0};
@@ -369,11 +370,21 @@ static void what_a_confined_one_leaves_behind_goes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(output_and_status_come_back),      TEST(output_is_cut_at_its_maximum),    TEST(an_early_end_of_output_is_not_the_end),
-        TEST(what_cannot_run_is_told_at_start), TEST(only_three_descriptors_are_open), TEST(signals_are_as_by_default),
-        TEST(limits_are_set_and_end_it),        TEST(a_signal_reaches_the_group),      TEST(a_cancelled_one_is_reaped_in_silence),
-        TEST(a_left_process_does_not_delay),    TEST(a_child_dies_with_its_parent),    TEST(closed_standard_descriptors_do_no_harm),
-        TEST(a_place_has_descriptors_directory_and_environment), TEST(a_confined_one_is_confined), TEST(what_a_confined_one_leaves_behind_goes),
+        TEST(output_and_status_come_back),
+        TEST(output_is_cut_at_its_maximum),
+        TEST(an_early_end_of_output_is_not_the_end),
+        TEST(what_cannot_run_is_told_at_start),
+        TEST(only_three_descriptors_are_open),
+        TEST(signals_are_as_by_default),
+        TEST(limits_are_set_and_end_it),
+        TEST(a_signal_reaches_the_group),
+        TEST(a_cancelled_one_is_reaped_in_silence),
+        TEST(a_left_process_does_not_delay),
+        TEST(a_child_dies_with_its_parent),
+        TEST(closed_standard_descriptors_do_no_harm),
+        TEST(a_place_has_descriptors_directory_and_environment),
+        TEST(a_confined_one_is_confined),
+        TEST(what_a_confined_one_leaves_behind_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

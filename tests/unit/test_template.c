@@ -36,12 +36,29 @@ static void close_world(struct world *w) {
 }
 
 static void test_check(void **state) {
-    static const char *const good[] = {
-        "", "plain", "$", "$$", "a$b", "${job.x}", "x${job.x}y${secret:k}", "${steps.a}", "${steps.a/b~1c/0}", "${item.url}", "$${anything", "$$${job.x}",
-        "${item}", "${item.url/a/0}", "${part}", "${part/a~1b}", "${part_number}", "${job_id}", "${attempt}"};
-    static const char *const bad[] = {"${",          "${job.x",       "${}",           "${job.}",     "${jobs.x}", "${job.a b}",  "${job.x/y}",
-                                      "${secret.x}", "${secret:a/b}", "${steps.a/~2}", "${job.../x}", "${ job.x}", "${env:HOME}", "${job.${job.x}}",
-                                      "${items}", "${item/x}", "${part.x}", "${parts}", "${job_id/x}", "${jobid}", "${part_number/1}", "${item.}"};
+    static const char *const good[] = {"",
+                                       "plain",
+                                       "$",
+                                       "$$",
+                                       "a$b",
+                                       "${job.x}",
+                                       "x${job.x}y${secret:k}",
+                                       "${steps.a}",
+                                       "${steps.a/b~1c/0}",
+                                       "${item.url}",
+                                       "$${anything",
+                                       "$$${job.x}",
+                                       "${item}",
+                                       "${item.url/a/0}",
+                                       "${part}",
+                                       "${part/a~1b}",
+                                       "${part_number}",
+                                       "${job_id}",
+                                       "${attempt}"};
+    static const char *const bad[] = {"${",          "${job.x",       "${}",           "${job.}",     "${jobs.x}",   "${job.a b}",  "${job.x/y}",
+                                      "${secret.x}", "${secret:a/b}", "${steps.a/~2}", "${job.../x}", "${ job.x}",   "${env:HOME}", "${job.${job.x}}",
+                                      "${items}",    "${item/x}",     "${part.x}",     "${parts}",    "${job_id/x}", "${jobid}",    "${part_number/1}",
+                                      "${item.}"};
     struct err err;
 
     (void)state;

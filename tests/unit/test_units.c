@@ -11,8 +11,9 @@
 
 #include "source_fixture.h"
 
-#define TWO_LISTS "{\"paginator\":null,\"foreach\":[{\"name\":\"url\",\"in\":\"/urls\"},{\"name\":\"strategy\",\"in\":\"/how/strategies\"}],\"steps\":[" \
-                  "{\"http\":{\"url\":\"https://h/x\",\"params\":{\"url\":\"${item.url}\",\"strategy\":\"${item.strategy}\"}}}]}"
+#define TWO_LISTS                                                                                                                                              \
+    "{\"paginator\":null,\"foreach\":[{\"name\":\"url\",\"in\":\"/urls\"},{\"name\":\"strategy\",\"in\":\"/how/strategies\"}],\"steps\":["                     \
+    "{\"http\":{\"url\":\"https://h/x\",\"params\":{\"url\":\"${item.url}\",\"strategy\":\"${item.strategy}\"}}}]}"
 
 /* source_of puts members in the place of others; a definition of units has no paginator at all. */
 static struct source *source_without_pages(const char *patch) {
@@ -127,10 +128,13 @@ static void test_definitions(void **state) {
         {"{\"steps\":[{\"exec\":{\"command\":[\"x\"]}}]}", "must be an http"},
         {"{\"steps\":[{\"name\":\"a\",\"exec\":{\"command\":[]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}", "command"},
         {"{\"steps\":[{\"name\":\"a\",\"exec\":{\"command\":[\"../x\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}", "name of a program"},
-        {"{\"steps\":[{\"name\":\"a\",\"exec\":{\"command\":[\"x\",\"${secret:k}\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}", "secrets go into requests"},
+        {"{\"steps\":[{\"name\":\"a\",\"exec\":{\"command\":[\"x\",\"${secret:k}\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}",
+         "secrets go into requests"},
         {"{\"steps\":[{\"name\":\"a\",\"exec\":{\"command\":[\"x\",\"${part}\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}", "no for_each"},
-        {"{\"steps\":[{\"name\":\"a\",\"when\":{\"engine\":1},\"exec\":{\"command\":[\"x\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}", "no JSON Pointer"},
-        {"{\"steps\":[{\"name\":\"a\",\"for_each\":\"${job.x}\",\"exec\":{\"command\":[\"x\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}", "one reference"},
+        {"{\"steps\":[{\"name\":\"a\",\"when\":{\"engine\":1},\"exec\":{\"command\":[\"x\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}",
+         "no JSON Pointer"},
+        {"{\"steps\":[{\"name\":\"a\",\"for_each\":\"${job.x}\",\"exec\":{\"command\":[\"x\"]}},{\"name\":\"b\",\"http\":{\"url\":\"https://h/\"}}]}",
+         "one reference"},
     };
 
     (void)state;
@@ -147,14 +151,18 @@ static void test_definitions(void **state) {
 }
 
 static void test_ways(void **state) {
-    struct source *s = source_without_pages(
-        "{\"paginator\":null,\"foreach\":[{\"name\":\"url\",\"in\":\"/urls\"}],\"steps\":[{\"when\":{\"/engine\":\"service\"},\"http\":{\"url\":\"https://h/\"},"
-        "\"fallback\":[{\"exec\":{\"command\":[\"a\"]},\"when\":{\"/engine\":\"local\",\"/n\":2}},{\"exec\":{\"command\":[\"b\"]},\"when\":{\"/gone\":null}}]}]}");
+    struct source *s = source_without_pages("{\"paginator\":null,\"foreach\":[{\"name\":\"url\",\"in\":\"/urls\"}],\"steps\":[{\"when\":{\"/"
+                                            "engine\":\"service\"},\"http\":{\"url\":\"https://h/\"},"
+                                            "\"fallback\":[{\"exec\":{\"command\":[\"a\"]},\"when\":{\"/engine\":\"local\",\"/"
+                                            "n\":2}},{\"exec\":{\"command\":[\"b\"]},\"when\":{\"/gone\":null}}]}]}");
     static const struct {
         const char *job;
         unsigned from, way;
-    } cases[] = {{"{\"engine\":\"service\"}", 0, 0}, {"{\"engine\":\"service\"}", 1, 2}, {"{\"engine\":\"local\",\"n\":2}", 0, 1},
-                 {"{\"engine\":\"local\",\"n\":3}", 0, 2}, {"{\"engine\":\"local\",\"gone\":1}", 0, 3}};
+    } cases[] = {{"{\"engine\":\"service\"}", 0, 0},
+                 {"{\"engine\":\"service\"}", 1, 2},
+                 {"{\"engine\":\"local\",\"n\":2}", 0, 1},
+                 {"{\"engine\":\"local\",\"n\":3}", 0, 2},
+                 {"{\"engine\":\"local\",\"gone\":1}", 0, 3}};
 
     (void)state;
     assert_int_equal(s->steps[0].way_count, 3);
