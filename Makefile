@@ -19,12 +19,13 @@ LDSAN = -pie -Wl,-z,relro,-z,now
 endif
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
 # Each program is linked to those of them that it uses.
-LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -larchive -lidn2 -lsodium -ljwt -pthread
+LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -larchive -lidn2 -lsodium -ljwt -lm -pthread
 
-LAYERS = base os spool net store source sink notify engine api
-LIB_SRC = $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)) $(filter-out $(wildcard src/cmd/*_main.c),$(wildcard src/cmd/*.c))
+LAYERS = base os helper spool net store source sink notify engine api
+LIB_SRC = $(filter-out %_main.c,$(foreach l,$(LAYERS) cmd,$(wildcard src/$(l)/*.c)))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 PROGRAMS = $(patsubst src/cmd/%_main.c,$(BUILD)/%,$(wildcard src/cmd/*_main.c))
+HELPERS = $(patsubst src/helper/%_main.c,$(BUILD)/%,$(wildcard src/helper/*_main.c))
 TOOLS = $(patsubst tools/%.c,$(BUILD)/tools/%,$(wildcard tools/*.c))
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 LIB = $(BUILD)/libbatchspool.a
@@ -34,7 +35,7 @@ LIB = $(BUILD)/libbatchspool.a
 
 include $(wildcard mk/*.mk)
 
-all: $(PROGRAMS) $(TOOLS) ## build the programs into build/
+all: $(PROGRAMS) $(HELPERS) $(TOOLS) ## build the programs into build/
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -58,6 +59,9 @@ $(BUILD)/batchspool-httpd: $(BUILD)/obj/web_files.o
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/obj/src/cmd/%_main.o $(LIB)
 	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+$(HELPERS): $(BUILD)/%: $(BUILD)/obj/src/helper/%_main.o $(LIB)
+	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 $(BUILD)/tools/%: $(BUILD)/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)
@@ -94,13 +98,15 @@ compile_commands.json: ## for clangd and clang-tidy
 	@rm -rf $(BUILD)-cc && bear -- $(MAKE) --no-print-directory BUILD=$(BUILD)-cc all $(UNIT:$(BUILD)/%=$(BUILD)-cc/%) >/dev/null && rm -rf $(BUILD)-cc
 
 install: all ## into DESTDIR/PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/etc/batchspool/sources
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/libexec/batchspool $(DESTDIR)/etc/batchspool/sources $(DESTDIR)/etc/batchspool/lease
 	install -m 755 $(BUILD)/batchspool $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/batchspoold $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(HELPERS) $(DESTDIR)$(PREFIX)/libexec/batchspool/
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
-	for f in etc/batchspool.json etc/sources/*.json; do t=$(DESTDIR)/etc/batchspool/$${f#etc/}; test -e $$t || install -m 640 $$f $$t; done
+	for f in etc/batchspool.json etc/sources/*.json etc/lease/*; do t=$(DESTDIR)/etc/batchspool/$${f#etc/}; test -e $$t || install -m 640 $$f $$t; done
 
 clean: ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-* compile_commands.json
