@@ -194,3 +194,27 @@ enum date_found date_read(const char *text, enum date_order order, struct date o
     out[1] = r.dates[1];
     return r.found;
 }
+
+/* A number of up to `most` digits that is not a part of a longer one. */
+static const char *scan_number(const char *at, int most, int *value) {
+    int digits = 0;
+    for (*value = 0; isdigit((unsigned char)*at) && digits <= most; at++, digits++)
+        *value = *value * 10 + (*at - '0');
+    return digits >= 1 && digits <= most ? at : NULL;
+}
+
+void date_count_orders(const char *text, unsigned *day_first, unsigned *month_first) {
+    *day_first = *month_first = 0;
+    for (const char *at = text; *at; at++) {
+        int a, b, year;
+        if (!isdigit((unsigned char)*at) || (at > text && (isdigit((unsigned char)at[-1]) || strchr("/.-", at[-1]))))
+            continue;
+        const char *end = scan_number(at, 2, &a);
+        char separator = end ? *end : '\0';
+        if (!separator || !strchr("/.-", separator) || !(end = scan_number(end + 1, 2, &b)) || *end != separator || !(end = scan_number(end + 1, 4, &year)))
+            continue;
+        bool day = is_day(year, b, a), month = is_day(year, a, b);
+        *day_first += day && !month;
+        *month_first += month && !day;
+    }
+}
