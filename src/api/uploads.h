@@ -4,11 +4,8 @@
 
 #include "api/request.h"
 
-/*
- * Files that clients send: POST /api/documents, /api/uploads/criteria, /api/uploads/urls. The body goes piece by piece to documents/tmp/<random>.upload while
- * it is hashed, and when all of it is there, synced and right, to documents/raw/YYYY-MM/<SHA-256>. A connection that breaks takes its file with it; what a kill
- * left is removed at the next start.
- */
+/* Files that clients send: POST /api/documents, /api/uploads/criteria, /api/uploads/urls. They come in and are stored as spool/document.h says; a connection
+ * that breaks takes its file with it. */
 
 bool uploads_piece(struct request *r, const char *bytes, size_t length); /* route_upload of the three */
 void uploads_document(struct request *r);                                /* lane */
@@ -16,7 +13,5 @@ void uploads_criteria(struct request *r);                                /* lane
 void uploads_urls(struct request *r);                                    /* lane */
 /* The document of the request, kept: {document_id, bytes, name}, the caller frees. NULL: the reply is set. On a lane. */
 cJSON *uploads_keep(struct request *r);
-/* Remove broken uploads. For the one web program of a spool, before it listens. */
-void uploads_sweep(const struct spool *spool);
 
 #endif

@@ -94,9 +94,10 @@ static bool has_name(struct slice in, const char *name) {
 static enum rc look_pdf(struct slice bytes, struct err *err) {
     struct slice tail = from(bytes, bytes.length > PDF_END_WITHIN ? bytes.length - PDF_END_WITHIN : 0);
     const char *startxref = find_last(tail, "startxref");
-    if (!startxref || !find(tail, "%%EOF"))
+    if (!find(tail, "%%EOF"))
         return err_set(err, RC_PERM, "is a PDF that ends too early (it was cut off on its way): send it again from its source");
-    if (has_name(pdf_trailer(bytes, startxref), "/Encrypt"))
+    /* Without that word readers look for a trailer themselves. */
+    if (has_name(startxref ? pdf_trailer(bytes, startxref) : tail, "/Encrypt"))
         return err_set(err, RC_PERM,
                        "is an encrypted PDF: remove its password (`qpdf --decrypt --password=... in.pdf out.pdf`, or print it to a new PDF) and send that");
     return RC_OK;

@@ -15,7 +15,6 @@
 #include "api/server.h"
 #include "api/trend.h"
 #include "api/tidy.h"
-#include "api/uploads.h"
 #include "api/who.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -24,6 +23,7 @@
 #include "os/fsio.h"
 #include "os/listen.h"
 #include "os/lockfile.h"
+#include "spool/document.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -182,7 +182,7 @@ static int serve(const struct config *config, const struct api_options *options)
         spool_close(spool);
         return fail(EXIT_CONFIG, &err);
     }
-    uploads_sweep(spool);
+    document_sweep(spool);
     rc = loop_signal_start(api.loop, SIGTERM, got_signal, api.loop, &err);
     if (!rc)
         rc = loop_signal_start(api.loop, SIGINT, got_signal, api.loop, &err);

@@ -496,7 +496,7 @@ is "204 1" "$CODE $([ -e "$SPOOL/schedules/nightly.json" ]; echo $?)" 'schedules
 left() { find "$SPOOL/documents/tmp" -name '*.upload' | wc -l; }
 some_left() { [ "$(left)" -gt 0 ]; }
 none_left() { [ "$(left)" = 0 ]; }
-printf '%%PDF-1.4\n%s\n' "$(head -c 20000 /dev/urandom | base64)" >"$DIR/lease.pdf"
+{ printf '%%PDF-1.4\n' && head -c 20000 /dev/urandom && printf '\n%%%%EOF\n'; } >"$DIR/lease.pdf"
 sum=$(sha256sum <"$DIR/lease.pdf" | cut -c1-64)
 call ops POST '/api/documents?name=lease.pdf' -H 'Content-Type: application/pdf' --data-binary @"$DIR/lease.pdf"
 answers "201 [\"$sum\",\"lease.pdf\"]" 'uploads: a PDF' '[.document_id, .name]'
@@ -508,6 +508,10 @@ is 415 "$CODE" 'uploads: DOCX is refused'
 like PDF "$(jq -r .detail <<<"$OUT")" 'uploads: with what to do'
 call ops POST /api/documents -H 'Content-Length: 0'
 is 422 "$CODE" 'uploads: an empty one'
+call ops POST /api/documents --data-binary $'%PDF-1.4\nhalf of'
+answers '422 true' 'uploads: one that ends too early' '.detail | contains("ends too early")'
+call ops POST /api/documents --data-binary $'%PDF-1.4\ntrailer << /Root 1 0 R /Encrypt 2 0 R >>\n%%EOF\n'
+answers '422 true' 'uploads: an encrypted one, with what to do' '.detail | contains("qpdf --decrypt")'
 { cat "$DIR/lease.pdf" && head -c 400000 /dev/zero; } >"$DIR/large.pdf"
 call ops POST /api/documents --data-binary @"$DIR/large.pdf"
 is 413 "$CODE" 'uploads: too large'

@@ -163,7 +163,7 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
     await t.axe(page, 'URLs');
     await page.goto(`${base}/documents`);
     await page.setInputFiles('input[type=file]', [{name: 'bad.pdf', mimeType: 'application/pdf', buffer: Buffer.from('hello')}, {name: 'empty.png', mimeType: 'image/png', buffer: Buffer.alloc(0)},
-        {name: 'Lease (final).pdf', mimeType: 'application/pdf', buffer: Buffer.concat([Buffer.from('%PDF-1.4\n'), Buffer.alloc(200000, 120)])}]);
+        {name: 'Lease (final).pdf', mimeType: 'application/pdf', buffer: Buffer.concat([Buffer.from('%PDF-1.4\n'), Buffer.alloc(200000, 120), Buffer.from('%%EOF\n')])}]);
     await t.sees(page, '.uploads li:has-text("bad.pdf") :text("named as PDF but is none")', 'a file that is none is not sent');
     await t.sees(page, '.uploads li:has-text("empty.png") :text("empty")', 'nor an empty one');
     await t.sees(page, '.uploads li:has-text("Lease (final).pdf") :is(.badge, .error-text)', 'the other one is sent, or told why not');

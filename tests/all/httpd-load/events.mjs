@@ -15,6 +15,7 @@ const rss = status('RssAnon');
 // Uploads of 3 MB meanwhile, one after the other.
 const body = Buffer.alloc(3 * 1024 * 1024, 'x');
 body.write('%PDF-1.7\n');
+body.write('%%EOF\n', body.length - 6);
 let uploading = true, uploads = 0, refused = 0;
 const uploader = (async () => {
     while (uploading) {

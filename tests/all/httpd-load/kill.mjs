@@ -33,6 +33,7 @@ async function lister() {
 
 const document = Buffer.alloc(3 * 1024 * 1024, 'y');
 document.write('%PDF-1.7\n');
+document.write('%%EOF\n', document.length - 6);
 async function uploader(n) {
     const body = Buffer.from(document);
     for (let i = 0, answer; body.write(`${n} ${i++}`, 20), (answer = await persist('/api/documents', { method: 'POST', body })); counts.uploads++) if (answer.status > 201) counts.wrong.push(answer.status);
