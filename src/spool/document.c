@@ -378,6 +378,8 @@ static enum rc look_for_known(const struct spool *spool, struct document *docume
     if (rc == RC_OK) {
         close(fd);
         document->known = true;
+        *strrchr(path, '/') = '\0'; /* its name may not be on the disk yet: who stored it may have been killed */
+        rc = fsio_sync_dir(spool->root_fd, path, err);
     } else if (rc == RC_CORRUPT) {
         log_warn("%s: is damaged; replaced by the same document, which was sent again", path);
         rc = fsio_unlink(spool->root_fd, path, err);
