@@ -127,10 +127,13 @@ static const char *find_pieces(const struct quotes *q, const char *quote, size_t
     return first;
 }
 
-/* Whether it begins on this page of the list; it may end on the next one. */
+/* Whether it begins on this page of the list; it may end on the next one that has text. */
 static bool is_on(const struct quotes *q, const char *quote, size_t i) {
-    size_t last = i + 2 < q->pages->count ? i + 2 : q->pages->count;
-    return q->text.length && q->starts[i] < q->starts[i + 1] && find_pieces(q, quote, q->starts[i], q->starts[i + 1], q->starts[last]);
+    size_t last = i + 1;
+    while (last < q->pages->count && q->starts[last] == q->starts[i + 1])
+        last++;
+    size_t end = q->starts[last < q->pages->count ? last + 1 : last];
+    return q->text.length && q->starts[i] < q->starts[i + 1] && find_pieces(q, quote, q->starts[i], q->starts[i + 1], end);
 }
 
 unsigned quotes_find(const struct quotes *q, const char *quote, unsigned page) {
