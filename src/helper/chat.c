@@ -95,12 +95,12 @@ enum rc chat_extract(const char *content, cJSON **json, struct err *err) {
         content = end + strlen("</think>");
     if (helper_parse(content, strlen(content), "the model's answer", json, &first) == RC_OK)
         return RC_OK;
-    const char *at = strpbrk(content, "{[");
-    for (unsigned tries = 0; at && tries < TRIES_MOST; tries++) {
-        const char *end = value_end(at);
-        if (end && helper_parse(at, (size_t)(end - at), "the model's answer", json, tries ? &other : &first) == RC_OK)
+    const char *at = strpbrk(content, "{["), *end;
+    /* One that does not end was cut off: what is whole inside of it is a part of the answer, not the answer. */
+    for (unsigned tries = 0; at && tries < TRIES_MOST && (end = value_end(at)); tries++) {
+        if (helper_parse(at, (size_t)(end - at), "the model's answer", json, tries ? &other : &first) == RC_OK)
             return RC_OK;
-        at = strpbrk(at + 1, "{[");
+        at = strpbrk(end, "{[");
     }
     return err_set(err, RC_TEMP, "%s", first.text);
 }

@@ -65,6 +65,7 @@ static void test_extract(void **state) {
         {"a set {of things}, then {\"a\":1}", "{\"a\":1}"},
         {"<think>maybe {\"a\":2}?</think>{\"a\":1}", "{\"a\":1}"},
         {"{\"a\":1", NULL},
+        {"{\"a\":{\"b\":1},\"c\":", NULL}, /* not what is whole in it */
         {"{\"a\":1,\"a\":2}", NULL}, /* which one? */
         {"no JSON", NULL},
         {"}}}]]", NULL},
