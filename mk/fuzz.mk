@@ -33,6 +33,13 @@ printf 'https://h.example/items?limit=2&offset=0\0000{"total":5,"data":[{"id":1}
 printf 'status:failed,held source:items older:2h newer:P7D is:unloaded created_after:2026-01-01T00:00:00Z "a word" reno' >$(FUZZ)/seed/filter; \
 printf 'url,label\nexample.com,home\n"https://B\303\274cher.example:443/a,b/#x";y\nhttp://[::1]:8080//\nnot a url\n' >$(FUZZ)/seed/url_list; \
 printf '/api/batch-jobs/20261123T170501Z-4f9c2a01b7d3-reno/files/%%31/raw' >$(FUZZ)/seed/path; \
+printf '{"type":"object","properties":{"a":{"type":["string","null"],"pattern":"^[a-z]{2}$$","maxLength":9},"b":{"$$ref":"#/$$defs/d"}},"required":["a"],"additionalProperties":false,"$$defs":{"d":{"type":"array","items":{"enum":[1,"x"]},"minItems":1}}}\0{"a":"xy","b":[1,"x"]}' >$(FUZZ)/seed/json_schema; \
+printf 'II*\0\010\0\0\0\004\0\0\001\004\0\001\0\0\0\004\0\0\0\001\001\004\0\001\0\0\0\004\0\0\0\021\001\004\0\001\0\0\0\010\0\0\0\027\001\004\0\001\0\0\0\020\0\0\0\0\0\0\0' >$(FUZZ)/seed/docform-tiff; \
+printf '%%PDF-1.5\n7 0 obj\n<< /Type /XRef /Encrypt 5 0 R >>\nstream\nendstream\nstartxref\n9\n%%%%EOF\n' >$(FUZZ)/seed/docform-pdf; \
+printf '\377\330\377\300\000\013\010\000\020\000\040\001\001\021\000\377\332\000\004\000\000data\377\331' >$(FUZZ)/seed/docform-jpeg; \
+printf '  3.1 The Tenant shall pay from 25/03/2019.\n\n(a) on 1 May 2020\f\f\303\244\342\200\234quoted\342\200\235 instal-\nments ... at the end\n' >$(FUZZ)/seed/chunks; \
+printf '%s\0%s' '{"document":{"type":"lease","date":"1 May 2019","missing_schedules":["1"]},"fields":{"t":{"value":"ACME","unit":null,"status":"found","page":1,"quote":"The tenant is ACME"},"term":{"value":10,"unit":"years","status":"found","page":1,"quote":null},"commencement_date":{"value":"03/04/2019","unit":null,"status":"found","page":1,"quote":"begins"},"expiry_date":{"value":null,"unit":null,"status":"n/a","page":null,"quote":null}},"rent":[{"from":"2019-04-03","to":null,"amount":5,"page":2,"quote":"paid"}],"options":[{"kind":"break","window_from":"3/4/2021","window_to":null,"page":null,"quote":null}],"dates":[],"clauses":[]}' \
+  '{"document":{"missing_schedules":[]},"fields":{},"rent":[],"options":[],"dates":[],"clauses":[]}' >$(FUZZ)/seed/record; \
 printf '%s\n' '{"cassette":1,"source":"x","total":2,"parts":[{"part":"a","total":2}],"job":{"source":"x"}}' \
   '{"batch":1,"paid":true,"request":{"method":"GET","url":"https://h.example/"},"status":200,"headers":{"x-total":"2"},"body":"[1]"}' \
   '{"batch":2,"request":{},"status":200,"base64":"/w=="}' >$(FUZZ)/seed/cassette
