@@ -96,6 +96,8 @@ static void attempt_end(struct attempt *a) {
     fetcher_give_back(a->engine->fetcher, a->held);
     request_release(&a->request);
     fields_release(&a->fields);
+    if (a->document)
+        fsio_unmap(a->document, a->document_length);
     cJSON_Delete(a->item);
     cJSON_Delete(a->known);
     buf_release(&a->bookmark);

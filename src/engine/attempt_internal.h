@@ -28,6 +28,8 @@ struct attempt { /* a lane has it while work is out */
     bool passed;           /* the step has no such part: it is over */
     struct helper *helper; /* a program does it, not a request (helper.c); or NULL */
     cJSON *item, *known;   /* for template_scope */
+    const char *document;  /* mapped, of a request whose body it is; or NULL */
+    size_t document_length;
     unsigned number;
     struct dec price;
     bool open; /* its price is in the feed's open_price */
@@ -85,6 +87,7 @@ unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
 /* unit.c, on a lane: what the step's templates say of earlier steps, the item and the part. RC_PERM: an answer does not have it. a->passed: there is no such
  * part. Nothing for a page of a source of one step. */
 enum rc unit_prepare(struct attempt *a);
+enum rc unit_open_document(struct attempt *a, int *fd); /* on a lane; RC_CORRUPT: it is not what was uploaded, or not there */
 bool unit_inner(const struct attempt *a); /* of a step before the last */
 void unit_inner_done(struct attempt *a);  /* its answer is captured, or it was passed over: the unit goes on */
 /* Another way to do the step is left, and the unit is to take it. */

@@ -46,8 +46,8 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
         struct fetch_request f = {.method = a->request.method,
                                   .url = a->request.url,
                                   .headers = a->request.headers,
-                                  .body = a->request.body,
-                                  .body_length = a->request.body_length,
+                                  .body = a->document ? a->document : a->request.body,
+                                  .body_length = a->document ? a->document_length : a->request.body_length,
                                   .timeout_ms = suggest ? SUGGEST_TIMEOUT_MS : (int64_t)attempt_timeout_s(a, source->timeout_s) * 1000,
                                   .connect_timeout_ms = 30000,
                                   .max_body_bytes =

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "os/child.h"
-#include "os/dirscan.h"
 #include "os/fsio.h"
 #include "source/template.h"
 
@@ -119,35 +118,6 @@ static enum rc make_input(struct attempt *a, const struct source_helper *exec, c
     return rc;
 }
 
-/* documents/raw/YYYY-MM/SHA256 */
-static enum rc document_open(const struct spool *spool, const char *sha256, int *fd, struct err *err) {
-    struct dirscan *scan;
-    const char *month;
-    unsigned char type;
-    bool found = false;
-    int raw;
-    enum rc rc = fsio_open_dir(spool->root_fd, "documents/raw", &raw, err);
-    if (rc)
-        return rc;
-    rc = dirscan_open(raw, ".", &scan, err);
-    while (!rc && !found && dirscan_next(scan, &month, &type, NULL) == RC_OK) {
-        char path[128];
-        found = str_format(path, sizeof path, "%s/%s", month, sha256) && fsio_open_read(raw, path, fd, NULL, NULL) == RC_OK;
-    }
-    if (!rc)
-        dirscan_close(scan);
-    close(raw);
-    return rc ? rc : found ? RC_OK : err_set(err, RC_PERM, "documents/raw has no document %s", sha256);
-}
-
-static enum rc open_document(struct attempt *a) {
-    const cJSON *document = cJSON_GetObjectItemCaseSensitive(a->item, "document");
-    const char *sha256 = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "sha256"));
-    if (!a->run->source->documents)
-        return RC_OK;
-    return document_open(a->engine->spool, sha256 ? sha256 : "", &a->helper->document_fd, &a->err);
-}
-
 enum rc helper_prepare(struct attempt *a) {
     const struct source_step *step = &a->run->source->steps[a->step];
     const struct source_helper *exec = &step->ways[a->way].exec;
@@ -163,8 +133,8 @@ enum rc helper_prepare(struct attempt *a) {
         rc = make_environment(a, below);
     if (!rc)
         rc = make_input(a, exec, &scope);
-    if (!rc)
-        rc = open_document(a);
+    if (!rc && a->run->source->documents)
+        rc = unit_open_document(a, &a->helper->document_fd);
     if (!rc)
         rc = scratch(a, &a->helper->error_fd);
     if (!rc)

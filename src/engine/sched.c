@@ -86,6 +86,8 @@ static enum way source_way(struct engine *engine, const char *name, struct feed 
     if (sources_get(engine->sources, name, &source, NULL))
         return WAY_OPEN;
     *feed = feed_get(engine, source);
+    if (source->max_concurrent_jobs && slots_of(*feed) + engine->claiming_count >= source->max_concurrent_jobs)
+        return WAY_CLOSED; /* one that ends has it looked at again */
     if (feed_open(*feed))
         return WAY_OPEN;
     feed_pump(*feed); /* sets the time to look again */

@@ -7,6 +7,7 @@
 #include "os/fsio.h"
 #include "os/tree.h"
 #include "source/template.h"
+#include "spool/document.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -248,31 +249,69 @@ static enum rc reference_seen(void *context, const struct template_reference *re
     return r->rc;
 }
 
-/* The element that this part of the step is about. */
-static enum rc find_part(struct reading *r) {
+/* The element of an array that this part is about. */
+static enum rc take_element(struct reading *r, struct slice array) {
     struct attempt *a = r->a;
-    const char *text = a->run->source->steps[a->step].for_each;
-    const char *name_end = text + 2 + strcspn(text + 2, "}");
-    char name[TEMPLATE_REFERENCE_SIZE];
-    str_format(name, sizeof name, "%.*s", (int)(name_end - text - 2), text + 2);
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(a->known, name);
     struct json_iter iter;
     struct slice key, value;
-    if (!list || !cJSON_IsRaw(list) || !json_iter_init(&iter, slice_of(list->valuestring)) || iter.object) {
-        a->passed = list && cJSON_IsRaw(list) && strcmp(list->valuestring, "null") == 0;
-        return a->passed ? RC_OK : err_set(&a->err, RC_PERM, "for_each: there is no array at %s", name);
-    }
     uint32_t number = 0;
+    if (!json_iter_init(&iter, array) || iter.object)
+        return err_set(&a->err, RC_PERM, "for_each: what %s names is no array", a->run->source->steps[a->step].for_each);
     while (number < a->part && json_iter_next(&iter, &key, &value))
         number++;
     a->passed = number < a->part;
     if (a->passed)
         return RC_OK;
-    if (a->part > SOURCE_MAX_PARTS)
-        return err_set(&a->err, RC_PERM, "for_each: %s has more than %u elements", name, SOURCE_MAX_PARTS);
     enum rc rc = buf_add(&r->part_text, value.data, value.length);
     r->part = (struct slice){buf_text(&r->part_text), r->part_text.length};
     return rc ? no_memory(a) : RC_OK;
+}
+
+static enum rc for_each_seen(void *context, const struct template_reference *reference) {
+    struct reading *r = context;
+    struct attempt *a = r->a;
+    const struct source *source = a->run->source;
+    const int step = step_number(source, reference->name);
+    const bool parts = step >= 0 && source->steps[step].for_each;
+    const char *data;
+    size_t length;
+    struct slice array;
+    if (step < 0)
+        return RC_PERM;
+    r->rc = open_answer(a, (unsigned)step, parts ? a->part : 0, &data, &length);
+    a->passed = r->rc == RC_GONE; /* the step was passed over, or has no such part */
+    if (r->rc) {
+        r->rc = a->passed ? RC_OK : r->rc;
+        return r->rc;
+    }
+    if (!json_find((struct slice){data, length}, reference->pointer, &array) || json_type(array) == JSON_NULL)
+        a->passed = true; /* an array that is not there has no elements */
+    else if (parts) {
+        r->rc = buf_add(&r->part_text, array.data, array.length) ? no_memory(a) : RC_OK;
+        r->part = (struct slice){buf_text(&r->part_text), r->part_text.length};
+    } else
+        r->rc = take_element(r, array);
+    fsio_unmap(data, length);
+    return r->rc;
+}
+
+enum rc unit_open_document(struct attempt *a, int *fd) {
+    const cJSON *document = cJSON_GetObjectItemCaseSensitive(a->item, "document");
+    const char *sha256 = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "sha256"));
+    enum rc rc = document_open(a->engine->spool, sha256 ? sha256 : "", fd, NULL, &a->err);
+    return rc == RC_GONE ? RC_CORRUPT : rc; /* no other way would find it */
+}
+
+static enum rc map_document(struct attempt *a) {
+    int fd;
+    enum rc rc = unit_open_document(a, &fd);
+    if (rc)
+        return rc;
+    if (a->document)
+        fsio_unmap(a->document, a->document_length);
+    rc = fsio_map(fd, &a->document, &a->document_length, &a->err);
+    close(fd);
+    return rc;
 }
 
 enum rc unit_prepare(struct attempt *a) {
@@ -289,14 +328,17 @@ enum rc unit_prepare(struct attempt *a) {
         !cJSON_AddNumberToObject(a->known, "attempt", a->number) || (a->part && !cJSON_AddNumberToObject(a->known, "part_number", a->part)))
         return no_memory(a);
     if (step->for_each) {
-        if (template_each(step->for_each, reference_seen, &r) == RC_OK)
-            r.rc = find_part(&r);
+        template_each(step->for_each, for_each_seen, &r);
+        if (!r.rc && a->part > SOURCE_MAX_PARTS && !a->passed)
+            r.rc = err_set(&a->err, RC_PERM, "for_each: there are more than %u parts", SOURCE_MAX_PARTS);
         if (r.rc || a->passed)
             goto out;
     }
     source_each_way_reference(step, a->way, reference_seen, &r);
     if (!r.rc && a->helper)
         r.rc = helper_prepare(a);
+    else if (!r.rc && step->ways[a->way].http.document)
+        r.rc = map_document(a);
 out:
     buf_release(&r.part_text);
     return r.rc;

@@ -136,7 +136,7 @@ static enum rc put_drawn(struct work *w, unsigned page, struct err *err) {
 static enum rc put_all(struct work *w, struct err *err) {
     bool drawn = w->form.type == DOCFORM_PDF || w->form.type == DOCFORM_TIFF;
     unsigned last = w->options->last && w->options->last < w->pages ? w->options->last : w->pages;
-    enum rc rc = helper_put("{\"pages\":[", err);
+    enum rc rc = helper_put("{\"images\":[", err);
     for (unsigned page = w->options->first; page <= last && !rc; page++)
         rc = drawn ? put_drawn(w, page, err) : put_image(w, page, HELPER_DOCUMENT_FD, docform_media_type(w->form.type), err);
     if (!rc && !w->written)

@@ -115,6 +115,11 @@ static enum rc settle(cJSON *json, struct pages *p, const char *by, struct err *
     return RC_OK;
 }
 
+cJSON *pages_of(const cJSON *input) {
+    cJSON *vision = cJSON_GetObjectItemCaseSensitive(input, "vision");
+    return cJSON_IsArray(vision) && vision->child ? vision : cJSON_GetObjectItemCaseSensitive(input, "text");
+}
+
 enum rc pages_read(cJSON *json, struct pages *p, struct err *err) {
     cJSON *list = cJSON_IsArray(json) ? json : cJSON_GetObjectItemCaseSensitive(json, "pages"), *item;
     const char *by = cJSON_IsArray(json) ? "vision" : "service";

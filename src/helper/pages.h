@@ -35,6 +35,8 @@ struct pages {
  * from json, which must stay, and into which texts may be added. RC_PERM: it is none of these. pages_release in any case. */
 enum rc pages_read(cJSON *json, struct pages *pages, struct err *err);
 void pages_release(struct pages *pages);
+/* Where a helper's input has it: `vision` when a model has read pages, else `text`. Borrowed. */
+cJSON *pages_of(const cJSON *input);
 
 /* Letters and digits in a text, with all beyond ASCII counted as letters. */
 size_t pages_letters(const char *text);

@@ -9,6 +9,7 @@
 #include "source/paginator.h"
 #include "source/source_parts.h"
 #include "source/units.h"
+#include "spool/document.h"
 
 #define MOST_COUNT 9007199254740991u /* what a JSON number carries exactly */
 #define MOST_ADDRESSES 32u
@@ -155,7 +156,11 @@ static void read_choices(struct check *check, const cJSON *root, const struct so
     static const char *const processes[] = {"manual", "auto", NULL};
     static const char *const duplicates[] = {"reject", "reuse", "run", NULL}; /* as enum on_duplicate */
     /* Of an incremental source each run of the same search gives what is new. */
-    unsigned process = 0, duplicate = source->metered && source->incremental == NULL ? ON_DUPLICATE_REJECT : ON_DUPLICATE_RUN;
+    unsigned process = source->automatic, duplicate = source->metered && source->incremental == NULL ? ON_DUPLICATE_REJECT : ON_DUPLICATE_RUN;
+
+    if (source->on_duplicate >= 0) {
+        duplicate = (unsigned)source->on_duplicate;
+    }
 
     check_choice(check, root, "process", processes, &process);
     c->automatic = process == 1;
@@ -196,46 +201,14 @@ static void read_own(struct check *check, cJSON *root, const struct source *sour
     }
 }
 
-/* One document of a job: what documents/raw has under its SHA-256. */
-static void read_document(struct check *check, const cJSON *document) {
-    static const char *const names[] = {"sha256", "name", "bytes", "type", "group", NULL};
-    const cJSON *sha256;
-
-    if (!check_object(check, document, names, NULL)) {
-        return;
-    }
-    sha256 = check_string(check, document, "sha256", DIGEST_HEX_SIZE - 1);
-    if (check->rc == RC_OK &&
-        (sha256 == NULL || strlen(sha256->valuestring) != DIGEST_HEX_SIZE - 1 || strspn(sha256->valuestring, "0123456789abcdef") != DIGEST_HEX_SIZE - 1)) {
-        (void)check_fail(check, "sha256", "must be the SHA-256 of an uploaded document, 64 digits of 0-9a-f");
-    }
-    (void)check_string(check, document, "name", 255);
-    (void)check_string(check, document, "type", 64);
-    (void)check_string(check, document, "group", 128);
-}
-
-static void read_documents(struct check *check, const cJSON *root) {
-    const cJSON *list = check_array(check, root, "documents", 1, MOST_DOCUMENTS), *document;
-    size_t mark = check_enter(check, "documents", 0);
-    unsigned index = 0;
-
-    cJSON_ArrayForEach(document, list) {
-        size_t inner = check_enter(check, NULL, index++);
-
-        read_document(check, document);
-        check_leave(check, inner);
-    }
-    check_leave(check, mark);
-}
-
 /* Units that are no pages: there must be some. */
 static void read_units(struct check *check, const cJSON *root, const struct source *source, struct criteria *c) {
     struct units *units;
     struct err err = {0};
     enum rc rc;
 
-    if (source->documents) {
-        read_documents(check, root);
+    if (source->documents && check->rc == RC_OK && document_check_list(cJSON_GetObjectItemCaseSensitive(root, "documents"), MOST_DOCUMENTS, &err) != RC_OK) {
+        (void)check_fail(check, "documents", "%s", err.text);
     }
     if (source->list_count == 0 || check->rc != RC_OK) {
         return;

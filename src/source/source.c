@@ -50,6 +50,27 @@ static void check_file_name(struct check *check, const struct source *source) {
     }
 }
 
+/* What a job of the source has when it does not say. */
+static void read_defaults(struct check *check, struct source *source) {
+    static const char *const names[] = {"process", "on_duplicate", NULL}, *const processes[] = {"manual", "auto", NULL};
+    static const char *const duplicates[] = {"reject", "reuse", "run", NULL}; /* as enum on_duplicate */
+    const cJSON *defaults = cJSON_GetObjectItemCaseSensitive(check->root, "job_defaults");
+    unsigned process = 0, duplicate = 0;
+
+    source->on_duplicate = -1;
+    if (defaults == NULL || check->rc != RC_OK) {
+        return;
+    }
+    size_t mark = check_enter(check, "job_defaults", 0);
+    if (check_object(check, defaults, names, NULL)) {
+        check_choice(check, defaults, "process", processes, &process);
+        check_choice(check, defaults, "on_duplicate", duplicates, &duplicate);
+        source->automatic = process == 1;
+        source->on_duplicate = cJSON_GetObjectItemCaseSensitive(defaults, "on_duplicate") != NULL ? (int)duplicate : -1;
+    }
+    check_leave(check, mark);
+}
+
 static void read_top(struct check *check, struct source *source) {
     static const char *const names[] = {"name",
                                         "steps",
@@ -59,6 +80,8 @@ static void read_top(struct check *check, struct source *source) {
                                         "paginator",
                                         "foreach",
                                         "documents",
+                                        "job_defaults",
+                                        "max_concurrent_jobs",
                                         "data_selector",
                                         "primary_key",
                                         "children",
@@ -103,6 +126,8 @@ static void read_top(struct check *check, struct source *source) {
     source_limits(check, root, source);
     source_errors(check, root, source);
     source_members(check, root, source);
+    read_defaults(check, source);
+    check_unsigned(check, root, "max_concurrent_jobs", 1, 1000, &source->max_concurrent_jobs);
     check_u64(check, root, "coverage_tolerance", 0, UINT64_MAX, &source->coverage_tolerance);
     check_duration(check, root, "cache_ttl", 0, &source->cache_ttl_ms);
     if (source->incremental != NULL && source->cache_ttl_ms > 0) {

@@ -32,6 +32,7 @@ struct source_http {
     char *method, *url;      /* url is a template */
     cJSON *params, *headers; /* objects of templates, or NULL */
     cJSON *json;             /* body template, or NULL */
+    bool document;           /* the body is the unit's document */
 };
 
 struct source_helper {    /* a program, without a shell (os/child.h) */
@@ -146,6 +147,9 @@ struct source {
     struct source_list lists[SOURCE_MAX_LISTS];
     unsigned list_count; /* 0: the units are pages */
     bool documents;      /* descriptor 3 of a helper is the document */
+    bool automatic;      /* what a job of it has by default: process */
+    int on_duplicate;    /* enum on_duplicate; -1: as money says */
+    unsigned max_concurrent_jobs; /* of it; 0: as many as the daemon runs */
     struct source_suggest suggests[SOURCE_MAX_SUGGEST];
     unsigned suggest_count;
     struct source_auth auth;

@@ -182,6 +182,10 @@ void source_read_http(struct check *check, const cJSON *http, const char *const 
     if (out->json != NULL && method == 0) {
         (void)check_fail(check, "json", "a GET has no body: the method must be POST, PUT or PATCH");
     }
+    check_flag(check, http, "document", &out->document);
+    if (out->document && (method == 0 || out->json != NULL)) {
+        (void)check_fail(check, "document", "is the body: the method must be POST, PUT or PATCH, and json must go");
+    }
     out->method = source_copy(check, methods[method]);
     out->url = source_copy(check, url->valuestring);
 }
@@ -264,6 +268,9 @@ static void check_when(struct check *check, const cJSON *when) {
 }
 
 /* http or exec, and when, of a step or of one of its alternatives; more: other members that it may have. */
+/* What only a way of a step may have. */
+static const char *const way_members[] = {"document", NULL};
+
 static void read_way(struct check *check, const cJSON *object, const char *const *more, struct source *source, struct source_way *way) {
     static const char *const names[] = {"http", "exec", "when", NULL};
     const cJSON *http, *exec;
@@ -283,7 +290,10 @@ static void read_way(struct check *check, const cJSON *object, const char *const
     if (way->helper) {
         read_helper(check, exec, &way->exec);
     } else {
-        source_read_http(check, http, NULL, source->allow_http, &way->http);
+        source_read_http(check, http, way_members, source->allow_http, &way->http);
+        if (way->http.document && !source->documents) {
+            (void)check_fail(check, "document", "the units of the source are no documents");
+        }
     }
     check_leave(check, mark);
     way->when = cJSON_GetObjectItemCaseSensitive(object, "when");
