@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_documents.h"
 #include "cmd/cmd_drop.h"
 #include "cmd/cmd_estimate.h"
 
@@ -14,7 +15,7 @@
 
 struct submission {
     const char *file; /* as given; "-" is standard input */
-    struct buf text;  /* as read, or as changed by --set */
+    struct buf text;  /* as read, made of what --document named, or changed by --set */
     char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
     char estimate[CMD_ESTIMATE_TEXT];
@@ -52,7 +53,7 @@ static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err
 static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list *settings) {
     struct err err = {0};
     errno = 0;
-    enum rc rc = cmd_read(s->file, &s->text, &err);
+    enum rc rc = s->text.length ? RC_OK : cmd_read(s->file, &s->text, &err);
     if (rc)
         return cmd_fail_rc(cmd, rc, &err);
     errno = 0;
@@ -108,6 +109,26 @@ static int submit_all(struct cmd *cmd, struct submission *list, size_t count, co
     return code;
 }
 
+static int finish_submissions(struct cmd *cmd, struct submission *list, size_t count, const struct cmd_list *settings, bool wait) {
+    int code = submit_all(cmd, list, count, settings);
+    if (!code && wait) {
+        fflush(stdout);
+        code = wait_for(cmd, list, count);
+    }
+    return code;
+}
+
+/* One job for all documents. */
+static int with_documents(struct cmd *cmd, const struct cmd_list *documents, const char *source, const char *group, const struct cmd_list *settings,
+                          bool wait) {
+    struct submission one = {.file = documents->items[0], .text = BUF_INIT(LIMIT_JOB_FILE_BYTES)};
+    int code = cmd_documents(cmd, documents, source, group, &one.text);
+    if (!code)
+        code = finish_submissions(cmd, &one, 1, settings, wait);
+    buf_release(&one.text);
+    return code;
+}
+
 static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct cmd_list *settings, bool wait) {
     struct submission *list = calloc((size_t)argc, sizeof *list);
     if (!list)
@@ -116,11 +137,7 @@ static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct
         list[i].file = argv[i];
         buf_init(&list[i].text, LIMIT_JOB_FILE_BYTES);
     }
-    int code = submit_all(cmd, list, (size_t)argc, settings);
-    if (!code && wait) {
-        fflush(stdout);
-        code = wait_for(cmd, list, (size_t)argc);
-    }
+    int code = finish_submissions(cmd, list, (size_t)argc, settings, wait);
     for (int i = 0; i < argc; i++)
         buf_release(&list[i].text);
     free(list);
@@ -128,9 +145,13 @@ static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct
 }
 
 int cmd_submit(struct cmd *cmd, int argc, char **argv) {
-    struct cmd_list settings = {.count = 0};
+    struct cmd_list settings = {.count = 0}, documents = {.count = 0};
+    const char *source = NULL, *group = NULL;
     bool wait = false;
     const struct cmd_option options[] = {
+        {"document", CMD_LIST, &documents, "FILE", "a document (PDF, TIFF, JPEG, PNG) instead of a job; several make one job"},
+        {"source", CMD_TEXT, &source, "NAME", "with --document: the source that works on it"},
+        {"group", CMD_TEXT, &group, "NAME", "with --document: what the documents belong to, such as one lease with its amendments"},
         {"set", CMD_LIST, &settings, "MEMBER=VALUE", "set a member of the job; the value as JSON when it is some, else as text"},
         {"wait", CMD_FLAG, &wait, NULL, "wait for the jobs: 0 processed, 1 failed or cancelled, 75 held, 69 no daemon"},
         {.name = NULL},
@@ -138,7 +159,7 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
-    if (argc < 1)
+    if (documents.count ? argc > 0 || !source : argc < 1 || source || group)
         return cmd_usage(cmd);
     int inputs = 0;
     for (int i = 0; i < argc; i++)
@@ -147,7 +168,7 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
         return cmd_fail(cmd, EXIT_USAGE, "standard input can be read once only");
     if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;
-    return with_submissions(cmd, argc, argv, &settings, wait);
+    return documents.count ? with_documents(cmd, &documents, source, group, &settings, wait) : with_submissions(cmd, argc, argv, &settings, wait);
 }
 
 static void print_time(const cJSON *json) {

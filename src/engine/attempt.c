@@ -49,6 +49,8 @@ static void mark_done(struct work *work);
 static void report_done(struct work *work);
 static const struct work_class request_class = {.name = "request", .run = attempt_lane_request, .done = request_done, .max = 64};
 static const struct work_class check_class = {.name = "check", .run = attempt_lane_check, .done = check_done, .max = 4};
+static void checker_done(struct work *work);
+static const struct work_class checker_class = {.name = "checker", .run = attempt_lane_checker, .done = checker_done, .max = 1};
 static const struct work_class record_class = {.name = "record", .run = attempt_lane_record, .done = record_done, .max = 64};
 static const struct work_class mark_class = {.name = "mark", .run = attempt_lane_mark, .done = mark_done, .max = 64};
 static const struct work_class report_class = {.name = "report", .run = attempt_lane_report, .done = report_done, .max = 64};
@@ -120,7 +122,7 @@ static struct due_page *due_of(struct attempt *a) {
 static void report(struct attempt *a, const char *event, bool keep_body) {
     a->stage = STAGE_REPORT;
     a->event = event;
-    a->keep_body = keep_body;
+    a->keep_body = keep_body || a->spent;
     a->durable = a->kind == REQUEST_PAID || strcmp(event, "retrying") != 0;
     on_job_lane(a, &report_class);
 }
@@ -136,6 +138,11 @@ static void add_failure(struct attempt *a, const char *reason) {
         cJSON_AddStringToObject(a->members, "error", error);
     if (a->request_id[0])
         cJSON_AddStringToObject(a->members, "request_id", a->request_id);
+    if (a->spent) {
+        char cost[DEC_TEXT_SIZE];
+        dec_format(a->cost, cost);
+        cJSON_AddStringToObject(a->members, "cost", cost);
+    }
 }
 
 static void fetched(void *context, const struct fetch_answer *answer);
@@ -357,7 +364,21 @@ static void fetched(void *context, const struct fetch_answer *answer) {
     }
 }
 
+/* Of an answer that was paid for, and is of no use, nobody else can say what it cost; where that is for a person to decide, it is. */
+static void check_over(struct attempt *a) {
+    if (a->spent && !a->run->source->retry_unknown) {
+        a->verdict.charge = CHARGE_IN_DOUBT;
+        a->verdict.action = ACTION_FAIL;
+        a->spent = false;
+    }
+    attempt_decide(a);
+}
+
 void helper_over(struct attempt *a) {
+    if (a->checking) {
+        check_over(a);
+        return;
+    }
     if (!a->status) {
         attempt_decide(a);
         return;
@@ -387,8 +408,20 @@ static void check_done(struct work *work) {
     }
     if (a->rc && attempt_lane_good(a))
         body_refused(a);
-    else
+    else if (attempt_lane_good(a) && a->run->source->steps[a->step].ways[a->way].http.checked) {
+        helper_new(a);
+        a->checking = true;
+        worker_submit(a->engine->worker, &a->work, &checker_class, WORKER_ANY);
+    } else
         attempt_decide(a);
+}
+
+static void checker_done(struct work *work) {
+    struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    if (a->rc)
+        body_refused(a);
+    else
+        helper_start(a);
 }
 
 static void set_until(struct attempt *a, int64_t until_us) {
@@ -796,7 +829,8 @@ void attempt_preview(struct run *run) {
 void attempt_cancel_free(struct run *run) {
     for (struct attempt *a = run->attempts; a;) {
         struct attempt *next = a->next;
-        if (a->gated || helper_runs(a) || (a->fetch && a->kind != REQUEST_PAID)) {
+        const bool paid_for = a->checking && a->kind == REQUEST_PAID; /* its answer is here */
+        if (a->gated || (helper_runs(a) && !paid_for) || (a->fetch && a->kind != REQUEST_PAID)) {
             loop_timer_cancel(a->engine->loop, &a->timer);
             helper_cancel(a);
             if (a->fetch)

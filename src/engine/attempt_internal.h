@@ -26,7 +26,9 @@ struct attempt { /* a lane has it while work is out */
     bool final;            /* no other way would help */
     bool over;             /* its unit is: what helpers left goes with the report */
     bool passed;           /* the step has no such part: it is over */
-    struct helper *helper; /* a program does it, not a request (helper.c); or NULL */
+    struct helper *helper; /* a program does it, not a request, or checks its answer (helper.c); or NULL */
+    bool checking;         /* it checks */
+    bool spent;            /* the answer that is of no use was paid for: cost */
     cJSON *item, *known;   /* for template_scope */
     const char *document;  /* mapped, of a request whose body it is; or NULL */
     size_t document_length;
@@ -74,6 +76,7 @@ struct attempt { /* a lane has it while work is out */
 /* attempt_lane.c: the kinds of work (struct work_class.run), and what they say of a page. */
 void attempt_lane_request(struct work **items, size_t count);
 void attempt_lane_check(struct work **items, size_t count);
+void attempt_lane_checker(struct work **items, size_t count); /* what the program that checks the answer needs */
 void attempt_lane_record(struct work **items, size_t count); /* to the marker, if it was paid for; else to STAGE_MARK */
 void attempt_lane_mark(struct work **items, size_t count);
 void attempt_lane_report(struct work **items, size_t count);
@@ -88,6 +91,7 @@ unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
  * part. Nothing for a page of a source of one step. */
 enum rc unit_prepare(struct attempt *a);
 enum rc unit_open_document(struct attempt *a, int *fd); /* on a lane; RC_CORRUPT: it is not what was uploaded, or not there */
+enum rc unit_know_answer(struct attempt *a, struct slice answer); /* ${answer}, which json_check accepted */
 bool unit_inner(const struct attempt *a); /* of a step before the last */
 void unit_inner_done(struct attempt *a);  /* its answer is captured, or it was passed over: the unit goes on */
 /* Another way to do the step is left, and the unit is to take it. */
@@ -96,6 +100,7 @@ bool unit_takes_other_way(struct attempt *a);
 /* helper.c: a step that a program does */
 /* On a lane: its arguments, input, directory and document. RC_GONE: the program is not installed. */
 enum rc helper_prepare(struct attempt *a);
+enum rc helper_prepare_check(struct attempt *a); /* the same for the program that checks the answer in body_fd */
 void helper_new(struct attempt *a);
 bool helper_runs(const struct attempt *a);
 void helper_start(struct attempt *a); /* helper_over follows, not at once */

@@ -75,7 +75,7 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
         cJSON_AddStringToObject(m, "token", a->page.token);
     if (a->way)
         cJSON_AddNumberToObject(m, "alternative", a->way);
-    if (a->helper)
+    if (a->helper && !a->checking)
         cJSON_AddStringToObject(m, "helper", a->run->source->steps[a->step].ways[a->way].exec.command->child->valuestring);
     if (a->run->start)
         cJSON_AddStringToObject(m, "start", a->run->start);
@@ -90,7 +90,7 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
 static cJSON *answered_line(const struct attempt *a, const char **event) {
     cJSON *m = attempt_lane_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
     cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
-    if (!a->helper)
+    if (!a->helper || a->checking)
         cJSON_AddNumberToObject(m, "status", a->status);
     cJSON_AddStringToObject(m, "sha256", a->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)a->bytes);
@@ -210,6 +210,11 @@ void attempt_lane_check(struct work **items, size_t count) {
         if (!a->rc && attempt_lane_good(a))
             a->rc = fsio_sync(a->body_fd, &a->err);
     }
+}
+
+void attempt_lane_checker(struct work **items, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        ITEM(items, i)->rc = helper_prepare_check(ITEM(items, i));
 }
 
 /* The names of the bodies, before any line says that they are there. */

@@ -28,7 +28,8 @@ enum { ENVIRONMENT_COUNT = 6 };
 struct helper {
     char **argv;
     char *environment[ENVIRONMENT_COUNT + 1];
-    int input_fd, error_fd, document_fd, dir_fd;
+    const struct source_helper *exec;
+    int input_fd, output_fd, error_fd, document_fd, dir_fd; /* output: of a check, that nobody reads */
     struct child *child;
     bool timed_out;
 };
@@ -118,15 +119,16 @@ static enum rc make_input(struct attempt *a, const struct source_helper *exec, c
     return rc;
 }
 
-enum rc helper_prepare(struct attempt *a) {
+/* All but where the answer goes. suffix: of the directory of a check. */
+static enum rc prepare(struct attempt *a, const struct source_helper *exec, const char *suffix) {
     const struct source_step *step = &a->run->source->steps[a->step];
-    const struct source_helper *exec = &step->ways[a->way].exec;
     const struct template_scope scope = {.job = a->run->criteria->json, .item = a->item, .known = a->known};
     const struct spool *spool = a->engine->spool;
     char work[PAYLOAD_PATH_SIZE], name[PAYLOAD_STEP_SIZE], path[2 * PAYLOAD_PATH_SIZE], below[2 * PAYLOAD_PATH_SIZE + 16];
     unit_work_path(a->run->id, a->page.batch, work);
     payload_step_name(step->name[0] ? step->name : "step", a->part, name);
-    str_format(path, sizeof path, "%s/%s", work, name);
+    str_format(path, sizeof path, "%s/%s%s", work, name, suffix);
+    a->helper->exec = exec;
     str_format(below, sizeof below, "/payloads/tmp/%s", path);
     enum rc rc = make_arguments(a, exec, &scope);
     if (!rc)
@@ -141,6 +143,24 @@ enum rc helper_prepare(struct attempt *a) {
         rc = fsio_make_dirs(spool->payloads_tmp_fd, path, 0700, &a->err);
     if (!rc)
         rc = fsio_open_dir(spool->payloads_tmp_fd, path, &a->helper->dir_fd, &a->err);
+    return rc;
+}
+
+enum rc helper_prepare_check(struct attempt *a) {
+    const char *data;
+    size_t length;
+    enum rc rc = fsio_map(a->body_fd, &data, &length, &a->err);
+    if (rc)
+        return rc;
+    rc = unit_know_answer(a, (struct slice){data, length});
+    fsio_unmap(data, length);
+    if (!rc)
+        rc = scratch(a, &a->helper->output_fd);
+    return rc ? rc : prepare(a, &a->run->source->steps[a->step].ways[a->way].http.check, ".check");
+}
+
+enum rc helper_prepare(struct attempt *a) {
+    enum rc rc = prepare(a, &a->run->source->steps[a->step].ways[a->way].exec, "");
     if (!rc && a->body_fd < 0)
         rc = attempt_lane_body(a, &a->body_fd, &a->err);
     return rc;
@@ -169,8 +189,17 @@ static void told(struct attempt *a, enum source_action action, const char *reaso
     str_copy(a->reason, sizeof a->reason, reason);
 }
 
+/* What was judged before: of an answer that was paid for its cost counts all the same. */
+static void forget_verdict(struct attempt *a) {
+    a->spent = a->checking && a->kind == REQUEST_PAID;
+    if (a->spent)
+        a->cost = attempt_cost(a->run->source, &a->verdict);
+    memset(&a->verdict, 0, sizeof a->verdict);
+    a->verdict.facts.total = a->verdict.facts.count = JOB_UNKNOWN;
+}
+
 static void tell(struct attempt *a, const char *text) {
-    const struct source_helper *exec = &a->run->source->steps[a->step].ways[a->way].exec;
+    const struct source_helper *exec = a->helper->exec;
     str_format(a->verdict.error, sizeof a->verdict.error, "%s: %.300s", exec->command->child->valuestring, text);
 }
 
@@ -182,13 +211,18 @@ static void ended(void *context, int status, const struct buf *output) {
     (void)output;
     h->child = NULL;
     loop_timer_cancel(a->engine->loop, &a->timer);
-    a->answered_us = clock_wall_us();
-    a->sent = a->complete = true;
-    a->bytes = fstat(a->body_fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    if (!a->checking) {
+        a->answered_us = clock_wall_us();
+        a->sent = a->complete = true;
+        a->bytes = fstat(a->body_fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    }
     read_error(h, text, sizeof text);
     const char *words = *text ? text : NULL;
-    memset(&a->verdict, 0, sizeof a->verdict);
-    a->verdict.facts.total = a->verdict.facts.count = JOB_UNKNOWN;
+    if (a->checking && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        helper_over(a);
+        return;
+    }
+    forget_verdict(a);
     if (h->timed_out) {
         told(a, ACTION_RETRY, "timeout");
         tell(a, "was ended: it took longer than its timeout_s");
@@ -224,7 +258,7 @@ static void times_up(struct loop_timer *timer) {
 
 void helper_start(struct attempt *a) {
     struct helper *h = a->helper;
-    const struct source_helper *exec = &a->run->source->steps[a->step].ways[a->way].exec;
+    const struct source_helper *exec = h->exec;
     const struct child_limits limits = {.address_space_bytes = exec->memory_bytes,
                                         .cpu_s = exec->cpu_s,
                                         .file_bytes = exec->file_bytes,
@@ -232,22 +266,23 @@ void helper_start(struct attempt *a) {
                                         .confined = true,
                                         .no_network = !exec->network};
     const struct child_place place = {.input_fd = h->input_fd,
-                                      .output_fd = a->body_fd,
+                                      .output_fd = a->checking ? h->output_fd : a->body_fd,
                                       .error_fd = h->error_fd,
                                       .more_fd = h->document_fd,
                                       .dir_fd = h->dir_fd,
                                       .environment = (const char *const *)h->environment};
-    a->asked_us = clock_wall_us();
+    if (!a->checking)
+        a->asked_us = clock_wall_us();
     enum rc rc = child_start_in(a->engine->loop, (const char *const *)h->argv, &limits, &place, 0, ended, a, &h->child, &a->err);
     if (rc) {
-        memset(&a->verdict, 0, sizeof a->verdict);
+        forget_verdict(a);
         told(a, rc == RC_PERM ? ACTION_FAIL : ACTION_RETRY, rc == RC_PERM ? "helper_unavailable" : "helper");
         tell(a, a->err.text);
         helper_over(a);
         return;
     }
     log_debug("job %s unit %u: %s", a->run->id, a->page.batch, h->argv[0]);
-    loop_timer_start(a->engine->loop, &a->timer, clock_mono_ms() + (int64_t)attempt_timeout_s(a, exec->timeout_s) * 1000, times_up);
+    loop_timer_start(a->engine->loop, &a->timer, clock_mono_ms() + (int64_t)(a->checking ? exec->timeout_s : attempt_timeout_s(a, exec->timeout_s)) * 1000, times_up);
 }
 
 void helper_cancel(struct attempt *a) {
@@ -260,7 +295,7 @@ void helper_cancel(struct attempt *a) {
 
 void helper_new(struct attempt *a) {
     a->helper = engine_alloc(sizeof *a->helper);
-    a->helper->input_fd = a->helper->error_fd = a->helper->document_fd = a->helper->dir_fd = -1;
+    a->helper->input_fd = a->helper->output_fd = a->helper->error_fd = a->helper->document_fd = a->helper->dir_fd = -1;
     a->engine->helpers++;
 }
 
@@ -284,6 +319,7 @@ void helper_free(struct attempt *a) {
     for (size_t i = 0; i < ENVIRONMENT_COUNT; i++)
         free(h->environment[i]);
     close_if(h->input_fd);
+    close_if(h->output_fd);
     close_if(h->error_fd);
     close_if(h->document_fd);
     close_if(h->dir_fd);

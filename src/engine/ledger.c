@@ -108,7 +108,9 @@ static void refused(struct reading *reading, struct ledger_charge *charge, const
     take_id(charge, text_of(line->json, "request_id"));
     charge->time_us = line->ts_us;
     charge->amount = dec_zero();
-    if (charge->request_id[0])
+    if (money_of(line->json, "cost", &charge->amount)) /* it was paid for, and of no use */
+        end(reading, charge, LEDGER_DECIDED);
+    else if (charge->request_id[0])
         end(reading, charge, LEDGER_REFUSED);
     else
         drop(reading, charge);

@@ -191,6 +191,11 @@ void sources_reload(struct sources *sources, void (*fn)(void *context, const cha
     }
 }
 
+/* Secrets that people have in their environment under a name of its own already. */
+static const struct {
+    const char *name, *variable;
+} known_secrets[] = {{"openai_api_key", "OPENAI_API_KEY"}};
+
 enum rc sources_secret(const char *credentials_dir, const char *name, struct buf *out, struct err *err) {
     buf_reset(out);
     if (!str_is_name(name))
@@ -218,6 +223,9 @@ enum rc sources_secret(const char *credentials_dir, const char *name, struct buf
             *c = (*c >= 'a' && *c <= 'z') ? (char)(*c - 'a' + 'A') : *c;
         value = getenv(variable);
     }
+    for (size_t i = 0; !value && i < sizeof known_secrets / sizeof known_secrets[0]; i++)
+        if (strcmp(known_secrets[i].name, name) == 0)
+            value = getenv(known_secrets[i].variable);
     if (!value)
         return err_set(err, RC_GONE, "secret \"%s\" is neither a file in the credentials directory%s%s nor BATCHSPOOL_SECRET_%s in the environment", name,
                        credentials_dir && *credentials_dir ? " " : "", credentials_dir ? credentials_dir : "", name);

@@ -140,6 +140,13 @@ static enum rc know(struct attempt *a, const char *name, struct slice value) {
     return no_memory(a);
 }
 
+enum rc unit_know_answer(struct attempt *a, struct slice answer) {
+    if (!a->known)
+        a->known = cJSON_CreateObject();
+    cJSON_DeleteItemFromObjectCaseSensitive(a->known, "answer");
+    return a->known ? know(a, "answer", answer) : no_memory(a);
+}
+
 /* The answer of an earlier step, mapped and checked. RC_GONE: it has none (the step was passed over, or has no such part). */
 static enum rc open_answer(struct attempt *a, unsigned step, uint32_t part, const char **data, size_t *length) {
     const struct run *run = a->run;
@@ -298,7 +305,8 @@ static enum rc for_each_seen(void *context, const struct template_reference *ref
 enum rc unit_open_document(struct attempt *a, int *fd) {
     const cJSON *document = cJSON_GetObjectItemCaseSensitive(a->item, "document");
     const char *sha256 = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "sha256"));
-    enum rc rc = document_open(a->engine->spool, sha256 ? sha256 : "", fd, NULL, &a->err);
+    uint64_t bytes;
+    enum rc rc = document_open(a->engine->spool, sha256 ? sha256 : "", fd, &bytes, &a->err);
     return rc == RC_GONE ? RC_CORRUPT : rc; /* no other way would find it */
 }
 
@@ -334,6 +342,7 @@ enum rc unit_prepare(struct attempt *a) {
         if (r.rc || a->passed)
             goto out;
     }
+    r.rc = RC_OK;
     source_each_way_reference(step, a->way, reference_seen, &r);
     if (!r.rc && a->helper)
         r.rc = helper_prepare(a);

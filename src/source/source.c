@@ -223,6 +223,8 @@ static enum rc each_in_way(const struct source_way *way, template_seen *fn, void
     enum rc rc = way->helper ? each_in_value(way->exec.command, fn, context) : template_each(way->http.url, fn, context);
 
     rc = rc == RC_OK ? each_in_value(way->exec.input, fn, context) : rc;
+    rc = rc == RC_OK ? each_in_value(way->http.check.command, fn, context) : rc;
+    rc = rc == RC_OK ? each_in_value(way->http.check.input, fn, context) : rc;
     rc = rc == RC_OK ? each_in_value(way->http.params, fn, context) : rc;
     rc = rc == RC_OK ? each_in_value(way->http.headers, fn, context) : rc;
     return rc == RC_OK ? each_in_value(way->http.json, fn, context) : rc;

@@ -28,19 +28,21 @@
 #define SOURCE_MAX_HIDDEN 16
 #define SOURCE_MAX_SUGGEST 16
 
-struct source_http {
-    char *method, *url;      /* url is a template */
-    cJSON *params, *headers; /* objects of templates, or NULL */
-    cJSON *json;             /* body template, or NULL */
-    bool document;           /* the body is the unit's document */
-};
-
 struct source_helper {    /* a program, without a shell (os/child.h) */
     const cJSON *command; /* array of templates, not empty; the first is a program's name (looked for among the helpers, then in PATH) or absolute path */
     const cJSON *input;   /* template of what it reads, or NULL */
     unsigned timeout_s, cpu_s, files;
     uint64_t memory_bytes, file_bytes;
     bool network;
+};
+
+struct source_http {
+    char *method, *url;      /* url is a template */
+    cJSON *params, *headers; /* objects of templates, or NULL */
+    cJSON *json;             /* body template, or NULL */
+    bool document;           /* the body is the unit's document */
+    bool checked;            /* a good answer is shown to this program, whose exit code is the verdict */
+    struct source_helper check;
 };
 
 struct source_way { /* one way to do a step */

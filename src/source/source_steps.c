@@ -269,7 +269,7 @@ static void check_when(struct check *check, const cJSON *when) {
 
 /* http or exec, and when, of a step or of one of its alternatives; more: other members that it may have. */
 /* What only a way of a step may have. */
-static const char *const way_members[] = {"document", NULL};
+static const char *const way_members[] = {"document", "check", NULL};
 
 static void read_way(struct check *check, const cJSON *object, const char *const *more, struct source *source, struct source_way *way) {
     static const char *const names[] = {"http", "exec", "when", NULL};
@@ -291,6 +291,13 @@ static void read_way(struct check *check, const cJSON *object, const char *const
         read_helper(check, exec, &way->exec);
     } else {
         source_read_http(check, http, way_members, source->allow_http, &way->http);
+        const cJSON *program = cJSON_GetObjectItemCaseSensitive(http, "check");
+        if (program != NULL) {
+            size_t inner = check_enter(check, "check", 0);
+            way->http.checked = true;
+            read_helper(check, program, &way->http.check);
+            check_leave(check, inner);
+        }
         if (way->http.document && !source->documents) {
             (void)check_fail(check, "document", "the units of the source are no documents");
         }
@@ -420,6 +427,7 @@ struct references {
     const char *member; /* in which the template stands */
     unsigned step;      /* steps before it can be named */
     bool part;          /* the step is done for each element of an array */
+    bool answer;        /* the check of an answer */
     bool secretless;    /* a program's arguments and input are no place for secrets */
     bool range;         /* it belongs to a part of a split search */
     bool ids;           /* it asks for records by their ids */
@@ -486,6 +494,9 @@ static enum rc reference_seen(void *context, const struct template_reference *re
     case TEMPLATE_PART:
         return refs->part ? RC_OK : check_fail(refs->check, refs->member, "${part}: the step has no for_each");
     case TEMPLATE_UNIT:
+        if (strcmp(reference->name, "answer") == 0) {
+            return refs->answer ? RC_OK : check_fail(refs->check, refs->member, "${answer}: it is seen by the check of an http alone");
+        }
         return strcmp(reference->name, "part_number") != 0 || refs->part ? RC_OK
                                                                          : check_fail(refs->check, refs->member, "${part_number}: the step has no for_each");
     case TEMPLATE_RANGE:
@@ -573,6 +584,15 @@ static void step_references(struct references *refs, const struct source_step *s
             references_in(refs, "stdin", way->exec.input);
         } else {
             http_references(refs, &way->http);
+        }
+        if (way->http.checked) {
+            size_t program = check_enter(check, "check", 0);
+
+            refs->secretless = refs->answer = true;
+            references_in(refs, "command", way->http.check.command);
+            references_in(refs, "stdin", way->http.check.input);
+            refs->answer = false;
+            check_leave(check, program);
         }
         refs->secretless = false;
         check_leave(check, inner);

@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}",
+/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}", "${answer}",
  * "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at again: a job's text that holds "${secret:x}" stays
  * that text. */
 
@@ -18,7 +18,7 @@ struct template_scope {
     const cJSON *item;  /* object of the unit's members (foreach), or NULL */
     const cJSON *range; /* {"from":..,"to":..} of a part of a split search (source/split.h), or NULL */
     const cJSON *known; /* object: what the engine knows of the unit, by the reference as it is written: "steps.NAME/pointer", "part/pointer", "part_number",
-                           "job_id", "attempt"; or NULL */
+                           "job_id", "attempt", "answer"; or NULL */
     /* The secret's text, or NULL when there is none; borrowed for the call. */
     const char *(*secret)(void *context, const char *name);
     void *secret_context;
@@ -37,7 +37,7 @@ enum rc template_json(const cJSON *value, const struct template_scope *scope, cJ
 
 enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_PART, TEMPLATE_UNIT, TEMPLATE_RANGE, TEMPLATE_SECRET };
 struct template_reference {
-    enum template_kind kind;               /* UNIT: part_number, job_id, attempt */
+    enum template_kind kind;               /* UNIT: part_number, job_id, attempt, answer */
     char name[LIMIT_NAME_BYTES + 1];       /* of the job's member, step, item's member ("": the item) or secret */
     char pointer[LIMIT_POINTER_BYTES + 1]; /* into a step's answer, an item's member or the part; "" the whole */
 };

@@ -468,10 +468,17 @@ static void apply_completed(struct job_row *row, const struct journal_line *line
     take_text(line, "reuses", row->reuses, sizeof row->reuses);
 }
 
+/* An answer that was paid for and is of no use: what it cost is known. */
+static void apply_spent(struct job_row *row, const struct journal_line *line) {
+    if (text_of(line, "cost") != NULL)
+        move_money(row, line->ts_us, (struct job_money){.spent = money_of(line, "cost")});
+}
+
 static void apply_failed(struct job_row *row, const struct journal_line *line) {
     if (job_line_batch(line) > 0) {
         heard(row, line);
         row->outcome_us = line->ts_us;
+        apply_spent(row, line);
         apply_unit_failed(row);
         return;
     }
@@ -496,6 +503,7 @@ static void apply_retrying(struct job_row *row, const struct journal_line *line)
     int64_t until_us = 0;
     heard(row, line);
     row->outcome_us = line->ts_us;
+    apply_spent(row, line);
     take_time(line, "until", &until_us);
     if (until_us == 0 || (row->retry_us > line->ts_us && row->retry_us <= until_us))
         return;

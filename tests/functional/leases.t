@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Documents through the daemon with the shipped source `lease`: text, OCR and a model with eyes, answers that are checked, money by tokens, refusals, kills in the middle of OCR.
+. "$(dirname "$0")/../lib.sh"
+MAKE=$ROOT/tests/documents/make.pl
+TEXTS=$ROOT/tests/documents
+export BATCHSPOOL_LEASE=$ROOT/etc/lease
+WAIT_S=15
+
+"$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
+BACKGROUND+=($!)
+wait_for 5 test -s "$DIR/chat-port" || { echo 'Bail out! chatapi does not start'; exit 1; }
+CHAT=http://127.0.0.1:$(cat "$DIR/chat-port")
+set_chat() {
+    curl -sf -o /dev/null -X POST "$CHAT/_reset"
+    is '{"ok":true}' "$(curl -s -d "$1" "$CHAT/_set")" "chatapi takes ${1:0:60}"
+}
+chats() { curl -s "$CHAT/_log" | jq -s "map(select(.url // .path | test(\"chat\"))) | length"; }
+
+# source_lease [JQ]: as it is shipped, at the stand-in
+source_lease() {
+    sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" |
+        jq --arg url "$CHAT/v1/chat/completions" '(.. | objects | select(.url? | strings | test("chat/completions"))).url = $url
+            | .error_handler.backoff_strategies = [{type: "wait_time_from_header", header: "Retry-After"}, {type: "exponential", factor: 0.05, jitter_range_in_seconds: 0.01, max_s: 1}]
+            | .api_budget.policies[0].rates[0].limit = 1000' |
+        jq "${1:-.}" >"$DIR/etc/sources/lease.json"
+    [ -z "$DAEMON_PID" ] || bs reload >/dev/null 2>&1
+}
+
+# lease FILE... [OPTION...]: submits documents as one job; sets ID
+lease() {
+    ID=$(bs submit --source lease "${@/#/}" 2>"$DIR/err") || result 1 "submit $*" "$(cat "$DIR/err")"
+}
+field() { bs export --job "$ID" --format ndjson | jq -c "$1"; }
+
+printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
+for text in commercial longlease amendment; do "$MAKE" pdf "$DIR/$text.pdf" "$TEXTS/$text.txt"; done
+(cd "$DIR" && pdftoppm -r 150 -gray -jpeg commercial.pdf scan && "$MAKE" pdf scanned.pdf scan-1.jpg scan-2.jpg scan-3.jpg)
+source_lease
+daemon_start
+
+# --- a PDF with text ---
+
+lease --document "$DIR/commercial.pdf"
+at processed 'a lease with text is analysed'
+is '["COMPLETED",1,1,0]' "$(show '[.status, .total_records, .success_count, .error_count]')" 'and loaded, by default'
+is '["text","chunks","analyse","record"]' "$(jq -c 'select(.event == "captured") | .step' "$SPOOL/journal/$ID.ndjson" | jq -sc .)" 'each step is captured, and none that is not needed'
+is '["commercial.pdf","pdf",3]' "$(field '[.document.name, .document.text_by, .document.pages]')" 'the record names its document'
+is true "$(field '.fields.tenant | .status == "found" and .quote_verified and (.value | test("NORTHWIND"))')" 'the tenant, with a quote that is in the text'
+is true "$(field '[.rent[].amount] | length > 0')" 'and the rent'
+is true "$(show '(.cost | tonumber) > 0')" 'its cost is that of its tokens'
+is "$(field '.tokens | (.prompt * 0.00000015 + .completion * 0.0000006) * 1e8 | round')" "$(show '(.cost | tonumber) * 1e8 | round')" 'exactly'
+verified 'nothing differs'
+
+lease --document "$DIR/commercial.pdf"
+at processed 'the same document again'
+is true "$(show '.reuses != null')" 'is answered by the job before'
+
+# --- scanned, and what the endpoint can do ---
+
+set_chat '{"formats": ["json_object", "text"]}'
+lease --document "$DIR/scanned.pdf"
+at processed 'a scanned lease is analysed'
+is '"ocr"' "$(field .document.text_by)" 'by OCR'
+is '["text","analyse"]' "$(jq -c 'select(.event == "retrying" and .alternative) | .step' "$SPOOL/journal/$ID.ndjson" | jq -sc .)" 'the PDF had no text, the endpoint no json_schema'
+set_chat '{"formats": ["text"]}'
+lease --document "$DIR/longlease.pdf" --set schema=uk-residential-long-lease
+at processed 'an endpoint that knows no form at all'
+is '["uk-residential-long-lease","found"]' "$(field '[.schema, .fields.ground_rent.status // .fields.tenant.status]')" 'answers, too, by the other schema'
+
+# --- answers that are of no use ---
+
+set_chat '{"faults": [{"kind": "invalid_json", "on": "chat", "at": 1, "count": 2}]}'
+lease --document "$DIR/amendment.pdf"
+at processed 'an answer that is no JSON is asked for again'
+is '["helper","helper"]' "$(jq -c 'select(.event == "retrying") | .reason' "$SPOOL/journal/$ID.ndjson" | jq -sc .)" 'twice'
+is true "$(jq -s '([.[] | select(.cost and (.event == "retrying" or .event == "captured")) | .cost | tonumber] | add * 1e9 | round)' "$SPOOL/journal/$ID.ndjson" | jq --argjson shown "$(show '(.cost | tonumber) * 1e9 | round')" '. == $shown')" 'and each is paid for'
+verified 'nothing differs after that'
+
+set_chat '{"faults": [{"kind": "length", "on": "chat", "at": 1, "count": -1}]}'
+lease --document "$DIR/amendment.pdf" --set on_duplicate=run
+at failed 'an answer that was cut off is no success'
+like 'finish_reason length' "$(why)" 'it is told what to do'
+set_chat '{}'
+bs retry "$ID" >/dev/null
+at processed 'retried later, it goes on'
+is 1 "$(jq -c 'select(.event == "captured" and .step == "text")' "$SPOOL/journal/$ID.ndjson" | wc -l)" 'without reading the document again'
+
+set_chat '{"faults": [{"kind": "insufficient_quota", "on": "chat", "at": 1, "count": 1}]}'
+lease --document "$DIR/amendment.pdf" --set on_duplicate=run
+at hold 'an account without money holds the job'
+bs release "$ID" >/dev/null
+at processed 'released, it goes on'
+
+set_chat '{"faults": [{"kind": "rate_limit", "on": "chat", "at": 1, "count": 1, "retry_after": "1"}, {"kind": "error", "on": "chat", "at": 2, "count": 1}]}'
+lease --document "$DIR/amendment.pdf" --set on_duplicate=run
+at processed 'a busy endpoint is waited for'
+
+# --- several documents of one lease, one of which is damaged later ---
+
+set_chat '{}'
+lease --document "$DIR/commercial.pdf" --document "$DIR/amendment.pdf" --group 'Harbour House' --set on_duplicate=run
+at processed 'two documents in one job'
+is '["Harbour House","amendment.pdf"]
+["Harbour House","commercial.pdf"]' "$(field '[.group, .document.name]' | sort)" 'are two records of one group'
+
+# --- no text, no OCR: the model's eyes ---
+
+set_chat "$(jq -nc --rawfile one <(head -c 3000 "$TEXTS/amendment.txt") '{vision: [$one, $one, $one]}')"
+source_lease 'del(.steps[0].fallback[0])'
+lease --document "$DIR/scanned.pdf" --set on_duplicate=run
+at processed 'without OCR a model reads the page images'
+is '["vision",3]' "$(field '[.document.text_by, .document.pages]')" 'page by page'
+is 3 "$(jq -c 'select(.event == "captured" and .step == "vision")' "$SPOOL/journal/$ID.ndjson" | wc -l)" 'each of which is kept'
+source_lease
+
+# --- refused at once ---
+
+: >"$DIR/empty.pdf"
+qpdf --encrypt secret owner 256 -- "$DIR/commercial.pdf" "$DIR/encrypted.pdf"
+printf 'PK\003\004word/document.xml' >"$DIR/lease.docx"
+for file in empty.pdf encrypted.pdf lease.docx; do
+    exits 65 "$file is refused at once" bs submit --source lease --document "$DIR/$file"
+    like 'empty|encrypt|DOCX' "$ERR" 'with the mend'
+done
+exits 64 'a document needs a source' bs submit --document "$DIR/commercial.pdf"
+jq -nc '{source: "lease", documents: [{sha256: ("0" * 64), name: "gone.pdf"}]}' >"$SPOOL/jobs/tmp/gone.json"
+mv "$SPOOL/jobs/tmp/gone.json" "$SPOOL/jobs/pending/gone.json"
+taken gone
+at failed 'a job of a document that is not there fails'
+like 'documents|stored' "$(why)" 'and says so'
+
+# --- killed in the middle of OCR ---
+
+mkdir -p "$DIR/bin"
+REAL=$(command -v tesseract)
+printf '#!/bin/sh\ncase "$*" in *list-langs*) ;; *) echo "$1" >>%s/runs; [ "$(wc -l <%s/runs)" != 3 ] || while [ ! -e %s/go ]; do sleep 0.05; done ;; esac\nexec %s "$@"\n' "$DIR" "$DIR" "$DIR" "$REAL" >"$DIR/bin/tesseract"
+chmod +x "$DIR/bin/tesseract"
+: >"$DIR/runs"
+daemon_stop
+PATH=$DIR/bin:$PATH daemon_start
+lease --document "$DIR/scanned.pdf" --set on_duplicate=run
+third() { [ "$(wc -l <"$DIR/runs")" = 3 ]; }
+wait_for 30 third
+ok 'OCR is at the third page'
+daemon_kill
+: >"$DIR/go"
+PATH=$DIR/bin:$PATH daemon_start
+at processed 'killed there, the job goes on'
+is 4 "$(wc -l <"$DIR/runs")" 'with that page: two were read before'
+is 0 "$(find "$SPOOL/payloads/tmp" -mindepth 1 | wc -l)" 'and nothing is left behind'
+verified 'nothing differs at the end'
+finish
