@@ -21,6 +21,8 @@ const struct json_rules json_rules_config_commented = {
  */
 struct scan {
     const char *text, *end;
+    const char *looked; /* where the 64 bytes end that skip_plain saw last */
+    uint64_t stops;     /* at which of them json_skip_plain stops */
     const struct json_rules *rules;
     struct err *err;
     enum rc rc;
@@ -227,9 +229,46 @@ static const char *scan_string_on(struct scan *s, const char *open, const char *
     return NULL;
 }
 
+#if JSON_SSE2
+
+/* As json_skip_plain, and remembers where else it would stop. */
+static const char *look_further(struct scan *s, const char *at) {
+    for (; s->end - at >= 64; at += 64) {
+        s->stops = json_odd_64(at);
+        s->looked = at + 64;
+        if (s->stops != 0) {
+            return at + __builtin_ctzll(s->stops);
+        }
+    }
+    return json_skip_plain(at, s->end);
+}
+
+/* As json_skip_plain. Strings are short: 64 bytes are looked at once for all that are in them, and the next string need not wait for where this one ends. */
+static inline const char *skip_plain(struct scan *s, const char *at) {
+    size_t left = (size_t)(s->looked - at);
+
+    if (left - 1 < 64) {
+        uint64_t stops = s->stops >> (64 - left);
+
+        if (stops != 0) {
+            return at + __builtin_ctzll(stops);
+        }
+        at = s->looked;
+    }
+    return look_further(s, at);
+}
+
+#else
+
+static inline const char *skip_plain(const struct scan *s, const char *at) {
+    return json_skip_plain(at, s->end);
+}
+
+#endif
+
 /* From the opening quote. */
 static inline const char *scan_string(struct scan *s, const char *at) {
-    const char *stop = json_skip_plain(at + 1, s->end);
+    const char *stop = skip_plain(s, at + 1);
 
     return stop < s->end && *stop == '"' ? stop + 1 : scan_string_on(s, at, stop);
 }
@@ -253,7 +292,9 @@ static const char *check_number(struct scan *s, const char *start, const char *s
 static inline const char *scan_number(struct scan *s, const char *at) {
     const char *start = at, *from, *end = s->end;
 
-    at += *at == '-' ? 1 : 0;
+    if (*at == '-') {
+        at++;
+    }
     from = at;
     at = skip_digits(at, end);
     if (at == from) {
@@ -388,7 +429,7 @@ static inline const char *scan_name(struct scan *s, const char *at) {
     if (at == s->end || *at != '"') {
         return fail_expected(s, at, "a name in double quotes");
     }
-    at = json_skip_plain(open + 1, s->end);
+    at = skip_plain(s, open + 1);
     plain = at < s->end && *at == '"';
     at = plain ? at + 1 : scan_string_on(s, open, at);
     if (at == NULL) {
@@ -406,6 +447,57 @@ static inline const char *scan_name(struct scan *s, const char *at) {
 
 static inline bool in_object(const struct scan *s) {
     return (s->is_object[(s->depth - 1) / 64] >> ((s->depth - 1) % 64) & 1u) != 0;
+}
+
+/* Nobody counts the members of this object, nor looks at their names, but for tap_member in an element of the array that is tapped; and no comments. */
+static inline bool members_are_plain(const struct scan *s) {
+    return !s->count_members && !s->rules->comments && !(s->depth == 1 && s->watch_root);
+}
+
+enum member_part { MEMBER_NAME, MEMBER_VALUE, MEMBER_END };
+
+/*
+ * From the name of a member on through as many as have a name without escapes and a string or number as value. Most of a page is such members, and of what
+ * scan_name, scan_value and close_containers ask for each they need little. Returns where that is no more so, and what of a member begins or ended there.
+ */
+static const char *scan_plain_members(struct scan *s, const char *at, enum member_part *part) {
+    const bool tapped = s->tap_depth > 0 && s->depth == s->tap_depth + 1;
+    const char *end = s->end;
+
+    for (;;) {
+        const char *name = at, *stop;
+
+        *part = MEMBER_NAME;
+        if (at == end || *at != '"') {
+            return name;
+        }
+        stop = skip_plain(s, name + 1);
+        if (stop == end || *stop != '"' || (tapped && same_name((struct slice){.data = name + 1, .length = (size_t)(stop - name) - 1}, s->tap_member))) {
+            return name;
+        }
+        at = json_skip_blank(stop + 1, end);
+        if (at == end || *at != ':') {
+            return name;
+        }
+        at = json_skip_blank(at + 1, end);
+        if (at < end && *at == '"') {
+            at = scan_string(s, at);
+        } else if (at < end && (*at == '-' || (*at >= '0' && *at <= '9'))) {
+            at = scan_number(s, at);
+        } else {
+            *part = MEMBER_VALUE;
+            return at;
+        }
+        if (at == NULL) {
+            return NULL;
+        }
+        stop = json_skip_blank(at, end);
+        if (stop == end || *stop != ',') {
+            *part = MEMBER_END;
+            return at;
+        }
+        at = json_skip_blank(stop + 1, end);
+    }
 }
 
 /* An array at the root or in it is opened. */
@@ -478,8 +570,19 @@ static inline const char *close_containers(struct scan *s, const char *at) {
         }
         at = skip(s, at);
         if (at < s->end && *at == ',') {
+            enum member_part part = MEMBER_NAME;
+
             at = skip(s, at + 1);
-            return object ? scan_name(s, at) : at;
+            if (object && members_are_plain(s)) {
+                at = scan_plain_members(s, at, &part);
+            }
+            if (at == NULL || !object || part == MEMBER_VALUE) {
+                return at;
+            }
+            if (part == MEMBER_NAME) {
+                return scan_name(s, at);
+            }
+            continue;
         }
         if (at == s->end || *at != (object ? '}' : ']')) {
             return fail_expected(s, at, object ? "',' or '}'" : "',' or ']'");
@@ -588,6 +691,8 @@ static enum rc check(const char *text, size_t length, const struct json_rules *r
 
     s.text = length > 0 ? text : "";
     s.end = s.text + length;
+    s.looked = s.text;
+    s.stops = 0;
     s.rules = rules;
     s.err = err;
     s.rc = RC_OK;

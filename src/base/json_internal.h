@@ -102,14 +102,29 @@ static inline const char *json_skip_unquoted(const char *at, const char *end) {
     return at;
 }
 
+#if JSON_SSE2
+/* Which of 16 bytes are not plain ASCII of a string: a quote, a backslash, a control character, 0x80 or more. Bit i is byte i. */
+static inline unsigned json_odd_16(const char *at) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+    __m128i stops = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+
+    /* As signed numbers bytes from 0x80 are less than 0x20 too. */
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(stops, _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20))));
+}
+
+/* Of 64 bytes. */
+static inline uint64_t json_odd_64(const char *at) {
+    uint64_t low = json_odd_16(at) | json_odd_16(at + 16) << 16, high = json_odd_16(at + 32) | json_odd_16(at + 48) << 16;
+
+    return low | high << 32;
+}
+#endif
+
 /* To the first byte of a string that is not plain ASCII (a quote, a backslash, a control character, 0x80 or more), or to the end. */
 static inline const char *json_skip_plain(const char *at, const char *end) {
 #if JSON_SSE2
     for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i stops = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-        /* As signed numbers bytes from 0x80 are less than 0x20 too. */
-        unsigned found = (unsigned)_mm_movemask_epi8(_mm_or_si128(stops, _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20))));
+        unsigned found = json_odd_16(at);
 
         if (found != 0) {
             return at + __builtin_ctz(found);

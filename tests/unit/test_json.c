@@ -25,7 +25,7 @@ struct text {
 };
 
 /* The text in a block of its own size, so that a sanitizer sees a read past its end. */
-static enum rc check(const char *data, size_t length, const struct json_rules *rules, struct err *err) {
+static enum rc check_text(const char *data, size_t length, const struct json_rules *rules, struct err *err) {
     char *copy = malloc(length > 0 ? length : 1);
     enum rc rc;
 
@@ -40,7 +40,7 @@ static void assert_accepts(const struct text *texts, size_t count, const struct 
     for (size_t i = 0; i < count; i++) {
         struct err err = {{0}};
 
-        if (check(texts[i].data, texts[i].length, rules, &err) != RC_OK) {
+        if (check_text(texts[i].data, texts[i].length, rules, &err) != RC_OK) {
             fail_msg("refused: %s: %s", texts[i].data, err.text);
         }
     }
@@ -50,7 +50,7 @@ static void assert_refuses(const struct text *texts, size_t count, const struct 
     for (size_t i = 0; i < count; i++) {
         struct err err = {{0}};
 
-        if (check(texts[i].data, texts[i].length, rules, &err) != RC_PERM) {
+        if (check_text(texts[i].data, texts[i].length, rules, &err) != RC_PERM) {
             fail_msg("accepted: %s", texts[i].data);
         }
         assert_memory_equal(err.text, "line ", 5);
@@ -268,6 +268,22 @@ static void test_refuses(void **state) {
         TEXT("[\xc2\xa0]"),
         TEXT("[\xe2\x80\xa8]"),
         TEXT("\x7f"),
+        TEXT("{\"a\":1,}"),
+        TEXT("{\"a\":1,\"b\"}"),
+        TEXT("{\"a\":1,\"b\":}"),
+        TEXT("{\"a\":1,\"b\":1 \"c\":2}"),
+        TEXT("{\"a\":1,b:1}"),
+        TEXT("{\"a\":1,\"b\":01}"),
+        TEXT("{\"a\":1,\"b\":-}"),
+        TEXT("{\"a\":1,\"b\":1.}"),
+        TEXT("{\"a\":1,\"b\":\"\x1f\"}"),
+        TEXT("{\"a\":1,\"b\":\"\\x\"}"),
+        TEXT("{\"a\":1,\"b\n\":1}"),
+        TEXT("{\"a\":1,\"b\":1]"),
+        TEXT("{\"a\":1,\"b\":1"),
+        TEXT("{\"a\":1,\"b"),
+        TEXT("{\"a\":1,,\"b\":1}"),
+        TEXT("[{\"a\":1,\"b\":\"c\"d}]"),
         TEXT("<html>"),
         TEXT("callback([])"),
         TEXT(")]}',\n[]"),
@@ -316,15 +332,15 @@ static void test_config_rules(void **state) {
     (void)state;
     assert_accepts(good, COUNT(good), &json_rules_config);
     assert_refuses(bad, COUNT(bad), &json_rules_config);
-    assert_int_equal(check("{\"a\":1,\"a\":2}", 13, &few, NULL), RC_OK);
-    assert_int_equal(check("{\"a\":{\"a\":1,\"b\":2},\"b\":2}", 25, &few, NULL), RC_OK);
-    assert_int_equal(check("{\"a\":1,\"b\":2,\"c\":3}", 19, &few, NULL), RC_PERM);
+    assert_int_equal(check_text("{\"a\":1,\"a\":2}", 13, &few, NULL), RC_OK);
+    assert_int_equal(check_text("{\"a\":{\"a\":1,\"b\":2},\"b\":2}", 25, &few, NULL), RC_OK);
+    assert_int_equal(check_text("{\"a\":1,\"b\":2,\"c\":3}", 19, &few, NULL), RC_PERM);
 }
 
 static void assert_error(const char *text, const struct json_rules *rules, const char *expected) {
     struct err err = {{0}};
 
-    assert_int_equal(check(text, strlen(text), rules, &err), RC_PERM);
+    assert_int_equal(check_text(text, strlen(text), rules, &err), RC_PERM);
     assert_string_equal(err.text, expected);
 }
 
@@ -382,7 +398,7 @@ static void test_depth(void **state) {
                 assert_int_equal(buf_add(&whole, text, levels * strlen(shapes[shape].open)), RC_OK);
                 assert_int_equal(buf_add_text(&whole, more == 1 ? "[]" : middle), RC_OK);
                 assert_int_equal(buf_add_text(&whole, text + levels * strlen(shapes[shape].open)), RC_OK);
-                assert_int_equal(check(whole.data, whole.length, &rules, &err), more == 1 ? RC_PERM : RC_OK);
+                assert_int_equal(check_text(whole.data, whole.length, &rules, &err), more == 1 ? RC_PERM : RC_OK);
             }
             assert_non_null(strstr(err.text, "deep"));
             buf_release(&whole);
@@ -394,11 +410,11 @@ static void test_depth(void **state) {
         size_t length;
         char *text = nested(1025, "[", "]", &length);
 
-        assert_int_equal(check(text + 1, length - 2, &rules, NULL), RC_OK);
-        assert_int_equal(check(text, length, &rules, NULL), RC_PERM);
+        assert_int_equal(check_text(text + 1, length - 2, &rules, NULL), RC_OK);
+        assert_int_equal(check_text(text, length, &rules, NULL), RC_PERM);
         free(text);
         text = nested(1000000, "[", "]", &length);
-        assert_int_equal(check(text, length, &rules, NULL), RC_PERM);
+        assert_int_equal(check_text(text, length, &rules, NULL), RC_PERM);
         free(text);
     }
 }
@@ -411,9 +427,9 @@ static void test_truncations(void **state) {
     struct err err;
 
     (void)state;
-    assert_int_equal(check(sample, sizeof(sample) - 1, &json_rules_config, &err), RC_OK);
+    assert_int_equal(check_text(sample, sizeof(sample) - 1, &json_rules_config, &err), RC_OK);
     for (size_t length = 0; length < sizeof(sample) - 1; length++) {
-        assert_int_equal(check(sample, length, &json_rules_config, &err), RC_PERM);
+        assert_int_equal(check_text(sample, length, &json_rules_config, &err), RC_PERM);
     }
 }
 
@@ -830,7 +846,7 @@ static void assert_accepted_same(enum rc form(struct slice, struct buf *), const
     cJSON *back;
 
     assert_int_equal(form((struct slice){.data = document->data, .length = document->length}, &b), RC_OK);
-    assert_int_equal(check(b.data, b.length, &json_rules_payload, &err), RC_OK);
+    assert_int_equal(check_text(b.data, b.length, &json_rules_payload, &err), RC_OK);
     back = cJSON_ParseWithLength(b.data, b.length);
     assert_true(cJSON_Compare(item, back, true));
     cJSON_Delete(back);
@@ -852,7 +868,7 @@ static void test_against_cjson(void **state) {
         seed = round;
         buf_reset(&b);
         add_value(&b, 0);
-        if (check(b.data, b.length, &json_rules_config, &err) != RC_OK) {
+        if (check_text(b.data, b.length, &json_rules_config, &err) != RC_OK) {
             fail_msg("round %u: %s in %s", round, err.text, b.data);
         }
         item = cJSON_ParseWithLength(b.data, b.length);
