@@ -50,13 +50,6 @@ void digest_hex(struct digest *d, char out[DIGEST_HEX_SIZE]) {
     str_hex(sum, DIGEST_BYTES, out);
 }
 
-void digest_next(struct digest *d, unsigned char out[DIGEST_BYTES]) {
-    if (EVP_DigestFinal_ex(d->context, out, NULL) != 1 || d->failed) {
-        memset(out, 0, DIGEST_BYTES);
-    }
-    d->failed = EVP_DigestInit_ex(d->context, NULL, NULL) != 1;
-}
-
 void digest_of(const void *bytes, size_t length, unsigned char out[DIGEST_BYTES]) {
     if (EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL) != 1) {
         memset(out, 0, DIGEST_BYTES);

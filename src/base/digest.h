@@ -15,8 +15,6 @@ void digest_free(struct digest *d);
 void digest_add(struct digest *d, const void *bytes, size_t length);
 /* Ends the sum; only digest_free may follow. "" when the library failed (out of memory). */
 void digest_hex(struct digest *d, char out[DIGEST_HEX_SIZE]);
-/* The sum of what was added, as bytes (all zero when the library failed), and d begins anew: for many short texts this is far faster than digest_of. */
-void digest_next(struct digest *d, unsigned char out[DIGEST_BYTES]);
 /* The sum of one block of bytes; all zero, which is nobody's sum, when the library failed (out of memory). */
 void digest_of(const void *bytes, size_t length, unsigned char out[DIGEST_BYTES]);
 void digest_of_hex(const void *bytes, size_t length, char out[DIGEST_HEX_SIZE]);

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-/* The set of primary keys that a job captured (DESIGN 6 Honest coverage), as 128-bit parts of their SHA-256: small sets in memory, large ones in an unlinked,
+/* The set of primary keys that a job captured (DESIGN 6 Honest coverage), as sums of 128 bits: small sets in memory, large ones in an unlinked,
  * preallocated file that is mapped, so that anonymous memory stays bounded (1 MiB) whatever the job's size. Derived: made again from the raw payloads. */
 
 #define KEYSET_KEY_BYTES 16 /* as source/keys.h gives them */

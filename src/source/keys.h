@@ -6,11 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/digest.h"
 #include "base/json.h"
 #include "source/source.h"
 
-/* The primary keys of a page's records, each as the first KEYS_BYTES of the SHA-256 of its text (answer_record_key). */
+/* The primary keys of a page's records, each as the SipHash-2-4 of 128 bits of its text (answer_record_key): they are told apart in memory and never kept. */
 
 #define KEYS_BYTES 16
 
@@ -19,7 +18,6 @@ struct keys {
     size_t count, capacity;
     uint64_t keyless; /* records without a key */
     bool failed;      /* out of memory */
-    struct digest *digest;
     struct buf text;
 };
 
