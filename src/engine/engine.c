@@ -82,6 +82,8 @@ enum rc engine_follow(struct engine *engine, const char *job_id, struct job_row 
     struct run *run = engine_run(engine, job_id);
     /* While a lane may be writing lines of this job, only those that are synced. */
     uint64_t limit = run && run->attempt_count ? attempt_synced(run) : UINT64_MAX;
+    if (run && !row && run->row.journal_offset >= limit)
+        return RC_OK; /* followed with another line of its group */
     enum rc rc = index_follow_to(engine->index, engine->spool, job_id, limit, &mine, &err);
     if (rc && rc != RC_GONE)
         log_warn("index: job %s: %s", job_id, err.text);
