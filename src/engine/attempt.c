@@ -48,7 +48,7 @@ static void record_done(struct work *work);
 static void mark_done(struct work *work);
 static void report_done(struct work *work);
 static const struct work_class request_class = {.name = "request", .run = attempt_lane_request, .done = request_done, .max = 64};
-static const struct work_class check_class = {.name = "check", .run = attempt_lane_check, .done = check_done, .max = 4};
+static const struct work_class check_class = {.name = "check", .run = attempt_lane_check, .done = check_done, .max = 1};
 static void checker_done(struct work *work);
 static const struct work_class checker_class = {.name = "checker", .run = attempt_lane_checker, .done = checker_done, .max = 1};
 static const struct work_class record_class = {.name = "record", .run = attempt_lane_record, .done = record_done, .max = 64};

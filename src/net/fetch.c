@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define RECEIVE_BYTES (128L * 1024)
-#define SPARE_MOST 8u
+#define SPARE_MOST HELD_MOST
 #define HELD_MOST 16u
 #define STALL_MS 30000
 #define STALL_LOOKS 4 /* a stall is seen within a quarter of its length */
