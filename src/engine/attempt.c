@@ -357,6 +357,7 @@ static void fetched(void *context, const struct fetch_answer *answer) {
         a->run->feed->in_flight_bytes -= a->room_bytes - a->bytes;
         a->room_bytes = a->bytes;
     }
+    a->run->checking++;
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
     if (leaves_early(a) && fetcher_holds(a->engine->fetcher)) { /* else the loop would have to write what comes next */
         give_place(a);
@@ -398,14 +399,26 @@ static void body_refused(struct attempt *a) {
     attempt_decide(a);
 }
 
+/* Good pages wait for those that are still being checked, unless they are paid for. */
+static void record(struct run *run, bool now) {
+    if (!now && run->checking > 0 && run->to_record_count < RECORD_TOGETHER)
+        return;
+    for (unsigned i = 0; i < run->to_record_count; i++)
+        on_job_lane(run->to_record[i], &record_class);
+    run->to_record_count = 0;
+}
+
 static void check_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    struct run *run = a->run;
+    run->checking--;
     fetcher_give_back(a->engine->fetcher, a->held);
     a->held = NULL;
     if (a->holds && leaves_early(a)) {
         give_place(a);
         feed_pump(a->run->feed);
     }
+    bool others = run->to_record_count > 0; /* so it does not end */
     if (a->rc && attempt_lane_good(a))
         body_refused(a);
     else if (attempt_lane_good(a) && a->run->source->steps[a->step].ways[a->way].http.checked) {
@@ -414,6 +427,8 @@ static void check_done(struct work *work) {
         worker_submit(a->engine->worker, &a->work, &checker_class, WORKER_ANY);
     } else
         attempt_decide(a);
+    if (others)
+        record(run, false);
 }
 
 static void checker_done(struct work *work) {
@@ -468,7 +483,8 @@ static void page_good(struct attempt *a) {
         compare_bytes(a);
     a->stage = STAGE_SETTLE;
     a->durable = true;
-    on_job_lane(a, &record_class);
+    run->to_record[run->to_record_count++] = a;
+    record(run, a->kind == REQUEST_PAID);
 }
 
 /* What the source says of a part of the search. */

@@ -97,6 +97,9 @@ struct delta {
 
 enum run_phase { RUN_CLAIMING, RUN_REPLAY, RUN_PREVIEW, RUN_PAGES, RUN_LOADING, RUN_ERRAND, RUN_ENDING };
 
+/* They share five syncs, and wait for each other for as long as it takes to check that many. */
+#define RECORD_TOGETHER 8u
+
 struct run { /* one claimed job; a lane with the job's number may use id, source, engine->spool and journal while work of it is out */
     struct run *next_by_id, *next_of_feed;
     struct engine *engine;
@@ -116,12 +119,15 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct attempt *attempts; /* in flight, at any stage */
     unsigned attempt_count;
     unsigned sending;      /* of them those that take a place among the requests in flight */
+    unsigned checking;     /* of them those that a lane checks */
     uint64_t synced;       /* its journal is known to be on the disk up to here */
     uint64_t refused;      /* round of the feed in which it had nothing to send */
     bool busy;             /* a lane or a move has it: nothing else is begun */
     struct replay *replay; /* what the journal said; kept for the plan */
     bool leaving;          /* moved away or the daemon stops: finish what is paid for, begin nothing */
     bool accept_duplicates, accept_coverage;
+    struct attempt *to_record[RECORD_TOGETHER]; /* good pages, by the order in which they were checked */
+    unsigned to_record_count;
     bool told_repeat; /* the log has a warning of pages with the same bytes */
     enum place end;   /* where it goes when nothing is in flight any more; PLACE_NONE: nowhere yet */
     char end_reason[48];

@@ -27,7 +27,8 @@ struct lane {
     pthread_cond_t wake;
     struct queue waiting;
     bool ending;
-    size_t load; /* submitted and not yet done(); the loop thread's */
+    size_t load;      /* submitted and not yet done(); the loop thread's */
+    bool to_be_woken; /* the loop thread's */
 };
 
 struct worker {
@@ -35,7 +36,8 @@ struct worker {
     struct loop_fd watch; /* of an eventfd that the lanes raise */
     pthread_mutex_t lock; /* of finished */
     struct queue finished;
-    size_t pending; /* the loop thread's */
+    size_t pending; /* this and finishing are the loop thread's */
+    bool finishing; /* done() is being called */
     unsigned lane_count;
     struct lane lanes[];
 };
@@ -111,11 +113,18 @@ static void finish(struct worker *worker) {
     queue = worker->finished;
     worker->finished = (struct queue){0};
     pthread_mutex_unlock(&worker->lock);
+    worker->finishing = true;
     while (queue.head != NULL) {
         struct work *item = queue_take(&queue);
         worker->lanes[item->lane].load--;
         worker->pending--;
         item->class->done(item);
+    }
+    worker->finishing = false;
+    for (unsigned i = 0; i < worker->lane_count; i++) {
+        if (worker->lanes[i].to_be_woken)
+            pthread_cond_signal(&worker->lanes[i].wake);
+        worker->lanes[i].to_be_woken = false;
     }
 }
 
@@ -228,7 +237,10 @@ void worker_submit(struct worker *worker, struct work *item, const struct work_c
     pthread_mutex_lock(&to->lock);
     queue_add(&to->waiting, item);
     pthread_mutex_unlock(&to->lock);
-    pthread_cond_signal(&to->wake); /* so that it does not wake to wait for the lock */
+    if (worker->finishing)
+        to->to_be_woken = true; /* with all that is submitted to it meanwhile, so that it shares syncs */
+    else
+        pthread_cond_signal(&to->wake); /* so that it does not wake to wait for the lock */
 }
 
 size_t worker_pending(const struct worker *worker) {

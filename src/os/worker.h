@@ -34,7 +34,8 @@ enum rc worker_new(struct loop *loop, unsigned lanes, struct worker **worker, st
 /* The lane with the fewest items, of those from first to before end. */
 uint32_t worker_lightest(const struct worker *worker, uint32_t first, uint32_t end);
 size_t worker_load(const struct worker *worker, uint32_t lane); /* of one lane: submitted and not yet done() */
-/* Same lane number (modulo the number of lanes): same thread, in order. WORKER_ANY: the lane with the fewest items. Never fails; from the loop thread only. */
+/* Same lane number (modulo the number of lanes): same thread, in order. WORKER_ANY: the lane with the fewest items. Never fails; from the loop thread only.
+ * What done() submits begins when all that came back with its item has been told, so that what can share a sync is together by then. */
 void worker_submit(struct worker *worker, struct work *item, const struct work_class *class, uint32_t lane);
 size_t worker_pending(const struct worker *worker); /* submitted and not yet done() */
 /* Wait until nothing is pending (done() is called for each, what it submits included), then end the threads. Not from done() itself. */
