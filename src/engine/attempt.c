@@ -387,6 +387,7 @@ void helper_over(struct attempt *a) {
     a->run->feed->in_flight_bytes -= a->room_bytes - a->bytes;
     a->room_bytes = a->bytes;
     a->stage = STAGE_CHECK;
+    a->run->checking++;
     worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
 }
 

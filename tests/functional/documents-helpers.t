@@ -143,15 +143,15 @@ is '' "$(find work/killed -name '*.pgm' -o -name 'ocr.*' -o -name '*.tmp')" 'no 
 # --- images ---------------------------------------------------------------------------------------------------------------------------------------------
 
 helper images "$DIR/scanned.pdf" images --first 2 --side 1200
-is '0 [2,3] 3' "$CODE $(out '[.pages[].page]') $(out .page_count)" 'images of pages'
-out '.pages[0].url' | jq -r 'ltrimstr("data:image/jpeg;base64,")' | base64 -d >page2.jpg
+is '0 [2,3] 3' "$CODE $(out '[.images[].page]') $(out .page_count)" 'images of pages'
+out '.images[0].url' | jq -r 'ltrimstr("data:image/jpeg;base64,")' | base64 -d >page2.jpg
 is ffd8ff "$(head -c 3 page2.jpg | od -An -tx1 | tr -d ' \n')" 'as JPEG'
-is true "$(out '[.pages[] | .bytes > 20000 and .bytes < 1000000] | all')" 'of bounded size'
+is true "$(out '[.images[] | .bytes > 20000 and .bytes < 1000000] | all')" 'of bounded size'
 helper images "$DIR/scan-1.jpg" images
-out '.pages[0].url' | jq -r 'ltrimstr("data:image/jpeg;base64,")' | base64 -d | cmp -s - scan-1.jpg
+out '.images[0].url' | jq -r 'ltrimstr("data:image/jpeg;base64,")' | base64 -d | cmp -s - scan-1.jpg
 result $? 'an image goes as it is'
 helper images "$DIR/scanned.pdf" images --bytes 300000
-like '^0 [12] \[.*"too many images' "$CODE $(out '.pages | length') $(out .left_out)" 'what is too much is told'
+like '^0 [12] \[.*"too many images' "$CODE $(out '.images | length') $(out .left_out)" 'what is too much is told'
 helper images "$DIR/scanned.pdf" images --first 4
 is 65 "$CODE" 'a page that is not there'
 
@@ -319,7 +319,7 @@ is 401 "$(curl -s -o /dev/null -w '%{http_code}' -H 'Authorization: Bearer wrong
 like 'x-ratelimit-reset-tokens: 6m0s' "$(cat head)" 'it tells its limits'
 set_chat '{"vision":["THIS LEASE","page two"],"ocr":[{"page":1,"text":"by a service"}]}'
 helper vision "$DIR/scanned.pdf" images --first 2 --last 2
-jq '{model: "v", messages: [{role: "user", content: [{type: "text", text: "Page 2"}, {type: "image_url", image_url: {url: .pages[0].url}}]}]}' out.json |
+jq '{model: "v", messages: [{role: "user", content: [{type: "text", text: "Page 2"}, {type: "image_url", image_url: {url: .images[0].url}}]}]}' out.json |
     curl -s -H "Authorization: Bearer $TOKEN" -d @- "$CHAT/v1/chat/completions" >seen.json
 is '2 "page two"' "$(jq -r '.choices[0].message.content | fromjson | "\(.page) \"\(.text)\""' seen.json)" 'it takes images'
 is '1 true' "$(curl -s "$CHAT/_log" | jq -r '.[-1] | "\(.images) \(.image_bytes > 10000)"')" 'and counts them'
