@@ -21,11 +21,12 @@ CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
 # Each program is linked to those of them that it uses.
 LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -larchive -lidn2 -lsodium -ljwt -lm -pthread
 
-LAYERS = base os helper spool net store source sink notify engine api
-LIB_SRC = $(filter-out %_main.c,$(foreach l,$(LAYERS) cmd,$(wildcard src/$(l)/*.c)))
+LAYERS = base os helper spool net store source sink notify engine api cmd
+LIB_SRC = $(filter-out %_main.c,$(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 PROGRAMS = $(patsubst src/cmd/%_main.c,$(BUILD)/%,$(wildcard src/cmd/*_main.c))
-HELPERS = $(patsubst src/helper/%_main.c,$(BUILD)/%,$(wildcard src/helper/*_main.c))
+# Programs that steps of a source run (`exec`).
+HELPERS = $(patsubst src/helper/%_main.c,$(BUILD)/batchspool-%,$(wildcard src/helper/*_main.c))
 TOOLS = $(patsubst tools/%.c,$(BUILD)/tools/%,$(wildcard tools/*.c))
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 LIB = $(BUILD)/libbatchspool.a
@@ -60,7 +61,7 @@ $(BUILD)/batchspool-httpd: $(BUILD)/obj/web_files.o
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/obj/src/cmd/%_main.o $(LIB)
 	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
-$(HELPERS): $(BUILD)/%: $(BUILD)/obj/src/helper/%_main.o $(LIB)
+$(HELPERS): $(BUILD)/batchspool-%: $(BUILD)/obj/src/helper/%_main.o $(LIB)
 	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 $(BUILD)/tools/%: $(BUILD)/obj/tools/%.o $(LIB)
@@ -98,10 +99,10 @@ compile_commands.json: ## for clangd and clang-tidy
 	@rm -rf $(BUILD)-cc && bear -- $(MAKE) --no-print-directory BUILD=$(BUILD)-cc all $(UNIT:$(BUILD)/%=$(BUILD)-cc/%) >/dev/null && rm -rf $(BUILD)-cc
 
 install: all ## into DESTDIR/PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/libexec/batchspool $(DESTDIR)/etc/batchspool/sources $(DESTDIR)/etc/batchspool/lease
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/etc/batchspool/sources $(DESTDIR)/etc/batchspool/lease
 	install -m 755 $(BUILD)/batchspool $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BUILD)/batchspoold $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(HELPERS) $(DESTDIR)$(PREFIX)/libexec/batchspool/
+	install -m 755 $(BUILD)/batchspoold $(HELPERS) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(HELPERS)/
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/

@@ -86,7 +86,10 @@ static bool has_type(const cJSON *schema, const char *type) {
     const cJSON *types = get(schema, "type"), *one;
     if (cJSON_IsString(types))
         return strcmp(types->valuestring, type) == 0;
-    cJSON_ArrayForEach(one, types) if (cJSON_IsString(one) && strcmp(one->valuestring, type) == 0) return true;
+    cJSON_ArrayForEach(one, types) {
+        if (cJSON_IsString(one) && strcmp(one->valuestring, type) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -95,7 +98,10 @@ static cJSON *empty_of(const cJSON *root, const cJSON *schema, int depth) {
     const cJSON *property, *one;
     if (has_type(schema, "null") || depth > 8)
         return cJSON_CreateNull();
-    cJSON_ArrayForEach(one, get(schema, "enum")) if (cJSON_IsString(one) && strcmp(one->valuestring, "not_found") == 0) return cJSON_CreateString("not_found");
+    cJSON_ArrayForEach(one, get(schema, "enum")) {
+        if (cJSON_IsString(one) && strcmp(one->valuestring, "not_found") == 0)
+            return cJSON_CreateString("not_found");
+    }
     if (get(schema, "enum"))
         return cJSON_Duplicate(cJSON_GetArrayItem(get(schema, "enum"), 0), true);
     if (has_type(schema, "array"))
@@ -107,7 +113,9 @@ static cJSON *empty_of(const cJSON *root, const cJSON *schema, int depth) {
     if (has_type(schema, "boolean"))
         return cJSON_CreateFalse();
     cJSON *object = cJSON_CreateObject();
-    cJSON_ArrayForEach(property, get(schema, "properties")) cJSON_AddItemToObject(object, property->string, empty_of(root, property, depth + 1));
+    cJSON_ArrayForEach(property, get(schema, "properties")) {
+        cJSON_AddItemToObject(object, property->string, empty_of(root, property, depth + 1));
+    }
     return object;
 }
 
@@ -443,7 +451,9 @@ static void question_read(const cJSON *body, struct question *q) {
         if (text)
             (void)buf_add_text(user ? &q->user : &q->system, text);
         const cJSON *parts = text ? NULL : get(message, "content");
-        cJSON_ArrayForEach(part, parts) add_part(q, part, user);
+        cJSON_ArrayForEach(part, parts) {
+            add_part(q, part, user);
+        }
     }
 }
 
@@ -488,8 +498,8 @@ static char *spoil(char *content, const struct fault *fault) {
         content[length - 1] = '\0';
     else if (is_kind(fault, "fence")) {
         size_t size = length + 100;
-        char *fenced = malloc(size);
-        must(fenced, "malloc");
+        char *fenced = calloc(1, size);
+        must(fenced, "calloc");
         snprintf(fenced, size, "Here is what the lease says:\n```json\n%s\n```\nPlease check it.", content);
         free(content);
         return fenced;
@@ -646,7 +656,9 @@ static bool set(struct server *server, const cJSON *json) {
             *to = cJSON_Duplicate(item, true);
         } else if (strcmp(item->string, "faults") == 0) {
             server->fault_count = 0;
-            cJSON_ArrayForEach(one, item) good = good && server->fault_count < FAULTS_MAX && fault_read(one, &server->faults[server->fault_count++]);
+            cJSON_ArrayForEach(one, item) {
+                good = good && server->fault_count < FAULTS_MAX && fault_read(one, &server->faults[server->fault_count++]);
+            }
         } else
             good = false;
     }

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,22 +13,23 @@
 #define TRIES_MOST 64u /* places in a text where JSON may begin */
 
 static uint64_t count_of(const cJSON *usage, const char *name) {
-    double value = helper_number(usage, name, 0);
+    double value = tool_number(usage, name, 0);
     return value > 0 && value < 9e15 ? (uint64_t)value : 0;
 }
 
 /* Some servers answer with a list of parts. */
 static const char *join_parts(cJSON *message, const cJSON *parts) {
-    struct buf text = BUF_INIT(HELPER_INPUT_MOST);
+    struct buf text = BUF_INIT(TOOL_INPUT_MOST);
     const cJSON *part;
-    cJSON_ArrayForEach(part, parts)(void) buf_add_text(&text, helper_text(part, "text", ""));
+    for (part = parts->child; part; part = part->next)
+        (void)buf_add_text(&text, tool_text(part, "text", ""));
     cJSON *joined = cJSON_AddStringToObject(message, "batchspool_content", buf_text(&text));
     buf_release(&text);
     return cJSON_GetStringValue(joined);
 }
 
 static enum rc check_finish(const cJSON *choice, const cJSON *message, struct err *err) {
-    const char *finish = helper_text(choice, "finish_reason", "stop"), *refusal = helper_text(message, "refusal", NULL);
+    const char *finish = tool_text(choice, "finish_reason", "stop"), *refusal = tool_text(message, "refusal", NULL);
     char shown[160];
     if (refusal && *refusal) {
         str_printable(shown, sizeof shown, refusal, strlen(refusal));
@@ -50,7 +51,7 @@ enum rc chat_read(cJSON *answer, struct chat *out, struct err *err) {
     const cJSON *usage = cJSON_GetObjectItemCaseSensitive(answer, "usage");
     const cJSON *choice = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(answer, "choices"), 0);
     cJSON *message = cJSON_GetObjectItemCaseSensitive(choice, "message"), *content = cJSON_GetObjectItemCaseSensitive(message, "content");
-    *out = (struct chat){.content = "", .model = helper_text(answer, "model", NULL)};
+    *out = (struct chat){.content = "", .model = tool_text(answer, "model", NULL)};
     out->tokens = (struct chat_tokens){.prompt = count_of(usage, "prompt_tokens"), .completion = count_of(usage, "completion_tokens")};
     out->tokens.total = count_of(usage, "total_tokens");
     if (!out->tokens.total)
@@ -93,12 +94,12 @@ enum rc chat_extract(const char *content, cJSON **json, struct err *err) {
     /* What models of the thinking kind think is not their answer. */
     for (const char *end = strstr(content, "</think>"); end; end = strstr(content, "</think>"))
         content = end + strlen("</think>");
-    if (helper_parse(content, strlen(content), "the model's answer", json, &first) == RC_OK)
+    if (tool_parse(content, strlen(content), "the model's answer", json, &first) == RC_OK)
         return RC_OK;
     const char *at = strpbrk(content, "{["), *end;
     /* One that does not end was cut off: what is whole inside of it is a part of the answer, not the answer. */
     for (unsigned tries = 0; at && tries < TRIES_MOST && (end = value_end(at)); tries++) {
-        if (helper_parse(at, (size_t)(end - at), "the model's answer", json, tries ? &other : &first) == RC_OK)
+        if (tool_parse(at, (size_t)(end - at), "the model's answer", json, tries ? &other : &first) == RC_OK)
             return RC_OK;
         at = strpbrk(end, "{[");
     }

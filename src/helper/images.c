@@ -3,7 +3,7 @@
 
 #include "base/docform.h"
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/pages.h"
 #include "helper/pdf.h"
 #include "os/fsio.h"
@@ -32,9 +32,9 @@ static enum rc look(struct work *w, struct err *err) {
     uint64_t size;
     const char *bytes;
     size_t length;
-    enum rc rc = helper_document_size(&size, err);
+    enum rc rc = tool_document_size(&size, err);
     if (!rc)
-        rc = fsio_map(HELPER_DOCUMENT_FD, &bytes, &length, err);
+        rc = fsio_map(TOOL_DOCUMENT_FD, &bytes, &length, err);
     if (rc)
         return rc;
     rc = docform_look((struct slice){.data = bytes, .length = length}, &w->form, err);
@@ -47,11 +47,11 @@ static enum rc look(struct work *w, struct err *err) {
 static enum rc tiff_to_pdf(struct err *err) {
     char document[64];
     const char *argv[] = {NULL, "-o", TIFF_AS_PDF, document, NULL};
-    const struct helper_run run = {.name = "tiff2pdf", .package = "libtiff-tools", .argv = argv, .cpu_s = CPU_S, .address_space_bytes = ADDRESS_SPACE_BYTES};
+    const struct tool_run run = {.name = "tiff2pdf", .package = "libtiff-tools", .argv = argv, .cpu_s = CPU_S, .address_space_bytes = ADDRESS_SPACE_BYTES};
     struct buf out = BUF_INIT(4096);
     int status = 0, fd;
-    helper_document_path(document);
-    enum rc rc = helper_run(&run, &out, &status, err);
+    tool_document_path(document);
+    enum rc rc = tool_run(&run, &out, &status, err);
     buf_release(&out);
     if (!rc && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
         rc = err_set(err, RC_PERM, "the TIFF cannot be read: export it again");
@@ -59,8 +59,8 @@ static enum rc tiff_to_pdf(struct err *err) {
         rc = fsio_open_read(AT_FDCWD, TIFF_AS_PDF, &fd, NULL, err);
     if (rc)
         return rc;
-    bool moved = dup2(fd, HELPER_DOCUMENT_FD) >= 0;
-    if (fd != HELPER_DOCUMENT_FD)
+    bool moved = dup2(fd, TOOL_DOCUMENT_FD) >= 0;
+    if (fd != TOOL_DOCUMENT_FD)
         close(fd);
     (void)fsio_unlink(AT_FDCWD, TIFF_AS_PDF, NULL);
     return moved ? RC_OK : err_sys(err, TIFF_AS_PDF);
@@ -76,7 +76,7 @@ static enum rc put_base64(const char *bytes, size_t length, struct err *err) {
                          (left > 2 ? (unsigned char)bytes[at + 2] : 0);
         char out[5] = {letters[three >> 18], letters[three >> 12 & 63], left > 1 ? letters[three >> 6 & 63] : '=', left > 2 ? letters[three & 63] : '=', '\0'};
         if (fputs(out, stdout) < 0)
-            return helper_flush(err);
+            return tool_flush(err);
     }
     return RC_OK;
 }
@@ -105,11 +105,11 @@ static enum rc put_image(struct work *w, unsigned page, int fd, const char *medi
     else {
         str_format(head, sizeof head, "%s{\"page\":%u,\"media_type\":\"%s\",\"bytes\":%zu,\"url\":\"data:%s;base64,", w->written ? "," : "", page, media_type,
                    length, media_type);
-        rc = helper_put(head, err);
+        rc = tool_put(head, err);
         if (!rc)
             rc = put_base64(bytes, length, err);
         if (!rc)
-            rc = helper_put("\"}", err);
+            rc = tool_put("\"}", err);
         w->written++;
         w->bytes += length;
     }
@@ -136,20 +136,20 @@ static enum rc put_drawn(struct work *w, unsigned page, struct err *err) {
 static enum rc put_all(struct work *w, struct err *err) {
     bool drawn = w->form.type == DOCFORM_PDF || w->form.type == DOCFORM_TIFF;
     unsigned last = w->options->last && w->options->last < w->pages ? w->options->last : w->pages;
-    enum rc rc = helper_put("{\"images\":[", err);
+    enum rc rc = tool_put("{\"images\":[", err);
     for (unsigned page = w->options->first; page <= last && !rc; page++)
-        rc = drawn ? put_drawn(w, page, err) : put_image(w, page, HELPER_DOCUMENT_FD, docform_media_type(w->form.type), err);
+        rc = drawn ? put_drawn(w, page, err) : put_image(w, page, TOOL_DOCUMENT_FD, docform_media_type(w->form.type), err);
     if (!rc && !w->written)
         return err_set(err, RC_PERM, "none of the pages %u to %u could be made an image", w->options->first, last);
     char end[64];
     str_format(end, sizeof end, "],\"page_count\":%u,\"left_out\":", w->pages);
     if (!rc)
-        rc = helper_put(end, err);
+        rc = tool_put(end, err);
     if (!rc)
-        rc = helper_put_json(w->left_out, err);
+        rc = tool_put_json(w->left_out, err);
     if (!rc)
-        rc = helper_put("}\n", err);
-    return rc ? rc : helper_flush(err);
+        rc = tool_put("}\n", err);
+    return rc ? rc : tool_flush(err);
 }
 
 enum rc images_write(const struct images_options *options, struct err *err) {

@@ -7,7 +7,8 @@
 #include "base/err.h"
 
 /* The pages of the document on descriptor 3 as images that a model with eyes can take, written to standard output:
- *   {"pages": [{"page": 1, "media_type": "image/jpeg", "bytes": 123456, "url": "data:image/jpeg;base64,..."}], "page_count": 3, "left_out": [{"page": 2, "why":
+ *   {"images": [{"page": 1, "media_type": "image/jpeg", "bytes": 123456, "url": "data:image/jpeg;base64,..."}], "page_count": 3, "left_out": [{"page": 2,
+ * "why":
  * "..."}]} */
 
 #define IMAGES_BYTES_MOST (8u * 1024 * 1024) /* of one image; endpoints take little more */

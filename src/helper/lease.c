@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/json_schema.h"
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "os/fsio.h"
 
 #include <fcntl.h>
@@ -18,22 +18,22 @@
 #define PROMPT_HEAD "# version "
 
 /* In a checkout the programs are in build/, beside etc/. */
-static const char *find_directory(const char *given, char room[HELPER_PATH_SIZE]) {
+static const char *find_directory(const char *given, char room[TOOL_PATH_SIZE]) {
     const char *named = given ? given : getenv("BATCHSPOOL_LEASE");
-    char program[HELPER_PATH_SIZE];
+    char program[TOOL_PATH_SIZE];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (named)
         return named;
     program[length > 0 ? length : 0] = '\0';
     char *slash = strrchr(program, '/');
-    if (slash && str_format(room, HELPER_PATH_SIZE, "%.*s/../etc/lease", (int)(slash - program), program) && access(room, R_OK) == 0)
+    if (slash && str_format(room, TOOL_PATH_SIZE, "%.*s/../etc/lease", (int)(slash - program), program) && access(room, R_OK) == 0)
         return room;
     return INSTALLED;
 }
 
 /* The last part of a name like "urn:batchspool:lease:commercial:1". */
 static enum rc read_version(const struct lease *lease, char out[LEASE_VERSION_SIZE], const char *path, struct err *err) {
-    const char *id = helper_text(lease->json, "$id", ""), *last = strrchr(id, ':');
+    const char *id = tool_text(lease->json, "$id", ""), *last = strrchr(id, ':');
     char wanted[128];
     if (!last || !str_copy(out, LEASE_VERSION_SIZE, last + 1) || !str_format(wanted, sizeof wanted, "urn:batchspool:lease:%s:%s", lease->name, out) ||
         strcmp(id, wanted) != 0)
@@ -42,7 +42,7 @@ static enum rc read_version(const struct lease *lease, char out[LEASE_VERSION_SI
 }
 
 static enum rc read_schema(const char *directory, struct lease *lease, struct err *err) {
-    char path[HELPER_PATH_SIZE];
+    char path[TOOL_PATH_SIZE];
     if (!str_format(path, sizeof path, "%s/%s.schema.json", directory, lease->name))
         return err_set(err, RC_PERM, "%s: the path is too long", directory);
     enum rc rc = fsio_read_file(AT_FDCWD, path, &lease->schema, err);
@@ -59,7 +59,7 @@ static enum rc read_schema(const char *directory, struct lease *lease, struct er
 }
 
 static enum rc read_prompt(const char *directory, struct lease *lease, struct err *err) {
-    char path[HELPER_PATH_SIZE];
+    char path[TOOL_PATH_SIZE];
     if (!str_format(path, sizeof path, "%s/%s.prompt", directory, lease->name))
         return err_set(err, RC_PERM, "%s: the path is too long", directory);
     enum rc rc = fsio_read_file(AT_FDCWD, path, &lease->prompt, err);
@@ -78,7 +78,7 @@ static enum rc read_prompt(const char *directory, struct lease *lease, struct er
 }
 
 enum rc lease_open(const char *given, const char *name, struct lease *lease, struct err *err) {
-    char room[HELPER_PATH_SIZE];
+    char room[TOOL_PATH_SIZE];
     const char *directory = find_directory(given, room);
     *lease = (struct lease){.schema = BUF_INIT(FILE_MOST), .prompt = BUF_INIT(FILE_MOST)};
     if (!str_is_name(name) || !str_copy(lease->name, sizeof lease->name, name))

@@ -2,7 +2,7 @@
 #include "helper/ocr.h"
 
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/pages.h"
 #include "helper/pdf.h"
 #include "os/fsio.h"
@@ -35,8 +35,8 @@ bool ocr_languages_valid(const char *languages) {
 }
 
 static enum rc run(const char *const *argv, struct buf *out, int *status, struct err *err) {
-    const struct helper_run program = {.name = "tesseract", .package = PACKAGE, .argv = argv, .cpu_s = CPU_S, .address_space_bytes = ADDRESS_SPACE_BYTES};
-    return helper_run(&program, out, status, err);
+    const struct tool_run program = {.name = "tesseract", .package = PACKAGE, .argv = argv, .cpu_s = CPU_S, .address_space_bytes = ADDRESS_SPACE_BYTES};
+    return tool_run(&program, out, status, err);
 }
 
 static bool has_line(const char *listing, const char *line, size_t length) {
@@ -157,7 +157,7 @@ static enum rc died(unsigned page, int status, const char **damaged, struct err 
         *damaged = "OCR breaks down on it";
         return RC_OK;
     }
-    enum rc rc = helper_write_file(name, "", 0, err);
+    enum rc rc = tool_write_file(name, "", 0, err);
     return rc ? rc : err_set(err, RC_TEMP, "page %u: tesseract ended by signal %d (out of memory?)", page, WTERMSIG(status));
 }
 
@@ -166,7 +166,7 @@ static enum rc recognise(const struct ocr *ocr, unsigned page, const char **dama
     struct buf out = BUF_INIT(4096);
     int status = 0;
     bool drawn = ocr->type == DOCFORM_PDF;
-    helper_document_path(document);
+    tool_document_path(document);
     str_format(number, sizeof number, "tessedit_page_number=%u", page - 1);
     str_format(dpi, sizeof dpi, "%u", ocr->dpi);
     /* psm 1 turns pages that lie on their side or head. */

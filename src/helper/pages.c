@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "helper/chat.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -53,8 +53,8 @@ static enum rc add(struct pages *p, const struct page *page, struct err *err) {
 }
 
 static enum rc add_object(struct pages *p, const cJSON *item, unsigned otherwise, struct err *err) {
-    double number = helper_number(item, "page", helper_number(item, "page_number", otherwise));
-    const char *text = helper_text(item, "text", helper_text(item, "content", NULL));
+    double number = tool_number(item, "page", tool_number(item, "page_number", otherwise));
+    const char *text = tool_text(item, "text", tool_text(item, "content", NULL));
     const cJSON *damaged = cJSON_GetObjectItemCaseSensitive(item, "damaged");
     if (!(number >= 1 && number <= PAGES_MOST))
         number = 0;
@@ -108,10 +108,10 @@ static enum rc settle(cJSON *json, struct pages *p, const char *by, struct err *
         if (p->list[i].number == p->list[i - 1].number)
             return err_set(err, RC_PERM, "the text has page %u twice", p->list[i].number);
     p->page_count = p->list[p->count - 1].number;
-    double told = helper_number(json, "page_count", 0);
+    double told = tool_number(json, "page_count", 0);
     if (told > p->page_count && told <= PAGES_MOST)
         p->page_count = (unsigned)told;
-    p->text_by = helper_text(json, "text_by", by);
+    p->text_by = tool_text(json, "text_by", by);
     return RC_OK;
 }
 

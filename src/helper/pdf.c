@@ -2,7 +2,7 @@
 #include "helper/pdf.h"
 
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/pages.h"
 
 #include <stdlib.h>
@@ -15,9 +15,9 @@
 #define COVERED_LEAST 0.6
 
 static enum rc run(const char *name, const char *const *argv, struct buf *out, bool *good, struct err *err) {
-    const struct helper_run program = {.name = name, .package = PDF_PACKAGE, .argv = argv, .cpu_s = CPU_S, .address_space_bytes = ADDRESS_SPACE_BYTES};
+    const struct tool_run program = {.name = name, .package = PDF_PACKAGE, .argv = argv, .cpu_s = CPU_S, .address_space_bytes = ADDRESS_SPACE_BYTES};
     int status = 0;
-    enum rc rc = helper_run(&program, out, &status, err);
+    enum rc rc = tool_run(&program, out, &status, err);
     *good = !rc && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     return rc;
 }
@@ -37,7 +37,7 @@ enum rc pdf_page_count(unsigned *pages, struct err *err) {
     char document[64];
     struct buf out = BUF_INIT(LISTING_MOST);
     bool good;
-    helper_document_path(document);
+    tool_document_path(document);
     enum rc rc = run("pdfinfo", (const char *[]){NULL, document, NULL}, &out, &good, err);
     const char *count = value_of(buf_text(&out), "Pages:");
     *pages = count ? (unsigned)strtoul(count, NULL, 10) : 0;
@@ -52,7 +52,7 @@ enum rc pdf_page_count(unsigned *pages, struct err *err) {
 enum rc pdf_page_text(unsigned page, struct buf *out, struct err *err) {
     char document[64], number[16];
     bool good;
-    helper_document_path(document);
+    tool_document_path(document);
     str_format(number, sizeof number, "%u", page);
     buf_reset(out);
     enum rc rc =
@@ -95,7 +95,7 @@ bool pdf_page_is_scan(unsigned page) {
     double width, height, area = 0;
     struct buf out = BUF_INIT(LISTING_MOST);
     bool good;
-    helper_document_path(document);
+    tool_document_path(document);
     str_format(number, sizeof number, "%u", page);
     enum rc rc = run("pdfimages", (const char *[]){NULL, "-list", "-f", number, "-l", number, document, NULL}, &out, &good, NULL);
     if (!rc && good && out.length)
@@ -110,7 +110,7 @@ enum rc pdf_draw_page(unsigned page, const struct pdf_draw *draw, struct err *er
     double width, height;
     struct buf out = BUF_INIT(LISTING_MOST);
     bool good;
-    helper_document_path(document);
+    tool_document_path(document);
     str_format(number, sizeof number, "%u", page);
     bool large = page_size(number, document, &width, &height) && (width > height ? width : height) / 72 * draw->dpi > draw->side_most;
     str_format(size, sizeof size, "%u", large ? draw->side_most : draw->dpi);

@@ -2,7 +2,7 @@
 #include "helper/record.h"
 
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,9 +67,9 @@ enum rc record_check(const struct lease *lease, cJSON *answer, cJSON **checked, 
 }
 
 static void add_tokens(struct work *w, const cJSON *tokens) {
-    w->tokens.prompt += (uint64_t)helper_number(tokens, "prompt", 0);
-    w->tokens.completion += (uint64_t)helper_number(tokens, "completion", 0);
-    w->tokens.total += (uint64_t)helper_number(tokens, "total", 0);
+    w->tokens.prompt += (uint64_t)tool_number(tokens, "prompt", 0);
+    w->tokens.completion += (uint64_t)tool_number(tokens, "completion", 0);
+    w->tokens.total += (uint64_t)tool_number(tokens, "total", 0);
 }
 
 static enum rc read_answer(struct work *w, cJSON *answer, struct err *err) {
@@ -83,7 +83,7 @@ static enum rc read_answer(struct work *w, cJSON *answer, struct err *err) {
     if (!rc)
         rc = lease_check(w->input->lease, value, err);
     if (!rc) {
-        const char *model = helper_text(answer, "model", NULL);
+        const char *model = tool_text(answer, "model", NULL);
         add_tokens(w, cJSON_GetObjectItemCaseSensitive(answer, "tokens"));
         cJSON_AddItemToArray(w->values, cJSON_DetachItemViaPointer(answer, value));
         if (model && !w->model)
@@ -109,8 +109,8 @@ static enum rc read_answers(struct work *w, struct err *err) {
 
 /* Say where it stands: only what was looked up. */
 static void add_evidence(const struct work *w, cJSON *item) {
-    const char *quote = helper_text(item, "quote", NULL);
-    double told = helper_number(item, "page", 0);
+    const char *quote = tool_text(item, "quote", NULL);
+    double told = tool_number(item, "page", 0);
     unsigned named = told >= 1 && told <= PAGES_MOST ? (unsigned)told : 0;
     unsigned page = quote && *quote ? quotes_find(w->quotes, quote, named) : 0;
     cJSON *number = page || (named && named <= w->input->pages->page_count) ? cJSON_CreateNumber(page ? page : named) : cJSON_CreateNull();
@@ -147,7 +147,7 @@ static void add_reading(cJSON *candidates, const cJSON *field, cJSON *value) {
 
 /* A date that was found becomes ISO, or a conflict of what it may be. */
 static void settle_date(struct work *w, cJSON *field) {
-    const char *text = helper_text(field, "value", "");
+    const char *text = tool_text(field, "value", "");
     char iso[DATE_TEXT_SIZE];
     struct date dates[2];
     enum date_found found = date_read(text, w->doubts.order, dates);
@@ -171,7 +171,7 @@ static void settle_date(struct work *w, cJSON *field) {
 
 static enum record_kind kind_of(const cJSON *schema, const char *name) {
     const cJSON *fields = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(schema, "properties"), "fields");
-    const char *ref = helper_text(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(fields, "properties"), name), "$ref", "");
+    const char *ref = tool_text(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(fields, "properties"), name), "$ref", "");
     return str_ends(ref, "/date") ? RECORD_DATE : str_ends(ref, "/number") ? RECORD_NUMBER : str_ends(ref, "/boolean") ? RECORD_BOOLEAN : RECORD_TEXT;
 }
 
@@ -179,7 +179,7 @@ static enum record_kind kind_of(const cJSON *schema, const char *name) {
 static void settle_field(struct work *w, cJSON *field, enum record_kind kind) {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(field, "value");
     bool empty = cJSON_IsNull(value) || (cJSON_IsString(value) && !*value->valuestring);
-    if (strcmp(helper_text(field, "status", ""), "found") != 0)
+    if (strcmp(tool_text(field, "status", ""), "found") != 0)
         return;
     if (empty) {
         cJSON_ReplaceItemInObjectCaseSensitive(field, "status", cJSON_CreateString("not_found"));
@@ -213,7 +213,7 @@ static void settle_row(struct work *w, cJSON *row, const struct list_row *list) 
     char iso[DATE_TEXT_SIZE];
     add_evidence(w, row);
     for (const char *const *name = list->dates; *name; name++) {
-        const char *text = helper_text(row, *name, NULL);
+        const char *text = tool_text(row, *name, NULL);
         if (text)
             cJSON_ReplaceItemInObjectCaseSensitive(row, *name, record_date(text, &w->doubts, iso) ? cJSON_CreateString(iso) : cJSON_CreateNull());
     }
@@ -221,8 +221,8 @@ static void settle_row(struct work *w, cJSON *row, const struct list_row *list) 
 
 static int compare_rows(const void *a, const void *b) {
     const cJSON *x = *(cJSON *const *)a, *y = *(cJSON *const *)b;
-    const char *left = helper_text(x, "from", helper_text(x, "date", helper_text(x, "window_from", ""))),
-               *right = helper_text(y, "from", helper_text(y, "date", helper_text(y, "window_from", "")));
+    const char *left = tool_text(x, "from", tool_text(x, "date", tool_text(x, "window_from", ""))),
+               *right = tool_text(y, "from", tool_text(y, "date", tool_text(y, "window_from", "")));
     return *left && *right ? strcmp(left, right) : (*left == '\0') - (*right == '\0'); /* without a date: last */
 }
 
@@ -258,7 +258,7 @@ static cJSON *make_rows(struct work *w, const struct list_row *list) {
 /* The first part that says it. */
 static cJSON *first_text(const struct work *w, const char *name) {
     for (const cJSON *value = w->values->child; value; value = value->next) {
-        const char *text = helper_text(cJSON_GetObjectItemCaseSensitive(value, "document"), name, NULL);
+        const char *text = tool_text(cJSON_GetObjectItemCaseSensitive(value, "document"), name, NULL);
         if (text && *text)
             return cJSON_CreateString(text);
     }

@@ -2,7 +2,7 @@
 #include "helper/record.h"
 
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -63,11 +63,11 @@ static void add(cJSON *list, struct check *c) {
 
 static const cJSON *found_value(const cJSON *record, const char *name) {
     const cJSON *field = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(record, "fields"), name);
-    return strcmp(helper_text(field, "status", ""), "found") == 0 ? cJSON_GetObjectItemCaseSensitive(field, "value") : NULL;
+    return strcmp(tool_text(field, "status", ""), "found") == 0 ? cJSON_GetObjectItemCaseSensitive(field, "value") : NULL;
 }
 
 static const char *found_unit(const cJSON *record, const char *name) {
-    return helper_text(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(record, "fields"), name), "unit", "");
+    return tool_text(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(record, "fields"), name), "unit", "");
 }
 
 static bool found_date(const cJSON *record, const char *name, struct date *date) {
@@ -76,7 +76,7 @@ static bool found_date(const cJSON *record, const char *name, struct date *date)
 }
 
 static bool row_date(const cJSON *row, const char *name, struct date *date) {
-    const char *text = helper_text(row, name, NULL);
+    const char *text = tool_text(row, name, NULL);
     return text && date_parse(text, date);
 }
 
@@ -206,8 +206,7 @@ static double step_factor(const cJSON *record) {
 }
 
 static bool same_kind_of_rent(const cJSON *a, const cJSON *b) {
-    return strcmp(helper_text(a, "frequency", ""), helper_text(b, "frequency", "")) == 0 &&
-           strcmp(helper_text(a, "currency", ""), helper_text(b, "currency", "")) == 0;
+    return strcmp(tool_text(a, "frequency", ""), tool_text(b, "frequency", "")) == 0 && strcmp(tool_text(a, "currency", ""), tool_text(b, "currency", "")) == 0;
 }
 
 static void check_escalation(const cJSON *record, cJSON *list) {
@@ -239,7 +238,7 @@ static void check_escalation(const cJSON *record, cJSON *list) {
 
 static void check_option(struct check *c, const cJSON *option, const struct date *begin, const struct date *end) {
     struct date from, to;
-    const char *kind = helper_text(option, "kind", "");
+    const char *kind = tool_text(option, "kind", "");
     bool has_from = row_date(option, "window_from", &from), has_to = row_date(option, "window_to", &to);
     if (has_from && has_to && date_compare(from, to) > 0)
         wrong(c, "%s: its window ends before it begins", kind);

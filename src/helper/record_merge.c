@@ -2,7 +2,7 @@
 #include "helper/record.h"
 
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static const cJSON *value_of(const cJSON *field) {
 }
 
 static bool is_status(const cJSON *field, const char *status) {
-    return strcmp(helper_text(field, "status", ""), status) == 0;
+    return strcmp(tool_text(field, "status", ""), status) == 0;
 }
 
 enum likeness { DIFFERENT, SAME, LEFT_HAS_MORE, RIGHT_HAS_MORE };
@@ -44,7 +44,7 @@ static bool same_number(const cJSON *a, const cJSON *b) {
 
 static enum likeness compare_fields(const cJSON *a, const cJSON *b, enum record_kind kind) {
     const cJSON *x = value_of(a), *y = value_of(b);
-    const char *left = helper_text(a, "unit", NULL), *right = helper_text(b, "unit", NULL);
+    const char *left = tool_text(a, "unit", NULL), *right = tool_text(b, "unit", NULL);
     if (left && right && compare_texts(left, right) == DIFFERENT)
         return DIFFERENT;
     if (cJSON_IsNumber(x) && cJSON_IsNumber(y))

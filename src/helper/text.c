@@ -2,7 +2,7 @@
 #include "helper/text.h"
 
 #include "base/json.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/pages.h"
 #include "helper/pdf.h"
 #include "os/fsio.h"
@@ -33,11 +33,11 @@ static cJSON *load_page(const struct work *w, unsigned page) {
     char name[40];
     cJSON *json = NULL;
     page_file(page, name);
-    if (helper_read_json_file(name, PAGE_FILE_MOST, &json, NULL))
+    if (tool_read_json_file(name, PAGE_FILE_MOST, &json, NULL))
         return NULL;
-    bool ocr = strcmp(helper_text(json, "by", ""), "ocr") == 0;
-    bool fits = helper_number(json, "page", 0) == page &&
-                (!ocr || (helper_number(json, "dpi", 0) == w->ocr.dpi && strcmp(helper_text(json, "languages", ""), w->ocr.languages) == 0));
+    bool ocr = strcmp(tool_text(json, "by", ""), "ocr") == 0;
+    bool fits = tool_number(json, "page", 0) == page &&
+                (!ocr || (tool_number(json, "dpi", 0) == w->ocr.dpi && strcmp(tool_text(json, "languages", ""), w->ocr.languages) == 0));
     if (!fits) {
         cJSON_Delete(json);
         return NULL;
@@ -48,12 +48,12 @@ static cJSON *load_page(const struct work *w, unsigned page) {
 static enum rc store_page(const struct work *w, unsigned page, cJSON *json, struct err *err) {
     char name[40];
     page_file(page, name);
-    if (strcmp(helper_text(json, "by", ""), "ocr") == 0) {
+    if (strcmp(tool_text(json, "by", ""), "ocr") == 0) {
         cJSON_AddNumberToObject(json, "dpi", w->ocr.dpi);
         cJSON_AddStringToObject(json, "languages", w->ocr.languages);
     }
     char *text = cJSON_PrintUnformatted(json);
-    enum rc rc = text ? helper_write_file(name, text, strlen(text), err) : err_set(err, RC_TEMP, "out of memory");
+    enum rc rc = text ? tool_write_file(name, text, strlen(text), err) : err_set(err, RC_TEMP, "out of memory");
     free(text);
     return rc;
 }
@@ -103,7 +103,7 @@ static enum rc read_pdf_texts(struct work *w, struct err *err) {
         if (json && !stored)
             rc = store_page(w, page, json, err);
         w->known[page] = json != NULL;
-        w->with_text += json && strcmp(helper_text(json, "by", ""), "pdf") == 0;
+        w->with_text += json && strcmp(tool_text(json, "by", ""), "pdf") == 0;
         cJSON_Delete(json);
     }
     buf_release(&text);
@@ -132,34 +132,34 @@ static enum rc read_by_ocr(struct work *w, struct err *err) {
 }
 
 static enum rc put_pages(struct work *w, struct err *err) {
-    enum rc rc = helper_put("{\"pages\":[", err);
+    enum rc rc = tool_put("{\"pages\":[", err);
     for (unsigned page = 1; page <= w->pages && !rc; page++) {
         cJSON *json = load_page(w, page);
         if (!json)
             return err_set(err, RC_TEMP, "page %u: its file in the working directory is gone", page);
-        w->by_ocr += strcmp(helper_text(json, "by", ""), "ocr") == 0;
+        w->by_ocr += strcmp(tool_text(json, "by", ""), "ocr") == 0;
         cJSON_DeleteItemFromObject(json, "dpi");
         cJSON_DeleteItemFromObject(json, "languages");
         if (page > 1)
-            rc = helper_put(",", err);
+            rc = tool_put(",", err);
         if (!rc)
-            rc = helper_put_json(json, err);
+            rc = tool_put_json(json, err);
         cJSON_Delete(json);
     }
     char end[80];
     str_format(end, sizeof end, "],\"page_count\":%u,\"text_by\":\"%s\"}\n", w->pages, 2 * w->by_ocr > w->pages ? "ocr" : "pdf");
     if (!rc)
-        rc = helper_put(end, err);
-    return rc ? rc : helper_flush(err);
+        rc = tool_put(end, err);
+    return rc ? rc : tool_flush(err);
 }
 
 static enum rc look(struct docform *form, struct err *err) {
     uint64_t size;
     const char *bytes;
     size_t length;
-    enum rc rc = helper_document_size(&size, err);
+    enum rc rc = tool_document_size(&size, err);
     if (!rc)
-        rc = fsio_map(HELPER_DOCUMENT_FD, &bytes, &length, err);
+        rc = fsio_map(TOOL_DOCUMENT_FD, &bytes, &length, err);
     if (rc)
         return rc;
     rc = docform_look((struct slice){.data = bytes, .length = length}, form, err);

@@ -333,11 +333,12 @@ static enum rc open_compressed(const struct spool *spool, int *fd, struct err *e
 
 static enum rc open_checked(const struct spool *spool, const char *path, bool compressed, const char *sha256, int *fd, uint64_t *bytes, struct err *err) {
     char sum[DIGEST_HEX_SIZE];
+    uint64_t length;
     enum rc rc = fsio_open_read(spool->root_fd, path, fd, NULL, err);
     if (!rc && compressed)
         rc = open_compressed(spool, fd, err);
     if (!rc)
-        rc = hash_file(*fd, sum, bytes, err);
+        rc = hash_file(*fd, sum, bytes ? bytes : &length, err);
     if (!rc && strcmp(sum, sha256) != 0)
         rc = err_set(err, RC_CORRUPT, "its bytes are not those that were stored");
     if (!rc)
@@ -368,13 +369,12 @@ enum rc document_open(const struct spool *spool, const char *sha256, int *fd, ui
 /* Whether it is there whole. A damaged one is removed, so that the new one takes its place. */
 static enum rc look_for_known(const struct spool *spool, struct document *document, struct err *err) {
     char path[PATH_SIZE];
-    uint64_t bytes;
     int fd;
     enum rc rc = find(spool, document->sha256, path, &document->compressed, err);
     document->known = false;
     if (rc)
         return rc == RC_GONE ? RC_OK : rc;
-    rc = open_checked(spool, path, document->compressed, document->sha256, &fd, &bytes, err);
+    rc = open_checked(spool, path, document->compressed, document->sha256, &fd, NULL, err);
     if (rc == RC_OK) {
         close(fd);
         document->known = true;

@@ -51,7 +51,8 @@ enum rc document_put_file(const struct spool *spool, const char *path, struct do
 /* --- going out ---------------------------------------------------------------------------------------------------------- */
 
 /* A descriptor of the document's own bytes: read-only, seekable, a regular file (of a compressed one a file without a name), checked against its sum. RC_GONE:
- * it is not stored. RC_CORRUPT: other bytes are; put the file in again. sha256: 64 lower-case hexadecimal digits, else RC_PERM. */
+ * it is not stored. RC_CORRUPT: other bytes are; put the file in again. sha256: 64 lower-case hexadecimal digits, else
+ * RC_PERM. bytes may be NULL. */
 enum rc document_open(const struct spool *spool, const char *sha256, int *fd, uint64_t *bytes, struct err *err);
 
 /* --- in a job ----------------------------------------------------------------------------------------------------------- */

@@ -115,23 +115,22 @@ like 'apt-get install poppler-utils' "$ERROR" 'with what to install'
 mkdir -p work/killed
 : >runs
 kills=0
-until [ -e work/killed/done ] || [ $kills = 8 ]; do
+while :; do
     before=$(find work/killed -name 'page-*.json' | wc -l)
-    (cd work/killed && exec "$PROGRAMS/batchspool-document-text" --by ocr --dpi 150 3<"$DIR/four.pdf" </dev/null >"$DIR/killed.json" 2>"$DIR/stderr" && touch done) &
+    (cd work/killed && exec "$PROGRAMS/batchspool-document-text" --by ocr --dpi 150 3<"$DIR/four.pdf" </dev/null >"$DIR/killed.json" 2>"$DIR/stderr") &
     PID=$!
-    more() { [ "$(find work/killed -name 'page-*.json' | wc -l)" -gt "$before" ] && [ -e work/killed/page.pgm ] || ended $PID; }
-    if [ $kills -lt 2 ]; then
-        wait_for 60 more
-        child=$(pgrep -P $PID -x tesseract | head -n 1)
-        kill -9 $PID
-        kills=$((kills + 1))
-        [ -z "$child" ] || wait_for 5 ended "$child" || result 1 'tesseract goes with it'
-    else
-        kills=8
-    fi
+    [ $kills -lt 2 ] || break
+    # a page more is there, and the next one is being read
+    more() { [ "$(find work/killed -name 'page-*.json' | wc -l)" -gt "$before" ] && pgrep -P $PID -x tesseract; }
+    wait_for 60 more >tesseract-pid
+    kill -9 $PID
+    kills=$((kills + 1))
     wait $PID 2>/dev/null
-    STATUS=$?
+    wait_for 5 ended "$(tail -n 1 tesseract-pid)"
+    result $? 'tesseract goes with it'
 done
+wait $PID
+STATUS=$?
 is 0 $STATUS 'killed twice, it comes to an end'
 is 4 "$(jq '.pages | length' killed.json)" 'with all pages'
 is true "$([ "$(runs)" -le 6 ] && [ "$(runs)" -ge 4 ] && echo true)" "no page is read twice but those at which it was killed ($(runs) runs)"
@@ -152,6 +151,8 @@ out '.images[0].url' | jq -r 'ltrimstr("data:image/jpeg;base64,")' | base64 -d |
 result $? 'an image goes as it is'
 helper images "$DIR/scanned.pdf" images --bytes 300000
 like '^0 [12] \[.*"too many images' "$CODE $(out '.images | length') $(out .left_out)" 'what is too much is told'
+helper images "$DIR/pages.tif" images
+is '0 [1,2,3]' "$CODE $(out '[.images[].page]')" 'images of a TIFF'
 helper images "$DIR/scanned.pdf" images --first 4
 is 65 "$CODE" 'a page that is not there'
 
@@ -180,7 +181,7 @@ ask() {
             curl -s -o "answer-$i.json" -D head -w '%{http_code}' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d @- "$CHAT/v1/chat/completions" >http
         HTTP=$(cat http)
     done
-    jq -s . $(for ((i = 0; i < count; i++)); do echo "answer-$i.json"; done) >answers.json
+    for ((i = 0; i < count; i++)); do cat "answer-$i.json"; done | jq -s . >answers.json
 }
 # record TEXT NAME [JQ]: into record.json
 record() {

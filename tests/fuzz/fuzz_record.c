@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,52 +27,49 @@ static const char SCHEMA[] = "{\"type\":\"object\",\"properties\":{\"document\":
                   "ref\":\"#/$defs/text\"},"
                   "\"term\":{\"$ref\":\"#/$defs/number\"},\"commencement_date\":{\"$ref\":\"#/$defs/date\"},\"expiry_date\":{\"$ref\":\"#/$defs/"
                   "date\"}},\"required\":[\"t\",\"term\","
-                  "\"commencement_date\",\"expiry_date\"],\"additionalProperties\":false}," LIST(
-                      "rent", TEXT("from") "," TEXT("to") ",\"amount\":{\"type\":[\"number\",\"null\"]}",
-                      "\"from\",\"to\",\"amount\"") "," LIST("options", TEXT("kind") "," TEXT("window_from") "," TEXT("window_to"),
-                                                             "\"kind\",\"window_from\",\"window_to\"") "," LIST("dates", TEXT("date") "," TEXT("what"),
-                                                                                                                "\"date\",\"what\"") "," LIST("clauses",
-                                                                                                                                              TEXT("topic") "," TEXT(
-                                                                                                                                                  "text"),
-                                                                                                                                              "\"topic\","
-                                                                                                                                              "\"text\"") "},"
-                                                                                                                                                          "\"re"
-                                                                                                                                                          "quir"
-                                                                                                                                                          "ed\""
-                                                                                                                                                          ":["
-                                                                                                                                                          "\"do"
-                                                                                                                                                          "cume"
-                                                                                                                                                          "nt\""
-                                                                                                                                                          ",\"f"
-                                                                                                                                                          "ield"
-                                                                                                                                                          "s\","
-                                                                                                                                                          "\"re"
-                                                                                                                                                          "nt\""
-                                                                                                                                                          ",\"o"
-                                                                                                                                                          "ptio"
-                                                                                                                                                          "ns\""
-                                                                                                                                                          ",\"d"
-                                                                                                                                                          "ates"
-                                                                                                                                                          "\","
-                                                                                                                                                          "\"cl"
-                                                                                                                                                          "ause"
-                                                                                                                                                          "s\"]"
-                                                                                                                                                          ",\"a"
-                                                                                                                                                          "ddit"
-                                                                                                                                                          "iona"
-                                                                                                                                                          "lPro"
-                                                                                                                                                          "pert"
-                                                                                                                                                          "ies"
-                                                                                                                                                          "\":"
-                                                                                                                                                          "fals"
-                                                                                                                                                          "e,"
-                                                                                                                                                          "\"$"
-                                                                                                                                                          "defs"
-                                                                                                                                                          "\":{"
-                                                                                                                                                          "\"te"
-                                                                                                                                                          "xt\""
-                                                                                                                                                          ":" FIELD("string") ",\"number\":" FIELD(
-                                                                                                                                                              "number") ",\"date\":" FIELD("string") "}}";
+                  "\"commencement_date\",\"expiry_date\"],\"additionalProperties\":false}," LIST("rent", TEXT("from") "," TEXT("to") ",\"amount\":{\"type\":[\"number\",\"null\"]}", "\"from\",\"to\",\"amount\"") "," LIST(
+                      "options", TEXT("kind") "," TEXT("window_from") "," TEXT("window_to"),
+                      "\"kind\",\"window_from\",\"window_to\"") "," LIST("dates", TEXT("date") "," TEXT("what"),
+                                                                         "\"date\",\"what\"") "," LIST("clauses", TEXT("topic") "," TEXT("text"),
+                                                                                                       "\"topic\","
+                                                                                                       "\"text\"") "},"
+                                                                                                                   "\"re"
+                                                                                                                   "quir"
+                                                                                                                   "ed\""
+                                                                                                                   ":["
+                                                                                                                   "\"do"
+                                                                                                                   "cume"
+                                                                                                                   "nt\""
+                                                                                                                   ",\"f"
+                                                                                                                   "ield"
+                                                                                                                   "s\","
+                                                                                                                   "\"re"
+                                                                                                                   "nt\""
+                                                                                                                   ",\"o"
+                                                                                                                   "ptio"
+                                                                                                                   "ns\""
+                                                                                                                   ",\"d"
+                                                                                                                   "ates"
+                                                                                                                   "\","
+                                                                                                                   "\"cl"
+                                                                                                                   "ause"
+                                                                                                                   "s\"]"
+                                                                                                                   ",\"a"
+                                                                                                                   "ddit"
+                                                                                                                   "iona"
+                                                                                                                   "lPro"
+                                                                                                                   "pert"
+                                                                                                                   "ies"
+                                                                                                                   "\":"
+                                                                                                                   "fals"
+                                                                                                                   "e,"
+                                                                                                                   "\"$"
+                                                                                                                   "defs"
+                                                                                                                   "\":{"
+                                                                                                                   "\"te"
+                                                                                                                   "xt\""
+                                                                                                                   ":" FIELD("string") ",\"number\":" FIELD(
+                                                                                                                       "number") ",\"date\":" FIELD("string") "}}";
 
 static struct page PAGES[] = {{.number = 1, .text = "The tenant is ACME. The Term begins 03/04/2019."}, {.number = 2, .text = "paid by ACME on 25/12/2020"}};
 static const struct pages pages = {.list = PAGES, .count = 2, .page_count = 2, .text_by = "pdf"};

@@ -152,9 +152,9 @@ static void test_damage(void **state) {
         fd = openat(b->spool->root_fd, path, O_WRONLY | O_CLOEXEC);
         assert_int_equal(ftruncate(fd, 30), 0);
         close(fd);
-        assert_int_equal(document_open(b->spool, document.sha256, &fd, &size, &b->err), RC_CORRUPT);
+        assert_int_equal(document_open(b->spool, document.sha256, &fd, NULL, &b->err), RC_CORRUPT);
     }
-    assert_int_equal(document_open(b->spool, SUM_A, &fd, &size, &b->err), RC_GONE);
+    assert_int_equal(document_open(b->spool, SUM_A, &fd, NULL, &b->err), RC_GONE);
     assert_int_equal(document_open(b->spool, "../../../etc/passwd", &fd, &size, &b->err), RC_PERM);
     assert_int_equal(files_in(b, "documents/tmp"), 0);
 }

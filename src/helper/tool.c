@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "helper/helper.h"
+#include "helper/tool.h"
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -21,7 +21,7 @@
 /* Of JSON that people or programs hand in: nothing that two readers would read differently. */
 static const struct json_rules RULES = {.max_depth = LIMIT_PAYLOAD_DEPTH, .unique_names = true, .no_nul = true};
 
-int helper_exit_code(enum rc rc) {
+int tool_exit_code(enum rc rc) {
     switch (rc) {
     case RC_OK:
         return 0;
@@ -41,15 +41,15 @@ int helper_exit_code(enum rc rc) {
     return EX_TEMPFAIL;
 }
 
-int helper_end(const char *program, enum rc rc, const struct err *err) {
+int tool_end(const char *program, enum rc rc, const struct err *err) {
     if (rc)
         fprintf(stderr, "%s: %.*s\n", program, STDERR_LINE - 40, err->text);
-    return helper_exit_code(rc);
+    return tool_exit_code(rc);
 }
 
 /* --- JSON --------------------------------------------------------------------------------------------------------------- */
 
-enum rc helper_parse(const char *text, size_t length, const char *what, cJSON **json, struct err *err) {
+enum rc tool_parse(const char *text, size_t length, const char *what, cJSON **json, struct err *err) {
     *json = NULL;
     enum rc rc = json_check(text, length, &RULES, err);
     if (rc)
@@ -78,14 +78,14 @@ static enum rc read_stdin(struct buf *text, struct err *err) {
     }
 }
 
-enum rc helper_read_input(cJSON **input, struct err *err) {
-    struct buf text = BUF_INIT(HELPER_INPUT_MOST);
+enum rc tool_read_input(cJSON **input, struct err *err) {
+    struct buf text = BUF_INIT(TOOL_INPUT_MOST);
     *input = NULL;
     enum rc rc = read_stdin(&text, err);
     if (!rc && text.length == 0)
         rc = buf_add_text(&text, "{}");
     if (!rc)
-        rc = helper_parse(buf_text(&text), text.length, "standard input", input, err);
+        rc = tool_parse(buf_text(&text), text.length, "standard input", input, err);
     buf_release(&text);
     if (!rc && !cJSON_IsObject(*input)) {
         cJSON_Delete(*input);
@@ -95,48 +95,48 @@ enum rc helper_read_input(cJSON **input, struct err *err) {
     return rc;
 }
 
-enum rc helper_read_json_file(const char *path, size_t most, cJSON **json, struct err *err) {
+enum rc tool_read_json_file(const char *path, size_t most, cJSON **json, struct err *err) {
     struct buf text = BUF_INIT(most);
     *json = NULL;
     enum rc rc = fsio_read_file(AT_FDCWD, path, &text, err);
     if (!rc)
-        rc = helper_parse(buf_text(&text), text.length, path, json, err);
+        rc = tool_parse(buf_text(&text), text.length, path, json, err);
     buf_release(&text);
     return rc;
 }
 
-const char *helper_text(const cJSON *object, const char *name, const char *otherwise) {
+const char *tool_text(const cJSON *object, const char *name, const char *otherwise) {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
     return text ? text : otherwise;
 }
 
-double helper_number(const cJSON *object, const char *name, double otherwise) {
+double tool_number(const cJSON *object, const char *name, double otherwise) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     return cJSON_IsNumber(item) ? item->valuedouble : otherwise;
 }
 
-enum rc helper_put(const char *text, struct err *err) {
+enum rc tool_put(const char *text, struct err *err) {
     return fputs(text, stdout) >= 0 ? RC_OK : err_set(err, RC_TEMP, "standard output: %s", strerror(errno));
 }
 
-enum rc helper_put_json(const cJSON *json, struct err *err) {
+enum rc tool_put_json(const cJSON *json, struct err *err) {
     char *text = cJSON_PrintUnformatted(json);
-    enum rc rc = text ? helper_put(text, err) : err_set(err, RC_TEMP, "out of memory");
+    enum rc rc = text ? tool_put(text, err) : err_set(err, RC_TEMP, "out of memory");
     free(text);
     return rc;
 }
 
-enum rc helper_flush(struct err *err) {
+enum rc tool_flush(struct err *err) {
     return fflush(stdout) == 0 && !ferror(stdout) ? RC_OK : err_set(err, RC_TEMP, "standard output: %s", strerror(errno));
 }
 
 /* --- programs ----------------------------------------------------------------------------------------------------------- */
 
-enum rc helper_find(const char *name, const char *package, char path[HELPER_PATH_SIZE], struct err *err) {
+enum rc tool_find(const char *name, const char *package, char path[TOOL_PATH_SIZE], struct err *err) {
     const char *at = getenv("PATH");
     for (at = at ? at : "/usr/local/bin:/usr/bin:/bin"; *at;) {
         size_t length = strcspn(at, ":");
-        bool fits = str_format(path, HELPER_PATH_SIZE, "%.*s/%s", (int)length, at, name);
+        bool fits = str_format(path, TOOL_PATH_SIZE, "%.*s/%s", (int)length, at, name);
         if (length && *at == '/' && fits && access(path, X_OK) == 0)
             return RC_OK;
         at += length + (at[length] == ':');
@@ -144,11 +144,11 @@ enum rc helper_find(const char *name, const char *package, char path[HELPER_PATH
     return err_set(err, RC_GONE, "the program %s is missing: install it (`apt-get install %s`)", name, package);
 }
 
-enum rc helper_run(const struct helper_run *run, struct buf *out, int *status, struct err *err) {
+enum rc tool_run(const struct tool_run *run, struct buf *out, int *status, struct err *err) {
     const struct child_limits limits = {.address_space_bytes = run->address_space_bytes, .cpu_s = run->cpu_s};
-    char path[HELPER_PATH_SIZE];
+    char path[TOOL_PATH_SIZE];
     const char *argv[ARGUMENTS_MOST + 1] = {path};
-    enum rc rc = helper_find(run->name, run->package, path, err);
+    enum rc rc = tool_find(run->name, run->package, path, err);
     if (rc)
         return rc;
     for (size_t i = 1; i < ARGUMENTS_MOST && run->argv[i]; i++)
@@ -158,21 +158,21 @@ enum rc helper_run(const struct helper_run *run, struct buf *out, int *status, s
 
 /* --- files -------------------------------------------------------------------------------------------------------------- */
 
-void helper_document_path(char path[64]) {
-    str_format(path, 64, "/proc/%ld/fd/%d", (long)getpid(), HELPER_DOCUMENT_FD);
+void tool_document_path(char path[64]) {
+    str_format(path, 64, "/proc/%ld/fd/%d", (long)getpid(), TOOL_DOCUMENT_FD);
 }
 
-enum rc helper_document_size(uint64_t *bytes, struct err *err) {
+enum rc tool_document_size(uint64_t *bytes, struct err *err) {
     struct stat st;
-    if (fstat(HELPER_DOCUMENT_FD, &st) != 0)
-        return err_set(err, RC_PERM, "there is no document on descriptor %d", HELPER_DOCUMENT_FD);
+    if (fstat(TOOL_DOCUMENT_FD, &st) != 0)
+        return err_set(err, RC_PERM, "there is no document on descriptor %d", TOOL_DOCUMENT_FD);
     if (!S_ISREG(st.st_mode))
-        return err_set(err, RC_PERM, "the document on descriptor %d is no regular file", HELPER_DOCUMENT_FD);
+        return err_set(err, RC_PERM, "the document on descriptor %d is no regular file", TOOL_DOCUMENT_FD);
     *bytes = (uint64_t)st.st_size;
     return RC_OK;
 }
 
-enum rc helper_write_file(const char *name, const char *text, size_t length, struct err *err) {
+enum rc tool_write_file(const char *name, const char *text, size_t length, struct err *err) {
     char tmp[256];
     FILE *file = str_format(tmp, sizeof tmp, "%s.tmp", name) ? fopen(tmp, "we") : NULL;
     if (!file)

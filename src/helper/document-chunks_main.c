@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "helper/chunks.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/lease.h"
 
 #include <getopt.h>
@@ -39,8 +39,8 @@ static enum rc options_read(int argc, char **argv, struct options *options, stru
 }
 
 static enum rc input_read(const cJSON *input, struct options *options, struct err *err) {
-    double tokens = helper_number(input, "tokens", (double)options->cut.tokens), overlap = helper_number(input, "overlap", (double)options->cut.overlap);
-    options->schema = helper_text(input, "schema", options->schema);
+    double tokens = tool_number(input, "tokens", (double)options->cut.tokens), overlap = tool_number(input, "overlap", (double)options->cut.overlap);
+    options->schema = tool_text(input, "schema", options->schema);
     if (!(tokens >= CHUNKS_TOKENS_LEAST && tokens <= 1000000) || !(overlap >= 0 && overlap < tokens / 2))
         return err_set(err, RC_PERM, "tokens must be from %u to 1000000, overlap less than half of it", CHUNKS_TOKENS_LEAST);
     options->cut = (struct chunks_options){.tokens = (size_t)tokens, .overlap = (size_t)overlap};
@@ -131,13 +131,13 @@ static enum rc write_answer(const struct lease *lease, const struct pages *pages
         cJSON_AddStringToObject(plain, "type", "json_object");
         cJSON_AddItemToObject(answer, "response_format_json", plain);
         plain = NULL;
-        rc = helper_put_json(answer, err);
+        rc = tool_put_json(answer, err);
     }
     cJSON_Delete(plain);
     cJSON_Delete(answer);
     buf_release(&prompt);
     chunks_free(chunks, count);
-    return rc ? rc : helper_flush(err);
+    return rc ? rc : tool_flush(err);
 }
 
 static enum rc work(cJSON *input, struct options *options, struct err *err) {
@@ -167,9 +167,9 @@ int main(int argc, char **argv) {
     cJSON *input = NULL;
     enum rc rc = options_read(argc, argv, &options, &err);
     if (!rc)
-        rc = helper_read_input(&input, &err);
+        rc = tool_read_input(&input, &err);
     if (!rc)
         rc = work(input, &options, &err);
     cJSON_Delete(input);
-    return helper_end(PROGRAM, rc, &err);
+    return tool_end(PROGRAM, rc, &err);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/images.h"
 #include "helper/pages.h"
 
@@ -30,7 +30,7 @@ static enum rc options_read(int argc, char **argv, uint64_t values[COUNT], struc
 
 static enum rc input_read(const cJSON *input, uint64_t values[COUNT], struct err *err) {
     for (int i = 0; i < COUNT; i++) {
-        double value = helper_number(input, RANGES[i].name, (double)values[i]);
+        double value = tool_number(input, RANGES[i].name, (double)values[i]);
         if (!(value >= (i == LAST ? 0 : (double)RANGES[i].least) && value <= (double)RANGES[i].most))
             return err_set(err, RC_PERM, "%s must be from %llu to %llu", RANGES[i].name, (unsigned long long)RANGES[i].least,
                            (unsigned long long)RANGES[i].most);
@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
     cJSON *input = NULL;
     enum rc rc = options_read(argc, argv, values, &err);
     if (!rc)
-        rc = helper_read_input(&input, &err);
+        rc = tool_read_input(&input, &err);
     if (!rc)
         rc = input_read(input, values, &err);
     if (!rc) {
@@ -57,5 +57,5 @@ int main(int argc, char **argv) {
         rc = images_write(&options, &err);
     }
     cJSON_Delete(input);
-    return helper_end(PROGRAM, rc, &err);
+    return tool_end(PROGRAM, rc, &err);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/record.h"
 
 #include <getopt.h>
@@ -36,10 +36,10 @@ static cJSON *member(const cJSON *object, const char *name) {
 }
 
 static enum rc put(cJSON *json, struct err *err) {
-    enum rc rc = helper_put_json(json, err);
+    enum rc rc = tool_put_json(json, err);
     if (!rc)
-        rc = helper_put("\n", err);
-    return rc ? rc : helper_flush(err);
+        rc = tool_put("\n", err);
+    return rc ? rc : tool_flush(err);
 }
 
 static enum rc check(const struct lease *lease, cJSON *input, struct err *err) {
@@ -73,14 +73,14 @@ static enum rc make(const struct lease *lease, cJSON *input, struct err *err) {
     struct pages pages = {.list = NULL};
     struct record_input in = {.lease = lease,
                               .pages = &pages,
-                              .run = helper_text(input, "run", ""),
-                              .name = helper_text(document, "name", ""),
-                              .sha256 = helper_text(document, "sha256", ""),
-                              .group = helper_text(document, "group", helper_text(input, "group", NULL)),
-                              .schema_version = helper_text(chunks, "schema_version", NULL),
-                              .prompt_version = helper_text(chunks, "prompt_version", NULL)};
+                              .run = tool_text(input, "run", ""),
+                              .name = tool_text(document, "name", ""),
+                              .sha256 = tool_text(document, "sha256", ""),
+                              .group = tool_text(document, "group", tool_text(input, "group", NULL)),
+                              .schema_version = tool_text(chunks, "schema_version", NULL),
+                              .prompt_version = tool_text(chunks, "prompt_version", NULL)};
     cJSON *record = NULL;
-    enum rc rc = *in.run && *in.sha256 ? lease_date_order(helper_text(input, "date_order", NULL), &in.order, err)
+    enum rc rc = *in.run && *in.sha256 ? lease_date_order(tool_text(input, "date_order", NULL), &in.order, err)
                                        : err_set(err, RC_PERM, "standard input needs \"run\" and \"document\" with \"sha256\"");
     if (!rc)
         rc = answers_of(input, &in.answers, err);
@@ -99,7 +99,7 @@ static enum rc make(const struct lease *lease, cJSON *input, struct err *err) {
 }
 
 static enum rc work(const struct options *options, cJSON *input, struct err *err) {
-    const char *schema = helper_text(input, "schema", helper_text(member(input, "chunks"), "schema", options->schema));
+    const char *schema = tool_text(input, "schema", tool_text(member(input, "chunks"), "schema", options->schema));
     struct lease lease;
     if (!schema)
         return err_set(err, RC_PERM, "schema is missing: name one of the directory lease, such as \"commercial\"");
@@ -116,9 +116,9 @@ int main(int argc, char **argv) {
     cJSON *input = NULL;
     enum rc rc = options_read(argc, argv, &options, &err);
     if (!rc)
-        rc = helper_read_input(&input, &err);
+        rc = tool_read_input(&input, &err);
     if (!rc)
         rc = work(&options, input, &err);
     cJSON_Delete(input);
-    return helper_end(PROGRAM, rc, &err);
+    return tool_end(PROGRAM, rc, &err);
 }

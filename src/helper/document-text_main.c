@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/text.h"
 
 #include <getopt.h>
@@ -31,8 +31,8 @@ static enum rc options_read(int argc, char **argv, struct text_options *options,
 
 /* What the job says, over what the definition says. */
 static enum rc input_read(const cJSON *input, struct text_options *options, struct err *err) {
-    double dpi = helper_number(input, "dpi", options->dpi);
-    options->languages = helper_text(input, "languages", options->languages);
+    double dpi = tool_number(input, "dpi", options->dpi);
+    options->languages = tool_text(input, "languages", options->languages);
     if (!(dpi >= 50 && dpi <= 1200))
         return err_set(err, RC_PERM, "dpi must be from 50 to 1200");
     options->dpi = (unsigned)dpi;
@@ -48,11 +48,11 @@ int main(int argc, char **argv) {
     setenv("OMP_THREAD_LIMIT", "1", 0); /* more threads cost tesseract more than they bring */
     enum rc rc = options_read(argc, argv, &options, &err);
     if (!rc)
-        rc = helper_read_input(&input, &err);
+        rc = tool_read_input(&input, &err);
     if (!rc)
         rc = input_read(input, &options, &err);
     if (!rc)
         rc = text_write(&options, &err);
     cJSON_Delete(input);
-    return helper_end(PROGRAM, rc, &err);
+    return tool_end(PROGRAM, rc, &err);
 }

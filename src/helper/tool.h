@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef HELPER_HELPER_H
-#define HELPER_HELPER_H
+#ifndef HELPER_TOOL_H
+#define HELPER_TOOL_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -19,33 +19,33 @@
  * usage (64), everything else may go better another time (75).
  */
 
-#define HELPER_DOCUMENT_FD 3
-#define HELPER_INPUT_MOST ((size_t)256 * 1024 * 1024)
-#define HELPER_PATH_SIZE 4096
+#define TOOL_DOCUMENT_FD 3
+#define TOOL_INPUT_MOST ((size_t)256 * 1024 * 1024)
+#define TOOL_PATH_SIZE 4096
 
-int helper_exit_code(enum rc rc);
+int tool_exit_code(enum rc rc);
 /* For the end of a main: the error's line on standard error, and the code. */
-int helper_end(const char *program, enum rc rc, const struct err *err);
+int tool_end(const char *program, enum rc rc, const struct err *err);
 
 /* Standard input as JSON that json_check accepted; the caller frees. An empty one is {}. RC_PERM: it is none. */
-enum rc helper_read_input(cJSON **input, struct err *err);
+enum rc tool_read_input(cJSON **input, struct err *err);
 /* Any JSON text that is not ours, checked before cJSON sees it; what: for the error. */
-enum rc helper_parse(const char *text, size_t length, const char *what, cJSON **json, struct err *err);
-enum rc helper_read_json_file(const char *path, size_t most, cJSON **json, struct err *err);
+enum rc tool_parse(const char *text, size_t length, const char *what, cJSON **json, struct err *err);
+enum rc tool_read_json_file(const char *path, size_t most, cJSON **json, struct err *err);
 
 /* Members; false or the default when they are not there or of another type. */
-const char *helper_text(const cJSON *object, const char *name, const char *otherwise);
-double helper_number(const cJSON *object, const char *name, double otherwise);
+const char *tool_text(const cJSON *object, const char *name, const char *otherwise);
+double tool_number(const cJSON *object, const char *name, double otherwise);
 
 /* Writing JSON to standard output in pieces. RC_TEMP: it is closed or full. */
-enum rc helper_put(const char *text, struct err *err);
-enum rc helper_put_json(const cJSON *json, struct err *err);
-enum rc helper_flush(struct err *err);
+enum rc tool_put(const char *text, struct err *err);
+enum rc tool_put_json(const cJSON *json, struct err *err);
+enum rc tool_flush(struct err *err);
 
 /* A program that is on the machine, by PATH. RC_GONE: it is not; err names the Debian package to install. */
-enum rc helper_find(const char *name, const char *package, char path[HELPER_PATH_SIZE], struct err *err);
+enum rc tool_find(const char *name, const char *package, char path[TOOL_PATH_SIZE], struct err *err);
 
-struct helper_run {
+struct tool_run {
     const char *name, *package;   /* of the program */
     const char *const *argv;      /* argv[0] is put in; NULL-terminated */
     uint32_t cpu_s;               /* 0: no limit of its own */
@@ -53,14 +53,14 @@ struct helper_run {
 };
 /* Run it and wait; its standard output goes to out (cut at its max). *status as of waitpid(2). RC_GONE: the program is missing. RC_TEMP: it cannot be started.
  */
-enum rc helper_run(const struct helper_run *run, struct buf *out, int *status, struct err *err);
+enum rc tool_run(const struct tool_run *run, struct buf *out, int *status, struct err *err);
 
 /* Another process's way to this one's descriptor 3. */
-void helper_document_path(char path[64]);
+void tool_document_path(char path[64]);
 /* The document is there, and a regular file. RC_PERM: no. */
-enum rc helper_document_size(uint64_t *bytes, struct err *err);
+enum rc tool_document_size(uint64_t *bytes, struct err *err);
 
 /* Small files of the working directory, complete or not there (write, rename; not synced). */
-enum rc helper_write_file(const char *name, const char *text, size_t length, struct err *err);
+enum rc tool_write_file(const char *name, const char *text, size_t length, struct err *err);
 
 #endif
