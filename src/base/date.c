@@ -134,9 +134,12 @@ struct reading {
     enum date_found found;
     struct date dates[2];
     bool several; /* different ones: none is meant */
+    struct date wanted;
+    bool has_wanted;
 };
 
 static void take(struct reading *r, enum date_found found, struct date a, struct date b) {
+    r->has_wanted |= date_compare(a, r->wanted) == 0 || date_compare(b, r->wanted) == 0;
     if (r->found != DATE_NOT && (r->found != found || date_compare(r->dates[0], a) != 0 || (found == DATE_TWO && date_compare(r->dates[1], b) != 0)))
         r->several = true;
     r->found = found;
@@ -170,29 +173,41 @@ static bool is_small(const struct token *t) {
     return t->digits >= 1 && t->digits <= 2;
 }
 
-enum date_found date_read(const char *text, enum date_order order, struct date out[2]) {
+static void read_all(const char *text, enum date_order order, struct reading *r) {
     struct token tokens[TOKENS_MOST];
     size_t count = tokens_of(text, tokens);
-    struct reading r = {.found = DATE_NOT};
     for (size_t i = 0; i + 2 < count; i++) {
         const struct token *a = &tokens[i], *b = a + 1, *c = a + 2;
         if (is_year(a) && is_small(b) && is_small(c) && a->separator && a->separator == b->separator)
-            take_if_day(&r, a->value, b->value, c->value);
+            take_if_day(r, a->value, b->value, c->value);
         else if (is_small(a) && b->month && is_year(c))
-            take_if_day(&r, c->value, b->month, a->value);
+            take_if_day(r, c->value, b->month, a->value);
         else if (a->month && is_small(b) && !b->separator && is_year(c))
-            take_if_day(&r, c->value, a->month, b->value);
+            take_if_day(r, c->value, a->month, b->value);
         else if (is_small(a) && is_small(b) && is_year(c) && a->separator && a->separator == b->separator)
-            take_numbers(&r, a->value, b->value, c->value, order);
+            take_numbers(r, a->value, b->value, c->value, order);
         else
             continue;
         i += 2;
     }
+}
+
+static const struct date NEVER = {.year = 1, .month = 1, .day = 1};
+
+enum date_found date_read(const char *text, enum date_order order, struct date out[2]) {
+    struct reading r = {.found = DATE_NOT, .wanted = NEVER};
+    read_all(text, order, &r);
     if (r.several || r.found == DATE_NOT)
         return DATE_NOT;
     out[0] = r.dates[0];
     out[1] = r.dates[1];
     return r.found;
+}
+
+bool date_is_in(const char *text, enum date_order order, struct date date) {
+    struct reading r = {.found = DATE_NOT, .wanted = date};
+    read_all(text, order, &r);
+    return r.has_wanted;
 }
 
 /* A number of up to `most` digits that is not a part of a longer one. */

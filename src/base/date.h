@@ -35,6 +35,9 @@ enum date_found {
  * with two different dates. */
 enum date_found date_read(const char *text, enum date_order order, struct date out[2]);
 
+/* Whether a text, read so, has this date in it, among others perhaps; without an order either reading counts. */
+bool date_is_in(const char *text, enum date_order order, struct date date);
+
 /* Count the dates in a long text that are written in numbers and can be read in one order only. */
 void date_count_orders(const char *text, unsigned *day_first, unsigned *month_first);
 

@@ -52,7 +52,7 @@ static void add(cJSON *list, struct check *c) {
     static const char *const outcomes[] = {"ok", "failed", "not_possible"};
     char shown[TEXT_MOST];
     cJSON *json = cJSON_CreateObject();
-    str_printable(shown, sizeof shown, c->text, strlen(c->text)); /* a text that was cut has no half character */
+    str_printable(shown, sizeof shown, c->text, strlen(c->text)); /* of a text that was cut, half a character too */
     cJSON_AddStringToObject(json, "id", c->id);
     cJSON_AddStringToObject(json, "result", outcomes[c->outcome]);
     cJSON_AddStringToObject(json, "text", shown);
@@ -306,6 +306,83 @@ static void check_quotes(const cJSON *record, cJSON *list) {
     add(list, &c);
 }
 
+/* --- whether quotes show what is said to be in them ---------------------------------------------------------------------- */
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* A number of a text without what groups its digits: one reading with a point for the fraction, one with a comma. Returns its end. */
+static const char *read_amount(const char *at, double out[2]) {
+    char digits[2][64];
+    size_t lengths[2] = {0, 0};
+    const char *end = at;
+    while (is_digit(*end) || (*end && strchr(",.' ", *end) && is_digit(end[1])))
+        end++;
+    for (int reading = 0; reading < 2; reading++) {
+        for (const char *c = at; c < end && lengths[reading] < sizeof digits[0] - 1; c++)
+            if (is_digit(*c) || *c == (reading ? ',' : '.'))
+                digits[reading][lengths[reading]++] = is_digit(*c) ? *c : '.';
+        digits[reading][lengths[reading]] = '\0';
+        out[reading] = strtod(digits[reading], NULL);
+    }
+    return end;
+}
+
+/* Numbers written in words are not looked for: a quote without digits shows anything. */
+static bool shows_number(const char *quote, double value) {
+    bool digits = false;
+    for (const char *at = quote; *at;) {
+        double readings[2];
+        if (!is_digit(*at)) {
+            at++;
+            continue;
+        }
+        digits = true;
+        at = read_amount(at, readings);
+        for (int i = 0; i < 2; i++)
+            if (fabs(readings[i] - fabs(value)) < 0.005)
+                return true;
+    }
+    return !digits;
+}
+
+static void compare_value(struct check *c, unsigned *compared, const cJSON *item, const char *member, const char *name, enum date_order order) {
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, member);
+    const char *quote = tool_text(item, "quote", NULL), *text = cJSON_GetStringValue(value);
+    struct date date;
+    if (!quote || !strpbrk(quote, "0123456789"))
+        return;
+    if (cJSON_IsNumber(value)) {
+        ++*compared;
+        if (!shows_number(quote, value->valuedouble))
+            wrong(c, "the quote of %s does not show %.15g", name, value->valuedouble);
+    } else if (text && date_parse(text, &date)) {
+        ++*compared;
+        if (!date_is_in(quote, order, date))
+            wrong(c, "the quote of %s does not show %s", name, text);
+    }
+}
+
+static void check_values(const cJSON *record, enum date_order order, cJSON *list) {
+    static const char *const members[][3] = {
+        {"rent", "amount", "from"}, {"rent", "to", NULL}, {"options", "window_from", "window_to"}, {"dates", "date", NULL}};
+    struct check c = {.id = "values"};
+    unsigned compared = 0;
+    for (const cJSON *field = cJSON_GetObjectItemCaseSensitive(record, "fields")->child; field; field = field->next)
+        if (strcmp(tool_text(field, "status", ""), "found") == 0)
+            compare_value(&c, &compared, field, "value", field->string, order);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        for (const cJSON *row = cJSON_GetObjectItemCaseSensitive(record, members[i][0])->child; row; row = row->next)
+            for (int m = 1; m < 3 && members[i][m]; m++)
+                compare_value(&c, &compared, row, members[i][m], members[i][m], order);
+    if (!compared)
+        say(&c, NOT_POSSIBLE, "no quote has a number or date to compare");
+    else if (c.outcome == OK)
+        say(&c, OK, "%u numbers and dates stand in their quotes", compared);
+    add(list, &c);
+}
+
 cJSON *record_checks(const cJSON *record, const struct record_doubts *doubts, const unsigned orders[2]) {
     cJSON *list = cJSON_CreateArray();
     check_term(record, list);
@@ -315,5 +392,6 @@ cJSON *record_checks(const cJSON *record, const struct record_doubts *doubts, co
     check_options(record, list);
     check_date_order(doubts, orders, list);
     check_quotes(record, list);
+    check_values(record, doubts->order, list);
     return list;
 }

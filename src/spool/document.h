@@ -55,6 +55,9 @@ enum rc document_put_file(const struct spool *spool, const char *path, struct do
  * RC_PERM. bytes may be NULL. */
 enum rc document_open(const struct spool *spool, const char *sha256, int *fd, uint64_t *bytes, struct err *err);
 
+/* 64 lower-case hexadecimal digits. */
+bool document_is_sum(const char *sha256);
+
 /* --- in a job ----------------------------------------------------------------------------------------------------------- */
 
 /* {"sha256", "name", "bytes", "type", "group"}: an element of the job's member `documents`. group NULL: null. The caller frees. */

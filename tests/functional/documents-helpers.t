@@ -71,6 +71,15 @@ helper broken "$DIR/broken.pdf" text --by ocr
 is '0 4' "$CODE $(out '.pages | length')" 'damaged pages are no failure'
 is '["pdf","pdf"]' "$(out '[.pages[0, 3].by]')" 'the others are read'
 like '[a-z]' "$(out '.pages[2] | (.damaged // "") + (if .text == "" then "empty" else "" end)')" 'they are told, or empty'
+printf '\n' >blank.txt
+pdftoppm -r 20 -gray -jpeg -f 2 -l 2 -singlefile commercial.pdf coarse
+"$MAKE" pdf poor.pdf blank.txt coarse.jpg
+helper poor "$DIR/poor.pdf" text --by ocr --dpi 150
+is '0 [false,true]' "$CODE $(out '[.pages[].illegible]')" 'a blank page is legible, one that cannot be made out is not'
+"$MAKE" pdf side.pdf scan-2.jpg@rotate=90
+helper side "$DIR/side.pdf" text --by ocr --dpi 150
+has_word 0 'GBP 52,500 plus VAT'
+result $? 'a page on its side is turned'
 helper cut "$DIR/cut.pdf" text --by pdf
 is 65 "$CODE" 'a PDF that was cut off'
 like 'ends too early' "$ERROR" 'with why'
@@ -201,6 +210,11 @@ chunks commercial.json commercial --tokens 500 --overlap 50
 is '0 true' "$CODE $(jq '.chunks | length > 2' chunks.json)" 'a long text becomes parts'
 is true "$(jq '[.chunks[] | .tokens <= 501] | all' chunks.json)" 'that fit'
 is true "$(jq '.response_format.json_schema | .strict and (.schema | has("$id") | not)' chunks.json)" 'with a strict schema'
+# What endpoints want in strict mode: all properties required, no others, nothing beside a $ref.
+for schema in "$ROOT"/etc/lease/*.schema.json; do
+    is '[]' "$(jq -c '[.. | objects | select(has("$ref") and length > 1 or (.type == "object" and has("properties") and (.additionalProperties != false or (.properties | keys) != (.required | sort))))]' "$schema")" \
+        "$(basename "$schema") is strict"
+done
 chunks commercial.json nowhere
 is 65 "$CODE" 'a schema that is not there'
 chunks commercial.json ../commercial
@@ -289,6 +303,10 @@ faults_chat '{"kind":"invent"}'
 ask
 record commercial.json lease.pdf
 is '0 false "failed"' "$CODE $(rec .fields.tenant.quote_verified) $(outcome quotes)" 'a quote that is nowhere is told'
+ask
+jq '.[0].choices[0].message.content |= (fromjson | .rent[0].amount = 84000 | tojson)' answers.json >wrong && mv wrong answers.json
+record commercial.json lease.pdf
+is '"failed"' "$(outcome values)" 'a number that its quote does not show is told'
 faults_chat
 ask
 jq '.[0].choices[0].message.content |= (fromjson | .fields.tenant.page = 3 | tojson)' answers.json >moved && mv moved answers.json

@@ -101,6 +101,17 @@ static void test_texts(void **state) {
     }
 }
 
+static void test_is_in(void **state) {
+    (void)state;
+    const struct date date = {.year = 2019, .month = 4, .day = 3};
+    assert_true(date_is_in("from 1 May 2018 to 3 April 2019", DATE_ORDER_NONE, date));
+    assert_true(date_is_in("3/4/2019 and 5/6/2020", DATE_ORDER_DMY, date));
+    assert_true(date_is_in("4/3/2019", DATE_ORDER_NONE, date));
+    assert_false(date_is_in("4/3/2019", DATE_ORDER_DMY, date));
+    assert_false(date_is_in("3 April 2018", DATE_ORDER_DMY, date));
+    assert_false(date_is_in("", DATE_ORDER_DMY, date));
+}
+
 static void test_orders(void **state) {
     (void)state;
     unsigned day, month;
@@ -110,6 +121,7 @@ static void test_orders(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_days), cmocka_unit_test(test_months), cmocka_unit_test(test_texts), cmocka_unit_test(test_orders)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_days), cmocka_unit_test(test_months), cmocka_unit_test(test_texts), cmocka_unit_test(test_is_in),
+                                       cmocka_unit_test(test_orders)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

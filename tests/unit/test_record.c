@@ -100,6 +100,7 @@ static void test_rows(void **state) {
 /* --- checks ------------------------------------------------------------------------------------------------------------- */
 
 #define VALUE(value, unit) "{\"value\":" value ",\"unit\":" unit ",\"status\":\"found\",\"quote_verified\":true}"
+#define QUOTED(value, quote) "{\"value\":" value ",\"unit\":null,\"status\":\"found\",\"quote\":\"" quote "\"}"
 #define DAY(text) VALUE("\"" text "\"", "null")
 #define RENT(from, to, amount) "{\"from\":" from ",\"to\":" to ",\"amount\":" amount ",\"currency\":\"GBP\",\"frequency\":\"year\",\"quote_verified\":true}"
 #define RECORD(fields, rent, options) "{\"fields\":{" fields "},\"rent\":[" rent "],\"options\":[" options "],\"dates\":[],\"clauses\":[]}"
@@ -151,6 +152,17 @@ static const struct {
     {RECORD(TERM, "", "{\"kind\":\"renew\",\"quote_verified\":false}"), "quotes", "failed", "1 of 3 quotes are not in the text"},
     {RECORD(TERM, "", "{\"kind\":\"renew\",\"quote_verified\":null}"), "quotes", "failed", "1 findings have no quote"},
     {RECORD("", "", ""), "quotes", "not_possible", "nothing was found"},
+    {RECORD("\"deposit\":" QUOTED("12000", "a deposit of GBP 12,000 is held"), "", ""), "values", "ok", "1 numbers"},
+    {RECORD("\"deposit\":" QUOTED("12000.5", "12.000,50 EUR"), "", ""), "values", "ok", ""},
+    {RECORD("\"deposit\":" QUOTED("12000", "12 000 EUR"), "", ""), "values", "ok", ""},
+    {RECORD("\"deposit\":" QUOTED("12000", "a deposit of GBP 21,000"), "", ""), "values", "failed", "the quote of deposit does not show 12000"},
+    {RECORD("\"term\":" QUOTED("10", "ten years"), "", ""), "values", "not_possible", ""},
+    {RECORD("\"expiry_date\":" QUOTED("\"2029-03-24\"", "until 24 March 2029"), "", ""), "values", "ok", ""},
+    {RECORD("\"expiry_date\":" QUOTED("\"2029-03-24\"", "until 24 March 2028"), "", ""), "values", "failed", "does not show 2029-03-24"},
+    {RECORD("", "{\"from\":\"2019-03-25\",\"to\":\"2020-03-24\",\"amount\":100,\"quote\":\"25 March 2019 to 24 March 2020: 100\"}", ""), "values", "ok",
+     "3 numbers"},
+    {RECORD("", "{\"from\":\"2019-03-25\",\"to\":\"2020-03-24\",\"amount\":100,\"quote\":\"25 March 2019 to 24 March 2020: 110\"}", ""), "values", "failed",
+     "amount"},
 };
 
 static void test_checks(void **state) {
@@ -161,7 +173,7 @@ static void test_checks(void **state) {
         cJSON *record = cJSON_Parse(CHECKS[i].record), *one;
         assert_non_null(record);
         cJSON *checks = record_checks(record, &doubts, orders);
-        assert_int_equal(cJSON_GetArraySize(checks), 7);
+        assert_int_equal(cJSON_GetArraySize(checks), 8);
         cJSON_ArrayForEach(one, checks) {
             if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(one, "id")), CHECKS[i].check) != 0)
                 continue;
