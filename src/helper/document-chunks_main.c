@@ -148,7 +148,7 @@ static enum rc work(cJSON *input, struct options *options, struct err *err) {
         return rc;
     rc = lease_open(options->lease, options->schema, &lease, err);
     if (!rc)
-        rc = pages_read(pages_of(input), &pages, err);
+        rc = pages_read_input(input, &pages, err);
     size_t letters = 0;
     for (size_t i = 0; i < pages.count; i++)
         letters += pages_letters(pages.list[i].text);

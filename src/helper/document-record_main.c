@@ -85,7 +85,7 @@ static enum rc make(const struct lease *lease, cJSON *input, struct err *err) {
     if (!rc)
         rc = answers_of(input, &in.answers, err);
     if (!rc)
-        rc = pages_read(pages_of(input), &pages, err);
+        rc = pages_read_input(input, &pages, err);
     if (!rc)
         rc = record_make(&in, &record, err);
     if (!rc) {

@@ -100,24 +100,19 @@ static int compare(const void *a, const void *b) {
     return (x->number > y->number) - (x->number < y->number);
 }
 
-static enum rc settle(cJSON *json, struct pages *p, const char *by, struct err *err) {
+/* In order, each once. */
+static enum rc settle(struct pages *p, const char *by, struct err *err) {
     if (!p->count)
         return err_set(err, RC_PERM, "the text has no pages");
     qsort(p->list, p->count, sizeof *p->list, compare);
+    if (!p->list[0].number)
+        return err_set(err, RC_PERM, "the text has a page without a number");
     for (size_t i = 1; i < p->count; i++)
         if (p->list[i].number == p->list[i - 1].number)
             return err_set(err, RC_PERM, "the text has page %u twice", p->list[i].number);
     p->page_count = p->list[p->count - 1].number;
-    double told = tool_number(json, "page_count", 0);
-    if (told > p->page_count && told <= PAGES_MOST)
-        p->page_count = (unsigned)told;
-    p->text_by = tool_text(json, "text_by", by);
+    p->text_by = by;
     return RC_OK;
-}
-
-cJSON *pages_of(const cJSON *input) {
-    cJSON *vision = cJSON_GetObjectItemCaseSensitive(input, "vision");
-    return cJSON_IsArray(vision) && vision->child ? vision : cJSON_GetObjectItemCaseSensitive(input, "text");
 }
 
 enum rc pages_read(cJSON *json, struct pages *p, struct err *err) {
@@ -134,5 +129,46 @@ enum rc pages_read(cJSON *json, struct pages *p, struct err *err) {
         }
     } else if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "text")))
         rc = add_text(p, json, err);
-    return rc ? rc : settle(json, p, by, err);
+    if (!rc)
+        rc = settle(p, tool_text(json, "text_by", by), err);
+    double told = tool_number(json, "page_count", 0);
+    if (!rc && told > p->page_count && told <= PAGES_MOST)
+        p->page_count = (unsigned)told;
+    return rc;
+}
+
+/* --- what a model has read ---------------------------------------------------------------------------------------------- */
+
+/* The pages have the numbers of the images, in whose order they are. */
+static enum rc number_by_images(struct pages *p, const cJSON *shown, struct err *err) {
+    const cJSON *image = cJSON_GetObjectItemCaseSensitive(shown, "images"), *out;
+    double count = tool_number(shown, "page_count", 0);
+    enum rc rc = RC_OK;
+    image = image ? image->child : NULL;
+    for (size_t i = 0; i < p->count && image; i++, image = image->next) {
+        double number = tool_number(image, "page", 0);
+        p->list[i].number = number >= 1 && number <= PAGES_MOST ? (unsigned)number : 0;
+    }
+    cJSON_ArrayForEach(out, cJSON_GetObjectItemCaseSensitive(shown, "left_out")) {
+        double number = tool_number(out, "page", 0);
+        if (!rc)
+            rc = add(p, &(struct page){.number = number >= 1 && number <= PAGES_MOST ? (unsigned)number : 0, .text = "", .damaged = true}, err);
+    }
+    if (!rc)
+        rc = settle(p, "vision", err);
+    if (!rc && count > p->page_count && count <= PAGES_MOST)
+        p->page_count = (unsigned)count;
+    return rc;
+}
+
+enum rc pages_read_input(cJSON *input, struct pages *p, struct err *err) {
+    cJSON *vision = cJSON_GetObjectItemCaseSensitive(input, "vision"), *text = cJSON_GetObjectItemCaseSensitive(input, "text");
+    if (!cJSON_IsArray(vision) || !vision->child)
+        return pages_read(text, p, err);
+    enum rc rc = pages_read(vision, p, err);
+    if (!rc && cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(text, "images")) == (int)p->count)
+        rc = number_by_images(p, text, err);
+    for (size_t i = 0; i < p->count && !rc; i++)
+        p->list[i].illegible |= strstr(p->list[i].text, "[illegible]") != NULL;
+    return rc;
 }

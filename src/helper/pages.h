@@ -35,8 +35,10 @@ struct pages {
  * from json, which must stay, and into which texts may be added. RC_PERM: it is none of these. pages_release in any case. */
 enum rc pages_read(cJSON *json, struct pages *pages, struct err *err);
 void pages_release(struct pages *pages);
-/* Where a helper's input has it: `vision` when a model has read pages, else `text`. Borrowed. */
-cJSON *pages_of(const cJSON *input);
+/* The text in a helper's input: of `vision`, when a model has read pages, else of `text`. What was shown to that model (batchspool-document-images) is then
+ * `text`: its pages have those numbers, and those that were left out count as damaged. A page of which a model says that something is [illegible] is. Otherwise
+ * as pages_read. */
+enum rc pages_read_input(cJSON *input, struct pages *pages, struct err *err);
 
 /* Letters and digits in a text, with all beyond ASCII counted as letters. */
 size_t pages_letters(const char *text);

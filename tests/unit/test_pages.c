@@ -13,13 +13,13 @@
 #include <cmocka.h>
 
 /* "1:text 2:more /3 by" : pages, page count, by; or the error. */
-static void read(const char *text, char out[400]) {
+static void read_by(enum rc (*reader)(cJSON *json, struct pages *pages, struct err *err), const char *text, char out[400]) {
     cJSON *json = cJSON_Parse(text);
     struct pages pages;
     struct err err = {0};
     size_t used = 0;
     out[0] = '\0';
-    if (pages_read(json, &pages, &err)) {
+    if (reader(json, &pages, &err)) {
         str_copy(out, 400, err.text);
     } else {
         for (size_t i = 0; i < pages.count; i++)
@@ -56,7 +56,31 @@ static void test_read(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char out[400];
-        read(cases[i].json, out);
+        read_by(pages_read, cases[i].json, out);
+        assert_string_equal(out, cases[i].wanted);
+    }
+}
+
+#define SEEN(text) "{\"choices\":[{\"message\":{\"content\":\"" text "\"}}]}"
+
+static void test_input(void **state) {
+    (void)state;
+    static const struct {
+        const char *json, *wanted;
+    } cases[] = {
+        {"{\"text\":{\"text\":\"a\"},\"vision\":[]}", "1:a /1 service"},
+        {"{\"text\":{\"text\":\"a\"},\"vision\":null}", "1:a /1 service"},
+        {"{\"vision\":[" SEEN("a") "," SEEN("b [illegible]") "]}", "1:a 2:b [illegible]? /2 vision"},
+        {"{\"text\":{\"images\":[{\"page\":2},{\"page\":4}],\"page_count\":6,\"left_out\":[{\"page\":3,\"why\":\"x\"}]},\"vision\":[" SEEN("two") "," SEEN(
+             "four") "]}",
+         "2:two 3:! 4:four /6 vision"},
+        {"{\"text\":{\"images\":[{\"page\":2},{\"page\":2}]},\"vision\":[" SEEN("two") "," SEEN("four") "]}", "the text has page 2 twice"},
+        {"{\"text\":{\"images\":[{\"page\":0}]},\"vision\":[" SEEN("two") "]}", "the text has a page without a number"},
+        {"{}", "the text has no pages"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[400];
+        read_by(pages_read_input, cases[i].json, out);
         assert_string_equal(out, cases[i].wanted);
     }
 }
@@ -73,6 +97,6 @@ static void test_letters(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read), cmocka_unit_test(test_letters)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read), cmocka_unit_test(test_input), cmocka_unit_test(test_letters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
