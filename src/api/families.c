@@ -44,17 +44,14 @@ void families_start(struct request *r) {
 /* The document, then the job that names it: what a kill leaves between is a document without a job, which the same upload finds again. */
 void families_upload(struct request *r) {
     cJSON *document = uploads_keep(r);
-    const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "document_id"));
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "name"));
     if (!document)
         return;
     cJSON *job = cJSON_CreateObject();
     cJSON_AddStringToObject(job, "source", LEASE_SOURCE);
-    if (name)
-        cJSON_AddStringToObject(job, "name", name);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(job, "documents"), cJSON_CreateString(id));
+    if (request_query(r, "name"))
+        cJSON_AddStringToObject(job, "name", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "name")));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(job, "documents"), document);
     char *text = cJSON_PrintUnformatted(job);
-    cJSON_Delete(document);
     cJSON_Delete(r->json);
     r->json = job;
     buf_reset(&r->body);

@@ -86,11 +86,10 @@ static bool kept(struct request *r, struct document_upload *u, struct document *
 }
 
 /* One that can be worked on. False: the reply is set. */
-static bool keep_document(struct request *r, struct document_upload *u, struct document *document) {
-    struct docform form;
+static bool keep_document(struct request *r, struct document_upload *u, struct document *document, struct docform *form) {
     struct err err = {0};
-    enum rc rc = u ? document_look(u, &form, &err) : RC_OK;
-    if (rc == RC_PERM && form.type == DOCFORM_NONE)
+    enum rc rc = u ? document_look(u, form, &err) : RC_OK;
+    if (rc == RC_PERM && form->type == DOCFORM_NONE)
         reply_problem(r, 415, "the file %s", err.text);
     else if (rc == RC_PERM)
         reply_invalid(r, "", "the file %s", err.text);
@@ -102,13 +101,20 @@ static bool keep_document(struct request *r, struct document_upload *u, struct d
 cJSON *uploads_keep(struct request *r) {
     struct document_upload *u = whole(r);
     struct document document;
-    return keep_document(r, u, &document) ? upload_json(r, &document) : NULL;
+    struct docform form;
+    char shown[DOCUMENT_NAME_MOST];
+    if (!keep_document(r, u, &document, &form))
+        return NULL;
+    const char *name = given_name(r) ? given_name(r) : docform_name(form.type);
+    str_printable(shown, sizeof shown, name, strlen(name));
+    return document_json(&document, form.type, shown, NULL);
 }
 
 void uploads_document(struct request *r) {
     struct document_upload *u = whole(r);
     struct document document;
-    if (keep_document(r, u, &document))
+    struct docform form;
+    if (keep_document(r, u, &document, &form))
         reply_json(r, document.known ? 200 : 201, upload_json(r, &document));
 }
 

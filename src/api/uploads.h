@@ -11,7 +11,7 @@ bool uploads_piece(struct request *r, const char *bytes, size_t length); /* rout
 void uploads_document(struct request *r);                                /* lane */
 void uploads_criteria(struct request *r);                                /* lane of the sources */
 void uploads_urls(struct request *r);                                    /* lane */
-/* The document of the request, kept: {document_id, bytes, name}, the caller frees. NULL: the reply is set. On a lane. */
+/* The document of the request, kept, as a job names it (document_json), the caller frees. NULL: the reply is set. On a lane. */
 cJSON *uploads_keep(struct request *r);
 
 #endif
