@@ -11,17 +11,22 @@
 
 #define PROGRAM "batchspool-document-text"
 
-static const char USAGE[] = "usage: " PROGRAM " [--by pdf|ocr] [--languages eng+deu] [--dpi 300] 3<DOCUMENT\n";
+static const char USAGE[] = "usage: " PROGRAM " [--by pdf|ocr] [--languages eng+deu] [--dpi 300] 3<DOCUMENT, or --ready\n";
 
-static enum rc options_read(int argc, char **argv, struct text_options *options, struct err *err) {
-    static const struct option longs[] = {
-        {"by", required_argument, NULL, 'b'}, {"languages", required_argument, NULL, 'l'}, {"dpi", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
+static enum rc options_read(int argc, char **argv, struct text_options *options, bool *ready, struct err *err) {
+    static const struct option longs[] = {{"by", required_argument, NULL, 'b'},
+                                          {"languages", required_argument, NULL, 'l'},
+                                          {"dpi", required_argument, NULL, 'd'},
+                                          {"ready", no_argument, NULL, 'r'},
+                                          {NULL, 0, NULL, 0}};
     uint64_t dpi = options->dpi;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'b' && (strcmp(optarg, "pdf") == 0 || strcmp(optarg, "ocr") == 0))
             options->pdf_alone = *optarg == 'p';
         else if (c == 'l')
             options->languages = optarg;
+        else if (c == 'r')
+            *ready = true;
         else if (c != 'd' || !str_to_u64(optarg, 50, 1200, &dpi))
             return err_set(err, RC_FATAL, "%.200s", USAGE);
     }
@@ -45,14 +50,15 @@ int main(int argc, char **argv) {
     struct text_options options = {.languages = "eng", .dpi = 300};
     struct err err = {0};
     cJSON *input = NULL;
+    bool ready = false;
     setenv("OMP_THREAD_LIMIT", "1", 0); /* more threads cost tesseract more than they bring */
-    enum rc rc = options_read(argc, argv, &options, &err);
-    if (!rc)
+    enum rc rc = options_read(argc, argv, &options, &ready, &err);
+    if (!rc && !ready)
         rc = tool_read_input(&input, &err);
     if (!rc)
         rc = input_read(input, &options, &err);
     if (!rc)
-        rc = text_write(&options, &err);
+        rc = ready ? text_ready(&options, &err) : text_write(&options, &err);
     cJSON_Delete(input);
     return tool_end(PROGRAM, rc, &err);
 }

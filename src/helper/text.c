@@ -195,3 +195,13 @@ enum rc text_write(const struct text_options *options, struct err *err) {
     free(w.known);
     return rc;
 }
+
+enum rc text_ready(const struct text_options *options, struct err *err) {
+    static const char *const names[] = {"pdfinfo", "pdftotext", "pdfimages", "pdftoppm"};
+    const struct ocr ocr = {.languages = options->languages};
+    char path[TOOL_PATH_SIZE];
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !rc; i++)
+        rc = tool_find(names[i], PDF_PACKAGE, path, err);
+    return rc || options->pdf_alone ? rc : ocr_ready(&ocr, err);
+}

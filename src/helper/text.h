@@ -15,6 +15,8 @@ struct text_options {
     unsigned dpi;
 };
 
+/* All programs and languages that this way needs are there; no document is looked at. RC_GONE: one is missing; err says what to install. */
+enum rc text_ready(const struct text_options *options, struct err *err);
 /* Write the answer to standard output. RC_PERM: the document cannot be read. RC_GONE: this way cannot do it. */
 enum rc text_write(const struct text_options *options, struct err *err);
 

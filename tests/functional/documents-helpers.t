@@ -113,6 +113,12 @@ for program in pdfinfo pdftotext pdftoppm pdfimages; do ln -s "$(command -v $pro
 HELPER_PATH=$DIR/few helper few "$DIR/scanned.pdf" text --by ocr
 is 69 "$CODE" 'without tesseract'
 like 'tesseract is missing: install it .*apt-get install tesseract-ocr' "$ERROR" 'with what to install'
+helper ready /dev/null text --ready --by ocr
+is '0 0' "$CODE $(wc -c <out.json)" 'asked whether all is there'
+HELPER_PATH=$DIR/few helper ready /dev/null text --ready --by pdf
+is 0 "$CODE" 'without OCR for PDF alone'
+HELPER_PATH=$DIR/few helper ready /dev/null text --ready --by ocr
+like '^69 .*apt-get install tesseract-ocr' "$CODE $ERROR" 'or what is not'
 rm few/pdfinfo
 HELPER_PATH=$DIR/few helper few "$DIR/commercial.pdf" text --by pdf
 is 69 "$CODE" 'without poppler'

@@ -108,6 +108,22 @@ static char *make(struct lease *lease, const char *text, size_t size, enum rc *r
     return printed;
 }
 
+/* The same bytes as a captured answer, and as the text of a step before. */
+static void read_raw(const struct lease *lease, const char *text, size_t size) {
+    struct pages read;
+    struct err err = {0};
+    cJSON *json, *checked = NULL;
+    if (tool_parse(text, size, "input", &json, &err) != RC_OK)
+        return;
+    enum rc rc = record_check(lease, json, &checked, &err);
+    require((rc == RC_OK) == (checked != NULL) && (rc == RC_OK || err.text[0] != '\0'));
+    cJSON_Delete(checked);
+    rc = pages_read_input(json, &read, &err);
+    require(rc == RC_OK ? read.count > 0 && read.page_count >= read.list[read.count - 1].number : err.text[0] != '\0');
+    pages_release(&read);
+    cJSON_Delete(json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct lease lease = {.name = "tiny", .schema_version = "1", .prompt_version = "1", .schema = BUF_INIT(100000), .json = cJSON_Parse(SCHEMA)};
     enum rc first, second;
@@ -117,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(text, data, size);
     text[size] = '\0';
     require(lease.json != NULL && buf_add_text(&lease.schema, SCHEMA) == RC_OK);
+    read_raw(&lease, text, size);
     char *a = make(&lease, text, size, &first), *b = make(&lease, text, size, &second);
     require(first == second && (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0));
     free(a);
