@@ -9,6 +9,7 @@
 #include "os/fsio.h"
 
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define IMAGE "image"
 #define TIFF_AS_PDF "image.pdf"
+#define PIECE_BYTES ((size_t)12288) /* a multiple of 3, so that the pieces of base64 join */
 #define CPU_S 120
 #define ADDRESS_SPACE_BYTES (UINT64_C(2) * 1024 * 1024 * 1024)
 
@@ -27,21 +29,6 @@ struct work {
     uint64_t bytes;
     cJSON *left_out;
 };
-
-static enum rc look(struct work *w, struct err *err) {
-    uint64_t size;
-    const char *bytes;
-    size_t length;
-    enum rc rc = tool_document_size(&size, err);
-    if (!rc)
-        rc = fsio_map(TOOL_DOCUMENT_FD, &bytes, &length, err);
-    if (rc)
-        return rc;
-    rc = docform_look((struct slice){.data = bytes, .length = length}, &w->form, err);
-    fsio_unmap(bytes, length);
-    w->pages = w->form.pages;
-    return rc ? err_prefix(err, rc, "the document") : RC_OK;
-}
 
 /* A TIFF becomes a PDF, of which pages can be drawn; descriptor 3 is that PDF from then on. */
 static enum rc tiff_to_pdf(struct err *err) {
@@ -66,17 +53,14 @@ static enum rc tiff_to_pdf(struct err *err) {
     return moved ? RC_OK : err_sys(err, TIFF_AS_PDF);
 }
 
-/* --- base64 ------------------------------------------------------------------------------------------------------------- */
-
 static enum rc put_base64(const char *bytes, size_t length, struct err *err) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t at = 0; at < length; at += 3) {
-        size_t left = length - at;
-        uint32_t three = (uint32_t)(unsigned char)bytes[at] << 16 | (left > 1 ? (uint32_t)(unsigned char)bytes[at + 1] << 8 : 0) |
-                         (left > 2 ? (unsigned char)bytes[at + 2] : 0);
-        char out[5] = {letters[three >> 18], letters[three >> 12 & 63], left > 1 ? letters[three >> 6 & 63] : '=', left > 2 ? letters[three & 63] : '=', '\0'};
-        if (fputs(out, stdout) < 0)
-            return tool_flush(err);
+    char text[4 * PIECE_BYTES / 3 + 1];
+    for (size_t at = 0; at < length; at += PIECE_BYTES) {
+        size_t piece = length - at < PIECE_BYTES ? length - at : PIECE_BYTES;
+        EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)bytes + at, (int)piece);
+        enum rc rc = tool_put(text, err);
+        if (rc)
+            return rc;
     }
     return RC_OK;
 }
@@ -154,7 +138,8 @@ static enum rc put_all(struct work *w, struct err *err) {
 
 enum rc images_write(const struct images_options *options, struct err *err) {
     struct work w = {.options = options, .left_out = cJSON_CreateArray()};
-    enum rc rc = look(&w, err);
+    enum rc rc = tool_document_look(&w.form, err);
+    w.pages = w.form.pages;
     if (!rc && w.form.type == DOCFORM_TIFF)
         rc = tiff_to_pdf(err);
     if (!rc && w.form.type == DOCFORM_PDF)

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define PAGE_FILE_MOST ((size_t)8 * 1024 * 1024)
 #define LETTERS_LEAST 25u   /* with fewer a page counts as without text */
@@ -153,20 +152,6 @@ static enum rc put_pages(struct work *w, struct err *err) {
     return rc ? rc : tool_flush(err);
 }
 
-static enum rc look(struct docform *form, struct err *err) {
-    uint64_t size;
-    const char *bytes;
-    size_t length;
-    enum rc rc = tool_document_size(&size, err);
-    if (!rc)
-        rc = fsio_map(TOOL_DOCUMENT_FD, &bytes, &length, err);
-    if (rc)
-        return rc;
-    rc = docform_look((struct slice){.data = bytes, .length = length}, form, err);
-    fsio_unmap(bytes, length);
-    return rc ? err_prefix(err, rc, "the document") : RC_OK;
-}
-
 static enum rc read_all(struct work *w, struct err *err) {
     enum rc rc = RC_OK;
     if (w->ocr.type == DOCFORM_PDF)
@@ -181,7 +166,7 @@ static enum rc read_all(struct work *w, struct err *err) {
 enum rc text_write(const struct text_options *options, struct err *err) {
     struct docform form;
     struct work w = {.options = options, .ocr = {.languages = options->languages, .dpi = options->dpi}};
-    enum rc rc = look(&form, err);
+    enum rc rc = tool_document_look(&form, err);
     w.ocr.type = form.type;
     w.pages = form.pages;
     if (!rc && form.type == DOCFORM_PDF)

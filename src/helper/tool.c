@@ -162,14 +162,21 @@ void tool_document_path(char path[64]) {
     str_format(path, 64, "/proc/%ld/fd/%d", (long)getpid(), TOOL_DOCUMENT_FD);
 }
 
-enum rc tool_document_size(uint64_t *bytes, struct err *err) {
+enum rc tool_document_look(struct docform *form, struct err *err) {
     struct stat st;
+    const char *bytes;
+    size_t length;
+    *form = (struct docform){.type = DOCFORM_NONE};
     if (fstat(TOOL_DOCUMENT_FD, &st) != 0)
         return err_set(err, RC_PERM, "there is no document on descriptor %d", TOOL_DOCUMENT_FD);
     if (!S_ISREG(st.st_mode))
         return err_set(err, RC_PERM, "the document on descriptor %d is no regular file", TOOL_DOCUMENT_FD);
-    *bytes = (uint64_t)st.st_size;
-    return RC_OK;
+    enum rc rc = fsio_map(TOOL_DOCUMENT_FD, &bytes, &length, err);
+    if (rc)
+        return rc;
+    rc = docform_look((struct slice){.data = bytes, .length = length}, form, err);
+    fsio_unmap(bytes, length);
+    return rc ? err_prefix(err, rc, "the document") : RC_OK;
 }
 
 enum rc tool_write_file(const char *name, const char *text, size_t length, struct err *err) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/docform.h"
 #include "base/err.h"
 
 /*
@@ -57,8 +58,8 @@ enum rc tool_run(const struct tool_run *run, struct buf *out, int *status, struc
 
 /* Another process's way to this one's descriptor 3. */
 void tool_document_path(char path[64]);
-/* The document is there, and a regular file. RC_PERM: no. */
-enum rc tool_document_size(uint64_t *bytes, struct err *err);
+/* What it is, and that it can be worked on (docform_look). RC_PERM: it cannot, or is not there, or no regular file. *form is set in any case. */
+enum rc tool_document_look(struct docform *form, struct err *err);
 
 /* Small files of the working directory, complete or not there (write, rename; not synced). */
 enum rc tool_write_file(const char *name, const char *text, size_t length, struct err *err);
