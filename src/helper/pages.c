@@ -115,9 +115,9 @@ static enum rc settle(struct pages *p, const char *by, struct err *err) {
     return RC_OK;
 }
 
-enum rc pages_read(cJSON *json, struct pages *p, struct err *err) {
+/* As they come, with the numbers that they say or, without, in order. */
+static enum rc read_any(cJSON *json, struct pages *p, struct err *err) {
     cJSON *list = cJSON_IsArray(json) ? json : cJSON_GetObjectItemCaseSensitive(json, "pages"), *item;
-    const char *by = cJSON_IsArray(json) ? "vision" : "service";
     enum rc rc = RC_OK;
     unsigned otherwise = 1;
     *p = (struct pages){.list = NULL};
@@ -129,35 +129,42 @@ enum rc pages_read(cJSON *json, struct pages *p, struct err *err) {
         }
     } else if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "text")))
         rc = add_text(p, json, err);
-    if (!rc)
-        rc = settle(p, tool_text(json, "text_by", by), err);
-    double told = tool_number(json, "page_count", 0);
-    if (!rc && told > p->page_count && told <= PAGES_MOST)
+    return rc;
+}
+
+static void raise_count(struct pages *p, double told) {
+    if (told > p->page_count && told <= PAGES_MOST)
         p->page_count = (unsigned)told;
+}
+
+enum rc pages_read(cJSON *json, struct pages *p, struct err *err) {
+    enum rc rc = read_any(json, p, err);
+    if (!rc)
+        rc = settle(p, tool_text(json, "text_by", cJSON_IsArray(json) ? "vision" : "service"), err);
+    raise_count(p, tool_number(json, "page_count", 0));
     return rc;
 }
 
 /* --- what a model has read ---------------------------------------------------------------------------------------------- */
 
-/* The pages have the numbers of the images, in whose order they are. */
+static unsigned page_number(const cJSON *item) {
+    double number = tool_number(item, "page", 0);
+    return number >= 1 && number <= PAGES_MOST ? (unsigned)number : 0;
+}
+
+/* The pages have the numbers of the images, in whose order they are; what a model says of numbers is no matter then. */
 static enum rc number_by_images(struct pages *p, const cJSON *shown, struct err *err) {
     const cJSON *image = cJSON_GetObjectItemCaseSensitive(shown, "images"), *out;
-    double count = tool_number(shown, "page_count", 0);
     enum rc rc = RC_OK;
-    image = image ? image->child : NULL;
-    for (size_t i = 0; i < p->count && image; i++, image = image->next) {
-        double number = tool_number(image, "page", 0);
-        p->list[i].number = number >= 1 && number <= PAGES_MOST ? (unsigned)number : 0;
-    }
+    if (cJSON_GetArraySize(image) != (int)p->count)
+        return RC_OK;
+    image = image->child;
+    for (size_t i = 0; image; i++, image = image->next)
+        p->list[i].number = page_number(image);
     cJSON_ArrayForEach(out, cJSON_GetObjectItemCaseSensitive(shown, "left_out")) {
-        double number = tool_number(out, "page", 0);
         if (!rc)
-            rc = add(p, &(struct page){.number = number >= 1 && number <= PAGES_MOST ? (unsigned)number : 0, .text = "", .damaged = true}, err);
+            rc = add(p, &(struct page){.number = page_number(out), .text = "", .damaged = true}, err);
     }
-    if (!rc)
-        rc = settle(p, "vision", err);
-    if (!rc && count > p->page_count && count <= PAGES_MOST)
-        p->page_count = (unsigned)count;
     return rc;
 }
 
@@ -165,10 +172,13 @@ enum rc pages_read_input(cJSON *input, struct pages *p, struct err *err) {
     cJSON *vision = cJSON_GetObjectItemCaseSensitive(input, "vision"), *text = cJSON_GetObjectItemCaseSensitive(input, "text");
     if (!cJSON_IsArray(vision) || !vision->child)
         return pages_read(text, p, err);
-    enum rc rc = pages_read(vision, p, err);
-    if (!rc && cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(text, "images")) == (int)p->count)
+    enum rc rc = read_any(vision, p, err);
+    if (!rc)
         rc = number_by_images(p, text, err);
-    for (size_t i = 0; i < p->count && !rc; i++)
+    if (!rc)
+        rc = settle(p, "vision", err);
+    raise_count(p, tool_number(text, "page_count", 0));
+    for (size_t i = 0; i < p->count; i++)
         p->list[i].illegible |= strstr(p->list[i].text, "[illegible]") != NULL;
     return rc;
 }

@@ -75,6 +75,12 @@ static void test_input(void **state) {
              "four") "]}",
          "2:two 3:! 4:four /6 vision"},
         {"{\"text\":{\"images\":[{\"page\":2},{\"page\":2}]},\"vision\":[" SEEN("two") "," SEEN("four") "]}", "the text has page 2 twice"},
+        {"{\"text\":{\"images\":[{\"page\":1},{\"page\":2}]},\"vision\":[" SEEN("{\\\"page\\\":2,\\\"text\\\":\\\"one\\\"}") "," SEEN(
+             "{\\\"page\\\":2,\\\"text\\\":\\\"two\\\"}") "]}",
+         "1:one 2:two /2 vision"},
+        {"{\"text\":{\"images\":[{\"page\":1},{\"page\":2}]},\"vision\":[" SEEN("{\\\"page\\\":2,\\\"text\\\":\\\"one\\\"}") "," SEEN(
+             "{\\\"page\\\":2,\\\"text\\\":\\\"two\\\"}") "]}",
+         "1:one 2:two /2 vision"},
         {"{\"text\":{\"images\":[{\"page\":0}]},\"vision\":[" SEEN("two") "]}", "the text has a page without a number"},
         {"{}", "the text has no pages"},
     };
