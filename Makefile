@@ -99,10 +99,10 @@ compile_commands.json: ## for clangd and clang-tidy
 	@rm -rf $(BUILD)-cc && bear -- $(MAKE) --no-print-directory BUILD=$(BUILD)-cc all $(UNIT:$(BUILD)/%=$(BUILD)-cc/%) >/dev/null && rm -rf $(BUILD)-cc
 
 install: all ## into DESTDIR/PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/etc/batchspool/sources $(DESTDIR)/etc/batchspool/lease
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/libexec/batchspool $(DESTDIR)/etc/batchspool/sources $(DESTDIR)/etc/batchspool/lease
 	install -m 755 $(BUILD)/batchspool $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BUILD)/batchspoold $(HELPERS) $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(HELPERS)/
+	install -m 755 $(BUILD)/batchspoold $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(HELPERS) $(DESTDIR)$(PREFIX)/libexec/batchspool/
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/

@@ -6,6 +6,7 @@
 #include "api/follow.h"
 #include "api/outlook.h"
 #include "base/clock.h"
+#include "engine/ready.h"
 #include "engine/stuck.h"
 
 #include <stdlib.h>
@@ -19,14 +20,23 @@ struct found {
     struct stuck list[LIST_MOST];
     size_t count; /* in the list: the first ones */
     bool failed;  /* it could not be looked for */
+    cJSON *lacking;
     const struct spool *spool;
     struct stuck_options options;
 };
 
+static void found_free(void *own) {
+    struct found *found = own;
+    if (found)
+        cJSON_Delete(found->lacking);
+    free(found);
+}
+
 struct health {
     struct found *found; /* NULL: never looked */
     int64_t found_ms;
-    bool looking; /* a lane does */
+    bool looking;   /* a lane does */
+    cJSON *lacking; /* what sources lack (engine/ready.h); NULL: nothing */
 };
 
 struct health *health_new(void) {
@@ -36,7 +46,8 @@ struct health *health_new(void) {
 void health_free(struct health *h) {
     if (!h)
         return;
-    free(h->found);
+    found_free(h->found);
+    cJSON_Delete(h->lacking);
     free(h);
 }
 
@@ -53,6 +64,8 @@ static void take(void *context, const struct stuck *stuck) {
 void health_find(struct request *r) {
     struct found *found = r->own;
     struct err err = {0};
+    if (found)
+        found->lacking = ready_read(found->spool);
     if (found)
         found->failed = stuck_find(found->spool, NULL, NULL, &found->options, take, found, &err) != RC_OK;
 }
@@ -140,6 +153,8 @@ static void add_details(cJSON *json, const struct request *r, const struct outlo
     if (view->room && view->free_inodes != UINT64_MAX)
         cJSON_AddNumberToObject(disk, "free_inodes", (double)view->free_inodes);
     add_stuck(json, r, api->health->found);
+    if (api->health->lacking)
+        cJSON_AddItemToObject(json, "lacking", cJSON_Duplicate(api->health->lacking, true));
     cJSON *paused = cJSON_AddArrayToObject(json, "paused");
     cJSON_ArrayForEach(source, view->sources) {
         if (outlook_source_stopped(source))
@@ -187,7 +202,7 @@ bool health_prepare(struct request *r) {
     found->options = (struct stuck_options){.after_us = (int64_t)r->api->options->stuck_after_s * 1000000,
                                             .waiting_us = (int64_t)r->api->options->stuck_waiting_s * 1000000};
     r->own = found;
-    r->own_release = free;
+    r->own_release = found_free;
     h->looking = true;
     return true;
 }
@@ -196,8 +211,13 @@ void health_finish(struct request *r) {
     struct health *h = r->api->health;
     if (!r->own)
         return; /* answered at once */
-    free(h->found);
+    found_free(h->found);
     h->found = r->own;
+    cJSON_Delete(h->lacking);
+    h->lacking = cJSON_GetArraySize(h->found->lacking) ? h->found->lacking : NULL;
+    if (!h->lacking)
+        cJSON_Delete(h->found->lacking);
+    h->found->lacking = NULL;
     h->found_ms = clock_mono_ms();
     h->looking = false;
     r->own = NULL;

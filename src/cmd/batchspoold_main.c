@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/errand.h"
 #include "engine/load.h"
+#include "engine/ready.h"
 #include "os/lockfile.h"
 
 #include <cjson/cJSON.h>
@@ -38,16 +39,10 @@ struct program {
     struct config *config;
     const char *config_file, *spool; /* --config, --spool, or NULL */
     const char *credentials, *path;
-    char directory[4096]; /* of path */
+    char directory[4096]; /* of helpers, by default */
     uid_t web_uid;
     bool asked;
 };
-
-/* The directory of a program. */
-static void directory_of(const char *program, char *out, size_t size) {
-    const char *slash = strrchr(program, '/');
-    str_format(out, size, "%.*s", slash && slash > program ? (int)(slash - program) : 1, program);
-}
 
 static unsigned processors(void) {
     const long count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -219,7 +214,7 @@ int main(int argc, char **argv) {
     }
     struct program program = {
         .config = &config, .config_file = config_file, .spool = spool, .credentials = credentials ? credentials : config.credentials, .path = program_path};
-    directory_of(program_path, program.directory, sizeof program.directory);
+    ready_helpers_dir(program_path, program.directory, sizeof program.directory);
     if (config_httpd_uid(&config.httpd, &program.web_uid, &err))
         return fail(EXIT_CONFIG, &err);
     return serve(&program);

@@ -2,6 +2,7 @@
 #include "cmd/cmd_sources.h"
 
 #include "base/limits.h"
+#include "engine/ready.h"
 #include "os/fsio.h"
 
 #include <errno.h>
@@ -102,6 +103,29 @@ static void check_file(struct report *r, const char *member, const char *file, b
         tell(r, true, what, "%s: is there", path);
 }
 
+/* Programs of its steps. What a fallback lacks is no problem as long as another way is there. */
+static void check_ready(struct report *r, const struct source *source) {
+    char what[100], self[4096], dir[4200];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    bool able = true;
+    const cJSON *text;
+    if (!source->list_count && source->step_count == 1)
+        return;
+    str_format(what, sizeof what, "steps of source %.80s", source->name);
+    self[length > 0 ? length : 0] = '\0';
+    ready_helpers_dir(self, dir, sizeof dir);
+    cJSON *missing = ready_missing(source, r->cmd->config.credentials, *r->cmd->config.helpers ? r->cmd->config.helpers : dir, &able);
+    cJSON_ArrayForEach(text, missing) {
+        if (able)
+            warn(r, what, "%s", text->valuestring);
+        else
+            tell(r, false, what, "%s", text->valuestring);
+    }
+    if (!cJSON_GetArraySize(missing))
+        tell(r, true, what, "have what they need");
+    cJSON_Delete(missing);
+}
+
 static bool check_source(void *context, const char *name) {
     struct report *r = context;
     const struct source *source;
@@ -116,6 +140,7 @@ static bool check_source(void *context, const char *name) {
     tell(r, true, what, "%s, %u steps, %s", source->paginator_type, source->step_count, source->metered ? "metered" : "free");
     r->source = name;
     source_secrets(source, check_secret, r);
+    check_ready(r, source);
     check_file(r, "tls.ca_file", source->tls.ca_file, false);
     check_file(r, "tls.cert_file", source->tls.cert_file, false);
     check_file(r, "tls.key_file", source->tls.key_file, true);

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "engine/ready.h"
 #include "engine/submit.h"
 
 #include <errno.h>
@@ -86,6 +87,17 @@ static int wait_for(struct cmd *cmd, const struct submission *list, size_t count
     return code;
 }
 
+/* What the daemon found missing for the steps of the source. */
+static void tell_missing(struct cmd *cmd, const char *source) {
+    cJSON *all = ready_read(cmd->spool);
+    const cJSON *text;
+    cJSON_ArrayForEach(text, ready_of(all, source)) {
+        if (cJSON_IsString(text))
+            cmd_say(cmd, "source %s lacks something: %s", source, text->valuestring);
+    }
+    cJSON_Delete(all);
+}
+
 /* Every file is checked before the first is dropped. */
 static int submit_all(struct cmd *cmd, struct submission *list, size_t count, const struct cmd_list *settings) {
     int code = EXIT_DONE;
@@ -103,6 +115,8 @@ static int submit_all(struct cmd *cmd, struct submission *list, size_t count, co
             cJSON_AddStringToObject(json, "file", list[i].file);
             cmd_print_json(cmd, json);
         }
+        if (!code)
+            tell_missing(cmd, list[i].source);
         if (!code && list[i].estimate[0])
             cmd_say(cmd, "%s: %s", list[i].id, list[i].estimate);
     }

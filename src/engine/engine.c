@@ -298,6 +298,7 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     loaders_start(engine);
     errands_start(engine);
     schedules_start(engine);
+    ready_look(engine);
     sched_deferred(engine);
     aside_back(engine);
     engine->sched_by_ms = clock_mono_ms() + START_GATHER_MS;
@@ -351,6 +352,7 @@ void engine_reload(struct engine *engine, const struct engine_options *options) 
     control_look(engine);
     scan_soon(engine); /* the next rescan is a new interval later */
     feed_reload(engine);
+    ready_look(engine);
     sched_reload(engine);
     schedules_scan(engine);
     aside_back(engine);
@@ -371,6 +373,7 @@ void engine_free(struct engine *engine) {
     scan_free(engine);
     intake_free(engine);
     schedules_free(engine);
+    ready_free(engine);
     if (engine->index)
         index_close(engine->index);
     /* Runs that an abort left behind, their fetches and the fetcher go with the process. */

@@ -227,9 +227,10 @@ struct engine {
     struct loop_timer again_timer;
     /* loaders.c */
     struct loaders *loaders;
-    struct errands *errands; /* errands.c */
-    unsigned helpers;        /* programs of exec steps that run */
-    unsigned shifts;         /* moves under way */
+    struct errands *errands;  /* errands.c */
+    unsigned helpers;         /* programs of exec steps that run */
+    struct ready_look *ready; /* ready_look.c */
+    unsigned shifts;          /* moves under way */
     struct schedules *schedules;
     /* aside.c */
     char back_after[JOBID_SIZE];
@@ -426,6 +427,11 @@ void unit_raw_path(const struct run *run, const char *campaign, uint32_t batch, 
 /* On a lane: what helpers left there; nothing when there is none. */
 void unit_work_remove(const struct spool *spool, const char *job_id, uint32_t batch);
 void unit_work_path(const char *job_id, uint32_t batch, char out[PAYLOAD_PATH_SIZE]);
+
+/* ready_look.c */
+void ready_look(struct engine *engine);                                    /* now, and again from time to time */
+const cJSON *ready_known(const struct engine *engine, const char *source); /* what it misses: a list of texts, borrowed; NULL: nothing, as far as is known */
+void ready_free(struct engine *engine);
 
 /* replay.c */
 /* What the journal says of one page. */

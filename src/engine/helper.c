@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/ready.h"
 #include "os/child.h"
 #include "os/fsio.h"
 #include "source/template.h"
@@ -36,17 +37,6 @@ struct helper {
 
 /* --- lane ---------------------------------------------------------------------------------------------------------- */
 
-/* Among the helpers, then in PATH. */
-static bool find_program(const char *dirs, const char *name, char *out, size_t size) {
-    while (*dirs) {
-        size_t length = strcspn(dirs, ":");
-        if (length && *dirs == '/' && str_format(out, size, "%.*s/%s", (int)length, dirs, name) && access(out, X_OK) == 0)
-            return true;
-        dirs += length + (dirs[length] == ':');
-    }
-    return false;
-}
-
 static const char *search_path(void) {
     const char *path = getenv("PATH");
     return path && *path ? path : "/usr/local/bin:/usr/bin:/bin";
@@ -58,9 +48,7 @@ static enum rc make_arguments(struct attempt *a, const struct source_helper *exe
     char program[4096];
     size_t count = 0;
     const char *name = exec->command->child->valuestring;
-    if (*name == '/')
-        str_copy(program, sizeof program, name);
-    else if (!find_program(a->engine->options.helpers_dir, name, program, sizeof program) && !find_program(search_path(), name, program, sizeof program))
+    if (!ready_program(a->engine->options.helpers_dir, name, program, sizeof program))
         return err_set(&a->err, RC_GONE, "the program %s is not installed", name);
     h->argv = calloc((size_t)cJSON_GetArraySize(exec->command) + 1, sizeof *h->argv);
     if (!h->argv)
@@ -282,7 +270,8 @@ void helper_start(struct attempt *a) {
         return;
     }
     log_debug("job %s unit %u: %s", a->run->id, a->page.batch, h->argv[0]);
-    loop_timer_start(a->engine->loop, &a->timer, clock_mono_ms() + (int64_t)(a->checking ? exec->timeout_s : attempt_timeout_s(a, exec->timeout_s)) * 1000, times_up);
+    loop_timer_start(a->engine->loop, &a->timer, clock_mono_ms() + (int64_t)(a->checking ? exec->timeout_s : attempt_timeout_s(a, exec->timeout_s)) * 1000,
+                     times_up);
 }
 
 void helper_cancel(struct attempt *a) {

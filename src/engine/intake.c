@@ -161,6 +161,9 @@ static void accepted_members(struct intake *in, const struct source *source) {
         cJSON_AddNumberToObject(m, "take", (double)c->take);
     if (c->unit_count)
         cJSON_AddNumberToObject(m, "units", (double)c->unit_count);
+    const cJSON *missing = source ? ready_known(in->engine, source->name) : NULL;
+    if (missing)
+        cJSON_AddItemToObject(m, "missing", cJSON_Duplicate(missing, true));
     if (source && source->currency[0])
         cJSON_AddStringToObject(m, "currency", source->currency);
 }

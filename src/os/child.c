@@ -378,8 +378,13 @@ void child_cancel(struct child *child) {
 }
 
 enum rc child_run(const char *const *argv, const struct child_limits *limits, struct buf *output, int *wait_status, struct err *err) {
+    return child_run_in(argv, limits, NULL, output, wait_status, err);
+}
+
+enum rc child_run_in(const char *const *argv, const struct child_limits *limits, const struct child_place *place, struct buf *output, int *wait_status,
+                     struct err *err) {
     struct process process;
-    enum rc rc = launch(argv, limits, NULL, &process, err);
+    enum rc rc = launch(argv, limits, place, &process, err);
 
     if (rc != RC_OK)
         return rc;

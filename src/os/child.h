@@ -50,6 +50,8 @@ pid_t child_pid(const struct child *child);
 void child_cancel(struct child *child);
 
 /* The same without a loop: run, wait, collect; blocks. Appends to output up to its max, the rest is dropped. */
+enum rc child_run_in(const char *const *argv, const struct child_limits *limits, const struct child_place *place, struct buf *output, int *wait_status,
+                     struct err *err); /* output_fd of place must be -1 */
 enum rc child_run(const char *const *argv, const struct child_limits *limits, struct buf *output, int *wait_status, struct err *err);
 
 #endif

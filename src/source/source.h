@@ -34,6 +34,7 @@ struct source_helper {    /* a program, without a shell (os/child.h) */
     unsigned timeout_s, cpu_s, files;
     uint64_t memory_bytes, file_bytes;
     bool network;
+    bool ready; /* with --ready it says whether it has what it needs */
 };
 
 struct source_http {
@@ -147,10 +148,10 @@ struct source {
     unsigned step_count;
     /* Units that are no pages: the cross product of lists, or documents (then one list, of /documents). */
     struct source_list lists[SOURCE_MAX_LISTS];
-    unsigned list_count; /* 0: the units are pages */
-    bool documents;      /* descriptor 3 of a helper is the document */
-    bool automatic;      /* what a job of it has by default: process */
-    int on_duplicate;    /* enum on_duplicate; -1: as money says */
+    unsigned list_count;          /* 0: the units are pages */
+    bool documents;               /* descriptor 3 of a helper is the document */
+    bool automatic;               /* what a job of it has by default: process */
+    int on_duplicate;             /* enum on_duplicate; -1: as money says */
     unsigned max_concurrent_jobs; /* of it; 0: as many as the daemon runs */
     struct source_suggest suggests[SOURCE_MAX_SUGGEST];
     unsigned suggest_count;

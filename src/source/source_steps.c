@@ -226,7 +226,7 @@ static void read_command(struct check *check, const cJSON *exec, struct source_h
 }
 
 static void read_helper(struct check *check, const cJSON *exec, struct source_helper *out) {
-    static const char *const names[] = {"command", "stdin", "timeout_s", "cpu_s", "memory_bytes", "files", "file_bytes", "network", NULL};
+    static const char *const names[] = {"command", "stdin", "timeout_s", "cpu_s", "memory_bytes", "files", "file_bytes", "network", "ready", NULL};
     struct err err = {0};
 
     *out = (struct source_helper){
@@ -245,6 +245,7 @@ static void read_helper(struct check *check, const cJSON *exec, struct source_he
     check_u64(check, exec, "memory_bytes", UINT64_C(1) << 20, UINT64_C(1) << 40, &out->memory_bytes);
     check_u64(check, exec, "file_bytes", UINT64_C(1) << 10, UINT64_C(1) << 40, &out->file_bytes);
     check_flag(check, exec, "network", &out->network);
+    check_flag(check, exec, "ready", &out->ready);
 }
 
 static void check_when(struct check *check, const cJSON *when) {

@@ -114,6 +114,24 @@ is '["vision",3]' "$(field '[.document.text_by, .document.pages]')" 'page by pag
 is 3 "$(jq -c 'select(.event == "captured" and .step == "vision")' "$SPOOL/journal/$ID.ndjson" | wc -l)" 'each of which is kept'
 source_lease
 
+# --- what is missing is told at once ---
+
+mv "$DIR/credentials/openai_api_key" "$DIR/key"
+bs reload >/dev/null
+told_ready() { jq -e '.lease.missing | length == 4' "$SPOOL/index/ready.json" >/dev/null 2>&1; }
+wait_for 10 told_ready
+result $? 'the daemon finds that the key is missing' "$(cat "$SPOOL/index/ready.json" 2>&1)"
+like 'step analyse: secret "openai_api_key"' "$(bs check 2>&1)" 'check tells, too'
+jq -nc --arg sha "$(sha256sum <"$DIR/commercial.pdf" | cut -d' ' -f1)" '{source: "lease", not_before: "2099-01-01T00:00:00Z", on_duplicate: "run", documents: [{sha256: $sha, name: "c.pdf", bytes: 1, type: "pdf"}]}' >"$DIR/later.json"
+ID=$(bs submit "$DIR/later.json" 2>"$DIR/err")
+like 'lacks something: step vision' "$(cat "$DIR/err")" 'and submit'
+has_missing() { jq -se '.[0].missing | length == 4' "$SPOOL/journal/$ID.ndjson" >/dev/null; }
+wait_for 10 has_missing
+result $? 'the journal says what was missing when the job was accepted'
+bs cancel "$ID" >/dev/null
+mv "$DIR/key" "$DIR/credentials/openai_api_key"
+bs reload >/dev/null
+
 # --- refused at once ---
 
 : >"$DIR/empty.pdf"
@@ -142,7 +160,7 @@ PATH=$DIR/bin:$PATH daemon_start
 lease --document "$DIR/scanned.pdf" --set on_duplicate=run
 third() { [ "$(wc -l <"$DIR/runs")" = 3 ]; }
 wait_for 30 third
-ok 'OCR is at the third page'
+result $? 'OCR is at the third page'
 daemon_kill
 : >"$DIR/go"
 PATH=$DIR/bin:$PATH daemon_start

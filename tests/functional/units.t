@@ -196,11 +196,11 @@ waits_in_part_3() {
     [ -n "$(find "$SPOOL/payloads/tmp" -path '*each.0003/here')" ]
 }
 wait_for 10 waits_in_part_3
-ok 'a program of the third part is at work'
+result $? 'a program of the third part is at work'
 before=$(times captured .inner)
 daemon_kill
 wait_for 5 bash -c '! pgrep -f one-part >/dev/null'
-ok 'it dies with the daemon'
+result $? 'it dies with the daemon'
 : >"$HELPERS/go"
 daemon_start
 at processed 'after a kill the job goes on'

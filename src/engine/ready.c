@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/ready.h"
+
+#include "base/limits.h"
+#include "os/child.h"
+#include "os/fsio.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READY_FILE "index/ready.json"
+#define READY_TMP "index/.ready.tmp"
+#define MOST_ARGUMENTS 66
+#define WORDS 600
+
+/* --- programs ------------------------------------------------------------------------------------------------------ */
+
+static bool find_in(const char *dirs, const char *name, char *out, size_t size) {
+    while (*dirs) {
+        size_t length = strcspn(dirs, ":");
+        if (length && *dirs == '/' && str_format(out, size, "%.*s/%s", (int)length, dirs, name) && access(out, X_OK) == 0)
+            return true;
+        dirs += length + (dirs[length] == ':');
+    }
+    return false;
+}
+
+bool ready_program(const char *helpers_dir, const char *name, char *out, size_t size) {
+    const char *path = getenv("PATH");
+    if (*name == '/')
+        return str_copy(out, size, name) && access(out, X_OK) == 0;
+    return find_in(helpers_dir, name, out, size) || find_in(path && *path ? path : "/usr/local/bin:/usr/bin:/bin", name, out, size);
+}
+
+void ready_helpers_dir(const char *program, char *out, size_t size) {
+    const char *slash = strrchr(program, '/');
+    const int length = slash && slash > program ? (int)(slash - program) : 1;
+    if (!str_format(out, size, "%.*s/../libexec/batchspool", length, program) || access(out, X_OK) != 0)
+        str_format(out, size, "%.*s", length, program);
+}
+
+/* The last line that it wrote. */
+static void last_line(FILE *file, char *out, size_t size) {
+    char line[WORDS] = "";
+    rewind(file);
+    while (fgets(line, sizeof line, file))
+        str_printable(out, size, line, strcspn(line, "\n"));
+}
+
+/* PROGRAM ARGUMENTS --ready: 0, or the last line on standard error says what is missing. */
+static bool says_ready(const struct source_helper *exec, const char *program, char *why, size_t size) {
+    const char *argv[MOST_ARGUMENTS] = {program};
+    const struct child_limits limits = {.cpu_s = 20, .confined = true, .no_network = true};
+    struct buf output = BUF_INIT(64);
+    struct err err = {0};
+    const cJSON *argument;
+    size_t count = 1;
+    int status = 0;
+    for (argument = exec->command->child->next; argument && count < MOST_ARGUMENTS - 2; argument = argument->next)
+        if (!strstr(argument->valuestring, "${"))
+            argv[count++] = argument->valuestring;
+    argv[count] = "--ready";
+    FILE *errors = tmpfile();
+    if (!errors)
+        return true; /* nobody knows */
+    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = fileno(errors), .more_fd = -1, .dir_fd = -1};
+    str_copy(why, size, "it is not ready");
+    enum rc rc = child_run_in(argv, &limits, &place, &output, &status, &err);
+    if (rc)
+        str_copy(why, size, err.text);
+    else
+        last_line(errors, why, size);
+    fclose(errors);
+    buf_release(&output);
+    return !rc && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* --- a way of a step ----------------------------------------------------------------------------------------------- */
+
+struct looking {
+    const char *credentials_dir;
+    char why[WORDS]; /* "" nothing is missing */
+};
+
+static enum rc secret_seen(void *context, const struct template_reference *reference) {
+    struct looking *l = context;
+    struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
+    struct err err = {0};
+    if (reference->kind != TEMPLATE_SECRET || l->why[0])
+        return RC_OK;
+    if (sources_secret(l->credentials_dir, reference->name, &secret, &err) != RC_OK)
+        str_copy(l->why, sizeof l->why, err.text);
+    if (secret.data)
+        explicit_bzero(secret.data, secret.capacity);
+    buf_release(&secret);
+    return RC_OK;
+}
+
+static void look_at_program(struct looking *l, const struct source_helper *exec, const char *helpers_dir) {
+    char program[4096];
+    const char *name = exec->command->child->valuestring;
+    if (!ready_program(helpers_dir, name, program, sizeof program))
+        str_format(l->why, sizeof l->why, "the program %s is not installed", name);
+    else if (exec->ready) {
+        char why[WORDS] = "";
+        if (!says_ready(exec, program, why, sizeof why))
+            str_copy(l->why, sizeof l->why, why);
+    }
+}
+
+static bool usable(const struct source_step *step, unsigned way, const char *helpers_dir, struct looking *l) {
+    const struct source_way *w = &step->ways[way];
+    l->why[0] = '\0';
+    source_each_way_reference(step, way, secret_seen, l);
+    if (!l->why[0] && w->helper)
+        look_at_program(l, &w->exec, helpers_dir);
+    else if (!l->why[0] && w->http.checked)
+        look_at_program(l, &w->http.check, helpers_dir);
+    return !l->why[0];
+}
+
+cJSON *ready_missing(const struct source *source, const char *credentials_dir, const char *helpers_dir, bool *able) {
+    struct looking l = {.credentials_dir = credentials_dir};
+    cJSON *list = cJSON_CreateArray();
+    *able = true;
+    for (unsigned i = 0; i < source->step_count && list; i++) {
+        const struct source_step *step = &source->steps[i];
+        bool any = false;
+        for (unsigned way = 0; way < step->way_count; way++) {
+            char text[WORDS + 200], which[32] = "";
+            if (usable(step, way, helpers_dir, &l)) {
+                any = true;
+                continue;
+            }
+            if (way)
+                str_format(which, sizeof which, ", fallback %u", way);
+            str_format(text, sizeof text, "step %s%s: %s", step->name[0] ? step->name : "1", which, l.why);
+            cJSON_AddItemToArray(list, cJSON_CreateString(text));
+        }
+        *able = *able && any;
+    }
+    return list;
+}
+
+/* --- told to others ------------------------------------------------------------------------------------------------ */
+
+enum rc ready_write(const struct spool *spool, const cJSON *all, struct err *err) {
+    char *text = cJSON_Print(all);
+    enum rc rc = text ? fsio_put_file(spool->root_fd, READY_TMP, READY_FILE, 0640, text, strlen(text), err) : err_set(err, RC_TEMP, "out of memory");
+    cJSON_free(text);
+    return rc;
+}
+
+const cJSON *ready_of(const cJSON *all, const char *source) {
+    const cJSON *missing = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(all, source), "missing");
+    return cJSON_GetArraySize(missing) ? missing : NULL;
+}
+
+cJSON *ready_read(const struct spool *spool) {
+    struct buf text = BUF_INIT(LIMIT_JOB_FILE_BYTES);
+    cJSON *all = fsio_read_file(spool->root_fd, READY_FILE, &text, NULL) == RC_OK ? cJSON_ParseWithLength(buf_text(&text), text.length) : NULL;
+    buf_release(&text);
+    return all;
+}

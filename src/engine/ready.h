@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef ENGINE_READY_H
+#define ENGINE_READY_H
+
+#include "engine/sources.h"
+#include "spool/layout.h"
+
+/* Whether this machine has what the steps of a source need: programs, what those need themselves (`"ready": true` of an exec: it is run with --ready), and
+ * secrets. */
+
+/* A list of texts, one for each way of a step that cannot be taken; empty: nothing is missing. *able: every step has a way left. Blocks: runs programs. The
+ * source may be used from any thread. NULL: out of memory. */
+cJSON *ready_missing(const struct source *source, const char *credentials_dir, const char *helpers_dir, bool *able);
+/* The full path of a program: among the helpers, then in PATH. */
+bool ready_program(const char *helpers_dir, const char *name, char *out, size_t size);
+
+/* Where helpers are by default: ../libexec/batchspool of the directory of our own program (absolute path), when there is one, else that directory. */
+void ready_helpers_dir(const char *program, char *out, size_t size);
+
+/* index/ready.json, for who has neither secrets nor helpers: {"<source>": {"able": false, "missing": ["..."]}}, of sources that miss something. Not durable:
+ * it is made again at each start. */
+enum rc ready_write(const struct spool *spool, const cJSON *all, struct err *err);
+/* NULL: there is none. The caller frees. */
+cJSON *ready_read(const struct spool *spool);
+/* Its list for one source, borrowed; NULL: nothing is missing. all may be NULL. */
+const cJSON *ready_of(const cJSON *all, const char *source);
+
+#endif
