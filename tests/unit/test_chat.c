@@ -66,7 +66,7 @@ static void test_extract(void **state) {
         {"<think>maybe {\"a\":2}?</think>{\"a\":1}", "{\"a\":1}"},
         {"{\"a\":1", NULL},
         {"{\"a\":{\"b\":1},\"c\":", NULL}, /* not what is whole in it */
-        {"{\"a\":1,\"a\":2}", NULL}, /* which one? */
+        {"{\"a\":1,\"a\":2}", NULL},       /* which one? */
         {"no JSON", NULL},
         {"}}}]]", NULL},
         {"{{{{{{", NULL},
