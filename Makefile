@@ -100,6 +100,7 @@ compile_commands.json: ## for clangd and clang-tidy
 
 install: all ## into DESTDIR/PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/libexec/batchspool $(DESTDIR)/etc/batchspool/sources $(DESTDIR)/etc/batchspool/lease
+	install -d $(DESTDIR)/etc/batchspool/notices
 	install -m 755 $(BUILD)/batchspool $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/batchspoold $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(HELPERS) $(DESTDIR)$(PREFIX)/libexec/batchspool/
@@ -107,7 +108,7 @@ install: all ## into DESTDIR/PREFIX (default /usr/local)
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
-	for f in etc/batchspool.json etc/sources/*.json etc/lease/*; do t=$(DESTDIR)/etc/batchspool/$${f#etc/}; test -e $$t || install -m 640 $$f $$t; done
+	for f in etc/batchspool.json etc/sources/*.json etc/lease/* etc/notices/*; do t=$(DESTDIR)/etc/batchspool/$${f#etc/}; test -e $$t || install -m 640 $$f $$t; done
 
 clean: ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-* compile_commands.json

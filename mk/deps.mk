@@ -7,7 +7,7 @@ DEPS_CHECK = $(DEPS_DEMO) $(DEPS_NODE) $(DEPS_DOCUMENTS) qpdf libcmocka-dev perl
 DEPS_LINT = clang clang-format clang-tidy cppcheck shellcheck mandoc bear
 # npm may come from elsewhere than Debian, whose package would then conflict with it.
 DEPS_NODE = $(if $(shell command -v npm),,nodejs npm)
-DEPS_CHECK_ALL = $(DEPS_CHECK) $(DEPS_LINT) libclang-rt-14-dev prometheus wrk
+DEPS_CHECK_ALL = $(DEPS_CHECK) $(DEPS_LINT) libclang-rt-14-dev prometheus wrk python3-aiosmtpd
 
 define install_packages
 @missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \

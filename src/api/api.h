@@ -27,6 +27,8 @@ struct suggestions;
 struct outlook;
 struct metrics;
 struct health;
+struct notice_watch;
+struct notify_settings;
 
 struct api_options {
     const char *web_root; /* "" : the dashboard that is built in */
@@ -38,6 +40,7 @@ struct api_options {
     unsigned max_concurrent_jobs; /* of the daemon */
     const struct cost_cap *caps;  /* daily_cost_caps */
     unsigned cap_count;
+    const struct notify_settings *notices;
 };
 
 struct api {
@@ -62,6 +65,7 @@ struct api {
     struct suggestions *suggestions; /* loop only */
     struct metrics *metrics;         /* loop only */
     struct health *health;           /* loop only */
+    struct notice_watch *notices;    /* loop only */
 };
 
 #endif

@@ -115,18 +115,6 @@ void families_processor(struct request *r) {
 
 /* --- the rest ----------------------------------------------------------------------------------------------------------- */
 
-void families_test_email(struct request *r) {
-    static const char *const known[] = {"email", NULL};
-    const char *address;
-    if (!request_members(r, known) || !request_text(r, "email", 254, true, &address))
-        return;
-    const char *at = strchr(address, '@');
-    if (!at || at == address || !at[1] || strpbrk(address, " \t\r\n<>,;\""))
-        reply_invalid(r, "/email", "must be an address");
-    else
-        reply_later(r, 3600, "no way out for notices is configured");
-}
-
 void families_cleanup(struct request *r) {
     bool dry_run = false;
     if (!request_flag(r, "dry_run", &dry_run))

@@ -11,7 +11,6 @@ void families_start(struct request *r);  /* lane of the sources; finish: submiss
 void families_upload(struct request *r); /* the same */
 bool families_processor_prepare(struct request *r);
 void families_processor(struct request *r); /* lane */
-void families_test_email(struct request *r);
-void families_cleanup(struct request *r); /* lane; also of DELETE /api/cleanup */
+void families_cleanup(struct request *r);   /* lane; also of DELETE /api/cleanup */
 
 #endif

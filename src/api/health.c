@@ -4,6 +4,7 @@
 #include "api/admit.h"
 #include "api/board.h"
 #include "api/follow.h"
+#include "api/notice_watch.h"
 #include "api/outlook.h"
 #include "base/clock.h"
 #include "engine/ready.h"
@@ -133,6 +134,16 @@ static void add_stuck(cJSON *json, const struct request *r, const struct found *
     }
 }
 
+static void add_notices(cJSON *json, const struct request *r) {
+    const struct notice_counts *counts = notice_watch_counts(r->api->notices);
+    cJSON *notices = cJSON_AddObjectToObject(json, "notices");
+    cJSON_AddNumberToObject(notices, "pending", (double)counts->pending);
+    cJSON_AddNumberToObject(notices, "deferred", (double)counts->deferred);
+    cJSON_AddNumberToObject(notices, "failed", (double)counts->failed);
+    if (r->who.role == ROLE_ADMIN) /* it may name addresses */
+        add_text(notices, "last_error", counts->last_error);
+}
+
 static void add_details(cJSON *json, const struct request *r, const struct outlook_view *view) {
     const struct api *api = r->api;
     const int64_t now_us = clock_wall_us();
@@ -155,6 +166,7 @@ static void add_details(cJSON *json, const struct request *r, const struct outlo
     add_stuck(json, r, api->health->found);
     if (api->health->lacking)
         cJSON_AddItemToObject(json, "lacking", cJSON_Duplicate(api->health->lacking, true));
+    add_notices(json, r);
     cJSON *paused = cJSON_AddArrayToObject(json, "paused");
     cJSON_ArrayForEach(source, view->sources) {
         if (outlook_source_stopped(source))

@@ -6,6 +6,7 @@
 #include "api/events.h"
 #include "api/follow.h"
 #include "api/listing.h"
+#include "api/notice_watch.h"
 #include "api/prometheus.h"
 #include "api/queue.h"
 #include "api/route.h"
@@ -207,6 +208,19 @@ static void put_files(struct buf *out, const struct api *api, const struct outlo
     }
 }
 
+static void put_notices(struct buf *out, const struct api *api) {
+    const struct notice_counts *counts = notice_watch_counts(api->notices);
+    const struct {
+        enum notice_state state;
+        uint64_t count;
+    } states[] = {{NOTICE_PENDING, counts->pending}, {NOTICE_DEFERRED, counts->deferred}, {NOTICE_FAILED, counts->failed}};
+    prometheus_head(out, "notices", "gauge", "Notices that wait, are tried again later, or will not be sent.");
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        const char *const labels[] = {"state", notice_state_name(states[i].state), NULL};
+        prometheus_sample(out, "notices", labels, (double)states[i].count);
+    }
+}
+
 static void put_spool(struct buf *out, const struct api *api, const struct outlook_view *view) {
     prometheus_one(out, "daemon_up", "gauge", "Whether a daemon holds the lock of the spool.", view->daemon);
     if (view->daemon && view->since_us)
@@ -294,6 +308,7 @@ void metrics_handle(struct request *r) {
     put_cost(out, seen);
     if (!admit_owner(&r->who))
         put_files(out, r->api, &view);
+    put_notices(out, r->api);
     put_spool(out, r->api, &view);
     put_requests(out, r->api->metrics);
     put_process(out, r->api);

@@ -12,6 +12,7 @@
 #include "api/health.h"
 #include "api/listing.h"
 #include "api/metrics.h"
+#include "api/notice_watch.h"
 #include "api/payloads.h"
 #include "api/queue.h"
 #include "api/searches.h"
@@ -113,7 +114,7 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/lease-processing/results/{id}/download", .operation = "leaseDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},
     {.method = "GET", .path = "/api/cron/process-lease-jobs", .operation = "cronStatus", .role = ROLE_VIEWER, .scope = SCOPE_CRON, .handle = queue_status, .env_scope = SCOPE_CRON},
     {.method = "POST", .path = "/api/cron/process-lease-jobs", .operation = "cronLeaseJobs", .role = ROLE_OPERATOR, .flags = ROUTE_LANE, .scope = SCOPE_CRON, .handle = families_processor, .prepare = families_processor_prepare, .env_scope = SCOPE_CRON, .body_max = ACT_BYTES},
-    {.method = "POST", .path = "/api/test-email", .operation = "testEmail", .role = ROLE_ADMIN, .flags = ROUTE_JSON, .scope = SCOPE_ADMIN, .handle = families_test_email, .body_max = ACT_BYTES},
+    {.method = "POST", .path = "/api/test-email", .operation = "testEmail", .role = ROLE_ADMIN, .flags = ROUTE_JSON | ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = notice_test, .finish = notice_tested, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/errors", .operation = "errors", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = errors_list},
     {.method = "POST", .path = "/api/errors/act", .operation = "errorsAct", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_HEAVY, .scope = SCOPE_CONTROL, .handle = errors_act, .prepare = errors_act_prepare, .body_max = ACT_BYTES},
     {.method = NULL},

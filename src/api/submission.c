@@ -4,6 +4,7 @@
 #include "api/follow.h"
 #include "api/idempotency.h"
 #include "api/listing.h"
+#include "api/notice_watch.h"
 #include "api/server.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -56,7 +57,7 @@ static bool check_members(struct request *r) {
     else if (cJSON_HasObjectItem(r->json, "created_by") && !(owner && (strcmp(owner, r->who.name) == 0 || r->who.role == ROLE_ADMIN)))
         reply_invalid(r, "/created_by", "must be you, or is left out");
     else
-        return true;
+        return notice_watch_allows(r, r->json, "");
     return false;
 }
 

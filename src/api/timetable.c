@@ -3,6 +3,7 @@
 
 #include "api/admit.h"
 #include "api/api.h"
+#include "api/notice_watch.h"
 #include "api/signin.h"
 #include "api/submission.h"
 #include "base/digest.h"
@@ -136,7 +137,7 @@ static char *text_of(struct request *r, const char *owner) {
         reply_invalid(r, "/job", "must be the job that is dropped each time");
     else if (cJSON_HasObjectItem(job, "created_by") && !(given && (strcmp(given, owner) == 0 || r->who.role == ROLE_ADMIN)))
         reply_invalid(r, "/job/created_by", "must be %s, or is left out", owner);
-    else {
+    else if (notice_watch_allows(r, job, "/job")) {
         if (!given)
             cJSON_AddStringToObject(job, "created_by", owner);
         text = cJSON_Print(json);

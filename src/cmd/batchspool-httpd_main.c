@@ -7,6 +7,7 @@
 #include "api/gate.h"
 #include "api/health.h"
 #include "api/metrics.h"
+#include "api/notice_watch.h"
 #include "api/outlook.h"
 #include "api/payloads.h"
 #include "api/recent.h"
@@ -111,6 +112,7 @@ static enum rc start(struct api *api, const struct config_httpd *config, char at
     if (rc)
         return rc;
     api->tidy = tidy_new(api);
+    api->notices = notice_watch_new(api);
     return start_server(api, config, fd, err);
 }
 
@@ -133,6 +135,7 @@ static void stop(struct api *api) {
     outlook_free(api->outlook);
     metrics_free(api->metrics);
     health_free(api->health);
+    notice_watch_free(api->notices);
 }
 
 static enum rc guard(struct api *api, const struct config_httpd *config, struct gate *gate, struct err *err) {
@@ -265,6 +268,7 @@ int main(int argc, char **argv) {
     api_options.max_concurrent_jobs = config.max_concurrent_jobs;
     api_options.caps = config.daily_cost_caps;
     api_options.cap_count = config.daily_cost_cap_count;
+    api_options.notices = &config.notices;
     api_options.stuck_after_s = config.stuck_after_s;
     api_options.stuck_waiting_s = config.stuck_waiting_s;
     api_options.tls = *config.httpd.tls_certificate != '\0';

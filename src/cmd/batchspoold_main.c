@@ -65,7 +65,10 @@ static struct engine_options options_of(const struct program *p) {
                                    .cost_cap_count = config->daily_cost_cap_count,
                                    .priority_ageing_s = config->priority_ageing_s,
                                    .web_uid = p->web_uid,
-                                   .retention = config_retention(config)};
+                                   .retention = config_retention(config),
+                                   .notices = &config->notices,
+                                   .stuck_after_s = config->stuck_after_s,
+                                   .stuck_waiting_s = config->stuck_waiting_s};
 }
 
 static void key_changed(void *context, const char *key, bool live) {

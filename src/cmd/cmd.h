@@ -134,5 +134,6 @@ int cmd_stuck(struct cmd *cmd, int argc, char **argv);
 int cmd_requeue(struct cmd *cmd, int argc, char **argv);
 int cmd_top(struct cmd *cmd, int argc, char **argv);
 int cmd_user(struct cmd *cmd, int argc, char **argv);
+int cmd_notices(struct cmd *cmd, int argc, char **argv);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "engine/ready.h"
+#include "notify/notifier.h"
 #include "os/fsio.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ struct report {
     struct cmd *cmd;
     cJSON *list; /* NULL: lines */
     size_t problems, sources;
-    const char *source; /* whose secrets are looked at */
+    const char *source; /* whose secrets are looked at; NULL: those of notices */
 };
 
 enum finding { FOUND_GOOD, FOUND_WARNING, FOUND_PROBLEM };
@@ -69,7 +70,7 @@ static void check_secret(void *context, const char *name) {
     struct err err = {0};
     struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
     char what[160];
-    str_format(what, sizeof what, "secret %s of source %s", name, r->source);
+    str_format(what, sizeof what, r->source ? "secret %s of source %s" : "secret %s of notices", name, r->source);
     enum rc rc = sources_secret(r->cmd->config.credentials, name, &secret, &err);
     if (rc == RC_GONE && !*r->cmd->config.credentials) /* the daemon may well be given it */
         tell(r, true, what, "%s", no_directory);
@@ -155,6 +156,47 @@ static void check_sources(struct report *r) {
         tell(r, false, "sources", "%s has no *.json: a job needs a source", r->cmd->config.sources);
 }
 
+/* Each template that there is, filled with nothing. */
+static void check_templates(struct report *r) {
+    const char *dir = r->cmd->config.notices.templates;
+    struct stat st;
+    if (*dir && (stat(dir, &st) || !S_ISDIR(st.st_mode))) {
+        tell(r, false, "notices", "%s: is no directory of templates", dir);
+        return;
+    }
+    for (enum notice_kind kind = 0; kind < NOTICE_KIND_COUNT; kind++) {
+        struct notice notice = {.kind = kind, .values = cJSON_CreateObject()};
+        struct letter letter;
+        struct err err = {0};
+        if (letter_make(dir, &notice, &letter, &err) != RC_OK)
+            tell(r, false, "notices", "%s/: %s", dir, err.text);
+        letter_release(&letter);
+        notice_release(&notice);
+    }
+}
+
+static void check_notices(struct report *r) {
+    const struct notify_settings *s = &r->cmd->config.notices;
+    bool mail = false, hook = false;
+    for (enum notice_kind kind = 0; kind < NOTICE_KIND_COUNT; kind++)
+        for (const char *to = NULL; (to = notify_settings_next(s, &s->recipients[kind], to));) {
+            mail = mail || notice_target_address(to);
+            hook = hook || !notice_target_address(to);
+        }
+    r->source = NULL;
+    if (mail && !*s->smtp_url && !*s->resend_url)
+        tell(r, false, "notices", "%s", notifier_missing("mailto:"));
+    if (*s->smtp_password)
+        check_secret(r, s->smtp_password);
+    if (*s->resend_url && !*s->smtp_url)
+        check_secret(r, s->resend_key);
+    if (hook)
+        check_secret(r, s->webhook_secret);
+    if (*s->heartbeat_secret)
+        check_secret(r, s->heartbeat_secret);
+    check_templates(r);
+}
+
 static void check_leases(struct report *r) {
     char name[40];
     struct err err = {0};
@@ -230,6 +272,7 @@ int cmd_check(struct cmd *cmd, int argc, char **argv) {
     struct report r = {.cmd = cmd, .list = cmd->json ? cJSON_CreateArray() : NULL};
     tell(&r, true, "configuration", "%s", *cmd->config.file ? cmd->config.file : "no file: the defaults");
     check_sources(&r);
+    check_notices(&r);
     check_spool(&r);
     return end_report(&r);
 }

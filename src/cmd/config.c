@@ -20,7 +20,7 @@
 #define CHECKOUT_FILE "etc/batchspool.json"
 #define SYSTEM_SPOOL "/var/spool/batchspool"
 
-enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_FLAG, KIND_CAPS, KIND_HTTPD };
+enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_FLAG, KIND_CAPS, KIND_HTTPD, KIND_NOTICES };
 
 struct key {
     const char *name;
@@ -61,6 +61,7 @@ static const struct key keys[] = {
     {"stuck_after_s", KIND_COUNT, AT(stuck_after_s), 1, 31 * 86400, NULL, NULL},
     {"stuck_waiting_s", KIND_COUNT, AT(stuck_waiting_s), 1, 366 * 86400, NULL, NULL},
     {"httpd", KIND_HTTPD, AT(httpd), 0, 0, NULL, NULL},
+    {"notices", KIND_NOTICES, AT(notices), 0, 0, NULL, NULL},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
@@ -119,6 +120,12 @@ static enum rc set_httpd_text(struct config *config, const char *text, const str
     return config_httpd_read(&config->httpd, file, text, strlen(text), NULL, from->dir, err);
 }
 
+static enum rc set_notices_text(struct config *config, const char *text, const struct origin *from, struct err *err) {
+    char file[100];
+    str_format(file, sizeof file, "%.20s: %.70s", from->where, from->name);
+    return config_notices_read(&config->notices, file, text, strlen(text), NULL, from->dir, err);
+}
+
 static enum rc set_text(struct config *config, const struct key *key, const char *text, const struct origin *from, struct err *err) {
     char *at = (char *)config + key->offset;
     uint64_t count;
@@ -146,6 +153,8 @@ static enum rc set_text(struct config *config, const struct key *key, const char
         return set_caps_text(config, text, from, err);
     case KIND_HTTPD:
         return set_httpd_text(config, text, from, err);
+    case KIND_NOTICES:
+        return set_notices_text(config, text, from, err);
     }
     return wrong(from, err, "something else");
 }
@@ -204,8 +213,9 @@ static enum rc take_object(struct config *config, const cJSON *json, const struc
         const struct origin from = {place_of(config, text, value->string, where, sizeof where), key ? key->name : "", dir};
         if (!key)
             return unknown_key(from.where, value->string, err);
-        enum rc rc = key->kind == KIND_HTTPD ? config_httpd_read(&config->httpd, config->file, buf_text(text), text->length, key->name, dir, err)
-                                             : set_value(config, key, value, &from, err);
+        enum rc rc = key->kind == KIND_HTTPD     ? config_httpd_read(&config->httpd, config->file, buf_text(text), text->length, key->name, dir, err)
+                     : key->kind == KIND_NOTICES ? config_notices_read(&config->notices, config->file, buf_text(text), text->length, key->name, dir, err)
+                                                 : set_value(config, key, value, &from, err);
         if (rc)
             return rc;
     }
@@ -247,7 +257,23 @@ static enum rc read_file(struct config *config, const char *dir, struct err *err
     return rc;
 }
 
+/* By names that people know from elsewhere; our own names hold over them. */
+static enum rc take_known_names(struct config *config, const char *working_dir, struct err *err) {
+    static const char *const names[][2] = {{"MAX_CONCURRENT_JOBS", "max_concurrent_jobs"}, {"JOB_RETENTION_DAYS", "job_retention_days"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i][0]);
+        const struct origin from = {"environment", names[i][0], working_dir};
+        enum rc rc = value && *value ? set_text(config, find_key(names[i][1]), value, &from, err) : RC_OK;
+        if (rc)
+            return rc;
+    }
+    return RC_OK;
+}
+
 static enum rc take_environment(struct config *config, const char *working_dir, struct err *err) {
+    enum rc known = take_known_names(config, working_dir, err);
+    if (known)
+        return known;
     for (size_t i = 0; i < KEY_COUNT; i++) {
         char variable[64];
         str_format(variable, sizeof variable, "BATCHSPOOL_%s", keys[i].name);
@@ -291,6 +317,7 @@ static void set_defaults(struct config *config) {
     config->stuck_after_s = 900;
     config->stuck_waiting_s = 21600;
     config_httpd_init(&config->httpd);
+    notify_settings_init(&config->notices);
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     if (credentials && *credentials == '/')
         str_copy(config->credentials, sizeof config->credentials, credentials);
@@ -327,6 +354,10 @@ enum rc config_load(const char *file, const char *spool_override, struct config 
         rc = read_file(config, dir, err);
     if (!rc)
         rc = take_environment(config, working_dir, err);
+    char templates[PATH_MAX + 16];
+    str_format(templates, sizeof templates, "%s/notices", strcmp(dir, "/") == 0 ? "" : dir);
+    if (!rc)
+        rc = config_notices_environment(&config->notices, templates, err);
     const struct origin from = {"--spool", "DIR", working_dir};
     if (!rc && spool_override)
         rc = set_path(config->spool, sizeof config->spool, spool_override, &from, err);

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cmd/config_httpd.h"
+#include "cmd/config_notices.h"
 #include "engine/engine.h"
 
 /* etc/batchspool.json: comments allowed, every key overridable by BATCHSPOOL_<KEY> (DESIGN 8). */
@@ -39,6 +40,7 @@ struct config {
     unsigned stuck_after_s;   /* 900; struct stuck_options */
     unsigned stuck_waiting_s; /* 21600 */
     struct config_httpd httpd;
+    struct notify_settings notices;
 };
 
 /* file: --config FILE or NULL (BATCHSPOOL_CONFIG, else etc/batchspool.json in the working directory when it is there, else /etc/batchspool/batchspool.json,

@@ -20,6 +20,7 @@
 #define TAG_JOURNAL 101
 #define TAG_PAUSED 102
 #define TAG_SCHEDULES 103
+#define TAG_NOTICES 104
 
 void *engine_alloc(size_t size) {
     void *p = calloc(1, size);
@@ -164,6 +165,7 @@ static void watched(void *context, int tag, uint32_t mask, const char *name) {
         control_look(engine);
         loaders_kick(engine);
         schedules_scan(engine);
+        notices_scan(engine);
     } else if (tag == TAG_READY)
         loaders_kick(engine);
     else if (tag == TAG_JOURNAL)
@@ -172,6 +174,8 @@ static void watched(void *context, int tag, uint32_t mask, const char *name) {
         control_look(engine);
     else if (tag == TAG_SCHEDULES)
         schedules_event(engine, name);
+    else if (tag == TAG_NOTICES)
+        notices_event(engine, name);
     else if (tag > PLACE_NONE && tag < PLACE_COUNT)
         job_event(engine, (enum place)tag, mask, name);
 }
@@ -198,6 +202,7 @@ static enum rc watch_all(struct engine *engine, struct err *err) {
     watch_dir(engine, "journal", IN_CLOSE_WRITE | IN_ONLYDIR, TAG_JOURNAL);
     watch_dir(engine, "paused", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR, TAG_PAUSED);
     watch_dir(engine, "schedules", IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR, TAG_SCHEDULES);
+    watch_dir(engine, "notices/pending", IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR, TAG_NOTICES);
     return RC_OK;
 }
 
@@ -263,12 +268,16 @@ static enum rc level_index(struct engine *engine, struct err *err) {
 
 static enum rc open_index(struct engine *engine, struct err *err) {
     enum rc rc = index_open(engine->spool, INDEX_OF_DAEMON, true, &engine->index, err);
+    if (!rc)
+        notices_listen(engine);
     if (rc != RC_CORRUPT && rc != RC_GONE)
         return rc ? rc : level_index(engine, err);
     log_info("index: %s; building it again from the journals", err->text);
     if (payload_sums_rebuild(engine->spool, err)) /* written without sync, too */
         log_warn("SHA256SUMS: %s", err->text);
     rc = index_rebuild(engine->spool, INDEX_OF_DAEMON, &engine->index, NULL, NULL, err);
+    if (!rc)
+        notices_listen(engine); /* lines from before are told of by their time alone */
     return rc ? rc : index_jobs(engine->index, PLACE_NONE, "", captured_before, engine, err);
 }
 
@@ -279,6 +288,8 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     engine->options = *options;
     intake_start(engine);
     enum rc rc = sources_new(options->sources_dir, &engine->sources, err);
+    if (!rc)
+        rc = notices_start(engine, err);
     if (!rc)
         rc = open_index(engine, err);
     if (!rc)
@@ -318,7 +329,7 @@ static void each_run(struct engine *engine, void (*fn)(struct run *run)) {
 }
 
 void engine_settle_stop(struct engine *engine) {
-    if (!engine->stopping || engine->stopped || engine->run_count || engine->shifts || engine->accepting_count)
+    if (!engine->stopping || engine->stopped || engine->run_count || engine->shifts || engine->accepting_count || notices_busy(engine))
         return;
     engine->stopped = true;
     loop_stop(engine->loop);
@@ -329,6 +340,7 @@ void engine_stop(struct engine *engine) {
         return;
     engine->stopping = true;
     log_info("stopping: paid answers in flight are awaited, nothing new is begun");
+    notices_stop(engine);
     each_run(engine, run_leave);
     engine_settle_stop(engine);
 }
@@ -355,6 +367,7 @@ void engine_reload(struct engine *engine, const struct engine_options *options) 
     ready_look(engine);
     sched_reload(engine);
     schedules_scan(engine);
+    notices_reload(engine);
     aside_back(engine);
     sched_deferred(engine);
     sched_kick(engine);
@@ -370,6 +383,7 @@ void engine_free(struct engine *engine) {
         watch_free(engine->watch);
     if (engine->worker)
         worker_free(engine->worker);
+    notices_free(engine);
     scan_free(engine);
     intake_free(engine);
     schedules_free(engine);

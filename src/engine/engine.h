@@ -6,6 +6,7 @@
 
 #include "base/dec.h"
 #include "engine/retention.h"
+#include "notify/settings.h"
 #include "os/loop.h"
 #include "spool/layout.h"
 
@@ -32,6 +33,8 @@ struct engine_options { /* strings are borrowed for the engine's life */
     unsigned priority_ageing_s; /* 0: no ageing */
     uid_t web_uid;              /* the user of the web program, whose created_by is believed as our own is; (uid_t)-1: none */
     struct retention_limits retention;
+    const struct notify_settings *notices;
+    unsigned stuck_after_s, stuck_waiting_s; /* of notices */
 };
 
 /* Bring the index level with the journals (rebuilding it when it is missing or damaged), then watch, scan, resume what was running, and go on from the loop.

@@ -5,7 +5,7 @@
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
  * source: which job sends next), limits.c (its limits), aside.c (budgets that are spent), control.c (what persons paused or changed), run.c (one job),
  * begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c (moves), loaders.c, errands.c
- * (exports, retention), schedules.c (recurring jobs). All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+ * (exports, retention), schedules.c (recurring jobs), notices*.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -232,6 +232,7 @@ struct engine {
     struct ready_look *ready; /* ready_look.c */
     unsigned shifts;          /* moves under way */
     struct schedules *schedules;
+    struct notices *notices; /* notices*.c */
     /* aside.c */
     char back_after[JOBID_SIZE];
     unsigned coming_back;
@@ -531,6 +532,18 @@ void schedules_start(struct engine *engine);
 void schedules_event(struct engine *engine, const char *name); /* something happened to that file of schedules/ */
 void schedules_scan(struct engine *engine);                    /* look at every file there */
 void schedules_free(struct engine *engine);
+
+/* notices.c (engine/notices_internal.h has the rest): what people, and programs of theirs, are told. A notice never touches the job that it tells of. */
+enum rc notices_start(struct engine *engine, struct err *err);
+void notices_listen(struct engine *engine);                  /* to the lines that the index folds in, from here on */
+void notices_event(struct engine *engine, const char *name); /* something came into notices/pending/ */
+void notices_scan(struct engine *engine);                    /* look at every file there */
+void notices_reload(struct engine *engine);
+/* Whether a job text of this user's may have notices sent to whom it names. False: err says what to do. */
+bool notices_allows(struct engine *engine, const cJSON *job, uid_t uid, struct err *err);
+void notices_stop(struct engine *engine); /* nothing more is sent */
+bool notices_busy(const struct engine *engine);
+void notices_free(struct engine *engine);
 
 /* loaders.c */
 void loaders_start(struct engine *engine);

@@ -218,6 +218,10 @@ static void check(struct intake *in, enum rc read_rc, const struct err *read_err
         refuse(in, "invalid", err.text);
         return;
     }
+    if (!notices_allows(in->engine, in->criteria->json, in->st.st_uid, &err)) {
+        refuse(in, "invalid", err.text);
+        return;
+    }
     in->priority = in->criteria->priority;
     if (strcmp(in->criteria->mode, "run") != 0)
         in->criteria->not_before_us = 0; /* a preview of a scheduled job is wanted now */

@@ -307,6 +307,14 @@ static bool unchanged(const struct entry *e) {
            same_file(&st, &e->st);
 }
 
+/* Its jobs are dropped by us, who may name anybody to be told: the file's owner may not. */
+static bool allowed(struct engine *engine, const struct schedule_file *file, struct err *err) {
+    cJSON *job = cJSON_ParseWithLength(file->job.data, file->job.length);
+    const bool good = notices_allows(engine, job, file->st.st_uid, err);
+    cJSON_Delete(job);
+    return good;
+}
+
 /* Read its file and go by what it says. */
 static void look(struct entry *e, bool closed) {
     struct engine *engine = e->engine;
@@ -320,6 +328,8 @@ static void look(struct entry *e, bool closed) {
     if (unchanged(e))
         return;
     enum rc rc = schedule_file_read(engine->spool, engine->sources, e->name, closed, &file, &err);
+    if (!rc && !allowed(engine, &file, &err))
+        rc = RC_PERM;
     e->gone = false;
     if (rc == RC_GONE)
         vanished(e);

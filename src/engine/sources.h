@@ -21,8 +21,8 @@ void sources_reload(struct sources *sources, void (*fn)(void *context, const cha
 /* Names of all *.json there, sorted; fn returns false to stop. */
 enum rc sources_list(struct sources *sources, bool (*fn)(void *context, const char *name), void *context, struct err *err);
 
-/* A secret: file NAME in the credentials directory (may be NULL), else BATCHSPOOL_SECRET_<NAME> in the environment; one trailing line break is cut. RC_GONE:
- * none. out is wiped by the caller. */
+/* A secret: file NAME in the credentials directory (may be NULL), else BATCHSPOOL_SECRET_<NAME> in the environment, also in capitals, else of resend_api_key
+ * and openai_api_key the variables that people know; one trailing line break is cut. RC_GONE: none. out is wiped by the caller. */
 enum rc sources_secret(const char *credentials_dir, const char *name, struct buf *out, struct err *err);
 
 #endif

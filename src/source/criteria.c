@@ -10,6 +10,7 @@
 #include "source/source_parts.h"
 #include "source/units.h"
 #include "spool/document.h"
+#include "spool/notice_target.h"
 
 #define MOST_COUNT 9007199254740991u /* what a JSON number carries exactly */
 #define MOST_ADDRESSES 32u
@@ -92,12 +93,6 @@ static void read_label(struct check *check, const cJSON *root, const char *name,
     (void)str_copy(out, size, item->valuestring);
 }
 
-static bool is_mail(const char *address) {
-    const char *at = strchr(address, '@');
-
-    return at != NULL && at != address && at[1] != '\0' && strchr(at + 1, '@') == NULL && strpbrk(address, " \t\r\n<>,;:\"()[]\\?&") == NULL;
-}
-
 static void read_notify(struct check *check, const cJSON *root) {
     const cJSON *list = check_array(check, root, "notify", 0, MOST_ADDRESSES), *item;
     size_t mark = check_enter(check, "notify", 0);
@@ -107,9 +102,8 @@ static void read_notify(struct check *check, const cJSON *root) {
         size_t inner = check_enter(check, NULL, index++);
         const char *text = cJSON_GetStringValue(item);
 
-        if (text == NULL || strlen(text) > 1024 ||
-            !((str_starts(text, "mailto:") && is_mail(text + 7)) || (str_starts(text, "https://") && strpbrk(text, " \t\r\n") == NULL))) {
-            (void)check_fail(check, NULL, "must be \"mailto:NAME@DOMAIN\" or a URL that begins with https://");
+        if (text == NULL || !notice_target_valid(text)) {
+            (void)check_fail(check, NULL, "must be " NOTICE_TARGET_RULE);
         }
         check_leave(check, inner);
     }

@@ -16,11 +16,13 @@
 static const char *const PLACE_NAMES[PLACE_COUNT] = {"none", "pending", "processing", "processed", "deferred", "hold", "failed", "cancelled"};
 static const char *const PLACE_STATUSES[PLACE_COUNT] = {"NONE", "PENDING", "PROCESSING", "COMPLETED", "DEFERRED", "HELD", "FAILED", "CANCELLED"};
 static const char *const SHELF_NAMES[SHELF_COUNT] = {"none", "pending", "ready", "processing", "processed", "failed"};
+static const char *const NOTICE_NAMES[NOTICE_STATE_COUNT] = {"none", "pending", "processing", "processed", "deferred", "failed"};
 
 #define FD_NONE SIZE_MAX
 #define FD(member) offsetof(struct spool, member)
 #define FD_PLACE(place) (offsetof(struct spool, place_fd) + sizeof(int) * (place))
 #define FD_SHELF(shelf) (offsetof(struct spool, shelf_fd) + sizeof(int) * (shelf))
+#define FD_NOTICE(state) (offsetof(struct spool, notice_fd) + sizeof(int) * (state))
 
 /* Parents come before their children. */
 static const struct row {
@@ -46,12 +48,12 @@ static const struct row {
     {"payloads/processed", 02770, FD_SHELF(SHELF_PROCESSED)},
     {"payloads/failed", 02770, FD_SHELF(SHELF_FAILED)},
     {"notices", 02770, FD_NONE},
-    {"notices/tmp", 02770, FD_NONE},
-    {"notices/pending", 02770, FD_NONE},
-    {"notices/processing", 02770, FD_NONE},
-    {"notices/processed", 02770, FD_NONE},
-    {"notices/deferred", 02770, FD_NONE},
-    {"notices/failed", 02770, FD_NONE},
+    {"notices/tmp", 02770, FD(notices_tmp_fd)},
+    {"notices/pending", 02770, FD_NOTICE(NOTICE_PENDING)},
+    {"notices/processing", 02770, FD_NOTICE(NOTICE_PROCESSING)},
+    {"notices/processed", 02770, FD_NOTICE(NOTICE_PROCESSED)},
+    {"notices/deferred", 02770, FD_NOTICE(NOTICE_DEFERRED)},
+    {"notices/failed", 02770, FD_NOTICE(NOTICE_FAILED)},
     {"documents", 02770, FD_NONE},
     {"documents/tmp", 02770, FD_NONE},
     {"documents/raw", 02770, FD_NONE},
@@ -95,6 +97,10 @@ enum shelf shelf_from_name(const char *name) {
         if (strcmp(name, SHELF_NAMES[shelf]) == 0)
             return shelf;
     return SHELF_NONE;
+}
+
+const char *notice_state_name(enum notice_state state) {
+    return state < NOTICE_STATE_COUNT ? NOTICE_NAMES[state] : NOTICE_NAMES[NOTICE_NONE];
 }
 
 static int *row_fd(struct spool *spool, const struct row *row) {
@@ -203,6 +209,7 @@ static struct spool *spool_new(void) {
     spool->root_fd = -1;
     spool->place_fd[PLACE_NONE] = -1;
     spool->shelf_fd[SHELF_NONE] = -1;
+    spool->notice_fd[NOTICE_NONE] = -1;
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (ROWS[i].fd != FD_NONE)
             *row_fd(spool, &ROWS[i]) = -1;

@@ -31,11 +31,22 @@ enum shelf { /* of a payload marker: payloads/<name>/ */
              SHELF_COUNT
 };
 
+enum notice_state { /* of a notice: notices/<name>/ */
+                    NOTICE_NONE,
+                    NOTICE_PENDING,
+                    NOTICE_PROCESSING,
+                    NOTICE_PROCESSED,
+                    NOTICE_DEFERRED,
+                    NOTICE_FAILED,
+                    NOTICE_STATE_COUNT
+};
+
 const char *place_name(enum place place);     /* "pending" ...; "none" */
 const char *place_status(enum place place);   /* DESIGN 7: PENDING, PROCESSING, COMPLETED, DEFERRED, HELD, FAILED, CANCELLED */
 enum place place_from_name(const char *name); /* PLACE_NONE when it is none */
 const char *shelf_name(enum shelf shelf);
 enum shelf shelf_from_name(const char *name);
+const char *notice_state_name(enum notice_state state);
 
 struct spool {
     char root[4096]; /* absolute */
@@ -54,6 +65,9 @@ struct spool {
     int web_fd;                /* web/: what the web program keeps for itself */
     int archive_fd;            /* archive/ */
     char node[65];             /* the `node` of events; the host's name by default */
+
+    int notices_tmp_fd;                /* notices/tmp */
+    int notice_fd[NOTICE_STATE_COUNT]; /* notices/<state>; NOTICE_NONE is -1 */
 };
 
 /* Make or repair the tree with the owners and modes of DESIGN 2 (umask plays no part). Idempotent. RC_PERM: something of another kind is in the way. */
