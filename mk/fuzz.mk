@@ -27,6 +27,9 @@ printf 'ohttps://batch.example:443' >$(FUZZ)/seed/credentials-origin; \
 printf '</x?key=1>; rel="prev next"' >$(FUZZ)/seed/link; \
 printf '7Request ID;Date;Records;Amount (EUR)\r\n"r""1";23.11.2026 17:05;1.200;1.234,50 \303\251\r\nTotal;;;5\r\n' >$(FUZZ)/seed/invoice; \
 printf '30 2,3-5 */2 JAN-mar mon,5-7' >$(FUZZ)/seed/cron; \
+printf '{"v":1,"event":"completed","to":"mailto:a@example.com","job_id":"20261128T100000Z-aaaaaaaaaaaa-x","seq":9,"created_at":"2026-11-28T10:00:00Z","awaits":"results/x/y","values":{"a":"<b>\\n"}}\0{{#a}}{{a}}{{/a}}' \
+  >$(FUZZ)/seed/notice; \
+printf '{"v":1,"event":"digest","to":"https://h.example/x","created_at":"2026-11-28T10:00:00Z","digest_of":["20261128T100000Z-0123456789ab-held"]}' >$(FUZZ)/seed/notice-digest; \
 printf '{"cron":"@daily","timezone":"Europe/Berlin","every":"PT2H","start":"2026-01-01T00:00:00Z","job":{"source":"x","max_cost":1.50}}' >$(FUZZ)/seed/schedule; \
 printf '2{"access_token":"abc","token_type":"Bearer","expires_in":60}' >$(FUZZ)/seed/token; \
 printf 'https://h.example/items?limit=2&offset=0\0000{"total":5,"data":[{"id":1},{"id":2}],"next":"/items?limit=2&offset=2"}\0000{"data":[{"id":3}]}' >$(FUZZ)/seed/detect; \

@@ -7,7 +7,7 @@ source_metered properties
 source_free items
 bs --help >"$DIR/help" 2>&1
 commands=$(grep -oE '^ +[a-z]+' "$DIR/help" | tr -d ' ' | sort -u)
-for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check audit money reconcile pause resume reload schedules stuck requeue top user; do
+for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check audit money reconcile pause resume reload schedules stuck requeue top user notices; do
     is "$command" "$(grep -x "$command" <<<"$commands")" "--help names $command"
     exits 0 "$command --help" bs "$command" --help
     like "usage: batchspool $command" "$OUT" "$command --help tells how it is used"

@@ -287,13 +287,97 @@ static void test_adopt(void **state) {
     assert_true(now.log_json);
 }
 
+static void test_notices(void **state) {
+    const struct scratch *s = *state;
+    struct config config;
+    struct err err;
+    char wanted[400];
+    assert_int_equal(load_text(s, "{}", &config, &err), RC_OK);
+    assert_string_equal(config.notices.smtp_url, "");
+    assert_string_equal(config.notices.templates, "");
+    assert_int_equal(config.notices.rate_per_hour, 60);
+    assert_int_equal(
+        load_text(s,
+                  "{\"notices\": {\"from\": \"Batch <b@example.com>\", \"smtp\": {\"url\": \"smtp://mail.example.com:587\", \"username\": \"u\", "
+                  "\"password\": \"p\"}, \"recipients\": {\"held\": [\"mailto:a@example.com\"], \"*\": [\"mailto:b@example.com\", \"mailto:a@example.com\"]}, "
+                  "\"allow\": [\"example.com\"], \"templates\": \"t\", \"digest\": \"PT5M\", \"thresholds\": {\"queue_depth\": 9, \"budget_percent\": 80}, "
+                  "\"heartbeat\": {\"url_secret\": \"beat\", \"interval\": \"PT30S\"}}}",
+                  &config, &err),
+        RC_OK);
+    assert_int_equal(config.notices.smtp_tls, NOTIFY_TLS_REQUIRED);
+    assert_int_equal(config.notices.recipients[NOTICE_HELD].count, 2);
+    assert_int_equal(config.notices.recipients[NOTICE_STUCK].count, 2);
+    assert_int_equal(config.notices.recipients[NOTICE_TEST].count, 0);
+    assert_string_equal(notify_settings_next(&config.notices, &config.notices.recipients[NOTICE_HELD], NULL), "mailto:a@example.com");
+    assert_true(notify_allowed(&config.notices, "mailto:x@example.com"));
+    snprintf(wanted, sizeof wanted, "%s/t", s->path);
+    assert_string_equal(config.notices.templates, wanted);
+    assert_int_equal(config.notices.digest_s, 300);
+    assert_int_equal(config.notices.heartbeat_interval_s, 30);
+    setenv("RESEND_API_KEY", "re_x", 1);
+    setenv("FROM_EMAIL", "f@example.com", 1);
+    setenv("MAX_CONCURRENT_JOBS", "3", 1);
+    setenv("JOB_RETENTION_DAYS", "30", 1);
+    assert_int_equal(load_text(s, "{}", &config, &err), RC_OK);
+    assert_string_equal(config.notices.resend_url, "https://api.resend.com");
+    assert_string_equal(config.notices.from, "f@example.com");
+    assert_int_equal(config.max_concurrent_jobs, 3);
+    assert_int_equal(config.job_retention_days, 30);
+    setenv("BATCHSPOOL_MAX_CONCURRENT_JOBS", "4", 1);
+    assert_int_equal(load_text(s, "{}", &config, &err), RC_OK);
+    assert_int_equal(config.max_concurrent_jobs, 4);
+    unsetenv("RESEND_API_KEY");
+    unsetenv("FROM_EMAIL");
+    unsetenv("MAX_CONCURRENT_JOBS");
+    unsetenv("JOB_RETENTION_DAYS");
+}
+
+static void test_notices_refusals(void **state) {
+    static const char *const wrong[][2] = {
+        {"{\"smtp\": {\"url\": \"smtp://mail.example.com\"}}", "from"},
+        {"{\"from\": \"a@example.com\", \"smtp\": {\"url\": \"http://mail.example.com\"}}", "/notices/smtp/url"},
+        {"{\"from\": \"a@example.com\", \"smtp\": {\"url\": \"smtp://user@mail.example.com\"}}", "/notices/smtp/url"},
+        {"{\"from\": \"a@example.com\", \"smtp\": {\"url\": \"smtp://mail.example.com\", \"username\": \"u\"}}", "belong together"},
+        {"{\"from\": \"a@example.com\", \"smtp\": {\"url\": \"smtp://mail.example.com\", \"tls\": \"none\"}}", "on this host alone"},
+        {"{\"from\": \"a@example.com\", \"smtp\": {\"url\": \"smtp://mail.example.com\", \"username\": \"u\", \"password\": \"p\", \"tls\": "
+         "\"opportunistic\"}}",
+         "required"},
+        {"{\"from\": \"a@example.com\\r\\nBcc: x@example.com\"}", "/notices/from"},
+        {"{\"recipients\": {\"completed\": [\"ops@example.com\"]}}", "mailto:"},
+        {"{\"recipients\": {\"complete\": []}}", "completed"},
+        {"{\"recipients\": {\"test\": []}}", "test"},
+        {"{\"allow\": [\"http://example.com/\"]}", "/notices/allow/0"},
+        {"{\"heartbeat\": {\"interval\": \"PT1M\"}}", "url_secret"},
+        {"{\"heartbeat\": {\"url\": \"ftp://x\"}}", "https://"},
+        {"{\"digest\": \"P30D\"}", "/notices/digest"},
+        {"{\"thresholds\": {\"budget_percent\": 101}}", "budget_percent"},
+        {"{\"smpt\": {}}", "smtp"},
+    };
+    const struct scratch *s = *state;
+    char text[1000];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct config config;
+        struct err err;
+        snprintf(text, sizeof text, "{\"notices\": %s}", wrong[i][0]);
+        assert_int_equal(load_text(s, text, &config, &err), RC_FATAL);
+        if (!strstr(err.text, wrong[i][1]))
+            fail_msg("\"%s\" lacks \"%s\"", err.text, wrong[i][1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),       cmocka_unit_test_setup_teardown(test_checkout, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_every_key, setup, teardown),      cmocka_unit_test_setup_teardown(test_shipped_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),     cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_adopt, setup, teardown),          cmocka_unit_test_setup_teardown(test_httpd, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_checkout, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shipped_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_adopt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_httpd, setup, teardown),
         cmocka_unit_test_setup_teardown(test_httpd_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_refusals, setup, teardown),
     };
     if (!getcwd(first_dir, sizeof first_dir))
         return 1;
