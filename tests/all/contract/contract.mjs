@@ -65,6 +65,7 @@ async function daemonless() {
     if (preview.fits)
         run.covered.add('every path 503');
     await run.call('records', {as: 'ada', status: 503});
+    await run.call('testEmail', {as: 'ada', body: {email: 'ops@example.com'}, status: 503});
     // What needs no daemon goes on.
     await run.call('listJobs', {as: 'ada', status: 200});
     await run.call('createJob', {as: 'ada', body: {source: 'properties', criteria: [{name: 'Count', value: [4]}], on_duplicate: 'run'}, status: 201});
