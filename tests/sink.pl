@@ -11,6 +11,7 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 
+my $parent = $$;
 my $dir = shift or die "usage: sink.pl DIR\n";
 mkdir "$dir/$_" for qw(mail http);
 $SIG{CHLD} = 'IGNORE';
@@ -49,7 +50,7 @@ sub smtp {
         my $verdict = $say{END} // '250 taken';
         keep('mail', "envelope: $from -> $to\n$text") if $verdict !~ /^[45]/;
         return if $verdict eq 'hang-up';
-        if ($verdict =~ /^wait (\S+)/) { Time::HiRes::sleep(0.02) until -e $1; $verdict = '250 taken at last' }
+        if ($verdict =~ /^wait (\S+)/) { Time::HiRes::sleep(0.02) until -e $1 || getppid() != $parent; $verdict = '250 taken at last' }
         print $c "$verdict\r\n";
     }
 }
