@@ -192,9 +192,7 @@ void sources_reload(struct sources *sources, void (*fn)(void *context, const cha
 }
 
 /* Secrets that people have in their environment under a name of its own already. */
-static const struct {
-    const char *name, *variable;
-} known_secrets[] = {{"openai_api_key", "OPENAI_API_KEY"}, {"resend_api_key", "RESEND_API_KEY"}};
+static const struct { const char *name, *variable; } known_secrets[] = {{"openai_api_key", "OPENAI_API_KEY"}, {"resend_api_key", "RESEND_API_KEY"}};
 
 enum rc sources_secret(const char *credentials_dir, const char *name, struct buf *out, struct err *err) {
     buf_reset(out);
