@@ -21,7 +21,7 @@ CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
 # Each program is linked to those of them that it uses.
 LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -larchive -lidn2 -lsodium -ljwt -lm -pthread
 
-LAYERS = base os helper spool net store source sink notify engine api cmd
+LAYERS = base os helper spool net store source sink notify report engine api cmd
 LIB_SRC = $(filter-out %_main.c,$(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 PROGRAMS = $(patsubst src/cmd/%_main.c,$(BUILD)/%,$(wildcard src/cmd/*_main.c))
@@ -55,6 +55,8 @@ $(BUILD)/obj/web_files.o: $(BUILD)/web_files.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
+REPORT_LIBS = -lxlsxwriter -lhpdf
+$(BUILD)/batchspool-report: LIBS += $(REPORT_LIBS)
 $(BUILD)/batchspool-httpd: LIBS += -lmicrohttpd
 $(BUILD)/batchspool-httpd: $(BUILD)/obj/web_files.o
 
@@ -71,6 +73,8 @@ $(BUILD)/tools/%: $(BUILD)/obj/tools/%.o $(LIB)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDSAN) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS) -lcmocka
+
+$(BUILD)/tests/test_report $(BUILD)/tests/test_results_report: LIBS += $(REPORT_LIBS)
 
 # Its table names the handlers of everything.
 $(BUILD)/tests/test_route: LIBS += $(BUILD)/obj/web_files.o -lmicrohttpd
@@ -103,7 +107,7 @@ install: all ## into DESTDIR/PREFIX (default /usr/local)
 	install -d $(DESTDIR)/etc/batchspool/notices
 	install -m 755 $(BUILD)/batchspool $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/batchspoold $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(HELPERS) $(DESTDIR)$(PREFIX)/libexec/batchspool/
+	install -m 755 $(BUILD)/batchspool-report $(HELPERS) $(DESTDIR)$(PREFIX)/libexec/batchspool/
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/

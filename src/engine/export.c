@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "engine/csv.h"
+#include "report/csv.h"
 #include "engine/keyset.h"
 #include "os/dirscan.h"
 #include "sink/sink.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/export.h"
 
-#include "engine/csv.h"
+#include "report/csv.h"
 
 #include "load_fixture.h"
 

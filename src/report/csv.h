@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef ENGINE_CSV_H
-#define ENGINE_CSV_H
+#ifndef REPORT_CSV_H
+#define REPORT_CSV_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,6 +57,8 @@ char *csv_name_of_pointer(const char *pointer);
 /* Cells are appended to row, each with a comma; csv_row_end ends the row. RC_PERM: row is full, RC_TEMP: out of memory. */
 enum rc csv_header(const struct csv *csv, struct buf *row);
 enum rc csv_record(struct csv *csv, struct slice record, struct buf *row);
+/* The JSON values that a row would have, by column; empty where it has none. */
+void csv_values(struct csv *csv, struct slice record, struct slice *values);
 enum rc csv_cell_text(struct buf *row, struct slice text); /* guarded */
 enum rc csv_cell_json(struct csv *csv, struct slice value, bool as_text, struct buf *row);
 enum rc csv_row_end(struct buf *row);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/csv.h"
+#include "report/csv.h"
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -382,19 +382,30 @@ static bool find(const struct csv *csv, struct slice record, bool by_members, co
     return name.data[name.length] == '\0' || json_find(*value, name.data + name.length, value);
 }
 
+/* by_members: csv->members is the record's. */
+static struct slice value_of(const struct csv *csv, struct slice record, bool by_members, const struct csv_column *column) {
+    struct slice value = {.length = 0};
+
+    if (!find(csv, record, by_members, column->pointer, &value) && (column->fallback == NULL || !find(csv, record, by_members, column->fallback, &value)))
+        value.length = 0;
+    if (column->learned && json_type(value) == JSON_OBJECT)
+        value.length = 0;
+    return value;
+}
+
+void csv_values(struct csv *csv, struct slice record, struct slice *values) {
+    bool by_members = members_read(&csv->members, record);
+
+    for (size_t i = 0; i < csv->count; i++)
+        values[i] = value_of(csv, record, by_members, &csv->columns[i]);
+}
+
 enum rc csv_record(struct csv *csv, struct slice record, struct buf *row) {
     bool by_members = members_read(&csv->members, record);
     enum rc rc = RC_OK;
 
-    for (size_t i = 0; i < csv->count && rc == RC_OK; i++) {
-        const struct csv_column *column = &csv->columns[i];
-        struct slice value = {.length = 0};
-        if (!find(csv, record, by_members, column->pointer, &value) && (column->fallback == NULL || !find(csv, record, by_members, column->fallback, &value)))
-            value.length = 0;
-        if (column->learned && json_type(value) == JSON_OBJECT)
-            value.length = 0;
-        rc = csv_cell_json(csv, value, column->as_text, row);
-    }
+    for (size_t i = 0; i < csv->count && rc == RC_OK; i++)
+        rc = csv_cell_json(csv, value_of(csv, record, by_members, &csv->columns[i]), csv->columns[i].as_text, row);
     return rc;
 }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/report_records.h"
+
+#include "base/json.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool report_records_next(const struct report_records *records, size_t *at, struct slice *record) {
+    const size_t left = records->text.length - *at;
+    if (!left)
+        return false;
+    const char *from = records->text.data + *at, *end = memchr(from, '\n', left);
+    const size_t length = end ? (size_t)(end - from) : left;
+    *record = (struct slice){from, length};
+    *at += length + (end ? 1 : 0);
+    return true;
+}
+
+struct slice report_get(struct slice record, const char *pointer) {
+    struct slice value;
+    if (!record.length || !json_find(record, pointer, &value) || json_type(value) == JSON_NULL)
+        return (struct slice){.length = 0};
+    return value;
+}
+
+bool report_get_number(struct slice record, const char *pointer, double *number) {
+    const struct slice value = report_get(record, pointer);
+    char text[64];
+    if (json_type(value) != JSON_NUMBER || value.length >= sizeof text)
+        return false;
+    memcpy(text, value.data, value.length);
+    text[value.length] = '\0';
+    *number = strtod(text, NULL);
+    return true;
+}
+
+char *report_get_text(struct slice record, const char *pointer) {
+    const struct slice value = report_get(record, pointer);
+    struct buf text = BUF_INIT(SIZE_MAX / 4);
+    enum rc rc = RC_OK;
+    if (json_type(value) == JSON_STRING)
+        rc = json_decode_string(value, &text);
+    else if (value.length)
+        rc = json_fold_lines(value, &text);
+    char *taken = rc ? NULL : buf_take(&text);
+    buf_release(&text);
+    return taken;
+}
+
+void report_values_init(struct report_values *values) {
+    memset(values, 0, sizeof *values);
+    buf_init(&values->hold, SIZE_MAX / 4);
+}
+
+void report_values_release(struct report_values *values) {
+    buf_release(&values->hold);
+    free(values->parts);
+}
+
+/* What has to be written anew goes to hold, which may move meanwhile: so by its place. */
+static enum rc hold_text(struct report_values *values, struct slice json, struct report_values_part *part) {
+    part->from = values->hold.length;
+    const enum rc rc = json_type(json) == JSON_STRING ? json_decode_string(json, &values->hold) : json_fold_lines(json, &values->hold);
+    part->length = values->hold.length - part->from;
+    return rc;
+}
+
+static bool is_plain(struct slice json) {
+    return json.length < 2 || !memchr(json.data, '\\', json.length);
+}
+
+enum rc report_values_cells(struct report_values *values, const struct slice *json, size_t count, struct report_cell *cells) {
+    buf_reset(&values->hold);
+    if (count > values->capacity) {
+        struct report_values_part *parts = realloc(values->parts, count * sizeof *parts);
+        if (!parts)
+            return RC_TEMP;
+        values->parts = parts;
+        values->capacity = count;
+    }
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < count && !rc; i++) {
+        const enum json_type type = json_type(json[i]);
+        cells[i] = (struct report_cell){.kind = type == JSON_NUMBER ? REPORT_NUMBER : REPORT_TEXT};
+        values->parts[i].length = 0;
+        if (type == JSON_NONE || type == JSON_NULL)
+            continue;
+        if (type == JSON_STRING && is_plain(json[i]))
+            cells[i].text = (struct slice){json[i].data + 1, json[i].length - 2};
+        else if (type == JSON_STRING || type == JSON_ARRAY || type == JSON_OBJECT)
+            rc = hold_text(values, json[i], &values->parts[i]);
+        else
+            cells[i].text = json[i];
+    }
+    for (size_t i = 0; i < count && !rc; i++)
+        if (values->parts[i].length)
+            cells[i].text = (struct slice){values->hold.data + values->parts[i].from, values->parts[i].length};
+    return rc;
+}
+
+/* --- a row cell by cell ------------------------------------------------------------------------------------------------- */
+
+bool report_line_init(struct report_line *line, size_t columns) {
+    *line = (struct report_line){.most = columns};
+    buf_init(&line->text, SIZE_MAX / 4);
+    line->cells = calloc(columns + 1, sizeof *line->cells);
+    line->from = calloc(columns + 1, sizeof *line->from);
+    line->length = calloc(columns + 1, sizeof *line->length);
+    return line->cells && line->from && line->length;
+}
+
+void report_line_release(struct report_line *line) {
+    buf_release(&line->text);
+    free(line->cells);
+    free(line->from);
+    free(line->length);
+}
+
+void report_line_begin(struct report_line *line) {
+    buf_reset(&line->text);
+    line->count = 0;
+    line->failed = false;
+}
+
+static void end_cell(struct report_line *line) {
+    if (line->count)
+        line->length[line->count - 1] = line->text.length - line->from[line->count - 1];
+}
+
+void report_line_cell(struct report_line *line, enum report_kind kind, enum report_tone tone) {
+    if (line->count == line->most) {
+        line->failed = true;
+        return;
+    }
+    end_cell(line);
+    line->cells[line->count] = (struct report_cell){.kind = kind, .tone = tone};
+    line->from[line->count++] = line->text.length;
+}
+
+void report_line_add(struct report_line *line, const char *text) {
+    line->failed = buf_add_text(&line->text, text) || line->failed;
+}
+
+void report_line_printf(struct report_line *line, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    line->failed = buf_vprintf(&line->text, format, args) || line->failed;
+    va_end(args);
+}
+
+static void add_scalar(struct report_line *line, struct slice json) {
+    if (json_type(json) == JSON_STRING)
+        line->failed = json_decode_string(json, &line->text) || line->failed;
+    else if (json.length && json_type(json) != JSON_NULL)
+        line->failed = json_fold_lines(json, &line->text) || line->failed;
+}
+
+void report_line_add_value(struct report_line *line, struct slice json) {
+    const enum json_type type = json_type(json);
+    struct json_iter iter;
+    struct slice name, value;
+    bool first = true;
+    if ((type != JSON_ARRAY && type != JSON_OBJECT) || !json_iter_init(&iter, json)) {
+        add_scalar(line, json);
+        return;
+    }
+    while (json_iter_next(&iter, &name, &value)) {
+        if (!first)
+            report_line_add(line, "; ");
+        first = false;
+        if (type == JSON_OBJECT) { /* the iterator gives a name between its quotes */
+            add_scalar(line, (struct slice){name.data - 1, name.length + 2});
+            report_line_add(line, ": ");
+        }
+        add_scalar(line, value);
+    }
+}
+
+void report_line_text(struct report_line *line, const char *text) {
+    report_line_cell(line, REPORT_TEXT, REPORT_PLAIN);
+    report_line_add(line, text);
+}
+
+void report_line_value(struct report_line *line, struct slice json) {
+    report_line_cell(line, json_type(json) == JSON_NUMBER ? REPORT_NUMBER : REPORT_TEXT, REPORT_PLAIN);
+    report_line_add_value(line, json);
+}
+
+bool report_line_tell(struct report_line *line, struct report *report) {
+    end_cell(line);
+    for (size_t i = 0; i < line->most; i++) {
+        if (i >= line->count)
+            line->cells[i] = (struct report_cell){.kind = REPORT_TEXT};
+        else
+            line->cells[i].text = (struct slice){buf_text(&line->text) + line->from[i], line->length[i]};
+    }
+    if (!line->failed)
+        report_row(report, line->cells);
+    return !line->failed;
+}
