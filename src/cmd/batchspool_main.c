@@ -30,6 +30,9 @@ static const struct cmd_row rows[] = {
     {"reindex", "", "Build the index and SHA256SUMS again from the spool", cmd_reindex},
     {"cleanup", "[--dry-run | --restore YYYY-MM]", "Archive payloads and remove jobs that are past their retention", cmd_cleanup},
     {"export", "[--format ndjson|csv] [--source NAME] [--campaign ID] [--job ID] [OPTION...]", "Print loaded records", cmd_export},
+    {"results", "[--format FORMAT]... [--report REPORT] [--baseline ID] [--output DIR] ID", "Make reports and exports of a job as files", cmd_results},
+    {"review", "[--confirm FIELD | --set FIELD=VALUE | --withdraw FIELD]... [--document SHA256] [--unit UNIT] [--note TEXT] [--done | --reopen] ID",
+     "Confirm or correct fields of an analysis, and end its review", cmd_review},
     {"stats", "", "Counts by status, records, bytes, cost, throughput", cmd_stats},
     {"sources",
      "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | pause NAME | "

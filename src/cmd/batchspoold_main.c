@@ -180,7 +180,7 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--load-worker") == 0)
         return load_worker_main(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "--errand-worker") == 0)
-        return errand_worker_main(argc - 2, argv + 2);
+        return errand_worker_main(argc - 2, argv + 2, NULL);
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 's')
             spool = optarg;

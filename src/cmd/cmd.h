@@ -113,6 +113,8 @@ int cmd_why(struct cmd *cmd, int argc, char **argv);
 int cmd_watch(struct cmd *cmd, int argc, char **argv);
 int cmd_process(struct cmd *cmd, int argc, char **argv);
 int cmd_export(struct cmd *cmd, int argc, char **argv);
+int cmd_results(struct cmd *cmd, int argc, char **argv);
+int cmd_review(struct cmd *cmd, int argc, char **argv);
 int cmd_retry(struct cmd *cmd, int argc, char **argv);
 int cmd_cancel(struct cmd *cmd, int argc, char **argv);
 int cmd_hold(struct cmd *cmd, int argc, char **argv);

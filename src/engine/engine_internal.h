@@ -136,6 +136,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     char reuses[JOBID_SIZE]; /* the job whose payloads are its own */
     bool errand;             /* of mode results or cleanup: it has no source, and takes no slot */
     cJSON *told;             /* what `completed` says besides, or NULL */
+    char *results;           /* as in struct shift, which takes it over; or NULL */
     uint64_t total;          /* named last; JOB_UNKNOWN */
     uint32_t total_batch;    /* by that page; 0: the preview */
     uint64_t records, duplicates, keyless, unkeyed;
@@ -169,6 +170,7 @@ struct shift {
     struct move move;
     struct job_row row; /* of a completion: the run's own changes meanwhile */
     char *bookmark;
+    char *results; /* the text of the job that makes the results of this one, dropped before it is moved; or NULL */
     bool told;
     cJSON *members;
     char *why;

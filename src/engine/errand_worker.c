@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/errand.h"
 
+#include "base/digest.h"
 #include "base/fault.h"
 #include "engine/sources.h"
 #include "os/fsio.h"
@@ -11,9 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct arguments {
     const char *spool, *sources, *job;
+    results_report *report;
     struct retention_limits limits;
 };
 
@@ -24,6 +27,45 @@ void errand_worker_args(const char *program, const struct spool *spool, const ch
     const char *const argv[ERRAND_ARGS] = {program, "--errand-worker", "--spool",  spool->root,        "--sources",  sources_dir, "--job",
                                            job_id,  "--job-days",      args->days, "--payload-months", args->months, "--archive", limits->archive ? "1" : "0"};
     memcpy(args->argv, argv, sizeof argv);
+}
+
+enum rc errand_program(const char *program, const char *helpers_dir, const struct errand *errand, char *out, size_t size, struct err *err) {
+    const char *slash = strrchr(program, '/');
+    if (errand->kind != ERRAND_RESULTS || errand_exports(errand))
+        return str_copy(out, size, program) ? RC_OK : err_set(err, RC_PERM, "%.200s: the name is too long", program);
+    if (helpers_dir && str_format(out, size, "%s/batchspool-report", helpers_dir) && access(out, X_OK) == 0)
+        return RC_OK;
+    if (slash && str_format(out, size, "%.*s/batchspool-report", (int)(slash - program), program) && access(out, X_OK) == 0)
+        return RC_OK;
+    if (slash && str_format(out, size, "%.*s/../libexec/batchspool/batchspool-report", (int)(slash - program), program) && access(out, X_OK) == 0)
+        return RC_OK; /* as `make install` puts it */
+    return err_set(err, RC_PERM, "batchspool-report, which makes reports, is neither in %.200s nor beside batchspoold: install it there",
+                   helpers_dir ? helpers_dir : "a directory of helpers");
+}
+
+char *errand_automatic(const char *job_id, const char *created_by, unsigned formats) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "mode", "results");
+    if (created_by[0])
+        cJSON_AddStringToObject(json, "created_by", created_by);
+    cJSON *results = cJSON_AddObjectToObject(json, "results"), *list = cJSON_AddArrayToObject(results, "formats");
+    for (unsigned i = 0; i < FORM_COUNT; i++)
+        if (formats & FORM_BIT(i))
+            cJSON_AddItemToArray(list, cJSON_CreateString(forms_name((enum form)i)));
+    cJSON_AddStringToObject(results, "job", job_id);
+    cJSON_AddTrueToObject(results, "wait");
+    char *text = cJSON_Print(json);
+    cJSON_Delete(json);
+    return text;
+}
+
+void errand_automatic_id(const char *job_id, char out[JOBID_SIZE]) {
+    char time[17], hex[13], seed[JOBID_SIZE + 16], sum[DIGEST_HEX_SIZE];
+    const char *slug;
+    jobid_parts(job_id, time, hex, &slug);
+    str_format(seed, sizeof seed, "results of %s", job_id);
+    digest_of_hex(seed, strlen(seed), sum);
+    str_format(out, JOBID_SIZE, "%s-%.12s-results", time, sum);
 }
 
 static bool read_count(const char *text, unsigned *out) {
@@ -59,7 +101,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *a) {
 static enum rc run(const struct spool *spool, struct sources *sources, const struct arguments *a, const struct errand *errand, cJSON **answer,
                    struct err *err) {
     if (errand->kind == ERRAND_RESULTS)
-        return results_make(spool, sources, a->job, errand, answer, err);
+        return results_make(spool, sources, a->job, errand, a->report, answer, err);
     const struct retention_options options = {.limits = a->limits, .dry_run = errand->dry_run, .by = "daemon"};
     enum rc rc = retention_run(spool, &options, answer, err);
     if (rc) {
@@ -109,15 +151,15 @@ static int print_line(cJSON *json, int code) {
 }
 
 static int tell_failure(enum rc rc, const struct err *err) {
-    const bool disk = rc == RC_TEMP || rc == RC_NOSPACE || rc == RC_FATAL || rc == RC_AGAIN;
+    const bool disk = rc == RC_TEMP || rc == RC_NOSPACE || rc == RC_FATAL;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "reason", disk ? "disk" : "unavailable");
     cJSON_AddStringToObject(json, "error", err->text);
-    return print_line(json, disk ? EX_IOERR : EX_DATAERR);
+    return print_line(json, rc == RC_AGAIN ? EX_TEMPFAIL : disk ? EX_IOERR : EX_DATAERR);
 }
 
-int errand_worker_main(int argc, char **argv) {
-    struct arguments a = {0};
+int errand_worker_main(int argc, char **argv, results_report *report) {
+    struct arguments a = {.report = report};
     struct sources *sources = NULL;
     struct spool *spool = NULL;
     struct err err = {0};

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 /* Jobs of modes results and cleanup, one at a time, each by a process of its own. Such a job stays in processing/ until its process has ended; a daemon that is
  * stopped or killed meanwhile takes its process along, and begins it anew at its next start. */
@@ -75,6 +76,10 @@ static void conclude(struct run *run, int wait_status, cJSON *answer) {
 
 /* Memory ran out, or somebody killed it: what it does can be done once more. */
 static bool once_more(struct errands *e, const struct run *run, int wait_status) {
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EX_TEMPFAIL) { /* the job that it is of has not ended yet */
+        loop_timer_start(e->engine->loop, &e->timer, clock_mono_ms() + START_AGAIN_MS / 20, pump_again);
+        return true;
+    }
     if (!WIFSIGNALED(wait_status) || ++e->crashes >= CRASHES_MOST)
         return false;
     log_error("job %s: its process was ended by signal %d; it is started again", run->id, WTERMSIG(wait_status));
@@ -112,9 +117,14 @@ static void pump(struct errands *e) {
     struct run *run = e->child || e->engine->stopping || !e->count ? NULL : next_run(e->engine);
     struct errand_args args;
     struct err err = {0};
+    char program[4096];
     if (!run)
         return;
-    errand_worker_args(options->program, e->engine->spool, options->sources_dir, run->id, &options->retention, &args);
+    if (errand_program(options->program, options->helpers_dir, run->criteria->errand, program, sizeof program, &err)) {
+        run_end_now(run, PLACE_FAILED, "unavailable", err.text);
+        return;
+    }
+    errand_worker_args(program, e->engine->spool, options->sources_dir, run->id, &options->retention, &args);
     if (child_start(e->engine->loop, args.argv, NULL, OUTPUT_BYTES, ended, e, &e->child, &err)) {
         log_error("job %s: %s", run->id, err.text);
         loop_timer_start(e->engine->loop, &e->timer, clock_mono_ms() + START_AGAIN_MS, pump_again);

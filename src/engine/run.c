@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/errand.h"
 #include "net/retry.h"
 #include "os/fsio.h"
 #include "source/split.h"
@@ -70,6 +71,7 @@ static void run_free(struct run *run) {
     buf_release(&run->bookmark);
     free(run->start);
     cJSON_Delete(run->told);
+    free(run->results);
     journal_close(run->journal);
     free(run);
     sched_kick(engine);
@@ -256,6 +258,8 @@ void run_finish(struct run *run) {
         why = engine_why(run->engine, run->id, run->end, run->end_reason, run->end_error, run->end == PLACE_DEFERRED ? run->end_until_us : 0);
     run->phase = RUN_ENDING;
     run->busy = true;
+    if (ran && run->end == PLACE_PROCESSED && run->row.automatic && run->source->results)
+        run->results = errand_automatic(run->id, run->row.created_by, run->source->results);
     if (ran && run->end == PLACE_PROCESSED && run->bookmark.length && !taken_in_part(run)) {
         cJSON_AddStringToObject(m, "bookmark", buf_text(&run->bookmark));
         shift_complete(run->engine, run, m, buf_text(&run->bookmark), ended);

@@ -3,16 +3,27 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/errand.h"
 #include "os/fsio.h"
+#include "spool/recurrence.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Before the job is told to be complete, so that no crash leaves it without its results: the drop may be repeated, and what makes them waits for the end. */
+static enum rc drop_results(struct shift *s) {
+    char id[JOBID_SIZE];
+    errand_automatic_id(s->id, id);
+    return recurrence_drop(s->engine->spool, id, s->results, strlen(s->results), &s->err);
+}
 
 static void shift_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct shift *s = HEAP_ENTRY(items[i], struct shift, work);
         /* What was published is gone from tmp/ for good before the job is done with. */
         s->rc = s->run ? fsio_sync_dir(s->engine->spool->payloads_tmp_fd, ".", &s->err) : RC_OK;
+        if (!s->rc && s->results)
+            s->rc = drop_results(s);
         if (!s->rc)
             s->rc = move_job(s->engine->spool, &s->move, &s->err);
     }
@@ -33,6 +44,7 @@ static void shift_free(struct shift *s) {
     cJSON_Delete(s->members);
     free(s->why);
     free(s->bookmark);
+    free(s->results);
     free(s);
 }
 
@@ -61,6 +73,9 @@ static struct shift *shift_new(struct engine *engine, struct run *run, const cha
     struct shift *s = engine_alloc(sizeof *s);
     s->engine = engine;
     s->run = run;
+    s->results = run ? run->results : NULL;
+    if (run)
+        run->results = NULL;
     str_copy(s->id, sizeof s->id, id);
     s->members = members;
     s->why = why;

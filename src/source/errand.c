@@ -13,13 +13,29 @@ bool errand_mode(const char *mode, enum errand_kind *kind) {
     return *kind == ERRAND_CLEANUP || strcmp(mode, "results") == 0;
 }
 
+bool errand_exports(const struct errand *errand) {
+    const bool records = errand->formats == FORM_BIT(FORM_NDJSON) || (errand->formats == FORM_BIT(FORM_CSV) && errand->report == FORMS_TABLE);
+    return !errand->set && records;
+}
+
+static enum form form_of(const struct errand *errand) {
+    unsigned form = 0;
+    while (form + 1 < FORM_COUNT && !(errand->formats & FORM_BIT(form)))
+        form++;
+    return (enum form)form;
+}
+
 /* A name that can be nothing but a plain file beside others: no path, no dot file, none of the spool's own. */
 static void read_name(struct check *check, const cJSON *object, struct errand *errand) {
-    static const char *const suffixes[] = {".ndjson", ".csv"}; /* by errand->csv */
-    const char *suffix = suffixes[errand->csv];
+    const enum form form = form_of(errand);
+    char suffix[16];
+    str_format(suffix, sizeof suffix, ".%s", forms_name(form));
     const cJSON *item = check_string(check, object, "name", sizeof errand->name - 1);
     if (!item) {
-        str_format(errand->name, sizeof errand->name, "%s%s", errand->children[0] ? errand->children : "records", suffix);
+        if (errand->children[0])
+            str_format(errand->name, sizeof errand->name, "%s%s", errand->children, suffix);
+        else
+            str_copy(errand->name, sizeof errand->name, forms_file(form));
         return;
     }
     const char *name = item->valuestring;
@@ -48,10 +64,47 @@ static void read_cursor(struct check *check, const cJSON *object, struct errand 
         (void)check_fail(check, "since", "does not go with a job: its records do not change any more");
 }
 
+/* Which files: one form, several, or the standard set. */
+static void read_formats(struct check *check, const cJSON *object, struct errand *errand) {
+    static const char *const formats[] = {"ndjson", "csv", "xlsx", "html", "pdf", "ics", NULL}; /* as enum form */
+    bool standard = false;
+    unsigned format = FORM_NDJSON;
+    check_choice(check, object, "format", formats, &format);
+    check_flag(check, object, "standard", &standard);
+    forms_read(check, object, "formats", &errand->formats);
+    errand->set = standard || errand->formats;
+    if (errand->set && cJSON_HasObjectItem(object, "format"))
+        (void)check_fail(check, "format", "does not go with formats or standard");
+    else if (standard && errand->formats)
+        (void)check_fail(check, "standard", "does not go with formats");
+    if (!errand->set)
+        errand->formats = FORM_BIT(format);
+    errand->reported = cJSON_HasObjectItem(object, "report");
+    forms_read_report(check, object, &errand->report);
+    const cJSON *baseline = check_string(check, object, "baseline", JOBID_SIZE - 1);
+    if (baseline && !jobid_valid(baseline->valuestring))
+        (void)check_fail(check, "baseline", "must be the whole id of a job");
+    else if (baseline)
+        str_copy(errand->baseline, sizeof errand->baseline, baseline->valuestring);
+}
+
+/* A report is of one job, all of it. */
+static void check_report(struct check *check, const cJSON *object, const struct errand *errand) {
+    static const char *const others[] = {"campaign", "children", "not_in", "since", "columns", "with_origin"};
+    if (errand_exports(errand))
+        return;
+    if (!errand->job[0])
+        (void)check_lacks(check, "job", "a report is of one job: its id is missing");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (cJSON_HasObjectItem(object, others[i]))
+            (void)check_fail(check, others[i], "goes with format \"ndjson\" or \"csv\" alone");
+    if (errand->set && cJSON_HasObjectItem(object, "name"))
+        (void)check_fail(check, "name", "does not go with formats or standard, whose files have names");
+}
+
 static void read_results(struct check *check, const cJSON *object, struct errand *errand) {
-    static const char *const names[] = {"job", "campaign", "format", "columns", "children", "with_origin", "not_in", "since", "limit", "name", NULL};
-    static const char *const formats[] = {"ndjson", "csv", NULL};
-    unsigned format = 0;
+    static const char *const names[] = {"job",      "campaign",    "format", "formats", "standard", "report", "baseline", "columns",
+                                        "children", "with_origin", "not_in", "since",   "limit",    "wait",   "name",     NULL};
     if (!check_object(check, object, names, NULL))
         return;
     const cJSON *job = check_string(check, object, "job", JOBID_SIZE - 1);
@@ -62,14 +115,16 @@ static void read_results(struct check *check, const cJSON *object, struct errand
     check_name(check, object, "campaign", errand->campaign);
     check_name(check, object, "children", errand->children);
     check_name(check, object, "not_in", errand->not_in);
-    check_choice(check, object, "format", formats, &format);
-    errand->csv = format == 1;
+    read_formats(check, object, errand);
     errand->columns = check_array(check, object, "columns", 1, COLUMNS_MOST);
-    if (errand->columns && !errand->csv)
+    if (errand->columns && errand->formats != FORM_BIT(FORM_CSV))
         (void)check_fail(check, "columns", "goes with format \"csv\" alone");
     check_flag(check, object, "with_origin", &errand->with_origin);
+    check_flag(check, object, "wait", &errand->wait);
     read_cursor(check, object, errand);
-    read_name(check, object, errand);
+    check_report(check, object, errand);
+    if (!errand->set)
+        read_name(check, object, errand);
 }
 
 void errand_read(struct check *check, const cJSON *root, const char *source, struct errand *errand) {

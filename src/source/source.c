@@ -97,6 +97,8 @@ static void read_top(struct check *check, struct source *source) {
                                         "incremental",
                                         "circuit_breaker",
                                         "cache_ttl",
+                                        "report",
+                                        "results",
                                         "suggest",
                                         NULL};
     const cJSON *root = check->root;
@@ -130,6 +132,8 @@ static void read_top(struct check *check, struct source *source) {
     check_unsigned(check, root, "max_concurrent_jobs", 1, 1000, &source->max_concurrent_jobs);
     check_u64(check, root, "coverage_tolerance", 0, UINT64_MAX, &source->coverage_tolerance);
     check_duration(check, root, "cache_ttl", 0, &source->cache_ttl_ms);
+    forms_read_report(check, root, &source->report);
+    forms_read(check, root, "results", &source->results);
     if (source->incremental != NULL && source->cache_ttl_ms > 0) {
         (void)check_fail(check, "cache_ttl", "an incremental source gives something else each time");
     }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/zone.h"
+#include "source/forms.h"
 #include "source/template.h"
 
 /* A source definition (DESIGN 5), checked and made ready to use. No I/O here: texts come in, requests and verdicts go out. Immutable after source_parse. */
@@ -217,7 +218,9 @@ struct source {
     unsigned timeout_s;
     uint64_t max_response_bytes;
     bool allow_http;
-    int64_t cache_ttl_ms; /* a job that completed so long ago answers the same one; 0: none does */
+    enum forms_report report; /* what its results are told as */
+    unsigned results;         /* FORM_BIT: made by the daemon when a job is loaded; 0: none */
+    int64_t cache_ttl_ms;     /* a job that completed so long ago answers the same one; 0: none does */
     struct source_member members[SOURCE_MAX_MEMBERS];
     unsigned member_count;
     cJSON *definition; /* the whole file, owned */

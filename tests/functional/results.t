@@ -72,7 +72,9 @@ refused() {
 }
 refused unknown '{"jobs": "x"}' 'did you mean "job"'
 refused part '{"job": "one"}' 'whole id'
-refused format '{"format": "xlsx"}' 'ndjson'
+refused format '{"format": "docx"}' 'ndjson'
+refused whole '{"format": "xlsx"}' 'of one job'
+refused both-forms '{"format": "csv", "standard": true}' 'does not go with'
 refused path '{"name": "../x.ndjson"}' 'character'
 refused dot '{"name": ".x.ndjson"}' 'ends in .ndjson'
 refused suffix '{"name": "x.csv"}' 'ends in .ndjson'

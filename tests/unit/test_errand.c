@@ -33,7 +33,7 @@ static void test_results(void **state) {
     assert_int_equal(c->errand->kind, ERRAND_RESULTS);
     assert_string_equal(c->errand->job, JOB);
     assert_string_equal(c->errand->name, "records.csv");
-    assert_true(c->errand->csv && c->errand->with_origin && cJSON_GetArraySize(c->errand->columns) == 1);
+    assert_true(c->errand->formats == FORM_BIT(FORM_CSV) && c->errand->with_origin && cJSON_GetArraySize(c->errand->columns) == 1);
     criteria_free(c);
     c = job_of(
         "{\"mode\": \"results\", \"source\": \"items\", \"priority\": \"high\", \"results\": {\"since\": \"0\", \"limit\": 5, \"children\": \"owners\"}}",
@@ -41,7 +41,7 @@ static void test_results(void **state) {
     assert_string_equal(wrong, "");
     assert_string_equal(c->errand->source, "items");
     assert_string_equal(c->errand->name, "owners.ndjson");
-    assert_true(c->errand->limit == 5 && c->priority == PRIORITY_HIGH && !c->errand->csv);
+    assert_true(c->errand->limit == 5 && c->priority == PRIORITY_HIGH && c->errand->formats == FORM_BIT(FORM_NDJSON));
     criteria_free(c);
 }
 

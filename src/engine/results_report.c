@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/results_internal.h"
+
+#include "os/fsio.h"
+#include "report/report_table.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void results_gather_release(struct gathered *g) {
+    if (g->records.text.length)
+        fsio_unmap(g->records.text.data, g->records.text.length);
+    if (g->fd >= 0)
+        close(g->fd);
+    *g = (struct gathered)GATHERED_NONE;
+}
+
+/* Where the file system has none without a name, one that loses its name at once. */
+enum rc results_gather_open(const struct spool *spool, struct gathered *g, struct err *err) {
+    char tmp[64];
+    *g = (struct gathered)GATHERED_NONE;
+    if (fsio_create_unnamed(spool->results_fd, 0600, &g->fd, NULL) == RC_OK)
+        return RC_OK;
+    str_format(tmp, sizeof tmp, ".records.%ld", (long)getpid());
+    const enum rc rc = fsio_create(spool->results_fd, tmp, 0600, &g->fd, err);
+    return rc ? rc : fsio_unlink(spool->results_fd, tmp, err);
+}
+
+enum rc results_gather_map(struct gathered *g, struct err *err) {
+    return fsio_map(g->fd, &g->records.text.data, &g->records.text.length, err);
+}
+
+enum rc results_gather_job(const struct spool *spool, struct sources *sources, const char *job_id, struct gathered *g, struct err *err) {
+    struct errand all = {.kind = ERRAND_RESULTS};
+    str_copy(all.job, sizeof all.job, job_id);
+    enum rc rc = results_gather_open(spool, g, err);
+    if (!rc)
+        rc = results_export(spool, sources, &all, FORM_NDJSON, g->fd, &g->records.count, NULL, err);
+    return rc ? rc : results_gather_map(g, err);
+}
+
+/* Of a job of which every unit failed nothing was ever loaded: its report says so. */
+static enum rc gather(const struct results_ask *ask, const struct job_row *row, struct err *err) {
+    const enum rc rc = results_gather_job(ask->spool, ask->sources, ask->errand->job, ask->gathered, err);
+    if (rc != RC_GONE || !row->failed_units)
+        return rc;
+    ask->gathered->records = (struct report_records){.count = 0};
+    return RC_OK;
+}
+
+static enum rc write_model(const struct results_ask *ask, int fd, struct err *err) {
+    switch (ask->errand->report) {
+    case FORMS_PAGESPEED:
+        return results_pagespeed_write(ask, fd, err);
+    case FORMS_LEASE:
+        return results_lease_write(ask, fd, err);
+    case FORMS_TABLE:
+        break;
+    }
+    return report_table_write(&ask->gathered->records, ask->job, ask->form, fd, err);
+}
+
+enum rc results_report_write(const struct spool *spool, struct sources *sources, const struct errand *errand, enum form form, int fd, uint64_t *rows,
+                             struct err *err) {
+    struct job_row row;
+    struct gathered g = GATHERED_NONE;
+    if (form == FORM_ICS && errand->report != FORMS_LEASE)
+        return err_set(err, RC_PERM, "a calendar is made of leases alone: the results of job %s are of another kind", errand->job);
+    if (form == FORM_CSV && errand->report == FORMS_TABLE)
+        return results_export(spool, sources, errand, form, fd, rows, NULL, err);
+    enum rc rc = job_row_read(spool, errand->job, &row, NULL, NULL, err);
+    if (rc)
+        return rc;
+    char tmp_dir[sizeof spool->root + 16];
+    str_format(tmp_dir, sizeof tmp_dir, "%s/results", spool->root);
+    const struct report_job job = {.tmp_dir = tmp_dir,
+                                   .id = row.id,
+                                   .name = row.name,
+                                   .source = row.source,
+                                   .campaign = row.campaign,
+                                   .completed_us = row.completed_us ? row.completed_us : row.placed_us,
+                                   .failed_units = row.failed_units};
+    const struct results_ask ask = {
+        .spool = spool, .sources = sources, .errand = errand, .form = report_form_named(forms_name(form)), .job = &job, .gathered = &g};
+    rc = gather(&ask, &row, err);
+    *rows = g.records.count;
+    rc = rc ? rc : write_model(&ask, fd, err);
+    results_gather_release(&g);
+    return rc;
+}
