@@ -10,8 +10,10 @@
 #include "base/limits.h"
 #include "os/dirscan.h"
 #include "os/fsio.h"
+#include "source/forms.h"
 
 #include <dirent.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,12 +55,11 @@ static void sum_of(const struct spool *spool, const char *path, char sum[DIGEST_
 }
 
 static const char *type_of(const char *name) {
-    return str_ends(name, ".csv")      ? "text/csv; charset=utf-8"
-           : str_ends(name, ".ndjson") ? "application/x-ndjson"
-           : str_ends(name, ".json")   ? "application/json"
-           : str_ends(name, ".pdf")    ? "application/pdf"
-           : str_ends(name, ".xlsx")   ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-                                       : "application/octet-stream";
+    enum form form;
+    const char *dot = strrchr(name, '.');
+    if (dot && forms_parse(dot + 1, &form))
+        return forms_type(form);
+    return str_ends(name, ".json") ? "application/json" : "application/octet-stream";
 }
 
 static cJSON *file_json(const struct spool *spool, const char *id, const char *name) {
@@ -89,7 +90,7 @@ void downloads_list(struct request *r) {
     enum rc rc = dirscan_open(r->api->spool->results_fd, r->job->id, &scan, &err);
     const bool some = rc == RC_OK;
     while (!rc && cJSON_GetArraySize(list) < FILES_MOST && (rc = dirscan_next(scan, &name, &type, &err)) == RC_OK) {
-        if (type == DT_REG && name_valid(name) && !str_ends(name, SUM_ENDING))
+        if (type == DT_REG && name_valid(name) && !str_ends(name, SUM_ENDING) && strcmp(name, "SHA256SUMS") != 0)
             cJSON_AddItemToArray(list, file_json(r->api->spool, r->job->id, name));
     }
     if (some)
@@ -103,27 +104,45 @@ void downloads_list(struct request *r) {
     reply_json(r, 200, json);
 }
 
+/* The children's rows as one file; else the file of a form, or the standard set. */
+static cJSON *make_what(const char *id, const char *format, const char *children, const char *baseline) {
+    cJSON *results = cJSON_CreateObject();
+    cJSON_AddStringToObject(results, "job", id);
+    if (children) {
+        cJSON_AddStringToObject(results, "format", format);
+        cJSON_AddStringToObject(results, "children", children);
+    } else if (format)
+        cJSON_AddItemToArray(cJSON_AddArrayToObject(results, "formats"), cJSON_CreateString(format));
+    else
+        cJSON_AddTrueToObject(results, "standard");
+    if (baseline)
+        cJSON_AddStringToObject(results, "baseline", baseline);
+    return results;
+}
+
 void downloads_make(struct request *r) {
-    static const char *const known[] = {"format", "children", NULL};
-    const char *format, *children;
+    static const char *const known[] = {"format", "children", "baseline", NULL};
+    const char *format, *children, *baseline;
     char label[JOBID_SLUG_SIZE];
-    if (!request_members(r, known) || !request_text(r, "format", 10, true, &format) || !request_text(r, "children", LIMIT_NAME_BYTES, false, &children))
+    enum form form = FORM_NDJSON;
+    if (!request_members(r, known) || !request_text(r, "format", 10, false, &format) || !request_text(r, "children", LIMIT_NAME_BYTES, false, &children) ||
+        !request_text(r, "baseline", JOBID_SIZE - 1, false, &baseline))
         return;
-    if (strcmp(format, "csv") != 0 && strcmp(format, "ndjson") != 0)
-        reply_invalid(r, "/format", "must be csv or ndjson");
+    if (format && !forms_parse(format, &form))
+        reply_invalid(r, "/format", "must be ndjson, csv, xlsx, html, pdf or ics");
+    else if (children && (!format || (form != FORM_NDJSON && form != FORM_CSV)))
+        reply_invalid(r, "/format", "must be ndjson or csv, for children");
     else if (children && !str_is_name(children))
         reply_invalid(r, "/children", "must be the name of children of the source");
-    else if (!r->job->loaded_batches && !r->job->owned_records)
+    else if (baseline && !jobid_valid(baseline))
+        reply_invalid(r, "/baseline", "must be the whole id of a job");
+    else if (!r->job->loaded_batches && !r->job->owned_records && !r->job->failed_units)
         reply_problem(r, 409, "nothing of the job is loaded yet; process it first");
     else {
-        cJSON *json = cJSON_CreateObject(), *results = cJSON_CreateObject();
+        cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "mode", "results");
-        cJSON_AddItemToObject(json, "results", results);
-        cJSON_AddStringToObject(results, "job", r->job->id);
-        cJSON_AddStringToObject(results, "format", format);
-        if (children)
-            cJSON_AddStringToObject(results, "children", children);
-        str_format(label, sizeof label, "results-%s", format);
+        cJSON_AddItemToObject(json, "results", make_what(r->job->id, format, children, baseline));
+        str_format(label, sizeof label, "results-%s", format ? format : "all");
         submission_ask(r, label, json);
     }
 }
@@ -164,22 +183,41 @@ static bool take_range(struct request *r, uint64_t size) {
     return true;
 }
 
+/* What is handed on bears the name of its job: "oxford-portfolio-report.pdf". */
+static void handed_on(const char *job_id, const char *name, char *out, size_t size) {
+    char time[17], hex[13];
+    const char *slug;
+    jobid_parts(job_id, time, hex, &slug);
+    str_format(out, size, "%s-%s", slug, name);
+}
+
+/* Repr-Digest (RFC 9530): of the whole file, also with a part of it. */
+static void tell_digest(struct request *r, const char *sum) {
+    unsigned char bytes[DIGEST_BYTES];
+    char text[sodium_base64_ENCODED_LEN(DIGEST_BYTES, sodium_base64_VARIANT_ORIGINAL)];
+    if (!str_unhex(sum, bytes, DIGEST_BYTES))
+        return;
+    sodium_bin2base64(text, sizeof text, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
+    reply_header(r, "Repr-Digest", "sha-256=:%s:", text);
+}
+
 void downloads_fetch(struct request *r) {
     const char *name = request_query(r, "name"), *format = request_query(r, "format");
-    char path[JOBID_SIZE + NAME_MOST + 8], sum[DIGEST_HEX_SIZE];
+    char path[JOBID_SIZE + NAME_MOST + 8], sum[DIGEST_HEX_SIZE], shown[NAME_MOST + JOBID_SLUG_SIZE + 2];
     struct stat st;
     struct err err = {0};
+    enum form form = FORM_NDJSON;
     int fd;
     if (!name == !format) {
         reply_problem(r, 400, "either name or format");
         return;
     }
-    if (format && strcmp(format, "csv") != 0 && strcmp(format, "ndjson") != 0) {
-        reply_problem(r, 400, "format must be csv or ndjson");
+    if (format && !forms_parse(format, &form)) {
+        reply_problem(r, 400, "format must be ndjson, csv, xlsx, html, pdf or ics");
         return;
     }
     if (format)
-        name = strcmp(format, "csv") == 0 ? "records.csv" : "records.ndjson";
+        name = forms_file(form);
     if (!name_valid(name)) {
         reply_problem(r, 400, "name is none of a result");
         return;
@@ -193,8 +231,11 @@ void downloads_fetch(struct request *r) {
     if (rc)
         return;
     sum_of(r->api->spool, path, sum);
-    reply_file(r, type_of(name), name, *sum ? sum : NULL, fd, (uint64_t)st.st_size);
+    handed_on(r->job->id, name, shown, sizeof shown);
+    reply_file(r, type_of(name), shown, *sum ? sum : NULL, fd, (uint64_t)st.st_size);
     reply_header(r, "Accept-Ranges", "bytes");
+    if (*sum)
+        tell_digest(r, sum);
     if (r->reply.status == 200 && is_same_file(r, sum))
         take_range(r, (uint64_t)st.st_size);
 }

@@ -128,13 +128,13 @@ async function results(root, page, id) {
         page.title(clip(job.name || id, 60));
         const link = (query) => `/api/lease-processing/results/${encodeURIComponent(id)}/download?${new URLSearchParams(query)}`;
         fill(body, h('div', {class: 'row'}, StatusBadge(job.status), job.reason && h('span', {class: 'muted'}, reasonText(job.reason)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
-            h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.records > 0 ? ['csv', 'ndjson'] : []).map((format) => { const get = button(format.toUpperCase(), {icon: 'download', class: 'small', onclick: () => fetchAs(format, found.results, get, link)}); return get; })),
+            h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.records > 0 ? ['pdf', 'xlsx', 'html', 'ics', 'csv', 'ndjson'] : []).map((format) => { const get = button(format.toUpperCase(), {icon: 'download', class: 'small', onclick: () => fetchAs(format, found.results, get, link)}); return get; })),
                 found.error ? emptyState('No results', found.error.message) : found.results.length ? h('ul', {class: 'line-list'}, found.results.map((result) => h('li', {}, icon('file'), h('a', {class: 'grow', href: link({name: result.name}), download: ''}, Text(result.name, 120)), h('span', {class: 'muted small'}, bytes(result.bytes)), Ago(result.created_at))))
                     : emptyState('No results yet', REST.has(job.status) ? 'The job made none.' : 'They come when the document is analysed.')));
     }
     /* An export is made when it is asked for first, by the daemon. */
     async function fetchAs(format, results, from, link) {
-        const name = `records.${format}`;
+        const name = format === 'ics' ? 'dates.ics' : ['csv', 'ndjson'].includes(format) ? `records.${format}` : `report.${format}`;
         try {
             if (!results.some((result) => result.name === name)) {
                 await busy(from, page.api.post(jobPath(id, 'results'), {format}, {signal: page.signal}));

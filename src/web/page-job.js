@@ -273,33 +273,43 @@ function batchesCard(page, get, acts) {
 
 /* ---- results ---- */
 
+const FORMS = {
+    csv: {file: 'records.csv', label: 'CSV'}, ndjson: {file: 'records.ndjson', label: 'NDJSON'}, xlsx: {file: 'report.xlsx', label: 'Workbook (XLSX)'},
+    pdf: {file: 'report.pdf', label: 'Pages (PDF)'}, html: {file: 'report.html', label: 'Web page (HTML)'}, ics: {file: 'dates.ics', label: 'Calendar of dates (ICS)'},
+};
+
 /* A file is made by the daemon when it is asked for, and downloaded as soon as it is there. */
 function resultsCard(page, get) {
     const list = h('div', {class: 'card-body'});
-    let results = null, made = 0, wanted = null, timer = 0; /* wanted: {format, since, until} */
+    let results = null, made = 0, wanted = null, timer = 0; /* wanted: {format, id of the job that makes it, until} */
     const link = (name) => `${jobPath(get().job_id, 'results/download')}?name=${encodeURIComponent(name)}`;
 
     async function make(element, format) {
         try {
-            const known = new Set(results.map((r) => r.name + r.created_at));
-            await busy(element, page.api.post(jobPath(get().job_id, 'results'), {format}, {signal: page.signal}));
-            wanted = {format, known, until: Date.now() + 600000};
+            const asked = await busy(element, page.api.post(jobPath(get().job_id, 'results'), {format}, {signal: page.signal}));
+            wanted = {format, id: asked.job_id, until: Date.now() + 600000};
             draw();
             load();
         } catch (error) {
             page.toastError(error, 'The file cannot be made');
         }
     }
+    const makes = (format) => button(`${FORMS[format].label} of ${plural(made, 'record')}`, {icon: 'download', class: 'small', disabled: Boolean(wanted), onclick: (event) => make(event.currentTarget, format)});
+    const opener = button('Report', {icon: 'file', class: 'small'});
+    const reports = h('span', {}, menuButton(opener, () => ['xlsx', 'pdf', 'html', ...(get().source === 'lease' || results.some((r) => r.name === FORMS.ics.file) ? ['ics'] : [])]
+        .map((format) => ({label: FORMS[format].label, icon: 'download', onclick: () => make(opener, format)}))));
+    opener.addEventListener('menuclose', () => draw());
     function draw() {
-        if (!results)
+        if (!results || opener.getAttribute('aria-expanded') === 'true') /* drawn when the menu closes, which drawing would take away */
             return;
+        opener.disabled = Boolean(wanted);
         const files = results.map((r) => h('li', {}, icon('file'), h('a', {href: link(r.name), download: ''}, Text(r.name, 80)), h('span', {class: 'muted small'}, bytes(r.bytes), ' · ', Ago(r.created_at)),
             r.sha256 && h('button', {type: 'button', class: 'hash', title: `${r.sha256} (copy)`, 'aria-label': `${r.sha256.slice(0, 10)}: copy the checksum of ${r.name}`, onclick: () => copy(page, r.sha256)}, r.sha256.slice(0, 10))));
         redraw(list, () => [files.length > 0 && h('ul', {class: 'files'}, files),
             wanted && h('p', {class: 'muted', role: 'status'}, `The ${wanted.format.toUpperCase()} file is being made …`),
-            made === 0 && !files.length && h('p', {class: 'muted'}, 'Records can be had as CSV or NDJSON once they are loaded.'),
+            made === 0 && !files.length && h('p', {class: 'muted'}, 'Records can be had as files and reports once they are loaded.'),
             made > 0 && !files.length && !page.can('operator') && h('p', {class: 'muted'}, `${plural(made, 'record')} are loaded. An operator can make a file of them.`),
-            made > 0 && page.can('operator') && h('div', {class: 'row'}, ['csv', 'ndjson'].map((format) => button(`${format.toUpperCase()} of ${plural(made, 'record')}`, {icon: 'download', class: 'small', disabled: Boolean(wanted), onclick: (event) => make(event.currentTarget, format)})))]);
+            made > 0 && page.can('operator') && h('div', {class: 'row'}, ['csv', 'ndjson'].map(makes), reports)]);
     }
     async function load() {
         clearTimeout(timer);
@@ -307,8 +317,13 @@ function resultsCard(page, get) {
             const answer = await page.api.get(jobPath(get().job_id, 'results'), {signal: page.signal});
             results = answer.results;
             made = answer.records ?? 0;
-            const fresh = wanted && results.find((r) => !wanted.known.has(r.name + r.created_at) && r.name.endsWith(`.${wanted.format}`));
-            if (fresh) {
+            /* The same records give the same file, which is left as it is: that its job is done says that it is there. */
+            const asked = wanted && await page.api.get(jobPath(wanted.id), {signal: page.signal});
+            const fresh = asked?.status === 'COMPLETED' && results.find((r) => r.name === FORMS[wanted.format].file);
+            if (asked?.status === 'FAILED') {
+                wanted = null;
+                page.toast('The file cannot be made', {tone: 'warn', text: asked.error_details || reasonText(asked.reason)});
+            } else if (fresh) {
                 wanted = null;
                 h('a', {href: link(fresh.name), download: ''}).click();
                 page.toast('The file is ready', {text: `${fresh.name}, ${bytes(fresh.bytes)}`});

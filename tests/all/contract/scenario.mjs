@@ -184,6 +184,14 @@ async function loading(run) {
     const part = await run.call('jobDownload', {as: 'ops', path: {id: run.job}, query: {format: 'csv'}, headers: {Range: 'bytes=2-5'}, status: 206});
     run.is(csv.text.slice(2, 6), part.text, 'jobDownload: the part is of the whole');
     await run.call('jobDownload', {as: 'ops', path: {id: run.job}, query: {format: 'csv'}, headers: {Range: 'bytes=999999999-'}, status: 416});
+    await run.call('makeResults', {as: 'ops', path: {id: run.job}, body: {format: 'pdf'}, status: 202, name: 'pages'});
+    await run.call('makeResults', {as: 'ops', path: {id: run.job}, body: {}, status: 202, name: 'the standard set'});
+    await run.call('jobReview', {as: 'ops', path: {id: run.job}, status: 200});
+    const document = 'ab'.repeat(32);
+    const said = await run.call('changeReview', {as: 'ops', path: {id: run.job}, body: {fields: {[document]: {deposit: {decision: 'corrected', value: 12500, unit: 'GBP'}, term: {decision: 'confirmed'}}}}, status: 200});
+    run.is(['ops', 12500, false], [said.json?.fields?.[document]?.deposit?.reviewer, said.json?.fields?.[document]?.deposit?.value, said.json?.reviewed], 'changeReview: who said what');
+    await run.call('changeReview', {as: 'ops', path: {id: run.job}, body: {reviewed: true, fields: {[document]: {deposit: null}}}, status: 200, name: 'taken back'});
+    await run.call('changeReview', {as: 'ops', path: {id: run.job}, body: {fields: {[document]: {deposit: {decision: 'corrected'}}}}, status: 422, name: '422 for a correction without a value'});
     const changed = await run.call('records', {as: 'viola', query: {limit: '2', source: 'properties'}, status: 200});
     run.is(2, changed.text.trim().split('\n').filter(Boolean).length, 'records: as many lines as were asked for');
     await run.call('records', {as: 'viola', query: {since: changed.headers['x-next-cursor']}, status: 200, name: 'from the cursor on'});
