@@ -526,6 +526,8 @@ void replay_bookmark(struct buf *bookmark, struct slice value);
 /* members, and why, are taken. run may be NULL. */
 void shift_start(struct engine *engine, struct run *run, const char *id, enum place from, enum place to, const char *event, cJSON *members, char *why,
                  int64_t until_us, shift_then *then);
+/* A job in pending/ is complete by another one's payloads. Of row: id, source, automatic, created_by. */
+void shift_reuse(struct engine *engine, const struct job_row *row, const char *reason, const char *reuses, shift_then *then);
 /* The completion of a job, which moves its bookmark on to a value (copied). */
 void shift_complete(struct engine *engine, struct run *run, cJSON *members, const char *bookmark, shift_then *then);
 

@@ -37,8 +37,6 @@ enum rc errand_program(const char *program, const char *helpers_dir, const struc
         return RC_OK;
     if (slash && str_format(out, size, "%.*s/batchspool-report", (int)(slash - program), program) && access(out, X_OK) == 0)
         return RC_OK;
-    if (slash && str_format(out, size, "%.*s/../libexec/batchspool/batchspool-report", (int)(slash - program), program) && access(out, X_OK) == 0)
-        return RC_OK; /* as `make install` puts it */
     return err_set(err, RC_PERM, "batchspool-report, which makes reports, is neither in %.200s nor beside batchspoold: install it there",
                    helpers_dir ? helpers_dir : "a directory of helpers");
 }

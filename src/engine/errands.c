@@ -19,6 +19,7 @@
 #define OUTPUT_BYTES ((size_t)64 * 1024)
 #define START_AGAIN_MS 5000
 #define CRASHES_MOST 3
+#define WAITS_MOST 240 /* a minute */
 
 struct errands {
     struct engine *engine;
@@ -26,6 +27,7 @@ struct errands {
     struct child *child;
     struct run *run;  /* that it works for */
     unsigned crashes; /* of it, in a row */
+    unsigned waits;   /* in a row, for the job that it is of to end */
     struct loop_timer timer;
 };
 
@@ -76,7 +78,7 @@ static void conclude(struct run *run, int wait_status, cJSON *answer) {
 
 /* Memory ran out, or somebody killed it: what it does can be done once more. */
 static bool once_more(struct errands *e, const struct run *run, int wait_status) {
-    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EX_TEMPFAIL) { /* the job that it is of has not ended yet */
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EX_TEMPFAIL && ++e->waits < WAITS_MOST) { /* the job that it is of has not ended yet */
         loop_timer_start(e->engine->loop, &e->timer, clock_mono_ms() + START_AGAIN_MS / 20, pump_again);
         return true;
     }
@@ -94,7 +96,7 @@ static void ended(void *context, int wait_status, const struct buf *output) {
     e->run = NULL;
     if (!run->leaving && once_more(e, run, wait_status))
         return;
-    e->crashes = 0;
+    e->crashes = e->waits = 0;
     if (!run->leaving) { /* what leaves is looked at again where it lies */
         engine_follow(e->engine, run->id, NULL);
         conclude(run, wait_status, object_of(output));
@@ -150,7 +152,7 @@ void errands_leave(struct run *run) {
     child_cancel(e->child);
     e->child = NULL;
     e->run = NULL;
-    e->crashes = 0;
+    e->crashes = e->waits = 0;
     results_tmp(run->id, run->criteria->errand, tmp, sizeof tmp);
     fsio_unlink(run->engine->spool->results_fd, tmp, NULL);
     loop_timer_start(e->engine->loop, &e->timer, clock_mono_ms(), pump_again);

@@ -345,10 +345,12 @@ static void accepted(struct intake *in) {
         for (enum place p = PLACE_PENDING; p < PLACE_COUNT; p++)
             spool_why_remove(engine->spool, p, in->drop.job_id);
     if (complete_at_once(in)) {
-        cJSON *m = engine_members();
-        cJSON_AddStringToObject(m, "reason", in->cached ? "cached" : "reuse");
-        cJSON_AddStringToObject(m, "reuses", in->duplicate_of);
-        shift_start(engine, NULL, in->drop.job_id, PLACE_PENDING, PLACE_PROCESSED, "completed", m, NULL, 0, moved);
+        struct job_row row;
+        job_row_init(&row, in->drop.job_id);
+        row.automatic = c->automatic;
+        str_copy(row.source, sizeof row.source, c->source);
+        created_by(in, c, row.created_by, sizeof row.created_by);
+        shift_reuse(engine, &row, in->cached ? "cached" : "reuse", in->duplicate_of, moved);
     } else if (c->not_before_us > clock_wall_us()) {
         char until[CLOCK_RFC3339_SIZE];
         cJSON *m = engine_members();

@@ -274,7 +274,7 @@ static enum rc known_job(const struct spool *spool, const char *job_id, struct e
 static enum rc has_ended(const struct spool *spool, const char *job_id, struct err *err) {
     struct job_row row;
     const enum rc rc = job_row_read(spool, job_id, &row, NULL, NULL, err);
-    return !rc && row.place == PLACE_PROCESSING ? err_set(err, RC_AGAIN, "job %s has not ended yet", job_id) : rc;
+    return !rc && (row.place == PLACE_PROCESSING || row.place == PLACE_PENDING) ? err_set(err, RC_AGAIN, "job %s has not ended yet", job_id) : rc;
 }
 
 /* Which report, when the job of mode results does not say it: the definition's word, as it is now. A source that has gone is a table. */

@@ -195,10 +195,7 @@ static void claim(struct engine *engine, const char *id) {
     }
     run_claiming(engine, id);
     if (row.reuses[0]) { /* likewise between acceptance and completion */
-        cJSON *m = engine_members();
-        cJSON_AddStringToObject(m, "reason", strcmp(row.reason, "cached") == 0 ? row.reason : "reuse");
-        cJSON_AddStringToObject(m, "reuses", row.reuses);
-        shift_start(engine, NULL, id, PLACE_PENDING, PLACE_PROCESSED, "completed", m, NULL, 0, not_yet);
+        shift_reuse(engine, &row, strcmp(row.reason, "cached") == 0 ? row.reason : "reuse", row.reuses, not_yet);
         return;
     }
     shift_start(engine, NULL, id, PLACE_PENDING, PLACE_PROCESSING, "claimed", NULL, NULL, 0, claimed);

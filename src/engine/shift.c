@@ -92,6 +92,19 @@ void shift_start(struct engine *engine, struct run *run, const char *id, enum pl
     shift_submit(s);
 }
 
+void shift_reuse(struct engine *engine, const struct job_row *row, const char *reason, const char *reuses, shift_then *then) {
+    const struct source *source;
+    cJSON *m = engine_members();
+    cJSON_AddStringToObject(m, "reason", reason);
+    cJSON_AddStringToObject(m, "reuses", reuses);
+    struct shift *s = shift_new(engine, NULL, row->id, m, NULL, then);
+    if (row->automatic && sources_get(engine->sources, row->source, &source, NULL) == RC_OK && source->results)
+        s->results = errand_automatic(row->id, row->created_by, source->results);
+    s->move =
+        (struct move){.job_id = s->id, .from = PLACE_PENDING, .to = PLACE_PROCESSED, .event = "completed", .by = "daemon", .members = m, .told = &s->told};
+    shift_submit(s);
+}
+
 void shift_complete(struct engine *engine, struct run *run, cJSON *members, const char *bookmark, shift_then *then) {
     struct shift *s = shift_new(engine, run, run->id, members, NULL, then);
     s->row = run->row;

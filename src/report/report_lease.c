@@ -177,7 +177,7 @@ static bool tell_summary(struct lease_model *m) {
     const size_t open = report_lease_count_review(m), failed = report_lease_failed_checks(m);
     const bool next = report_lease_next_date(m, date, what);
     snprintf(leases, sizeof leases, "%zu", m->lease_count);
-    snprintf(documents, sizeof documents, "of %zu documents", m->count + m->input->lost_count);
+    snprintf(documents, sizeof documents, "of %zu document%s", m->count + m->input->lost_count, m->count + m->input->lost_count == 1 ? "" : "s");
     snprintf(review, sizeof review, "%zu", open);
     snprintf(checks, sizeof checks, "%zu", failed);
     const struct report_figure figures[] = {
@@ -316,9 +316,9 @@ enum rc report_lease_write(const struct report_lease *input, const struct report
     snprintf(origin, sizeof origin, "Job %s", job->id);
     snprintf(subtitle, sizeof subtitle, "Abstract of %zu lease%s from %zu document%s. Not legal advice.", m.lease_count, m.lease_count == 1 ? "" : "s", m.count,
              m.count == 1 ? "" : "s");
-    const struct report_head head = {.title = job->name[0]         ? job->name
-                                              : m.lease_count == 1 ? m.leases[0].name
-                                                                   : "Lease abstracts",
+    const struct report_head head = {.title = m.lease_count == 1 ? m.leases[0].name
+                                              : job->name[0]     ? job->name
+                                                                 : "Lease abstracts",
                                      .subtitle = subtitle,
                                      .origin = origin,
                                      .as_of_us = job->completed_us,

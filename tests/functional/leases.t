@@ -52,9 +52,17 @@ is true "$(show '(.cost | tonumber) > 0')" 'its cost is that of its tokens'
 is "$(field '.tokens | (.prompt * 0.00000015 + .completion * 0.0000006) * 1e8 | round')" "$(show '(.cost | tonumber) * 1e8 | round')" 'exactly'
 verified 'nothing differs'
 
+results=$SPOOL/results/$ID
+ok 'its reports are made by themselves' wait_for "$WAIT_S" test -s "$results/results.json"
+is 'dates.ics report.html report.pdf report.xlsx' "$(jq -r '[.files[].file | split("/")[-1]] | sort | join(" ")' "$results/results.json")" 'all that the source names'
+text=$(pdftotext -layout "$results/report.pdf" - | tr -s ' ')
+like 'Tenant NORTHWIND' "$text" 'with the tenant'
+like 'DRAFT' "$text" 'as a draft'
+
 lease --document "$DIR/commercial.pdf"
 at processed 'the same document again'
 is true "$(show '.reuses != null')" 'is answered by the job before'
+ok 'and has reports of its own' wait_for "$WAIT_S" test -s "$SPOOL/results/$ID/results.json"
 
 # --- scanned, and what the endpoint can do ---
 
