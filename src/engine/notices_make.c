@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/errand.h"
 #include "spool/journal.h"
 
 #include <stdarg.h>
@@ -288,8 +289,10 @@ static void make_done(struct work *work) {
 /* Of a source whose reports are made when a job has completed, its notice waits for them: this names the file, below the spool, that is there last ("": it
  * waits for nothing). It waits an hour at most. On the loop, which has the definitions. */
 static void awaits_of(const struct notices_make *make, char out[300]) {
-    (void)make;
+    const struct source *source;
     *out = '\0';
+    if (make->automatic && sources_get(make->notices->engine->sources, make->source, &source, NULL) == RC_OK && source->results)
+        str_format(out, 300, "results/%s/" RESULTS_READY, make->job_id);
 }
 
 void notices_make_start(struct notices *n, struct notices_make *make) {

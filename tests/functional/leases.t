@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Documents through the daemon with the shipped source `lease`: text, OCR and a model with eyes, answers that are checked, money by tokens, refusals, kills in the middle of OCR.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../sink.sh"
 MAKE=$ROOT/tests/documents/make.pl
 TEXTS=$ROOT/tests/documents
 export BATCHSPOOL_LEASE=$ROOT/etc/lease
@@ -37,6 +38,9 @@ printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
 for text in commercial longlease amendment; do "$MAKE" pdf "$DIR/$text.pdf" "$TEXTS/$text.txt"; done
 (cd "$DIR" && pdftoppm -r 150 -gray -jpeg commercial.pdf scan && "$MAKE" pdf scanned.pdf scan-1.jpg scan-2.jpg scan-3.jpg)
 source_lease
+sink_start
+cp -r "$ROOT/etc/notices" "$DIR/etc/notices"
+notices_config '.recipients = {completed: ["mailto:manager@example.com"]}'
 daemon_start
 
 # --- a PDF with text ---
@@ -52,6 +56,11 @@ is true "$(show '(.cost | tonumber) > 0')" 'its cost is that of its tokens'
 is "$(field '.tokens | (.prompt * 0.00000015 + .completion * 0.0000006) * 1e8 | round')" "$(show '(.cost | tonumber) * 1e8 | round')" 'exactly'
 verified 'nothing differs'
 
+wait_for 20 mails_are 1
+result $? 'the manager has a mail'
+ok 'which left after the reports were there' test "$SPOOL/results/$ID/results.json" -ot "$(ls "$SINK"/mail/* | head -n 1)"
+sink_stop
+notices_config 'del(.recipients)'
 results=$SPOOL/results/$ID
 ok 'its reports are made by themselves' wait_for "$WAIT_S" test -s "$results/results.json"
 is 'dates.ics report.html report.pdf report.xlsx' "$(jq -r '[.files[].file | split("/")[-1]] | sort | join(" ")' "$results/results.json")" 'all that the source names'
