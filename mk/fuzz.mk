@@ -35,6 +35,8 @@ printf '2{"access_token":"abc","token_type":"Bearer","expires_in":60}' >$(FUZZ)/
 printf 'https://h.example/items?limit=2&offset=0\0000{"total":5,"data":[{"id":1},{"id":2}],"next":"/items?limit=2&offset=2"}\0000{"data":[{"id":3}]}' >$(FUZZ)/seed/detect; \
 printf 'status:failed,held source:items older:2h newer:P7D is:unloaded created_after:2026-01-01T00:00:00Z "a word" reno' >$(FUZZ)/seed/filter; \
 printf 'url,label\nexample.com,home\n"https://B\303\274cher.example:443/a,b/#x";y\nhttp://[::1]:8080//\nnot a url\n' >$(FUZZ)/seed/url_list; \
+printf '{"answer":{"id":"https://e.example/","lighthouseResult":{"lighthouseVersion":"12.8.2","categories":{"performance":{"score":0.9}},"audits":{"speed-index":{"numericValue":1},"x-insight":{"title":"X","metricSavings":{"LCP":1},"details":{"debugData":{"wastedBytes":2}}}}},"loadingExperience":{"origin_fallback":true,"metrics":{"CUMULATIVE_LAYOUT_SHIFT_SCORE":{"percentile":7,"category":"FAST","distributions":[{"proportion":0.9}]}}}},"item":{"url":{"url":"https://e.example","labels":{"a":"b"}},"strategy":"mobile"},"run":"r"}' \
+  >$(FUZZ)/seed/pagespeed; \
 printf '/api/batch-jobs/20261123T170501Z-4f9c2a01b7d3-reno/files/%%31/raw' >$(FUZZ)/seed/path; \
 printf '{"type":"object","properties":{"a":{"type":["string","null"],"pattern":"^[a-z]{2}$$","maxLength":9},"b":{"$$ref":"#/$$defs/d"}},"required":["a"],"additionalProperties":false,"$$defs":{"d":{"type":"array","items":{"enum":[1,"x"]},"minItems":1}}}\0{"a":"xy","b":[1,"x"]}' >$(FUZZ)/seed/json_schema; \
 printf 'II*\0\010\0\0\0\004\0\0\001\004\0\001\0\0\0\004\0\0\0\001\001\004\0\001\0\0\0\004\0\0\0\021\001\004\0\001\0\0\0\010\0\0\0\027\001\004\0\001\0\0\0\020\0\0\0\0\0\0\0' >$(FUZZ)/seed/docform-tiff; \
