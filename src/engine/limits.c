@@ -252,9 +252,25 @@ void limits_heard(struct attempt *a) {
         governor_succeeded(feed->governor, clock_wall_us());
 }
 
+/* The source says that its day is used up: ours is then, too, whatever was counted here (others may use the same account). */
+static int64_t window_spent_us(struct feed *feed, int64_t now_us) {
+    struct governor_window_state state, longest = {.period_ms = 0};
+    unsigned window = 0;
+    for (unsigned i = 0; governor_window_state(feed->governor, i, now_us, &state); i++)
+        if (state.period_ms > longest.period_ms) {
+            longest = state;
+            window = i;
+        }
+    governor_counted(feed->governor, window, longest.limit);
+    feed_save(feed);
+    return longest.end_us;
+}
+
 int64_t limits_refused(struct attempt *a, unsigned refusals) {
     struct feed *feed = a->run->feed;
     int64_t now = clock_wall_us();
+    if (a->verdict.until_window)
+        return window_spent_us(feed, now);
     bool alone = governor_refused(feed->governor, a->sent_us, now);
     unsigned row = governor_refusals(feed->governor);
     int64_t until = now + run_backoff_us(a->run, row > refusals ? row : refusals, a->retry_after_s);

@@ -119,8 +119,22 @@ static bool looks_at_body(const struct source_filter *filter) {
     return filter->has != NULL || filter->error_message_contains != NULL;
 }
 
+static bool contains(struct slice body, const cJSON *text) {
+    return body.length > 0 && memmem(body.data, body.length, text->valuestring, strlen(text->valuestring)) != NULL;
+}
+
+static bool contains_one(struct slice body, const cJSON *texts) {
+    const cJSON *text;
+
+    cJSON_ArrayForEach(text, texts) {
+        if (contains(body, text)) {
+            return true;
+        }
+    }
+    return cJSON_IsString(texts) && contains(body, texts);
+}
+
 static bool matches(struct judged *j, const struct source_filter *filter) {
-    const struct slice *body = &j->answer->body;
     struct slice value;
 
     if (filter->code_count > 0 && !names_code(filter, j->answer->status)) {
@@ -129,8 +143,7 @@ static bool matches(struct judged *j, const struct source_filter *filter) {
     if (filter->has != NULL && !find(j, filter->has, &value)) {
         return false;
     }
-    return filter->error_message_contains == NULL ||
-           (body->length > 0 && memmem(body->data, body->length, filter->error_message_contains, strlen(filter->error_message_contains)) != NULL);
+    return filter->error_message_contains == NULL || contains_one(j->answer->body, filter->error_message_contains);
 }
 
 static const struct source_filter *first_match(struct judged *j, bool by_body) {
@@ -307,6 +320,7 @@ static void judge_filtered(struct judged *j, enum request_kind kind, const struc
         decide(j, CHARGE_NONE, ACTION_SUCCESS, "");
     } else if (filter->action == ACTION_RATE_LIMITED) {
         decide(j, CHARGE_NONE, ACTION_RATE_LIMITED, "rate_limited");
+        j->verdict->until_window = filter->until_window;
     } else if (j->answer->status == 200) {
         decide(j, CHARGE_NONE, filter->action, "error_body");
     } else {

@@ -201,7 +201,6 @@ void source_free(struct source *source) {
     }
     for (unsigned i = 0; i < source->filter_count; i++) {
         free(source->filters[i].has);
-        free(source->filters[i].error_message_contains);
         free(source->filters[i].error_message_path);
     }
     for (unsigned i = 0; i < source->backoff_count; i++) {

@@ -23,6 +23,7 @@
 #define SOURCE_MAX_KEYS 8
 #define SOURCE_MAX_CHILDREN 16
 #define SOURCE_MAX_FILTERS 32
+#define SOURCE_MAX_CONTAINS 32
 #define SOURCE_MAX_RATES 8
 #define SOURCE_MAX_WINDOWS 4
 #define SOURCE_MAX_MEMBERS 64
@@ -111,9 +112,10 @@ struct source_filter {
     int http_codes[16];
     unsigned code_count;
     char *has;                    /* Pointer that must exist in the body, or NULL */
-    char *error_message_contains; /* or NULL */
+    const cJSON *error_message_contains; /* a text, or a list of texts of which one must be in the body; borrowed; or NULL */
     char *error_message_path;     /* Pointer to the text to show, or NULL */
     enum source_action action;
+    bool until_window; /* RATE_LIMITED: until the longest of the source's fixed windows begins anew */
 };
 
 enum source_backoff_type { BACKOFF_WAIT_TIME_FROM_HEADER, BACKOFF_CONSTANT, BACKOFF_EXPONENTIAL };

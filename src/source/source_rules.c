@@ -344,12 +344,41 @@ void source_limits(struct check *check, const cJSON *definition, struct source *
 
 /* --- errors -------------------------------------------------------------------------------------------------------- */
 
+/* A text, or a list of texts. */
+static const cJSON *read_contains(struct check *check, const cJSON *filter) {
+    static const char name[] = "error_message_contains";
+    const cJSON *contains = cJSON_GetObjectItemCaseSensitive(filter, name), *item;
+
+    if (!cJSON_IsArray(contains)) {
+        contains = check_string(check, filter, name, 1024);
+        return contains != NULL && contains->valuestring[0] != '\0' ? contains : NULL;
+    }
+    (void)check_array(check, filter, name, 1, SOURCE_MAX_CONTAINS);
+    cJSON_ArrayForEach(item, contains) {
+        if (!cJSON_IsString(item) || item->valuestring[0] == '\0' || strlen(item->valuestring) > 1024) {
+            (void)check_fail(check, name, "must be a text or a list of texts");
+            return NULL;
+        }
+    }
+    return contains;
+}
+
+/* "until": "window" needs one. */
+static void check_until(struct check *check, const struct source *source, const struct source_filter *filter) {
+    if (filter->until_window && filter->action != ACTION_RATE_LIMITED) {
+        (void)check_fail(check, "until", "is for the action RATE_LIMITED");
+    } else if (filter->until_window && source->window_count == 0) {
+        (void)check_fail(check, "until", "needs a policy of type fixed_window in api_budget: it is what is waited for");
+    }
+}
+
 static void read_filter(struct check *check, const cJSON *filter, struct source *source) {
-    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", NULL};
+    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", "until", NULL}, *const untils[] = {
+                                                                                                                                           "window", NULL};
     static const char *const actions[] = {"SUCCESS", "FAIL", "RETRY", "IGNORE", "RATE_LIMITED", "HOLD", NULL}; /* as enum source_action */
     struct source_filter *out = &source->filters[source->filter_count++];
-    const cJSON *codes, *code, *contains;
-    unsigned action = ACTION_FAIL;
+    const cJSON *codes, *code;
+    unsigned action = ACTION_FAIL, until = 0;
 
     if (!check_object(check, filter, names, NULL)) {
         return;
@@ -364,15 +393,15 @@ static void read_filter(struct check *check, const cJSON *filter, struct source 
     }
     check_pointer(check, filter, "has", &out->has);
     check_pointer(check, filter, "error_message_path", &out->error_message_path);
-    contains = check_string(check, filter, "error_message_contains", 1024);
-    if (contains != NULL && contains->valuestring[0] != '\0') {
-        out->error_message_contains = source_copy(check, contains->valuestring);
-    }
+    out->error_message_contains = read_contains(check, filter);
     if (cJSON_GetObjectItemCaseSensitive(filter, "action") == NULL) {
         (void)check_fail(check, NULL, "needs an action");
     }
     check_choice(check, filter, "action", actions, &action);
     out->action = (enum source_action)action;
+    check_choice(check, filter, "until", untils, &until);
+    out->until_window = cJSON_GetObjectItemCaseSensitive(filter, "until") != NULL;
+    check_until(check, source, out);
     if (out->code_count == 0 && out->has == NULL && out->error_message_contains == NULL) {
         (void)check_fail(check, NULL, "needs http_codes, has or error_message_contains: else it is for every answer");
     }

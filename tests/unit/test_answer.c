@@ -316,8 +316,31 @@ static void test_key_limits(void **state) {
     source_free(s);
 }
 
+/* Of a list of texts one must be in the body; the filter says whether a window's end is waited for. */
+static void test_texts(void **state) {
+    struct source *s = source_of("{" SHAPE ",\"api_budget\":{\"policies\":[{\"type\":\"fixed_window\",\"period\":\"P1D\",\"call_limit\":9}]},"
+                                 "\"error_handler\":{\"response_filters\":[{\"http_codes\":[429],\"error_message_contains\":[\"per day\",\"daily\"],"
+                                 "\"action\":\"RATE_LIMITED\",\"until\":\"window\"},{\"error_message_contains\":[\"DNS\",\"404\"],\"action\":\"FAIL\"}]}}");
+    struct verdict v = judge(s, REQUEST_FREE, 429, "{\"error\":\"Queries per day\"}");
+
+    (void)state;
+    assert_int_equal(v.action, ACTION_RATE_LIMITED);
+    assert_true(v.until_window);
+    v = judge(s, REQUEST_FREE, 429, "the daily limit");
+    assert_true(v.until_window);
+    v = judge(s, REQUEST_FREE, 429, "{\"error\":\"Queries per minute\"}");
+    assert_int_equal(v.action, ACTION_RATE_LIMITED);
+    assert_false(v.until_window);
+    assert_int_equal(judge(s, REQUEST_FREE, 500, "{\"error\":\"DNS_FAILURE\"}").action, ACTION_FAIL);
+    assert_int_equal(judge(s, REQUEST_FREE, 500, "{\"error\":\"status 404\"}").action, ACTION_FAIL);
+    assert_int_equal(judge(s, REQUEST_FREE, 500, "{\"error\":\"Something went wrong\"}").action, ACTION_RETRY);
+    assert_int_equal(judge(s, REQUEST_FREE, 500, "").action, ACTION_RETRY);
+    source_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts),
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_paid),
         cmocka_unit_test(test_not_charged),
