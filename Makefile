@@ -19,7 +19,7 @@ LDSAN = -pie -Wl,-z,relro,-z,now
 endif
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) $(HARDEN) -pthread -MMD -MP $(CFLAGS)
 # Each program is linked to those of them that it uses.
-LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -larchive -lidn2 -lsodium -ljwt -lm -pthread
+LIBS = -Wl,--as-needed -lcurl -lcjson -llmdb -lcrypto -larchive -lidn2 -lexpat -lz -lsodium -ljwt -lm -pthread
 
 LAYERS = base os helper spool net store source sink notify report engine api cmd
 LIB_SRC = $(filter-out %_main.c,$(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c)))

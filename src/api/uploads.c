@@ -142,9 +142,9 @@ struct told {
     size_t url_count, rejected_count;
 };
 
-static void told_url(void *context, size_t line, const char *url) {
+static void told_url(void *context, size_t line, const char *url, const struct url_list_labels *labels) {
     struct told *t = context;
-    (void)line;
+    (void)line, (void)labels;
     if (t->url_count++ < URLS_TOLD)
         cJSON_AddItemToArray(t->urls, cJSON_CreateString(url));
 }

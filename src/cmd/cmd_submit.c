@@ -2,6 +2,7 @@
 #include "cmd/cmd_documents.h"
 #include "cmd/cmd_drop.h"
 #include "cmd/cmd_estimate.h"
+#include "cmd/cmd_urls.h"
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -16,7 +17,8 @@
 
 struct submission {
     const char *file; /* as given; "-" is standard input */
-    struct buf text;  /* as read, made of what --document named, or changed by --set */
+    struct buf text;  /* as read, made of what --document or --urls named, or changed by --set */
+    bool urls;        /* --urls: it is long, and nobody's to read */
     char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
     char estimate[CMD_ESTIMATE_TEXT];
@@ -29,7 +31,7 @@ static enum rc apply_settings(struct submission *s, const struct cmd_list *setti
     enum rc rc = cJSON_IsObject(json) ? RC_OK : err_set(err, RC_PERM, "%s: is no JSON object", s->file);
     for (size_t i = 0; !rc && i < settings->count; i++)
         rc = cmd_drop_set(json, settings->items[i], err);
-    char *text = rc ? NULL : cJSON_Print(json);
+    char *text = rc ? NULL : s->urls ? cJSON_PrintUnformatted(json) : cJSON_Print(json);
     cJSON_Delete(json);
     if (rc)
         return rc;
@@ -143,6 +145,16 @@ static int with_documents(struct cmd *cmd, const struct cmd_list *documents, con
     return code;
 }
 
+/* One job for a list of URLs. */
+static int with_urls(struct cmd *cmd, const char *urls, const char *source, const struct cmd_list *settings, bool wait) {
+    struct submission one = {.file = urls, .text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .urls = true};
+    int code = cmd_urls(cmd, urls, source ? source : "pagespeed", &one.text);
+    if (!code)
+        code = finish_submissions(cmd, &one, 1, settings, wait);
+    buf_release(&one.text);
+    return code;
+}
+
 static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct cmd_list *settings, bool wait) {
     struct submission *list = calloc((size_t)argc, sizeof *list);
     if (!list)
@@ -160,11 +172,12 @@ static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct
 
 int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     struct cmd_list settings = {.count = 0}, documents = {.count = 0};
-    const char *source = NULL, *group = NULL;
+    const char *urls = NULL, *source = NULL, *group = NULL;
     bool wait = false;
     const struct cmd_option options[] = {
         {"document", CMD_LIST, &documents, "FILE", "a document (PDF, TIFF, JPEG, PNG) instead of a job; several make one job"},
-        {"source", CMD_TEXT, &source, "NAME", "with --document: the source that works on it"},
+        {"urls", CMD_TEXT, &urls, "FILE", "a list of URLs instead of a job: one a line, CSV with a column url, or a sitemap; - is standard input"},
+        {"source", CMD_TEXT, &source, "NAME", "with --document or --urls: the source that works on it (of URLs pagespeed, if none is named)"},
         {"group", CMD_TEXT, &group, "NAME", "with --document: what the documents belong to, such as one lease with its amendments"},
         {"set", CMD_LIST, &settings, "MEMBER=VALUE", "set a member of the job; the value as JSON when it is some, else as text"},
         {"wait", CMD_FLAG, &wait, NULL, "wait for the jobs: 0 processed, 1 failed or cancelled, 75 held, 69 no daemon"},
@@ -173,7 +186,7 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
-    if (documents.count ? argc > 0 || !source : argc < 1 || source || group)
+    if (urls ? argc > 0 || documents.count || group : documents.count ? argc > 0 || !source : argc < 1 || source || group)
         return cmd_usage(cmd);
     int inputs = 0;
     for (int i = 0; i < argc; i++)
@@ -182,6 +195,8 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
         return cmd_fail(cmd, EXIT_USAGE, "standard input can be read once only");
     if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;
+    if (urls)
+        return with_urls(cmd, urls, source, &settings, wait);
     return documents.count ? with_documents(cmd, &documents, source, group, &settings, wait) : with_submissions(cmd, argc, argv, &settings, wait);
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/url_list.h"
+#include "net/url_list_internal.h"
 
-#include "base/str.h"
-#include "base/strset.h"
-
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <idn2.h>
@@ -12,7 +10,8 @@
 #include <strings.h>
 
 #define SHOWN_MOST 200u
-#define TOO_LONG "is longer than a URL may be"
+#define TAKEN_MOST ((size_t)1 << 20)
+#define PIECE ((size_t)64 * 1024) /* decompressed at a time; and the most of a line that is kept */
 
 /* --- one URL ------------------------------------------------------------------------------------------------------------ */
 
@@ -38,9 +37,28 @@ static bool trim_path(CURLU *url) {
     return done;
 }
 
+/* Letters, digits, hyphens and low lines of ASCII, in labels as they may be: most names, of which RFC 5891 has nothing to say but that case does not count. */
+static bool is_plain(const char *host, char out[254]) {
+    size_t length = 0, label = 0;
+    for (; host[length]; length++) {
+        const unsigned char c = (unsigned char)host[length];
+        const bool hyphens = c == '-' && length && host[length - 1] == '-';
+        if (length == 253 || hyphens || !(isalnum(c) || c == '-' || c == '_' || c == '.') || c >= 0x80)
+            return false;
+        label = c == '.' ? 0 : label + 1;
+        if (label > 63 || (c == '-' && (label == 1 || !host[length + 1] || host[length + 1] == '.')))
+            return false;
+        out[length] = (char)tolower(c);
+    }
+    out[length] = '\0';
+    return length > 0;
+}
+
 /* In lower case and ASCII (RFC 5891), which leaves some characters out. libcurl does that too, but by the locale of the program. */
 static bool set_host(CURLU *url, const char *host) {
-    char *ascii = NULL, address[64];
+    char *ascii = NULL, address[64], plain[254];
+    if (*host != '[' && is_plain(host, plain))
+        return host_is_name(plain) && (strcmp(host, plain) == 0 || set(url, CURLUPART_HOST, plain, 0));
     if (*host == '[') {
         bool fits = str_copy(address, sizeof address, host);
         for (char *at = address; fits && *at; at++)
@@ -88,7 +106,7 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
     char whole[URL_LIST_URL_MOST], *clean = NULL;
     *out = '\0';
     if (!str_format(whole, sizeof whole, "%s%s", is_bare(text) ? "https://" : "", text) || !str_is_utf8(text, strlen(text)))
-        return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? TOO_LONG : "is no UTF-8");
+        return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? URL_LIST_TOO_LONG : "is no UTF-8");
     CURLU *url = curl_url();
     if (!url)
         return err_set(err, RC_TEMP, "out of memory");
@@ -101,14 +119,103 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
         if (path && length && clean[length - 1] == '/' && !strchr(clean, '?'))
             clean[length - 1] = '\0';
         if (!str_copy(out, URL_LIST_URL_MOST, clean))
-            why = TOO_LONG;
+            why = URL_LIST_TOO_LONG;
     }
     curl_free(clean);
     curl_url_cleanup(url);
     return why ? err_set(err, RC_PERM, "%s", why) : RC_OK;
 }
 
-/* --- the list ----------------------------------------------------------------------------------------------------------- */
+/* --- private hosts ------------------------------------------------------------------------------------------------------- */
+
+static bool is_private_v4(uint32_t address) {
+    static const struct {
+        uint32_t net;
+        unsigned bits;
+    } nets[] = {{0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0000000, 24},
+                {0xc0000200, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 3}};
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+        if ((address ^ nets[i].net) >> (32 - nets[i].bits) == 0)
+            return true;
+    return false;
+}
+
+static bool is_private_v6(const unsigned char a[16]) {
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, translated[12] = {0, 0x64, 0xff, 0x9b};
+    uint32_t last = (uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15];
+    if (memcmp(a, mapped, sizeof mapped) == 0 || memcmp(a, translated, sizeof translated) == 0)
+        return is_private_v4(last);
+    /* Public addresses are 2000::/3; of those 2001:db8::/32 is for examples. */
+    return (a[0] & 0xe0) != 0x20 || (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0d && a[3] == 0xb8);
+}
+
+static bool is_private_name(const char *host) {
+    static const char *const names[] = {"localhost", ".localhost", ".local", ".internal", ".home.arpa"};
+    size_t length = strlen(host);
+    char name[256];
+    if (!str_copy(name, sizeof name, host))
+        return false;
+    if (length && name[length - 1] == '.')
+        name[length - 1] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0 || (*names[i] == '.' && str_ends(name, names[i])))
+            return true;
+    return false;
+}
+
+bool url_list_is_private(const char *text) {
+    unsigned char six[16];
+    struct in_addr four;
+    char *host = NULL, name[INET6_ADDRSTRLEN];
+    CURLU *url = curl_url();
+    bool private = true; /* what cannot be read is not let through */
+    if (url && set(url, CURLUPART_URL, text, 0) && curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        size_t length = strlen(host);
+        if (*host == '[' && length > 2 && length < sizeof name + 2) {
+            memcpy(name, host + 1, length - 2);
+            name[strcspn(name, "%]")] = name[length - 2] = '\0';
+            private = inet_pton(AF_INET6, name, six) != 1 || is_private_v6(six);
+        } else
+        private = inet_pton(AF_INET, host, &four) == 1 ? is_private_v4(ntohl(four.s_addr)) : is_private_name(host);
+    }
+    curl_free(host);
+    curl_url_cleanup(url);
+    return private;
+}
+
+/* --- one of a list ------------------------------------------------------------------------------------------------------- */
+
+void url_list_wrong(struct url_list *list, size_t line, const char *text, const char *why) {
+    char shown[SHOWN_MOST];
+    list->counts.wrong++;
+    str_printable(shown, sizeof shown, text, strlen(text));
+    list->told.wrong(list->told.context, line, shown, why);
+}
+
+enum rc url_list_one(struct url_list *list, size_t line, const char *text, const struct url_list_labels *labels) {
+    char clean[URL_LIST_URL_MOST];
+    struct err why = {0};
+    bool fresh = false;
+    enum rc rc = url_list_clean(text, clean, &why);
+    if (!rc && list->told.public_only && url_list_is_private(clean))
+        rc = err_set(&why, RC_PERM, "is a host of this machine or of a private network");
+    if (rc == RC_PERM) {
+        url_list_wrong(list, line, text, why.text);
+        return RC_OK;
+    }
+    if (!rc && !strset_keep(&list->seen, clean, &fresh))
+        rc = RC_TEMP;
+    if (rc)
+        return rc;
+    if (fresh) {
+        list->counts.urls++;
+        list->told.url(list->told.context, line, clean, labels);
+    } else
+        list->counts.duplicates++;
+    return RC_OK;
+}
+
+/* --- lines --------------------------------------------------------------------------------------------------------------- */
 
 /* The first field of a line, without quotes and blanks. False: it is longer than a URL may be, and out has its beginning. */
 static bool first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
@@ -135,55 +242,207 @@ static bool first_field(const char *line, size_t length, char out[URL_LIST_URL_M
     return true;
 }
 
-static void tell_wrong(size_t line, const char *text, const char *why, const struct url_list_told *told, struct url_list_counts *counts) {
-    char shown[SHOWN_MOST];
-    counts->wrong++;
-    str_printable(shown, sizeof shown, text, strlen(text));
-    told->wrong(told->context, line, shown, why);
-}
-
-static enum rc take_line(struct strset *seen, size_t line, const char *text, const struct url_list_told *told, struct url_list_counts *counts) {
-    char clean[URL_LIST_URL_MOST];
-    struct err why = {0};
-    bool fresh = false;
-    if (!*text || *text == '#' || (line == 1 && strcasecmp(text, "url") == 0))
-        return RC_OK;
-    enum rc rc = url_list_clean(text, clean, &why);
-    if (rc == RC_PERM) {
-        tell_wrong(line, text, why.text, told, counts);
+static enum rc take_line(struct url_list *list, const char *text, size_t length, struct err *err) {
+    char field[URL_LIST_URL_MOST];
+    if (++list->line > URL_LIST_LINES_MOST)
+        return err_set(err, RC_PERM, "has more than %u lines", URL_LIST_LINES_MOST);
+    if (!first_field(text, length, field)) {
+        url_list_wrong(list, list->line, field, URL_LIST_TOO_LONG);
         return RC_OK;
     }
-    if (!rc && !strset_keep(seen, clean, &fresh))
-        rc = RC_TEMP;
-    if (rc)
-        return rc;
-    if (fresh) {
-        counts->urls++;
-        told->url(told->context, line, clean);
-    } else
-        counts->duplicates++;
+    enum rc rc = *field && *field != '#' ? url_list_one(list, list->line, field, NULL) : RC_OK;
+    return rc ? err_set(err, rc, "out of memory") : RC_OK;
+}
+
+/* What of a line is beyond PIECE is dropped: its first field ends, or is too long, before that. */
+static enum rc keep_part(struct url_list *list, const char *bytes, size_t length, struct err *err) {
+    const size_t room = PIECE - list->first.length;
+    if (length > room || list->cut) {
+        length = list->cut ? 0 : room;
+        list->cut = true;
+    }
+    return buf_add(&list->first, bytes, length) ? err_set(err, RC_TEMP, "out of memory") : RC_OK;
+}
+
+static enum rc take_lines(struct url_list *list, const char *bytes, size_t length, struct err *err) {
+    enum rc rc = RC_OK;
+    for (const char *end = bytes + length; bytes < end && !rc;) {
+        const char *feed = memchr(bytes, '\n', (size_t)(end - bytes));
+        if (!feed)
+            return keep_part(list, bytes, (size_t)(end - bytes), err);
+        if (list->first.length || list->cut) {
+            rc = keep_part(list, bytes, (size_t)(feed - bytes), err);
+            rc = rc ? rc : take_line(list, buf_text(&list->first), list->first.length, err);
+            buf_reset(&list->first);
+            list->cut = false;
+        } else
+            rc = take_line(list, bytes, (size_t)(feed - bytes), err);
+        bytes = feed + 1;
+    }
+    return rc;
+}
+
+/* --- the form ------------------------------------------------------------------------------------------------------------ */
+
+static enum rc take_form(struct url_list *list, const char *bytes, size_t length, struct err *err) {
+    switch (list->form) {
+    case FORM_UNKNOWN:
+        break;
+    case FORM_LINES:
+        return take_lines(list, bytes, length, err);
+    case FORM_CSV:
+        return url_list_csv_take(list, bytes, length, err);
+    case FORM_SITEMAP:
+        return url_list_sitemap_take(list, bytes, length, false, err);
+    }
     return RC_OK;
 }
 
-enum rc url_list_read(const char *text, size_t length, const struct url_list_told *told, struct url_list_counts *counts, struct err *err) {
-    struct strset seen = {.slots = NULL};
-    char field[URL_LIST_URL_MOST];
+/* By the first line, of which at least one byte is there. */
+static enum rc find_form(struct url_list *list, struct err *err) {
+    struct buf head = list->first;
+    const char *text = buf_text(&head);
+    size_t skip = head.length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    size_t blank = skip + strspn(text + skip, " \t\r\n");
+    bool csv = false;
     enum rc rc = RC_OK;
-    size_t line = 0;
+    buf_init(&list->first, PIECE);
+    if (text[blank] == '<') {
+        list->form = FORM_SITEMAP;
+        skip = blank;
+        rc = url_list_sitemap_begin(list);
+    } else {
+        rc = url_list_csv_begin(list, text + skip, head.length - skip, &csv);
+        list->form = csv ? FORM_CSV : FORM_LINES;
+    }
+    rc = rc ? err_set(err, rc, "out of memory") : take_form(list, text + skip, head.length - skip, err);
+    buf_release(&head);
+    return rc;
+}
+
+/* Enough to know it: a line that is not empty (a sitemap may begin with some that are), or as much as is kept of one. *used is at least 1. */
+static enum rc look_at(struct url_list *list, const char *bytes, size_t length, size_t *used, struct err *err) {
+    const char *feed = memchr(bytes, '\n', length);
+    const size_t room = PIECE - list->first.length;
+    *used = feed ? (size_t)(feed - bytes) + 1 : length;
+    *used = *used < room ? *used : room;
+    if (buf_add(&list->first, bytes, *used))
+        return err_set(err, RC_TEMP, "out of memory");
+    const char *text = buf_text(&list->first);
+    const bool blank = text[strspn(text, "\xef\xbb\xbf \t\r\n")] == '\0';
+    return list->first.length == PIECE || (feed && !blank) ? find_form(list, err) : RC_OK;
+}
+
+static enum rc take_text(struct url_list *list, const char *bytes, size_t length, struct err *err) {
+    enum rc rc = RC_OK;
+    list->bytes += length;
+    if (list->bytes > URL_LIST_BYTES_MOST)
+        return err_set(err, RC_PERM, "has more than %zu MiB", URL_LIST_BYTES_MOST >> 20);
+    while (length && !rc && list->form == FORM_UNKNOWN) {
+        size_t used = length;
+        rc = look_at(list, bytes, length, &used, err);
+        bytes += used;
+        length -= used;
+    }
+    return rc || !length ? rc : take_form(list, bytes, length, err);
+}
+
+static enum rc take_gzip(struct url_list *list, const char *bytes, size_t length, struct err *err) {
+    char out[16384];
+    enum rc rc = RC_OK;
+    list->z.next_in = (Bytef *)(uintptr_t)bytes;
+    list->z.avail_in = (uInt)length;
+    while (!rc) {
+        list->z.next_out = (Bytef *)out;
+        list->z.avail_out = sizeof out;
+        if (list->ended && (!list->z.avail_in || inflateReset(&list->z) != Z_OK))
+            break;
+        int code = inflate(&list->z, Z_NO_FLUSH);
+        list->ended = code == Z_STREAM_END;
+        if (code == Z_BUF_ERROR)
+            break; /* all is used */
+        if (code != Z_OK && code != Z_STREAM_END)
+            return err_set(err, RC_PERM, "is damaged (gzip)");
+        rc = take_text(list, out, sizeof out - list->z.avail_out, err);
+        if (code == Z_OK && !list->z.avail_in && list->z.avail_out)
+            break;
+    }
+    return rc;
+}
+
+/* --- the list ------------------------------------------------------------------------------------------------------------ */
+
+enum rc url_list_new(const struct url_list_told *told, struct url_list **list, struct err *err) {
+    *list = calloc(1, sizeof **list);
+    if (!*list)
+        return err_set(err, RC_TEMP, "out of memory");
+    (*list)->told = *told;
+    buf_init(&(*list)->first, PIECE);
+    buf_init(&(*list)->loc, URL_LIST_URL_MOST);
+    csv_reader_init(&(*list)->csv, ',');
+    return RC_OK;
+}
+
+enum rc url_list_take(struct url_list *list, const char *bytes, size_t length, struct err *err) {
+    if (!length)
+        return RC_OK;
+    if (!list->begun) {
+        list->begun = true;
+        list->gzip = *bytes == '\x1f';
+        if (list->gzip && inflateInit2(&list->z, 15 + 16) != Z_OK) {
+            list->gzip = false;
+            return err_set(err, RC_TEMP, "out of memory");
+        }
+    }
+    enum rc rc = RC_OK;
+    while (length && !rc) {
+        const size_t piece = length < TAKEN_MOST ? length : TAKEN_MOST;
+        rc = list->gzip ? take_gzip(list, bytes, piece, err) : take_text(list, bytes, piece, err);
+        bytes += piece;
+        length -= piece;
+    }
+    return rc;
+}
+
+enum rc url_list_end(struct url_list *list, struct url_list_counts *counts, struct err *err) {
+    enum rc rc = RC_OK;
+    if (list->gzip && !list->ended)
+        return err_set(err, RC_PERM, "is cut (gzip)");
+    if (list->form == FORM_UNKNOWN && list->first.length)
+        rc = find_form(list, err);
+    if (!rc && list->form == FORM_LINES && (list->first.length || list->cut))
+        rc = take_line(list, buf_text(&list->first), list->first.length, err);
+    else if (!rc && list->form == FORM_CSV)
+        rc = url_list_csv_end(list, err);
+    else if (!rc && list->form == FORM_SITEMAP)
+        rc = url_list_sitemap_take(list, "", 0, true, err);
+    if (!rc && counts)
+        *counts = list->counts;
+    return rc;
+}
+
+void url_list_free(struct url_list *list) {
+    if (!list)
+        return;
+    if (list->gzip)
+        inflateEnd(&list->z);
+    if (list->xml)
+        XML_ParserFree(list->xml);
+    for (size_t i = 0; i < list->names_count; i++)
+        free(list->names[i]);
+    csv_reader_release(&list->csv);
+    buf_release(&list->first);
+    buf_release(&list->loc);
+    strset_release(&list->seen);
+    free(list);
+}
+
+enum rc url_list_read(const char *text, size_t length, const struct url_list_told *told, struct url_list_counts *counts, struct err *err) {
+    struct url_list *list;
+    enum rc rc = url_list_new(told, &list, err);
     *counts = (struct url_list_counts){0, 0, 0};
-    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-        text += 3;
-        length -= 3;
-    }
-    for (const char *end = text + length; text < end && !rc; line++) {
-        const char *feed = memchr(text, '\n', (size_t)(end - text));
-        size_t size = (size_t)((feed ? feed : end) - text);
-        if (first_field(text, size, field))
-            rc = take_line(&seen, line + 1, field, told, counts);
-        else
-            tell_wrong(line + 1, field, TOO_LONG, told, counts);
-        text += size + 1;
-    }
-    strset_release(&seen);
-    return rc ? err_set(err, rc, "out of memory") : RC_OK;
+    rc = rc ? rc : url_list_take(list, text, length, err);
+    rc = rc ? rc : url_list_end(list, counts, err);
+    url_list_free(list);
+    return rc;
 }

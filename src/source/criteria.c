@@ -9,6 +9,7 @@
 #include "source/paginator.h"
 #include "source/source_parts.h"
 #include "source/units.h"
+#include "source/url_member.h"
 #include "spool/document.h"
 #include "spool/notice_target.h"
 
@@ -178,7 +179,7 @@ static void read_choices(struct check *check, const cJSON *root, const struct so
 static void read_own(struct check *check, cJSON *root, const struct source *source) {
     for (unsigned i = 0; i < source->member_count && check->rc == RC_OK; i++) {
         const struct source_member *member = &source->members[i];
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(root, member->name);
+        cJSON *value = cJSON_GetObjectItemCaseSensitive(root, member->name);
 
         if (value != NULL) {
             source_member_check(check, member, member->name, value);
@@ -191,6 +192,9 @@ static void read_own(struct check *check, cJSON *root, const struct source *sour
             }
         } else if (member->required) {
             (void)check_lacks(check, member->name, "the source %s needs the member \"%s\"", source->name, member->name);
+        }
+        if (check->rc == RC_OK && strcmp(member->type, "urls") == 0 && (value = cJSON_GetObjectItemCaseSensitive(root, member->name)) != NULL) {
+            url_member_read(check, member, value);
         }
     }
 }

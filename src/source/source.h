@@ -27,6 +27,7 @@
 #define SOURCE_MAX_RATES 8
 #define SOURCE_MAX_WINDOWS 4
 #define SOURCE_MAX_MEMBERS 64
+#define SOURCE_MAX_VALUES 64
 #define SOURCE_MAX_HIDDEN 16
 #define SOURCE_MAX_SUGGEST 16
 
@@ -111,9 +112,9 @@ const char *source_action_name(enum source_action action);
 struct source_filter {
     int http_codes[16];
     unsigned code_count;
-    char *has;                    /* Pointer that must exist in the body, or NULL */
+    char *has;                           /* Pointer that must exist in the body, or NULL */
     const cJSON *error_message_contains; /* a text, or a list of texts of which one must be in the body; borrowed; or NULL */
-    char *error_message_path;     /* Pointer to the text to show, or NULL */
+    char *error_message_path;            /* Pointer to the text to show, or NULL */
     enum source_action action;
     bool until_window; /* RATE_LIMITED: until the longest of the source's fixed windows begins anew */
 };
@@ -138,11 +139,13 @@ struct source_window { /* fixed_window: from local midnight on; shorter ones one
 
 struct source_member { /* job_members: one that the source declares */
     char name[65];
-    char type[16];  /* string, integer, number, boolean, array, object */
-    cJSON *initial; /* `default`, or NULL */
+    char type[16];       /* string, integer, number, boolean, array, object, urls */
+    cJSON *initial;      /* `default`, or NULL */
+    const cJSON *values; /* texts: the string, or each element of the array, is one of them; borrowed, or NULL */
     double minimum, maximum;
     bool has_minimum, has_maximum; /* of numbers; of lengths of strings and arrays */
     bool required;
+    bool private_hosts; /* of urls: those of this machine and of private networks, too */
 };
 
 struct source {

@@ -474,7 +474,42 @@ static bool has_type(const char *type, const cJSON *value) {
            : strcmp(type, "number") == 0  ? cJSON_IsNumber(value)
            : strcmp(type, "boolean") == 0 ? cJSON_IsBool(value)
            : strcmp(type, "array") == 0   ? cJSON_IsArray(value)
+           : strcmp(type, "urls") == 0    ? cJSON_IsArray(value)
                                           : cJSON_IsObject(value);
+}
+
+static bool is_among(const cJSON *values, const cJSON *item) {
+    const cJSON *value;
+
+    cJSON_ArrayForEach(value, values) {
+        if (cJSON_IsString(item) && strcmp(item->valuestring, value->valuestring) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One of the values, or a list in which each is one of them and none is there twice. */
+static void check_values(struct check *check, const cJSON *values, const char *name, const cJSON *value) {
+    struct buf known = BUF_INIT(400);
+    const cJSON *list = cJSON_IsArray(value) ? value : NULL, *item;
+    bool good = list != NULL || is_among(values, value);
+
+    cJSON_ArrayForEach(item, list) {
+        good = good && is_among(values, item);
+        for (const cJSON *later = item->next; good && later != NULL; later = later->next) {
+            good = !cJSON_Compare(item, later, true);
+        }
+    }
+    if (good) {
+        return;
+    }
+    cJSON_ArrayForEach(item, values) {
+        (void)buf_printf(&known, "%s\"%s\"", known.length > 0 ? ", " : "", item->valuestring);
+    }
+    (void)check_fail(check, name, "must be %s %s%s", cJSON_IsArray(value) ? "a list of" : "one of", buf_text(&known),
+                     cJSON_IsArray(value) ? ", each once at most" : "");
+    buf_release(&known);
 }
 
 void source_member_check(struct check *check, const struct source_member *member, const char *name, const cJSON *value) {
@@ -482,7 +517,8 @@ void source_member_check(struct check *check, const struct source_member *member
     double measure;
 
     if (!has_type(member->type, value)) {
-        (void)check_fail(check, name, "must be of type %s", member->type);
+        (void)check_fail(check, name, "must be %s %s", strcmp(member->type, "urls") == 0 ? "a list of" : "of type",
+                         strcmp(member->type, "urls") == 0 ? "URLs" : member->type);
         return;
     }
     measure = cJSON_IsString(value)                           ? (double)strlen(value->valuestring)
@@ -492,12 +528,30 @@ void source_member_check(struct check *check, const struct source_member *member
         (void)check_fail(check, name, "%s must be at least %.17g", what, member->minimum);
     } else if (member->has_maximum && measure > member->maximum) {
         (void)check_fail(check, name, "%s must be at most %.17g", what, member->maximum);
+    } else if (member->values != NULL) {
+        check_values(check, member->values, name, value);
+    }
+}
+
+/* The texts that a member may be. */
+static void read_values(struct check *check, const cJSON *item, struct source_member *out) {
+    const cJSON *value;
+
+    out->values = check_array(check, item, "values", 1, SOURCE_MAX_VALUES);
+    if (out->values != NULL && strcmp(out->type, "string") != 0 && strcmp(out->type, "array") != 0) {
+        (void)check_fail(check, "values", "are for a string, or for an array of strings");
+    }
+    cJSON_ArrayForEach(value, out->values) {
+        if (!cJSON_IsString(value)) {
+            (void)check_fail(check, "values", "must be texts");
+            return;
+        }
     }
 }
 
 static void read_member(struct check *check, const cJSON *item, struct source_member *out) {
-    static const char *const names[] = {"type", "default", "minimum", "maximum", "required", NULL};
-    static const char *const types[] = {"string", "integer", "number", "boolean", "array", "object", NULL};
+    static const char *const names[] = {"type", "default", "minimum", "maximum", "required", "values", "private_hosts", NULL};
+    static const char *const types[] = {"string", "integer", "number", "boolean", "array", "object", "urls", NULL};
     const double most = 9007199254740991.0;
     unsigned type = 0;
 
@@ -516,7 +570,12 @@ static void read_member(struct check *check, const cJSON *item, struct source_me
     if (strcmp(out->type, "boolean") == 0 && (out->has_minimum || out->has_maximum)) {
         (void)check_fail(check, NULL, "a boolean has no minimum and maximum");
     }
+    read_values(check, item, out);
     check_flag(check, item, "required", &out->required);
+    check_flag(check, item, "private_hosts", &out->private_hosts);
+    if (out->private_hosts && strcmp(out->type, "urls") != 0) {
+        (void)check_fail(check, "private_hosts", "is for the type urls");
+    }
     out->initial = cJSON_GetObjectItemCaseSensitive(item, "default");
     if (out->initial != NULL) {
         source_member_check(check, out, "default", out->initial);

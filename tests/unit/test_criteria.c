@@ -35,6 +35,62 @@ static struct criteria *good(const struct source *s, const char *text) {
     return c;
 }
 
+#define URLS                                                                                                                                                   \
+    "{\"job_members\":{\"urls\":{\"type\":\"urls\",\"required\":true,\"minimum\":1,\"maximum\":4%s},\"strategies\":{\"type\":\"array\",\"default\":["          \
+    "\"mobile\"],"                                                                                                                                             \
+    "\"minimum\":1,\"values\":[\"mobile\",\"desktop\"]},\"engine\":{\"type\":\"string\",\"default\":\"service\",\"values\":[\"service\",\"local\"]}}}"
+
+/* A list of URLs is what it means, whoever wrote it; so two that mean the same are the same search. */
+static void test_urls(void **state) {
+    static const struct {
+        const char *members, *told;
+    } wrong[] = {
+        {"\"urls\":[]", "/urls: its length must be at least 1"},
+        {"\"urls\":\"example.com\"", "/urls: must be a list of URLs"},
+        {"\"urls\":[\"example.com\",\"example\"]", "/urls/1: \"example\" has no host name"},
+        {"\"urls\":[{\"url\":\"ftp://example.com\"}]", "/urls/0/url: \"ftp://example.com\" is neither http nor https"},
+        {"\"urls\":[{\"url\":7}]", "/urls/0/url: must be a text"},
+        {"\"urls\":[7]", "/urls/0: must be a URL"},
+        {"\"urls\":[{\"url\":\"example.com\",\"label\":{}}]", "did you mean \"labels\"?"},
+        {"\"urls\":[{\"url\":\"example.com\",\"labels\":{\"a\":[]}}]", "/urls/0/labels/a: must be a text"},
+        {"\"urls\":[\"http://127.0.0.1/\"]", "private network"},
+        {"\"urls\":[\"a.example\",\"b.example\",\"c.example\",\"d.example\",\"e.example\"]", "/urls: its length must be at most 4"},
+        {"\"urls\":[\"a.example\"],\"strategies\":[\"mobile\",\"tablet\"]", "/strategies: must be a list of \"mobile\", \"desktop\", each once at most"},
+        {"\"urls\":[\"a.example\"],\"strategies\":[\"mobile\",\"mobile\"]", "each once at most"},
+        {"\"urls\":[\"a.example\"],\"strategies\":[\"mobile\",1]", "each once at most"},
+        {"\"urls\":[\"a.example\"],\"engine\":\"remote\"", "/engine: must be one of \"service\", \"local\""},
+    };
+    char definition_text[600], text[600];
+    struct source *s, *inside;
+    struct criteria *c, *d;
+    struct err err;
+    char *printed;
+
+    (void)state;
+    assert_true(str_format(definition_text, sizeof(definition_text), URLS, ""));
+    s = source_of(definition_text);
+    assert_true(str_format(definition_text, sizeof(definition_text), URLS, ",\"private_hosts\":true"));
+    inside = source_of(definition_text);
+    c = good(s, "{\"source\":\"items\",\"urls\":[\"Example.com/\",{\"url\":\"example.org\",\"labels\":{\"client\":\"A\",\"n\":1}},\"https://example.com\"]}");
+    printed = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(c->json, "urls"));
+    assert_string_equal(printed, "[{\"url\":\"https://example.com\",\"labels\":{}},{\"url\":\"https://example.org\",\"labels\":{\"client\":\"A\",\"n\":1}}]");
+    cJSON_free(printed);
+    d = good(s, "{\"source\":\"items\",\"urls\":[\"https://example.com\",{\"labels\":{\"n\":1,\"client\":\"A\"},\"url\":\"https://example.org/"
+                "\"}],\"strategies\":[\"mobile\"]}");
+    assert_string_equal(c->hash, d->hash);
+    criteria_free(c);
+    criteria_free(d);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_true(str_format(text, sizeof(text), "{\"source\":\"items\",%s}", wrong[i].members));
+        if (parse(s, text, &c, &err) != RC_PERM || strstr(err.text, wrong[i].told) == NULL) {
+            fail_msg("%s: %s", text, err.text);
+        }
+    }
+    criteria_free(good(inside, "{\"source\":\"items\",\"urls\":[\"http://127.0.0.1:8080/\"]}"));
+    source_free(s);
+    source_free(inside);
+}
+
 static void test_all_members(void **state) {
     struct source *s = source_of(METERED);
     struct criteria *c =
@@ -289,8 +345,8 @@ static void test_may_differ(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults), cmocka_unit_test(test_wrong),      cmocka_unit_test(test_free_source),
-        cmocka_unit_test(test_source),      cmocka_unit_test(test_hash),     cmocka_unit_test(test_may_differ),
+        cmocka_unit_test(test_urls),        cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults), cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_free_source), cmocka_unit_test(test_source),      cmocka_unit_test(test_hash),     cmocka_unit_test(test_may_differ),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 static void one_url(void **state) {
     static const char *const good[][2] = {
@@ -80,7 +81,7 @@ static void one_url(void **state) {
 }
 
 struct heard {
-    char text[4000]; /* "1 https://example.com\n", "2! nonsense: why\n" */
+    char text[4000]; /* "1 https://example.com label=value\n", "2! nonsense\n", "3 -> https://example.com/sitemap.xml\n" */
     size_t used, urls;
 };
 
@@ -95,9 +96,16 @@ static void put(struct heard *h, const char *format, ...) {
         h->text[h->used] = '\0';
 }
 
-static void on_url(void *context, size_t line, const char *url) {
+static void on_url(void *context, size_t line, const char *url, const struct url_list_labels *labels) {
     ((struct heard *)context)->urls++;
-    put(context, "%zu %s\n", line, url);
+    put(context, "%zu %s", line, url);
+    for (size_t i = 0; labels && i < labels->count; i++)
+        put(context, " %s=%.*s", labels->names[i], (int)labels->values[i].length, labels->values[i].data);
+    put(context, "\n");
+}
+
+static void on_sitemap(void *context, size_t line, const char *url) {
+    put(context, "%zu -> %s\n", line, url);
 }
 
 static void on_wrong(void *context, size_t line, const char *text, const char *why) {
@@ -130,8 +138,15 @@ static void lists(void **state) {
         {"\xef\xbb\xbf"
          "url\nexample.com\n",
          "2 https://example.com\n", 0},
-        {"URL,label\nexample.com,home\nexample.com/x;other\n", "2 https://example.com\n3 https://example.com/x\n", 0},
-        {"\"url\",\"label\"\n\"example.com/a,b\",\"a, b\"\r\n \"example.org\" ,x\n", "2 https://example.com/a,b\n3 https://example.org\n", 0},
+        {"URL,label\nexample.com,home\nexample.com/x;other\n", "2 https://example.com label=home\n3 https://example.com/x;other label=\n", 0},
+        {"example.com,home\nexample.com/x;other\n", "1 https://example.com\n2 https://example.com/x\n", 0},
+        {"client;Url;team\r\nA;example.com;\r\n\"B; C\";example.org/;x\r\n;;\r\n#;#example.net;\r\nB;example.com/;x\r\n",
+         "2 https://example.com client=A team=\n3 https://example.org client=B; C team=x\n", 1},
+        {"url\tclient\tclient\nexample.com\tA\tB\n", "1! client\n2 https://example.com client=A\n", 0},
+        {"url,client\nexample.com,\xff\nexample.org,\"a\nb\"\nexample.net,c\n", "2! client\n3! client\n5 https://example.net client=c\n", 0},
+        {"client,name\nexample.com,A\n", "1! client\n2 https://example.com\n", 0}, /* no column for URLs: a list */
+        {"\"url\",\"label\"\n\"example.com/a,b\",\"a, b\"\r\n \"example.org\" ,x\n", "2 https://example.com/a,b label=a, b\n3 https://example.org label=x\n",
+         0},
         {"# mine\nexample.com\n#example.org\n", "2 https://example.com\n", 0},
         {"example.com\nurl\n", "1 https://example.com\n2! url\n", 0},
         {"example.com\nEXAMPLE.com/\nhttps://example.com:443\nhttp://example.com\nexample.com/#top", "1 https://example.com\n4 http://example.com\n", 3},
@@ -149,6 +164,142 @@ static void lists(void **state) {
     const struct url_list_counts counts = read_list("a\0b.com\nexample.com", 19, &heard);
     assert_int_equal(counts.wrong, 1);
     assert_string_equal(heard.text, "1! a b.com\n2 https://example.com\n");
+}
+
+#define SITEMAP(text) "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">" text "</urlset>\n"
+
+static void sitemaps(void **state) {
+    static const struct {
+        const char *text, *heard;
+        enum rc rc;
+    } cases[] = {
+        {SITEMAP(""), "", RC_OK},
+        {SITEMAP("<url><loc>https://example.com/</loc><lastmod>2026-01-01</lastmod></url>\n<url><loc>\n https://example.com/?a=1&amp;b=2 </loc></url>"),
+         "2 https://example.com\n3 https://example.com/?a=1&b=2\n", RC_OK},
+        {"\xef\xbb\xbf<urlset><url><loc><![CDATA[https://example.com/x]]></loc></url></urlset>", "1 https://example.com/x\n", RC_OK},
+        {"\n  <s:urlset xmlns:s=\"x\"><s:url><s:loc>https://example.com/x</s:loc></s:url></s:urlset>", "1 https://example.com/x\n", RC_OK},
+        {SITEMAP("<url xmlns:i=\"i\"><i:image><i:loc>https://example.com/a.png</i:loc></i:image><loc>https://example.com</loc></url>"),
+         "2 https://example.com\n", RC_OK},
+        {SITEMAP("<url><loc>ftp://example.com</loc></url>"), "2! ftp://example.com\n", RC_OK},
+        {SITEMAP("<url><loc/></url>"), "2! \n", RC_OK},
+        {"<sitemapindex><sitemap><loc>https://example.com/a.xml.gz</loc></sitemap></sitemapindex>", "1 -> https://example.com/a.xml.gz\n", RC_OK},
+        {"<html><body/></html>", "", RC_PERM},
+        {"<urlset><url>", "", RC_PERM},
+        {"<", "", RC_PERM},
+        {"<!DOCTYPE urlset [<!ENTITY a \"b\">]><urlset><url><loc>&a;</loc></url></urlset>", "", RC_PERM},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t piece = 1; piece < 4000; piece *= 5) {
+            struct heard heard = {.used = 0};
+            const struct url_list_told told = {.url = on_url, .wrong = on_wrong, .sitemap = on_sitemap, .context = &heard};
+            struct url_list *list;
+            struct err err = {0};
+            assert_int_equal(url_list_new(&told, &list, &err), RC_OK);
+            enum rc rc = RC_OK;
+            const size_t length = strlen(cases[i].text);
+            for (size_t at = 0; at < length && !rc; at += piece)
+                rc = url_list_take(list, cases[i].text + at, at + piece < length ? piece : length - at, &err);
+            rc = rc ? rc : url_list_end(list, NULL, &err);
+            if (rc != cases[i].rc || strcmp(heard.text, cases[i].heard) != 0)
+                fail_msg("%s in pieces of %zu: %s %s\n%s", cases[i].text, piece, rc_name(rc), err.text, heard.text);
+            url_list_free(list);
+        }
+}
+
+static size_t squeeze(const char *text, size_t length, char *out, size_t room) {
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)length, .next_out = (Bytef *)out, .avail_out = (uInt)room};
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    const size_t used = room - z.avail_out;
+    deflateEnd(&z);
+    return used;
+}
+
+static void compressed(void **state) {
+    static const char one[] = "example.com\nexample.org\n", two[] = "example.net\n";
+    char out[400];
+    struct heard heard;
+    const struct url_list_told told = {.url = on_url, .wrong = on_wrong, .context = &heard};
+    struct url_list_counts counts;
+    struct err err = {0};
+    (void)state;
+    size_t length = squeeze(one, strlen(one), out, sizeof out);
+    read_list(out, length, &heard);
+    assert_string_equal(heard.text, "1 https://example.com\n2 https://example.org\n");
+    for (size_t cut = 1; cut < length; cut++) {
+        heard = (struct heard){.used = 0};
+        assert_int_equal(url_list_read(out, cut, &told, &counts, &err), RC_PERM);
+    }
+    length += squeeze(two, strlen(two), out + length, sizeof out - length);
+    read_list(out, length, &heard);
+    assert_string_equal(heard.text, "1 https://example.com\n2 https://example.org\n3 https://example.net\n");
+    out[12] ^= 0x55;
+    heard = (struct heard){.used = 0};
+    assert_int_equal(url_list_read(out, length, &told, &counts, &err), RC_PERM);
+}
+
+static void private_hosts(void **state) {
+    static const char *const inside[] = {"http://localhost",
+                                         "http://LOCALHOST:3000",
+                                         "https://a.localhost/x",
+                                         "http://127.0.0.1",
+                                         "http://127.1",
+                                         "http://2130706433/",
+                                         "http://0x7f.1",
+                                         "http://10.0.0.1",
+                                         "http://172.16.0.1",
+                                         "http://172.31.255.255",
+                                         "http://192.168.1.1/x",
+                                         "http://169.254.169.254/latest",
+                                         "http://0.0.0.0",
+                                         "http://100.64.0.1",
+                                         "http://224.0.0.1",
+                                         "http://255.255.255.255",
+                                         "http://[::1]:8080",
+                                         "http://[fe80::1]",
+                                         "http://[fd00::1]",
+                                         "http://[::ffff:10.0.0.1]",
+                                         "http://[::]",
+                                         "http://[64:ff9b::a00:1]",
+                                         "http://printer.local",
+                                         "http://x.internal/",
+                                         "http://router.home.arpa",
+                                         "http://localhost."};
+    static const char *const outside[] = {"http://example.com",    "http://8.8.8.8",        "http://172.32.0.1",
+                                          "http://11.0.0.1",       "http://[2606:4700::1]", "http://localhost.example.com",
+                                          "http://xlocalhost.com", "http://192.167.0.1",    "http://[::ffff:8.8.8.8]"};
+    char clean[URL_LIST_URL_MOST];
+    struct err err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
+        if (url_list_clean(inside[i], clean, &err) == RC_OK && !url_list_is_private(clean))
+            fail_msg("%s is public", inside[i]);
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        if (url_list_clean(outside[i], clean, &err) != RC_OK || url_list_is_private(clean))
+            fail_msg("%s is private", outside[i]);
+    struct heard heard = {.used = 0};
+    const struct url_list_told told = {.url = on_url, .wrong = on_wrong, .public_only = true, .context = &heard};
+    struct url_list_counts counts;
+    assert_int_equal(url_list_read("127.0.0.1\nexample.com\n", 22, &told, &counts, &err), RC_OK);
+    assert_string_equal(heard.text, "1! 127.0.0.1\n2 https://example.com\n");
+}
+
+static void too_many(void **state) {
+    const size_t size = 2 * ((size_t)URL_LIST_LINES_MOST + 1);
+    char *text = malloc(size);
+    struct heard heard = {.used = 0};
+    const struct url_list_told told = {.url = on_url, .wrong = on_wrong, .context = &heard};
+    struct url_list_counts counts;
+    struct err err = {0};
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < size; i += 2)
+        memcpy(text + i, "#\n", 2);
+    assert_int_equal(url_list_read(text, size - 2, &told, &counts, &err), RC_OK);
+    assert_int_equal(url_list_read(text, size, &told, &counts, &err), RC_PERM);
+    assert_non_null(strstr(err.text, "1000000 lines"));
+    free(text);
 }
 
 /* A URL that is too long is told, never cut: its beginning is another page. */
@@ -194,10 +345,8 @@ static void a_hundred_thousand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_url),
-        cmocka_unit_test(lists),
-        cmocka_unit_test(lengths),
-        cmocka_unit_test(a_hundred_thousand),
+        cmocka_unit_test(one_url),       cmocka_unit_test(lists),    cmocka_unit_test(sitemaps), cmocka_unit_test(compressed),
+        cmocka_unit_test(private_hosts), cmocka_unit_test(too_many), cmocka_unit_test(lengths),  cmocka_unit_test(a_hundred_thousand),
     };
     return cmocka_run_group_tests_name("url_list", tests, NULL, NULL);
 }

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/cmd_urls.h"
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "engine/sources.h"
+#include "net/url_list.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SAID_MOST 20u
+#define PIECE ((size_t)64 * 1024)
+
+struct urls_job {
+    struct cmd *cmd;
+    const char *shown; /* the file, for messages */
+    struct buf *text;
+    size_t fit; /* URLs that are in it */
+    enum rc rc; /* RC_PERM: the next one did not fit */
+    size_t said;
+};
+
+static enum rc add_labels(struct buf *text, const struct url_list_labels *labels) {
+    bool first = true;
+    enum rc rc = buf_add_text(text, ",\"labels\":{");
+    for (size_t i = 0; i < labels->count && !rc; i++) {
+        if (!labels->values[i].length)
+            continue;
+        rc = first ? RC_OK : buf_add_char(text, ',');
+        first = false;
+        rc = rc ? rc : json_quote(slice_of(labels->names[i]), text);
+        rc = rc ? rc : buf_add_char(text, ':');
+        rc = rc ? rc : json_quote(labels->values[i], text);
+    }
+    return rc ? rc : buf_add_text(text, "}}");
+}
+
+/* Without labels the text alone, which is shorter. */
+static void on_url(void *context, size_t line, const char *url, const struct url_list_labels *labels) {
+    struct urls_job *job = context;
+    const size_t begin = job->text->length;
+    (void)line;
+    if (job->rc)
+        return;
+    enum rc rc = buf_printf(job->text, "%s%s", job->fit ? ",\n" : "", labels ? "{\"url\":" : "");
+    rc = rc ? rc : json_quote(slice_of(url), job->text);
+    rc = rc || !labels ? rc : add_labels(job->text, labels);
+    if (rc)
+        job->text->length = begin;
+    else
+        job->fit++;
+    job->rc = rc;
+}
+
+static void on_wrong(void *context, size_t line, const char *text, const char *why) {
+    struct urls_job *job = context;
+    if (job->said++ < SAID_MOST)
+        cmd_say(job->cmd, "%s: line %zu: %s%s%s", job->shown, line, text, *text ? " " : "", why);
+}
+
+static enum rc read_file(const char *file, struct url_list *list, struct url_list_counts *counts, struct err *err) {
+    char bytes[PIECE];
+    const int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, "%s", "cannot be read");
+    enum rc rc = RC_OK;
+    while (!rc) {
+        const ssize_t got = read(fd, bytes, sizeof bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = err_sys(err, "%s", "cannot be read");
+        else if (got == 0)
+            break;
+        else
+            rc = url_list_take(list, bytes, (size_t)got, err);
+    }
+    if (fd != STDIN_FILENO)
+        close(fd);
+    return rc ? rc : url_list_end(list, counts, err);
+}
+
+static const struct source_member *member_of(const struct source *source) {
+    for (unsigned i = 0; i < source->member_count; i++)
+        if (strcmp(source->members[i].type, "urls") == 0)
+            return &source->members[i];
+    return NULL;
+}
+
+static int finish(struct urls_job *job, const struct url_list_counts *counts) {
+    if (counts->wrong)
+        return cmd_fail(job->cmd, EXIT_DATA, "%s: %zu %s wrong%s; nothing was submitted", job->shown, counts->wrong,
+                        counts->wrong == 1 ? "line is" : "lines are", counts->wrong > SAID_MOST ? ", of which the first 20 are shown" : "");
+    if (!counts->urls)
+        return cmd_fail(job->cmd, EXIT_DATA, "%s: there is no URL in it", job->shown);
+    if (job->rc == RC_PERM)
+        return cmd_fail(job->cmd, EXIT_DATA,
+                        "%s: has %zu URLs; %zu of them fit into a job, which may have %u bytes: make several lists of it, or give fewer labels", job->shown,
+                        counts->urls, job->fit, LIMIT_JOB_FILE_BYTES);
+    if (job->rc)
+        return cmd_fail(job->cmd, EXIT_IO, "%s: out of memory", job->shown);
+    if (counts->duplicates)
+        cmd_say(job->cmd, "%s: %zu URLs; %zu that were there twice are left out", job->shown, counts->urls, counts->duplicates);
+    return EXIT_DONE;
+}
+
+int cmd_urls(struct cmd *cmd, const char *file, const char *source_name, struct buf *text) {
+    struct urls_job job = {.cmd = cmd, .shown = strcmp(file, "-") == 0 ? "standard input" : file, .text = text};
+    struct url_list_told told = {.url = on_url, .wrong = on_wrong, .context = &job};
+    struct url_list_counts counts = {0, 0, 0};
+    struct url_list *list = NULL;
+    const struct source *source;
+    struct err err = {0};
+    enum rc rc = sources_get(cmd->sources, source_name, &source, &err);
+    if (rc)
+        return rc == RC_TEMP ? cmd_fail_rc(cmd, rc, &err) : cmd_fail(cmd, EXIT_DATA, "%s", err.text);
+    const struct source_member *member = member_of(source);
+    if (!member)
+        return cmd_fail(cmd, EXIT_DATA, "the source %s takes no list of URLs: none of its job_members is of type urls", source_name);
+    told.public_only = !member->private_hosts;
+    /* The end of the text has its room. */
+    const size_t most = text->max;
+    text->max = most - 8;
+    rc = buf_printf(text, "{\"source\":\"%s\",\"%s\":[", source_name, member->name);
+    rc = rc ? rc : url_list_new(&told, &list, &err);
+    errno = 0;
+    rc = rc ? rc : read_file(file, list, &counts, &err);
+    url_list_free(list);
+    text->max = most;
+    if (rc == RC_GONE || (rc && errno))
+        return cmd_fail(cmd, rc == RC_GONE ? EXIT_NOINPUT : EXIT_IO, "%s: %s", job.shown, err.text);
+    if (rc)
+        return cmd_fail(cmd, rc == RC_PERM ? EXIT_DATA : EXIT_IO, "%s: %s", job.shown, err.text);
+    const int code = finish(&job, &counts);
+    return code ? code : buf_add_text(text, "]}\n") ? cmd_fail(cmd, EXIT_IO, "out of memory") : EXIT_DONE;
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/url_list_internal.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* CSV whose first row names its columns. */
+
+#define NO_COLUMN ((size_t)-1)
+
+/* Without blanks around it, and without quotes that stand within blanks. */
+static struct slice trimmed(struct slice cell) {
+    for (int quotes = 0; quotes < 2; quotes++) {
+        while (cell.length && isspace((unsigned char)*cell.data)) {
+            cell.data++;
+            cell.length--;
+        }
+        while (cell.length && isspace((unsigned char)cell.data[cell.length - 1]))
+            cell.length--;
+        if (quotes || cell.length < 2 || *cell.data != '"' || cell.data[cell.length - 1] != '"')
+            break;
+        cell.data++;
+        cell.length -= 2;
+    }
+    return cell;
+}
+
+static bool names_url(struct slice cell) {
+    static const char *const names[] = {"url", "urls", "loc", "page", "address", "website"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (cell.length == strlen(names[i]) && strncasecmp(cell.data, names[i], cell.length) == 0)
+            return true;
+    return false;
+}
+
+/* The one of them that a line has most of. */
+static char separator_of(const char *line, size_t length) {
+    static const char marks[] = ",;\t";
+    size_t most = 0, found[3] = {0, 0, 0};
+    for (size_t i = 0; i < length; i++)
+        for (size_t j = 0; j < 3; j++)
+            found[j] += line[i] == marks[j];
+    for (size_t j = 1; j < 3; j++)
+        most = found[j] > found[most] ? j : most;
+    return marks[most];
+}
+
+enum rc url_list_csv_begin(struct url_list *list, const char *header, size_t length, bool *is_csv) {
+    const char *feed = memchr(header, '\n', length);
+    struct csv_reader probe;
+    size_t used = 0;
+    const size_t line = feed ? (size_t)(feed - header) + 1 : length;
+    const char separator = separator_of(header, line);
+    *is_csv = false;
+    csv_reader_init(&probe, separator);
+    enum csv_step step = csv_reader_feed(&probe, header, line, &used);
+    if (step == CSV_MORE)
+        step = csv_reader_end(&probe);
+    for (size_t i = 0; step == CSV_ROW && i < csv_reader_count(&probe) && !*is_csv; i++)
+        *is_csv = names_url(trimmed(csv_reader_cell(&probe, i)));
+    csv_reader_release(&probe);
+    if (*is_csv) {
+        csv_reader_release(&list->csv);
+        csv_reader_init(&list->csv, separator);
+        list->url_column = NO_COLUMN;
+    }
+    return RC_OK;
+}
+
+static bool is_label(struct slice text) {
+    if (text.length > URL_LIST_LABEL_BYTES || !str_is_utf8(text.data, text.length))
+        return false;
+    for (size_t i = 0; i < text.length; i++)
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool is_named(const struct url_list *list, struct slice name) {
+    for (size_t i = 0; i < list->names_count; i++)
+        if (slice_equals(name, list->names[i]))
+            return true;
+    return false;
+}
+
+static enum rc take_names(struct url_list *list) {
+    for (size_t i = 0; i < csv_reader_count(&list->csv); i++) {
+        const struct slice name = trimmed(csv_reader_cell(&list->csv, i));
+        char shown[200] = "";
+        if (list->url_column == NO_COLUMN && names_url(name)) {
+            list->url_column = i;
+            continue;
+        }
+        if (!name.length)
+            continue;
+        str_printable(shown, sizeof shown, name.data, name.length);
+        if (!is_label(name) || is_named(list, name) || list->names_count == URL_LIST_LABELS_MOST) {
+            url_list_wrong(list, 1, shown,
+                           !is_label(name)        ? "is no name for a column"
+                           : is_named(list, name) ? "is the name of two columns"
+                                                  : "is one column too many");
+            continue;
+        }
+        list->columns[list->names_count] = i;
+        if (!(list->names[list->names_count] = strndup(name.data, name.length)))
+            return RC_TEMP;
+        list->names_count++;
+    }
+    return RC_OK;
+}
+
+static enum rc take_row(struct url_list *list) {
+    struct slice values[URL_LIST_LABELS_MOST], cell = trimmed(csv_reader_cell(&list->csv, list->url_column));
+    const struct url_list_labels labels = {.names = (const char *const *)list->names, .values = values, .count = list->names_count};
+    char url[URL_LIST_URL_MOST];
+    const size_t line = (size_t)list->csv.line;
+    if (!cell.length || *cell.data == '#')
+        return RC_OK;
+    const size_t length = cell.length < sizeof url ? cell.length : sizeof url - 1;
+    for (size_t i = 0; i < length; i++)
+        url[i] = cell.data[i] ? cell.data[i] : ' ';
+    url[length] = '\0';
+    if (cell.length > length) {
+        url_list_wrong(list, line, url, URL_LIST_TOO_LONG);
+        return RC_OK;
+    }
+    for (size_t i = 0; i < list->names_count; i++) {
+        values[i] = trimmed(csv_reader_cell(&list->csv, list->columns[i]));
+        if (!is_label(values[i])) {
+            url_list_wrong(list, line, list->names[i], "is a label that is too long, or no text");
+            return RC_OK;
+        }
+    }
+    return url_list_one(list, line, url, list->names_count ? &labels : NULL);
+}
+
+static enum rc take_step(struct url_list *list, enum csv_step step, struct err *err) {
+    enum rc rc = RC_OK;
+    if (step == CSV_BAD)
+        url_list_wrong(list, (size_t)list->csv.line, "", list->csv.problem);
+    else if (list->url_column == NO_COLUMN)
+        rc = take_names(list);
+    else
+        rc = take_row(list);
+    if (!rc && list->csv.line > URL_LIST_LINES_MOST)
+        return err_set(err, RC_PERM, "has more than %u lines", URL_LIST_LINES_MOST);
+    return rc ? err_set(err, rc, "out of memory") : RC_OK;
+}
+
+enum rc url_list_csv_take(struct url_list *list, const char *bytes, size_t length, struct err *err) {
+    enum rc rc = RC_OK;
+    while (length && !rc) {
+        size_t used = 0;
+        const enum csv_step step = csv_reader_feed(&list->csv, bytes, length, &used);
+        bytes += used;
+        length -= used;
+        if (step == CSV_MORE)
+            break;
+        rc = take_step(list, step, err);
+    }
+    return rc;
+}
+
+enum rc url_list_csv_end(struct url_list *list, struct err *err) {
+    const enum csv_step step = csv_reader_end(&list->csv);
+    return step == CSV_MORE ? RC_OK : take_step(list, step, err);
+}
