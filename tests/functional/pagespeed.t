@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Tests of web pages by the shipped definition, against a stand-in of the service: 200 URLs of which 20 are dead, errors that pass and errors that stay, quotas, keys.
+. "$(dirname "$0")/../lib.sh"
+# shellcheck disable=SC2034
+WAIT_S=60
+psi_start() {
+    rm -f "$DIR/port"
+    "$PROGRAMS/tools/pagespeedapi" --port-file "$DIR/port" --key psi-key "$@" >"$DIR/api.log" 2>&1 &
+    API_PID=$!
+    wait_for 5 test -s "$DIR/port" || { echo "Bail out! pagespeedapi does not start: $(cat "$DIR/api.log")"; exit 1; }
+    API_URL=http://127.0.0.1:$(cat "$DIR/port")
+}
+rules() {
+    local answer
+    answer=$(curl -s -d "{\"rules\":[${1-}]}" "$API_URL/_rules")
+    [ "$answer" = '{"ok":true}' ] || result 1 "rules are understood: $1" "$answer"
+}
+asked() { curl -s "$API_URL/_log" | jq -rc "$1"; }
+# shipped [JQ [AS]]: the definition, with the stand-in's address and short waits
+shipped() {
+    sed '/^ *\/\//d' "$ROOT/etc/sources/pagespeed.json" | jq --arg url "$API_URL" '.steps[0].http.url |= sub("https://pagespeedonline.googleapis.com"; $url)
+        | .error_handler.backoff_strategies[1] |= (.factor = 0.05 | .jitter_range_in_seconds = 0.01 | .max_s = 1)' | jq --arg name "${2:-pagespeed}" "(${1:-.}) | .name = \$name" >"$DIR/etc/sources/${2:-pagespeed}.json"
+}
+rows() { bs export --job "$ID" | jq -c "$1"; }
+failed() { jq -c "select(.event == \"failed\" and .batch) | $1" "$SPOOL/journal/$ID.ndjson"; }
+units() { jq -nc "{source: \"pagespeed\", process: \"auto\", urls: [$1]} | ${2:-.}" >"$SPOOL/jobs/tmp/$3.json" && mv "$SPOOL/jobs/tmp/$3.json" "$SPOOL/jobs/pending/$3.json" && taken "$3"; }
+(umask 077 && printf psi-key >"$DIR/credentials/pagespeed_key")
+psi_start
+like 'https://pagespeedonline.googleapis.com/pagespeedonline/v5/runPagespeed' "$(cat "$ROOT/etc/sources/pagespeed.json")" 'the shipped definition has the address of the service'
+shipped
+exits 0 'check finds nothing to complain about' bs check
+daemon_start
+
+# --- 200 URLs, 20 of them dead
+{
+    echo 'url,client'
+    for i in $(seq 180); do echo "https://www$i.example/page/$i,client $((i % 7))"; done
+    for i in $(seq 10); do echo "https://dead-dns$i.example,dead"; done
+    for i in $(seq 5); do echo "https://dead-404.example/$i,dead"; done
+    for i in $(seq 4); do echo "https://dead-refused$i.example,dead"; done
+    echo 'https://runtime-error.example,dead'
+} >"$DIR/pages.csv"
+ID=$(bs submit --urls "$DIR/pages.csv" --set process=auto --set concurrency=20)
+at processed '200 URLs of which 20 are dead: the job is processed'
+is '["COMPLETED",200,180,180,20]' "$(show '[.status,.total_records,.processed_records,.success_count,.error_count]')" 'COMPLETED with 180 and 20 counted'
+is 180 "$(rows .url | sort -u | wc -l)" '180 records'
+is 0 "$(rows 'select(.scores.performance == null or .scores.accessibility == null or .scores.best_practices == null or .scores.seo == null or .lab.lcp_ms == null or .status != "ok")' | wc -l)" 'each with four scores and its lab figures'
+is "[\"$ID\"]" "$(rows .run | sort -u | jq -cs .)" 'of this run'
+is 7 "$(rows .labels.client | sort -u | wc -l)" 'with their labels'
+is '"service" "12.8.2" "mobile"' "$(rows '"\(.engine|tojson) \(.lighthouse_version|tojson) \(.strategy|tojson)"' | sort -u | jq -r .)" 'engine, version and strategy'
+result $(($(rows 'select(.field == null)' | wc -l) < 20 || $(rows 'select(.field.scope == "page")' | wc -l) < 20 || $(rows 'select(.field.scope == "origin_fallback")' | wc -l) < 20)) 'field data of the page, of its origin, and none'
+is 0 "$(rows 'select((.field == null) != (.cwv_pass == null))' | wc -l)" 'Core Web Vitals are assessed where there is field data'
+is 20 "$(failed .batch | wc -l)" 'each dead URL is told in the journal'
+is '10 DNS_FAILURE,4 ERR_CONNECTION_REFUSED,5 Status code: 404,1 not HTML' "$(failed .error | sed -nE 's/.*(DNS_FAILURE|ERR_CONNECTION_REFUSED|Status code: 404|not HTML).*/\1/p' | sort | uniq -c | sed 's/^ *//' | paste -sd,)" 'with what Lighthouse said'
+is 200 "$(asked .url | wc -l)" 'no page was tested twice, not even the dead ones'
+is 'ACCESSIBILITY BEST_PRACTICES PERFORMANCE SEO' "$(asked .categories | tr ' ' '\n' | sort -u | paste -sd' ')" 'of all four categories'
+result $(($(curl -s "$API_URL/_stats" | jq .max_in_flight) > 20)) 'at most 20 at a time'
+result $(($(find "$SPOOL/payloads/raw" -name '*.run_*' -size +40k | wc -l) > 0)) 'the answers come without screenshots'
+is 0 "$(grep -rl psi-key "$SPOOL" "$DIR/daemon.log" | wc -l)" 'the key is nowhere in the spool, nor in the log'
+verified 'verify finds no difference'
+
+# --- errors that pass
+curl -s -X POST "$API_URL/_reset" >/dev/null
+rules '{"url": "once", "kind": "wrong", "count": 2}, {"url": "fcp", "kind": "error", "code": "NO_FCP", "status": 400}, {"url": "slowhost", "kind": "error", "code": "FAILED_DOCUMENT_REQUEST", "details": "Details: net::ERR_TIMED_OUT", "status": 400},
+    {"url": "upset", "kind": "error", "code": "ERRORED_DOCUMENT_REQUEST", "details": "Status code: 503"}, {"url": "crash", "kind": "runtime", "code": "TARGET_CRASHED", "message": "The page crashed."},
+    {"url": "cut", "kind": "truncate"}, {"url": "gone", "kind": "drop"}'
+units '"once.example","fcp.example","slowhost.example","upset.example","crash.example","cut.example","gone.example"' . passing
+at processed 'errors of the moment'
+is '["COMPLETED",7,0]' "$(show '[.status,.processed_records,.error_count]')" 'are tried again'
+is '3 2 2 2 2 2 2' "$(for url in once fcp slowhost upset crash cut gone; do asked "select(.url | contains(\"$url\")) | .url" | wc -l; done | paste -sd' ')" 'as often as it takes'
+
+# --- errors that stay
+rules '{"url": "always", "kind": "wrong", "count": -1}'
+units '"always.example","fine.example"' '.strategies = ["mobile", "desktop"]' staying
+at processed 'one that does not pass'
+is '["COMPLETED",4,2,2]' "$(show '[.status,.total_records,.processed_records,.error_count]')" 'fails its units, not the job'
+is '[[1,"run","status_500"],[2,"run","status_500"]]' "$(failed '[.batch, .step, .reason]' | sort | jq -cs .)" 'after the retries that there are'
+like 'Something went wrong' "$(failed .error)" 'with the words of the service'
+is 12 "$(asked 'select(.url | contains("always")) | .url' | wc -l)" 'six tries each'
+
+# --- quotas
+rules '{"url": "", "kind": "minute", "count": 2}'
+units '"a.example","b.example","c.example"' . minute
+at processed 'a used up minute is waited for'
+is '["COMPLETED",3,0]' "$(show '[.status,.processed_records,.error_count]')" 'and uses up no retry'
+rules '{"url": "", "kind": "day", "count": -1}'
+units '"a.example","b.example","c.example"' . day
+at deferred 'a used up day defers the job'
+is 'api_budget' "$(event 'select(.event == "deferred") | .reason')" 'until midnight at the service'
+is "$(date -u -d "@$(TZ=America/Los_Angeles date -d 'tomorrow 00:00' +%s)" +%FT%TZ)" "$(event 'select(.event == "deferred") | .until')" 'which is in California'
+is 0 "$(failed .batch | wc -l)" 'no unit has failed'
+daemon_stop
+
+# --- without a key
+api_stop
+psi_start
+printf wrong >"$DIR/credentials/pagespeed_key"
+shipped . wrongly
+shipped 'del(.auth)' keyless
+daemon_start
+units '"a.example"' '.source = "wrongly"' wrongkey
+at hold 'a key that is not valid holds the job'
+like 'API key not valid' "$(why)" 'its note has the reason'
+units '"a.example"' '.source = "keyless"' nokey
+at hold 'so does none at all'
+like 'Queries per day.*583797351490' "$(why)" 'and is not taken for a used up day'
+verified 'verify finds no difference'
+finish
