@@ -12,34 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define URL_SOURCE "pagespeed"
 #define LEASE_SOURCE "lease"
 
 /* --- new jobs ----------------------------------------------------------------------------------------------------------- */
-
-/* Laid into the body where it does not say a source itself. */
-static bool default_source(struct request *r, const char *source) {
-    struct buf text = BUF_INIT(r->body.max + 100);
-    const char *body = buf_text(&r->body), *open = strchr(body, '{');
-    if (cJSON_HasObjectItem(r->json, "source"))
-        return true;
-    const bool done = buf_printf(&text, "{\"source\":\"%s\"%s", source, r->json->child ? "," : "") == RC_OK &&
-                      buf_add(&text, open + 1, r->body.length - (size_t)(open + 1 - body)) == RC_OK;
-    if (done) {
-        buf_release(&r->body);
-        r->body = text;
-        cJSON_AddStringToObject(r->json, "source", source);
-    } else {
-        buf_release(&text);
-        reply_later(r, 1, "out of memory");
-    }
-    return done;
-}
-
-void families_start(struct request *r) {
-    if (default_source(r, URL_SOURCE))
-        submission_create(r);
-}
 
 /* The document, then the job that names it: what a kill leaves between is a document without a job, which the same upload finds again. */
 void families_upload(struct request *r) {

@@ -22,6 +22,7 @@
 #include "api/suggestions.h"
 #include "api/timetable.h"
 #include "api/uploads.h"
+#include "api/url_jobs.h"
 #include "base/limits.h"
 
 #define JOBS "/api/batch-jobs"
@@ -101,11 +102,11 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/health", .operation = "health", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},
     {.method = "GET", .path = "/metrics", .operation = "metrics", .role = ROLE_VIEWER, .scope = SCOPE_METRICS, .handle = metrics_handle},
     {.method = "DELETE", .path = "/api/cleanup", .operation = "cleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
-    {.method = "POST", .path = "/api/v1/batch-processing/start", .operation = "batchStart", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = families_start, .finish = submission_created, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = listing_show},
-    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = listing_jobs},
+    {.method = "POST", .path = "/api/v1/batch-processing/start", .operation = "batchStart", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = url_jobs_start, .finish = url_jobs_started, .body_max = LIMIT_JOB_FILE_BYTES},
+    {.method = "GET", .path = "/api/v1/batch-processing/progress/{id}", .operation = "batchProgress", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_READ, .handle = url_jobs_progress},
+    {.method = "GET", .path = "/api/v1/batch-processing/jobs", .operation = "batchJobs", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = url_jobs_list},
     {.method = "POST", .path = "/api/v1/batch-processing/cancel/{id}", .operation = "batchCancel", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
-    {.method = "GET", .path = "/api/v1/batch-processing/results/{id}", .operation = "batchResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
+    {.method = "GET", .path = "/api/v1/batch-processing/results/{id}", .operation = "batchResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_READ, .handle = url_jobs_results},
     {.method = "GET", .path = "/api/v1/batch-processing/queue/status", .operation = "batchQueueStatus", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = queue_status},
     {.method = "DELETE", .path = "/api/v1/batch-processing/cleanup", .operation = "batchCleanup", .role = ROLE_ADMIN, .flags = ROUTE_LANE, .scope = SCOPE_ADMIN, .handle = families_cleanup, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/v1/batch-processing/health", .operation = "batchHealth", .flags = ROUTE_PUBLIC | ROUTE_LANE, .scope = SCOPE_READ, .handle = health_find, .prepare = health_prepare, .finish = health_finish},

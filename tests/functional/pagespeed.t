@@ -2,26 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of web pages by the shipped definition, against a stand-in of the service: 200 URLs of which 20 are dead, errors that pass and errors that stay, quotas, keys.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../pagespeed.sh"
 # shellcheck disable=SC2034
 WAIT_S=60
-psi_start() {
-    rm -f "$DIR/port"
-    "$PROGRAMS/tools/pagespeedapi" --port-file "$DIR/port" --key psi-key "$@" >"$DIR/api.log" 2>&1 &
-    API_PID=$!
-    wait_for 5 test -s "$DIR/port" || { echo "Bail out! pagespeedapi does not start: $(cat "$DIR/api.log")"; exit 1; }
-    API_URL=http://127.0.0.1:$(cat "$DIR/port")
-}
-rules() {
-    local answer
-    answer=$(curl -s -d "{\"rules\":[${1-}]}" "$API_URL/_rules")
-    [ "$answer" = '{"ok":true}' ] || result 1 "rules are understood: $1" "$answer"
-}
-asked() { curl -s "$API_URL/_log" | jq -rc "$1"; }
-# shipped [JQ [AS]]: the definition, with the stand-in's address and short waits
-shipped() {
-    sed '/^ *\/\//d' "$ROOT/etc/sources/pagespeed.json" | jq --arg url "$API_URL" '.steps[0].http.url |= sub("https://pagespeedonline.googleapis.com"; $url)
-        | .error_handler.backoff_strategies[1] |= (.factor = 0.05 | .jitter_range_in_seconds = 0.01 | .max_s = 1)' | jq --arg name "${2:-pagespeed}" "(${1:-.}) | .name = \$name" >"$DIR/etc/sources/${2:-pagespeed}.json"
-}
 rows() { bs export --job "$ID" | jq -c "$1"; }
 failed() { jq -c "select(.event == \"failed\" and .batch) | $1" "$SPOOL/journal/$ID.ndjson"; }
 units() { jq -nc "{source: \"pagespeed\", process: \"auto\", urls: [$1]} | ${2:-.}" >"$SPOOL/jobs/tmp/$3.json" && mv "$SPOOL/jobs/tmp/$3.json" "$SPOOL/jobs/pending/$3.json" && taken "$3"; }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef ENGINE_UNIT_LOOK_H
+#define ENGINE_UNIT_LOOK_H
+
+#include "base/strset.h"
+#include "engine/sources.h"
+#include "source/criteria.h"
+#include "source/units.h"
+#include "spool/job.h"
+#include "spool/layout.h"
+
+/* What became of each unit of a job (DESIGN 5), from its text and its journal. */
+
+enum unit_state { UNIT_QUEUED, UNIT_RUNNING, UNIT_DONE, UNIT_FAILED, UNIT_CANCELLED, UNIT_STATES };
+const char *unit_state_name(enum unit_state state);
+bool unit_state_parse(const char *name, enum unit_state *state);
+
+struct unit_look {
+    enum unit_state state;
+    uint32_t attempts;                        /* of the step that was tried most */
+    const char *step, *reason, *error, *file; /* borrowed, or NULL: the step that was begun last, what went wrong last, the payload below payloads/raw/ */
+    int64_t updated_us;                       /* 0: nothing happened yet */
+};
+
+struct units_look {
+    struct criteria *criteria; /* owned; and the rest */
+    struct units *units;
+    struct unit_look *list; /* list[n - 1] is unit n */
+    uint64_t counts[UNIT_STATES];
+    struct strset texts;
+};
+
+/* text: the job's, as it was accepted or waits. row: where it is. The definition must be a source of lists; sources is used by the thread that owns it.
+ * RC_PERM: the text does not fit its source as it is now, or the source has no such units. RC_TEMP: out of memory. units_look_release in any case. */
+enum rc units_look(const struct spool *spool, struct sources *sources, const struct job_row *row, const char *text, size_t length, struct units_look *look,
+                   struct err *err);
+void units_look_release(struct units_look *look);
+/* The code of what went wrong, in the words of who said it ("DNS_FAILURE"), else its reason ("status_500"). */
+void unit_look_class(const struct unit_look *unit, char out[64]);
+
+#endif
