@@ -3,6 +3,7 @@
 # The REST API is what docs/openapi.yaml says: every operation with right requests, every documented answer seen once and judged by its schema, the authorisation matrix,
 # and connections that are slow on purpose. CONTRACT=part runs one part alone (authz, slow, routes).
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../pagespeed.sh"
 . "$(dirname "$0")/servers.sh"
 HERE=$ROOT/tests/all/contract
 PASSWORD='correct horse battery staple'
@@ -59,9 +60,14 @@ api_start --records 5000
 source_metered properties
 source_free items
 jq '.name = "broken" | .steps[0].http.url |= sub("/v1/properties"; "/no-such-path")' "$DIR/etc/sources/properties.json" >"$DIR/etc/sources/broken.json"
-# What the paths of URL and document analysis clients submit to; their kinds of work are not there yet.
-jq '.name = "pagespeed" | .job_members = {urls: {type: "array", required: true}, strategies: {type: "array"}, concurrency: {type: "integer", minimum: 1, maximum: 20},
-        timeout_s: {type: "integer", minimum: 60, maximum: 1800}, count: {type: "integer", default: 3}}' "$DIR/etc/sources/items.json" >"$DIR/etc/sources/pagespeed.json"
+# URL analysis: the shipped definition, with the stand-in of its service; API_URL stays that of the metered API.
+metered=$API_PID address=$API_URL
+(umask 077 && printf psi-key >"$DIR/credentials/pagespeed_key")
+psi_start
+BACKGROUND+=("$API_PID")
+psi_source
+API_PID=$metered API_URL=$address
+# What the paths of document analysis clients submit to; their kind of work is not there yet.
 jq '.name = "lease" | .job_members = {documents: {type: "array", required: true}, count: {type: "integer", default: 3}}' "$DIR/etc/sources/items.json" >"$DIR/etc/sources/lease.json"
 for user in ada:admin ops:operator rival:operator viola:viewer; do
     printf '%s\n' "$PASSWORD" | bs user add "${user%:*}" --role "${user#*:}" --password-file - >"$DIR/out" 2>&1 || bail "user add: $(cat "$DIR/out")"

@@ -10,7 +10,7 @@ BASE=/api/v1/batch-processing
 json=(-H 'Content-Type: application/json')
 (umask 077 && printf psi-key >"$DIR/credentials/pagespeed_key")
 psi_start
-shipped
+psi_source
 config '.httpd = {requests_per_minute: 1000000, logins_per_minute: 100000}'
 user ada admin read submit control process admin
 user ops operator read submit control

@@ -11,7 +11,7 @@ units() { jq -nc "{source: \"pagespeed\", process: \"auto\", urls: [$1]} | ${2:-
 (umask 077 && printf psi-key >"$DIR/credentials/pagespeed_key")
 psi_start
 like 'https://pagespeedonline.googleapis.com/pagespeedonline/v5/runPagespeed' "$(cat "$ROOT/etc/sources/pagespeed.json")" 'the shipped definition has the address of the service'
-shipped
+psi_source
 exits 0 'check finds nothing to complain about' bs check
 daemon_start
 
@@ -79,8 +79,8 @@ daemon_stop
 api_stop
 psi_start
 printf wrong >"$DIR/credentials/pagespeed_key"
-shipped . wrongly
-shipped 'del(.auth)' keyless
+psi_source . wrongly
+psi_source 'del(.auth)' keyless
 daemon_start
 units '"a.example"' '.source = "wrongly"' wrongkey
 at hold 'a key that is not valid holds the job'

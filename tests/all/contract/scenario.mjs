@@ -386,13 +386,26 @@ async function uploads(run) {
 async function families(run) {
     const start = await run.call('batchStart', {as: 'ops', body: {urls: ['https://example.com'], strategies: ['mobile'], concurrency: 5, timeout_s: 120}, headers: {'Idempotency-Key': 'urls'}, status: 201});
     await run.call('batchStart', {as: 'ops', body: {urls: ['https://example.com'], concurrency: 21}, status: 422, name: '422 for a concurrency of 21'});
+    const other = await run.call('batchStart', {as: 'ops', body: {urls: [{url: 'dead-dns.example', labels: {client: 'A'}}, 'example.com'], strategy: 'desktop', batch_size: 2, timeout: 60, engine: 'service'}, status: 201, name: 'with the other names of its members'});
+    const wrong = await run.call('batchStart', {as: 'ops', body: {urls: ['https://example.com', 'nonsense', 'ftp://example.com']}, status: 422, name: '422 for wrong URLs'});
+    run.is(['/urls/1', '/urls/2'], wrong.json?.errors?.map((e) => e.pointer), 'batchStart: each wrong URL is told by its index');
     const path = {id: start.fits ? start.json.job_id : run.job};
     await settled(run, path.id, ['processed', 'failed', 'hold']);
     await run.call('batchProgress', {as: 'ops', path, status: 200});
     await unchanged(run, 'batchProgress', {as: 'ops', path});
+    if (other.fits) {
+        const of = {id: other.json.processing_run_id};
+        await settled(run, of.id, ['processed', 'failed', 'hold']);
+        const failed = await run.call('batchProgress', {as: 'ops', path: of, query: {url_status: 'failed', limit: '1'}, status: 200, name: 'the URLs that failed'});
+        run.is([1, 'DNS_FAILURE'], [failed.json?.url_counts?.failed, failed.json?.urls?.[0]?.error_class], 'batchProgress: a dead URL is told');
+        const results = await run.call('batchResults', {as: 'ops', path: of, query: {limit: '1', cursor: '1'}, status: 200, name: 'the second row'});
+        run.is(['ok', 2], [results.json?.results?.[0]?.status, results.json?.results?.[0]?.batch_number], 'batchResults: a row has its record');
+    }
+    await run.call('batchProgress', {as: 'ops', path, query: {url_status: 'dead'}, status: 400, name: '400 for an unknown status'});
     await run.call('batchJobs', {as: 'ops', query: {limit: '2', sort: '-created_at', filter: 'status:pending,processing,completed,failed,held'}, status: 200});
     await unchanged(run, 'batchJobs', {as: 'ops', query: {limit: '2', sort: '-created_at', filter: 'status:pending,processing,completed,failed,held'}});
     await run.call('batchResults', {as: 'ops', path, status: 200});
+    await unchanged(run, 'batchResults', {as: 'ops', path});
     await run.call('batchQueueStatus', {as: 'viola', status: 200});
     await run.call('batchHealth', {status: 200});
     await settled(run, id_of(await run.call('batchCleanup', {as: 'ada', query: {dry_run: 'true'}, status: 202})), ['processed', 'failed', 'hold']);
