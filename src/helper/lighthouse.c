@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "helper/helper.h"
 #include "helper/pagespeed.h"
 #include "os/fsio.h"
 #include "os/tree.h"
@@ -46,17 +47,7 @@ static bool is_program(const char *path) {
 }
 
 static bool in_path(const char *name, char out[LIGHTHOUSE_PATH_SIZE]) {
-    const char *path = getenv("PATH");
-
-    for (path = path != NULL ? path : ""; *path != '\0';) {
-        size_t length = strcspn(path, ":");
-
-        if (str_format(out, LIGHTHOUSE_PATH_SIZE, "%.*s/%s", (int)length, path, name) && is_program(out)) {
-            return true;
-        }
-        path += length + (path[length] == ':');
-    }
-    return false;
+    return helper_find(name, name, out, NULL) == RC_OK;
 }
 
 static bool of_environment(const char *variable, char out[LIGHTHOUSE_PATH_SIZE]) {

@@ -47,7 +47,7 @@ is 0 $? "an answer of $((size / 1000000)) MB, in little more memory"
 head -c 100000000 /dev/zero | tr '\0' ' ' >"$DIR/blank.json"
 cat "$DIR/input.json" "$DIR/blank.json" >"$DIR/long.json"
 asked 65 'one that is beyond all measure is refused' <"$DIR/long.json"
-like 'longer than' "$ERR" 'with the reason'
+like 'has more than' "$ERR" 'with the reason'
 
 local_json() { jq -c '{answer: .lighthouseResult, item: {url: "https://example.com", strategy: "desktop"}, engine: "local", labels: {team: 7}}' "$DIR/answer.json"; }
 asked 0 "Lighthouse's own JSON" < <(local_json)

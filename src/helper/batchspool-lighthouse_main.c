@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "base/str.h"
+#include "helper/helper.h"
 
 /* batchspool-lighthouse: its man page says what it does and ends with. */
 
@@ -58,10 +59,6 @@ static bool read_options(int argc, char **argv, struct lighthouse_options *optio
     return optind + 1 == argc && (str_starts(options->url, "http://") || str_starts(options->url, "https://"));
 }
 
-static int code_of(enum rc rc) {
-    return rc == RC_OK ? EX_OK : rc == RC_PERM ? EX_DATAERR : rc == RC_GONE ? EX_UNAVAILABLE : EX_TEMPFAIL;
-}
-
 int main(int argc, char **argv) {
     char program[LIGHTHOUSE_PATH_SIZE], chrome[LIGHTHOUSE_PATH_SIZE];
     const char *dir = getenv("TMPDIR");
@@ -88,5 +85,5 @@ int main(int argc, char **argv) {
     if (rc != RC_OK) {
         fprintf(stderr, "%s\n", err.text);
     }
-    return code_of(rc);
+    return helper_exit_code(rc);
 }
