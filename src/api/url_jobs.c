@@ -83,10 +83,8 @@ static bool write_body(struct request *r) {
     return done;
 }
 
-/* The records are there when the job is: nobody has to ask for their loading. */
 void url_jobs_start(struct request *r) {
-    if ((!cJSON_HasObjectItem(r->json, "source") && !cJSON_AddStringToObject(r->json, "source", URL_SOURCE)) ||
-        (!cJSON_HasObjectItem(r->json, "process") && !cJSON_AddStringToObject(r->json, "process", "auto"))) {
+    if (!cJSON_HasObjectItem(r->json, "source") && !cJSON_AddStringToObject(r->json, "source", URL_SOURCE)) {
         reply_later(r, 1, "out of memory");
         return;
     }
