@@ -667,7 +667,10 @@ static void attempt_decide(struct attempt *a) {
     case ACTION_RETRY:
         if (spared(a))
             try_again(a, clock_wall_us() + (governor_dead(run->feed->governor) ? 0 : run_backoff_us(run, ++*refusals, 0)), v->reason, false);
-        else if (retries >= run->source->max_retries || (!a->status && !a->helper && governor_dead(run->feed->governor)))
+        else if (v->max_retries && a->page.batch && due_of(a)->apart < v->max_retries) {
+            const unsigned apart = ++due_of(a)->apart;
+            try_again(a, wait_until(a, apart), v->reason, false);
+        } else if ((v->max_retries && a->page.batch) || retries >= run->source->max_retries || (!a->status && !a->helper && governor_dead(run->feed->governor)))
             page_failed(a, v->reason);
         else
             try_again(a, wait_until(a, retries + 1), v->reason, true);

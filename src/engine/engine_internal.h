@@ -82,6 +82,7 @@ struct due_page {
     unsigned step, way;         /* what of it is to be done next */
     uint32_t part;              /* of a step that has parts, from 1; else 0 */
     unsigned refusals;          /* in a row, for the wait */
+    unsigned apart;             /* tries that a filter counts by itself (source_filter.max_retries) */
     unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
     bool renewed;               /* a 401 came, and it is asked for again with a new access token */
     int64_t not_before_us;

@@ -29,7 +29,7 @@ void unit_enter(const struct run *run, struct due_page *due, unsigned step) {
     due->step = step;
     due->way = way < source->steps[step].way_count ? way : 0;
     due->part = source->steps[step].for_each ? 1 : 0;
-    due->retries = due->refusals = 0;
+    due->retries = due->refusals = due->apart = 0;
     due->renewed = false;
     due->not_before_us = 0;
 }
@@ -93,7 +93,7 @@ bool unit_takes_other_way(struct attempt *a) {
         return false;
     struct due_page *due = run_due(a->run, &a->page, a->number);
     due->way = way;
-    due->retries = due->refusals = 0;
+    due->retries = due->refusals = due->apart = 0;
     due->not_before_us = 0;
     due->state = DUE_SEND;
     return true;

@@ -28,6 +28,7 @@ struct verdict {
     char reason[48];           /* "status_503", "timeout", "invalid_json", "no_records", "rate_limited", "unauthorized", "error_body" ... */
     char error[400];           /* the provider's words (error_message_path, or `error`/`message`), control characters escaped */
     bool pause_source;         /* 401, 403 */
+    unsigned max_retries;      /* RETRY: those of the filter, which count apart; 0: the source's */
     bool until_window;         /* RATE_LIMITED: until the longest fixed window begins anew */
     /* of a good page */
     struct slice records; /* the array at data_selector */

@@ -116,6 +116,7 @@ struct source_filter {
     const cJSON *error_message_contains; /* a text, or a list of texts of which one must be in the body; borrowed; or NULL */
     char *error_message_path;            /* Pointer to the text to show, or NULL */
     enum source_action action;
+    unsigned max_retries; /* RETRY: of these alone, which use up none of the source's; 0: they do */
     bool until_window; /* RATE_LIMITED: until the longest of the source's fixed windows begins anew */
 };
 

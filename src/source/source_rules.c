@@ -373,7 +373,7 @@ static void check_until(struct check *check, const struct source *source, const 
 }
 
 static void read_filter(struct check *check, const cJSON *filter, struct source *source) {
-    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", "until", NULL}, *const untils[] = {
+    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", "until", "max_retries", NULL}, *const untils[] = {
                                                                                                                                            "window", NULL};
     static const char *const actions[] = {"SUCCESS", "FAIL", "RETRY", "IGNORE", "RATE_LIMITED", "HOLD", NULL}; /* as enum source_action */
     struct source_filter *out = &source->filters[source->filter_count++];
@@ -402,6 +402,10 @@ static void read_filter(struct check *check, const cJSON *filter, struct source 
     check_choice(check, filter, "until", untils, &until);
     out->until_window = cJSON_GetObjectItemCaseSensitive(filter, "until") != NULL;
     check_until(check, source, out);
+    check_unsigned(check, filter, "max_retries", 1, 1000, &out->max_retries);
+    if (out->max_retries > 0 && out->action != ACTION_RETRY) {
+        (void)check_fail(check, "max_retries", "is for the action RETRY");
+    }
     if (out->code_count == 0 && out->has == NULL && out->error_message_contains == NULL) {
         (void)check_fail(check, NULL, "needs http_codes, has or error_message_contains: else it is for every answer");
     }

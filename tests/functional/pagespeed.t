@@ -60,7 +60,11 @@ at processed 'one that does not pass'
 is '["COMPLETED",4,2,2]' "$(show '[.status,.total_records,.processed_records,.error_count]')" 'fails its units, not the job'
 is '[[1,"run","status_500"],[2,"run","status_500"]]' "$(failed '[.batch, .step, .reason]' | sort | jq -cs .)" 'after the retries that there are'
 like 'Something went wrong' "$(failed .error)" 'with the words of the service'
-is 12 "$(asked 'select(.url | contains("always")) | .url' | wc -l)" 'six tries each'
+is 18 "$(asked 'select(.url | contains("always")) | .url' | wc -l)" 'nine tries each: one, and the eight that this error has for itself'
+rules '{"url": "mixed", "kind": "wrong", "count": 7}, {"url": "mixed", "kind": "error", "code": "NO_FCP", "at": 8, "count": 5}'
+units '"mixed.example"' . mixed
+at processed 'seven of these and five others'
+is '["COMPLETED",1,0]' "$(show '[.status,.processed_records,.error_count]')" 'are counted apart'
 
 # --- quotas
 rules '{"url": "", "kind": "minute", "count": 2}'

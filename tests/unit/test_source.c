@@ -220,6 +220,7 @@ static const struct {
     {"{\"error_handler\":{\"response_filters\":[{\"error_message_contains\":[],\"action\":\"FAIL\"}]}}",
      "/error_handler/response_filters/0/error_message_contains"},
     {"{\"error_handler\":{\"response_filters\":[{\"error_message_contains\":[\"a\",1],\"action\":\"FAIL\"}]}}", "a text or a list of texts"},
+    {"{\"error_handler\":{\"response_filters\":[{\"http_codes\":[500],\"action\":\"FAIL\",\"max_retries\":3}]}}", "is for the action RETRY"},
     {"{\"error_handler\":{\"response_filters\":[{\"http_codes\":[429],\"action\":\"FAIL\",\"until\":\"window\"}]}}", "for the action RATE_LIMITED"},
     {"{\"error_handler\":{\"response_filters\":[{\"http_codes\":[429],\"action\":\"RATE_LIMITED\",\"until\":\"window\"}]}}",
      "needs a policy of type fixed_window"},
