@@ -47,7 +47,7 @@ static const struct cmd_row rows[] = {
      cmd_money_command},
     {"reconcile", "[--source NAME]... [--columns MAP] [--since TIME] [--until TIME] [--differences] [OPTION...] INVOICE.csv | -",
      "Compare a provider's invoice with the journals, line by line", cmd_reconcile},
-    {"schedules", "[list | next [--count N] | check] [NAME...] | add FILE [--name NAME] | enable|disable|remove|run NAME...", "Recurring jobs", cmd_schedules},
+    {"schedules", "[list | next [--count N] | disk | check] [NAME...] | add FILE [--name NAME] | enable|disable|remove|run NAME...", "Recurring jobs", cmd_schedules},
     {"notices", "[list [--state STATE] | show ID | retry ID... | test TARGET]", "What people are told: what waits or failed, once more, a test", cmd_notices},
     {"user",
      "list | add NAME --role ROLE | passwd NAME | role NAME ROLE | disable|enable|remove NAME | key list [NAME] | key add NAME --scope SCOPE... [OPTION...] | "

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_jobs.h"
+#include "engine/schedule_disk.h"
 #include "engine/schedule_files.h"
 
 #include <errno.h>
@@ -104,6 +105,41 @@ static int check_one(struct cmd *cmd, const struct schedules_options *options, c
     return seen->rc ? EXIT_DATA : EXIT_DONE;
 }
 
+static cJSON *disk_json(const struct schedule_seen *seen, const struct schedule_disk *disk, enum rc rc) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "schedule", seen->name);
+    cJSON_AddNumberToObject(json, "runs", (double)disk->runs);
+    cJSON_AddBoolToObject(json, "more_runs", disk->runs_cut);
+    if (!rc) {
+        cJSON_AddStringToObject(json, "job_id", disk->job_id);
+        cJSON_AddNumberToObject(json, "page_bytes", (double)disk->page_bytes);
+        cJSON_AddNumberToObject(json, "pages", (double)disk->run_pages);
+        cJSON_AddNumberToObject(json, "run_bytes", (double)disk->page_bytes * (double)disk->run_pages);
+        cJSON_AddNumberToObject(json, "bytes", (double)disk->bytes);
+    }
+    return json;
+}
+
+static int disk_one(struct cmd *cmd, const struct schedules_options *options, const struct schedule_seen *seen) {
+    struct schedule_disk disk;
+    struct err err = {0};
+    (void)options;
+    if (seen->rc)
+        return cmd_fail(cmd, EXIT_DATA, "%s", seen->err.text);
+    const enum rc rc =
+        schedule_disk(cmd->spool, cmd_index(cmd), cmd->sources, seen, cmd->config.payload_retention_months, clock_wall_us() / 1000000, &disk, &err);
+    if (rc && rc != RC_GONE)
+        return cmd_fail_rc(cmd, rc, &err);
+    if (cmd->json)
+        return cmd_print_json(cmd, disk_json(seen, &disk, rc));
+    if (rc)
+        printf("%-24s  %s\n", seen->name, err.text);
+    else
+        printf("%-24s  %.1f MB for %s%" PRIu64 " runs that are kept at a time: %" PRIu64 " answers of %.1f kB each, as in %s\n", seen->name,
+               (double)disk.bytes / 1e6, disk.runs_cut ? "more than " : "", disk.runs, disk.run_pages, (double)disk.page_bytes / 1e3, disk.job_id);
+    return EXIT_DONE;
+}
+
 typedef int each_seen(struct cmd *cmd, const struct schedules_options *options, const struct schedule_seen *seen);
 
 /* fn for each that is named, or for all. The first code that is not 0 is told, after all were seen. */
@@ -135,6 +171,10 @@ static int list(struct cmd *cmd, const struct schedules_options *options, int ar
 
 static int next(struct cmd *cmd, const struct schedules_options *options, int argc, char **argv) {
     return each(cmd, options, argc, argv, next_one);
+}
+
+static int disk(struct cmd *cmd, const struct schedules_options *options, int argc, char **argv) {
+    return each(cmd, options, argc, argv, disk_one);
 }
 
 static int check(struct cmd *cmd, const struct schedules_options *options, int argc, char **argv) {
@@ -258,7 +298,8 @@ static const struct subcommand {
     const char *name;
     int (*run)(struct cmd *cmd, const struct schedules_options *options, int argc, char **argv);
 } subcommands[] = {
-    {"list", list}, {"next", next}, {"check", check}, {"add", add}, {"enable", enable}, {"disable", disable}, {"remove", remove_all}, {"run", run},
+    {"list", list},     {"next", next},       {"disk", disk},         {"check", check}, {"add", add},
+    {"enable", enable}, {"disable", disable}, {"remove", remove_all}, {"run", run},
 };
 
 int cmd_schedules(struct cmd *cmd, int argc, char **argv) {

@@ -43,6 +43,18 @@ result $(($(find "$SPOOL/payloads/raw" -name '*.run_*' -size +40k | wc -l) > 0))
 is 0 "$(grep -rl psi-key "$SPOOL" "$DIR/daemon.log" | wc -l)" 'the key is nowhere in the spool, nor in the log'
 verified 'verify finds no difference'
 
+# --- the disk for a scheduled list
+jq -n '{cron: "@daily", timezone: "UTC", enabled: false, job: {source: "pagespeed", urls: ["a.example", "b.example", "A.example"], strategies: ["mobile", "desktop"]}}' >"$SPOOL/schedules/daily.json"
+exits 0 'schedules disk' bs schedules disk daily --json
+is "[\"$ID\",4,62,true,true]" "$(jq -c '[.job_id, .pages, .runs, .page_bytes > 1000, .bytes == .page_bytes * .pages * .runs]' <<<"$OUT")" 'two URLs, two strategies, 62 days; answers as in the job before'
+sum=$(jq -s 'map(select(.event == "captured").bytes) | add' "$SPOOL/journal/$ID.ndjson")
+is "$((sum / 180))" "$(jq .page_bytes <<<"$OUT")" 'with all that was kept of each'
+like '^daily +[0-9.]+ MB for 62 runs that are kept at a time: 4 answers of [0-9.]+ kB each' "$(bs schedules disk)" 'for people'
+jq '.job.source = "other"' "$SPOOL/schedules/daily.json" >"$SPOOL/schedules/other.json"
+psi_source . other
+like 'no job of other has completed yet' "$(bs schedules disk other)" 'nothing is known before the first'
+rm "$SPOOL/schedules"/*.json
+
 # --- errors that pass
 curl -s -X POST "$API_URL/_reset" >/dev/null
 rules '{"url": "once", "kind": "wrong", "count": 2}, {"url": "fcp", "kind": "error", "code": "NO_FCP", "status": 400}, {"url": "slowhost", "kind": "error", "code": "FAILED_DOCUMENT_REQUEST", "details": "Details: net::ERR_TIMED_OUT", "status": 400},
