@@ -628,6 +628,7 @@ static void attempt_decide(struct attempt *a) {
     const struct verdict *v = &a->verdict;
     unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
     unsigned *refusals = a->page.batch ? &due_of(a)->refusals : &run->preview_refusals;
+    limits_judged(a);
     if (!attempt_lane_good(a)) {
         auth_hide(run->source, a->verdict.error);
         secrets_hide(run->feed, a->verdict.error);

@@ -109,7 +109,8 @@ void helper_cancel(struct attempt *a);
 void helper_free(struct attempt *a);
 
 /* limits.c */
-void limits_heard(struct attempt *a); /* its answer came, or none; before it is judged */
+void limits_heard(struct attempt *a);  /* its answer came, or none; before it is judged */
+void limits_judged(struct attempt *a); /* its verdict is there: what its status means for the concurrency, where a filter may say that it means nothing */
 /* It was refused for its rate, so often in a row: the time until which its page waits, and where it is no single case the source. */
 int64_t limits_refused(struct attempt *a, unsigned refusals);
 

@@ -235,6 +235,24 @@ static void heard_nothing(struct attempt *a) {
     feed_save(feed);
 }
 
+/* A filter may say that such a status is the answer to this page alone. */
+static bool is_judged(const struct source *source, int status) {
+    for (unsigned i = 0; i < source->filter_count; i++)
+        for (unsigned j = 0; j < source->filters[i].code_count; j++)
+            if (source->filters[i].action == ACTION_FAIL && source->filters[i].http_codes[j] == status)
+                return true;
+    return false;
+}
+
+void limits_judged(struct attempt *a) {
+    if (a->status < 500 || a->helper || !is_judged(a->run->source, a->status))
+        return;
+    if (a->verdict.action == ACTION_FAIL)
+        governor_succeeded(a->run->feed->governor, clock_wall_us());
+    else
+        governor_failed(a->run->feed->governor);
+}
+
 void limits_heard(struct attempt *a) {
     struct feed *feed = a->run->feed;
     if (!a->status) {
@@ -246,6 +264,8 @@ void limits_heard(struct attempt *a) {
         log_info("source %s: its host answers again", feed->source->name);
         feed_save(feed);
     }
+    if (a->status >= 500 && is_judged(feed->source, a->status))
+        return; /* limits_judged */
     if (a->status >= 500 || a->status == 408 || (a->status < 300 && !a->complete))
         governor_failed(feed->governor);
     else if (a->status < 400)

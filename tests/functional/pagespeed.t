@@ -78,6 +78,20 @@ units '"mixed.example"' . mixed
 at processed 'seven of these and five others'
 is '["COMPLETED",1,0]' "$(show '[.status,.processed_records,.error_count]')" 'are counted apart'
 
+# --- dead pages are no trouble of the service
+width() { bs sources list --json | jq '.[] | select(.name == "pagespeed") | .limits.concurrency'; }
+rules
+before=$(width)
+units "$(seq -f '"https://dead-dns%.0f.example"' -s, 40),\"alive.example\"" '.concurrency = 20' dead
+at processed '40 dead pages and one that is not'
+is '["COMPLETED",1,40]' "$(show '[.status,.processed_records,.error_count]')" 'are counted'
+result $(($(width) < before)) 'and as many go out at a time as before, though each was a 500'
+before=$(width)
+rules '{"url": "", "kind": "wrong", "count": 12}'
+units '"a.example","b.example","c.example","d.example","e.example","f.example"' '.concurrency = 6' burst
+at processed 'a burst of 500s that say nothing'
+result $(($(width) >= before)) 'makes fewer go out at a time'
+
 # --- quotas
 rules '{"url": "", "kind": "minute", "count": 2}'
 units '"a.example","b.example","c.example"' . minute
