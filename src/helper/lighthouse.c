@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/pagespeed.h"
 #include "os/fsio.h"
 #include "os/tree.h"
@@ -47,7 +47,7 @@ static bool is_program(const char *path) {
 }
 
 static bool in_path(const char *name, char out[LIGHTHOUSE_PATH_SIZE]) {
-    return helper_find(name, name, out, NULL) == RC_OK;
+    return tool_find(name, name, out, NULL) == RC_OK;
 }
 
 static bool of_environment(const char *variable, char out[LIGHTHOUSE_PATH_SIZE]) {

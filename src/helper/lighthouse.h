@@ -14,7 +14,7 @@ struct lighthouse_options {
     unsigned timeout_s;
 };
 
-#define LIGHTHOUSE_PATH_SIZE 4096 /* HELPER_PATH_SIZE */
+#define LIGHTHOUSE_PATH_SIZE 4096 /* TOOL_PATH_SIZE */
 
 /* Lighthouse: of the environment (LIGHTHOUSE), in PATH, or in node_modules beside the helpers (BATCHSPOOL_HELPERS) or this program. Chrome: of the environment
  * (CHROME_PATH), or in PATH. False: not there. */

@@ -58,7 +58,7 @@ enum rc tool_parse(const char *text, size_t length, const char *what, cJSON **js
     return *json ? RC_OK : err_set(err, RC_TEMP, "%s: out of memory", what);
 }
 
-enum rc helper_read_stdin(struct buf *text, struct err *err) {
+enum rc tool_read_stdin(struct buf *text, struct err *err) {
     for (;;) {
         enum rc rc = buf_reserve(text, text->max - text->length < 65536 ? text->max - text->length : 65536);
         if (rc)
@@ -81,7 +81,7 @@ enum rc helper_read_stdin(struct buf *text, struct err *err) {
 enum rc tool_read_input(cJSON **input, struct err *err) {
     struct buf text = BUF_INIT(TOOL_INPUT_MOST);
     *input = NULL;
-    enum rc rc = helper_read_stdin(&text, err);
+    enum rc rc = tool_read_stdin(&text, err);
     if (!rc && text.length == 0)
         rc = buf_add_text(&text, "{}");
     if (!rc)

@@ -29,7 +29,7 @@ int tool_exit_code(enum rc rc);
 int tool_end(const char *program, enum rc rc, const struct err *err);
 
 /* All of standard input, appended to text. RC_PERM: it is longer than text->max. */
-enum rc helper_read_stdin(struct buf *text, struct err *err);
+enum rc tool_read_stdin(struct buf *text, struct err *err);
 /* Standard input as JSON that json_check accepted; the caller frees. An empty one is {}. RC_PERM: it is none. */
 enum rc tool_read_input(cJSON **input, struct err *err);
 /* Any JSON text that is not ours, checked before cJSON sees it; what: for the error. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "helper/helper.h"
+#include "helper/tool.h"
 #include "helper/pagespeed.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ int main(int argc, char **argv) {
         fputs("batchspool-pagespeed: takes no arguments: {\"answer\", \"item\", ...} on standard input\n", stderr);
         return EX_USAGE;
     }
-    rc = helper_read_stdin(&input, &err);
+    rc = tool_read_stdin(&input, &err);
     rc = rc == RC_OK ? pagespeed_record(buf_text(&input), input.length, &record, &err) : rc;
     rc = rc == RC_OK ? write_output(&record, &err) : rc;
     buf_release(&input);
@@ -32,5 +32,5 @@ int main(int argc, char **argv) {
     if (rc != RC_OK) {
         fprintf(stderr, "%s\n", err.text);
     }
-    return helper_exit_code(rc);
+    return tool_exit_code(rc);
 }

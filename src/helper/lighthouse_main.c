@@ -8,7 +8,7 @@
 #include <sysexits.h>
 
 #include "base/str.h"
-#include "helper/helper.h"
+#include "helper/tool.h"
 
 /* batchspool-lighthouse: its man page says what it does and ends with. */
 
@@ -85,5 +85,5 @@ int main(int argc, char **argv) {
     if (rc != RC_OK) {
         fprintf(stderr, "%s\n", err.text);
     }
-    return helper_exit_code(rc);
+    return tool_exit_code(rc);
 }
