@@ -11,7 +11,8 @@
 
 static const struct cmd_row rows[] = {
     {"init", "", "Make a spool, or repair its directories", cmd_init},
-    {"submit", "[--set MEMBER=VALUE]... [--wait] FILE... | - | (--document FILE)... --source NAME [--group NAME] | --urls FILE [--source NAME]", "Check job files, drop them and print their ids", cmd_submit},
+    {"submit", "[--set MEMBER=VALUE]... [--wait] FILE... | - | (--document FILE)... --source NAME [--group NAME] | --urls FILE [--source NAME]",
+     "Check job files, drop them and print their ids", cmd_submit},
     {"preview", "FILE | -", "What a job would fetch and cost, without buying", cmd_preview},
     {"list", "[--status STATUS] [--source NAME] [--campaign ID] [--mode MODE] [--archived]", "What is where", cmd_list},
     {"show", "ID", "One job: its money, pages and timeline", cmd_show},
@@ -47,7 +48,8 @@ static const struct cmd_row rows[] = {
      cmd_money_command},
     {"reconcile", "[--source NAME]... [--columns MAP] [--since TIME] [--until TIME] [--differences] [OPTION...] INVOICE.csv | -",
      "Compare a provider's invoice with the journals, line by line", cmd_reconcile},
-    {"schedules", "[list | next [--count N] | disk | check] [NAME...] | add FILE [--name NAME] | enable|disable|remove|run NAME...", "Recurring jobs", cmd_schedules},
+    {"schedules", "[list | next [--count N] | disk | check] [NAME...] | add FILE [--name NAME] | enable|disable|remove|run NAME...", "Recurring jobs",
+     cmd_schedules},
     {"notices", "[list [--state STATE] | show ID | retry ID... | test TARGET]", "What people are told: what waits or failed, once more, a test", cmd_notices},
     {"user",
      "list | add NAME --role ROLE | passwd NAME | role NAME ROLE | disable|enable|remove NAME | key list [NAME] | key add NAME --scope SCOPE... [OPTION...] | "

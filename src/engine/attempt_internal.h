@@ -77,7 +77,7 @@ struct attempt { /* a lane has it while work is out */
 void attempt_lane_request(struct work **items, size_t count);
 void attempt_lane_check(struct work **items, size_t count);
 void attempt_lane_checker(struct work **items, size_t count); /* what the program that checks the answer needs */
-void attempt_lane_record(struct work **items, size_t count); /* to the marker, if it was paid for; else to STAGE_MARK */
+void attempt_lane_record(struct work **items, size_t count);  /* to the marker, if it was paid for; else to STAGE_MARK */
 void attempt_lane_mark(struct work **items, size_t count);
 void attempt_lane_report(struct work **items, size_t count);
 enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err); /* fetch_open: makes the file of its body */
@@ -90,10 +90,10 @@ unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
 /* unit.c, on a lane: what the step's templates say of earlier steps, the item and the part. RC_PERM: an answer does not have it. a->passed: there is no such
  * part. Nothing for a page of a source of one step. */
 enum rc unit_prepare(struct attempt *a);
-enum rc unit_open_document(struct attempt *a, int *fd); /* on a lane; RC_CORRUPT: it is not what was uploaded, or not there */
+enum rc unit_open_document(struct attempt *a, int *fd);           /* on a lane; RC_CORRUPT: it is not what was uploaded, or not there */
 enum rc unit_know_answer(struct attempt *a, struct slice answer); /* ${answer}, which json_check accepted */
-bool unit_inner(const struct attempt *a); /* of a step before the last */
-void unit_inner_done(struct attempt *a);  /* its answer is captured, or it was passed over: the unit goes on */
+bool unit_inner(const struct attempt *a);                         /* of a step before the last */
+void unit_inner_done(struct attempt *a);                          /* its answer is captured, or it was passed over: the unit goes on */
 /* Another way to do the step is left, and the unit is to take it. */
 bool unit_takes_other_way(struct attempt *a);
 

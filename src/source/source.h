@@ -117,7 +117,7 @@ struct source_filter {
     char *error_message_path;            /* Pointer to the text to show, or NULL */
     enum source_action action;
     unsigned max_retries; /* RETRY: of these alone, which use up none of the source's; 0: they do */
-    bool until_window; /* RATE_LIMITED: until the longest of the source's fixed windows begins anew */
+    bool until_window;    /* RATE_LIMITED: until the longest of the source's fixed windows begins anew */
 };
 
 enum source_backoff_type { BACKOFF_WAIT_TIME_FROM_HEADER, BACKOFF_CONSTANT, BACKOFF_EXPONENTIAL };

@@ -373,8 +373,8 @@ static void check_until(struct check *check, const struct source *source, const 
 }
 
 static void read_filter(struct check *check, const cJSON *filter, struct source *source) {
-    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", "until", "max_retries", NULL}, *const untils[] = {
-                                                                                                                                           "window", NULL};
+    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", "until", "max_retries", NULL},
+                             *const untils[] = {"window", NULL};
     static const char *const actions[] = {"SUCCESS", "FAIL", "RETRY", "IGNORE", "RATE_LIMITED", "HOLD", NULL}; /* as enum source_action */
     struct source_filter *out = &source->filters[source->filter_count++];
     const cJSON *codes, *code;

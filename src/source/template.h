@@ -9,7 +9,8 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}", "${answer}",
+/* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}",
+ * "${answer}",
  * "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at again: a job's text that holds "${secret:x}" stays
  * that text. */
 
