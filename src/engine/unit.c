@@ -260,7 +260,7 @@ static enum rc reference_seen(void *context, const struct template_reference *re
 static enum rc take_element(struct reading *r, struct slice array) {
     struct attempt *a = r->a;
     struct json_iter iter;
-    struct slice key, value;
+    struct slice key, value = {NULL, 0};
     uint32_t number = 0;
     if (!json_iter_init(&iter, array) || iter.object)
         return err_set(&a->err, RC_PERM, "for_each: what %s names is no array", a->run->source->steps[a->step].for_each);
@@ -282,7 +282,7 @@ static enum rc for_each_seen(void *context, const struct template_reference *ref
     const bool parts = step >= 0 && source->steps[step].for_each;
     const char *data;
     size_t length;
-    struct slice array;
+    struct slice array = {NULL, 0};
     if (step < 0)
         return RC_PERM;
     r->rc = open_answer(a, (unsigned)step, parts ? a->part : 0, &data, &length);

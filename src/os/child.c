@@ -101,6 +101,7 @@ static const struct sock_filter without_network[] = {
 #elif defined(__aarch64__)
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_AARCH64, 1, 0),
 #else
+/* cppcheck-suppress preprocessorErrorDirective */
 #error "which architecture is this? see linux/audit.h"
 #endif
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),

@@ -52,7 +52,7 @@ exits 64 'another scheme' "$HELPER" --lighthouse "$LIGHTHOUSE" file:///etc/passw
 # Who kills the helper kills Lighthouse and Chromium.
 "$HELPER" --lighthouse "$LIGHTHOUSE" "$URL/heavy" >"$DIR/out" 2>"$DIR/err" </dev/null &
 helper=$!
-BACKGROUND+=($helper)
+BACKGROUND+=("$helper")
 lighthouse_runs() { pgrep -P "$helper" -f -- --only-categories >/dev/null; }
 ok 'Lighthouse is at work' wait_for 60 lighthouse_runs
 kill -9 "$helper"
