@@ -43,6 +43,13 @@ result $(($(find "$SPOOL/payloads/raw" -name '*.run_*' -size +40k | wc -l) > 0))
 is 0 "$(grep -rl psi-key "$SPOOL" "$DIR/daemon.log" | wc -l)" 'the key is nowhere in the spool, nor in the log'
 verified 'verify finds no difference'
 
+results=$SPOOL/results/$ID
+wait_for 60 test -s "$results/results.json"
+result $? 'its report is made by itself'
+is 'records.csv report.html report.pdf report.xlsx' "$(jq -r '[.files[].file | split("/")[-1]] | sort | join(" ")' "$results/results.json")" 'as pages, workbook and rows'
+is '200 20' "$(($(wc -l <"$results/records.csv") - 1)) $(grep -c ',failed,' "$results/records.csv")" 'a row for each unit, for the dead ones too'
+like 'DNS_FAILURE' "$(pdftotext -layout "$results/report.pdf" -)" 'which are explained in the summary'
+
 # --- the disk for a scheduled list
 jq -n '{cron: "@daily", timezone: "UTC", enabled: false, job: {source: "pagespeed", urls: ["a.example", "b.example", "A.example"], strategies: ["mobile", "desktop"]}}' >"$SPOOL/schedules/daily.json"
 exits 0 'schedules disk' bs schedules disk daily --json

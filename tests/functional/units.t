@@ -199,7 +199,8 @@ wait_for 10 waits_in_part_3
 result $? 'a program of the third part is at work'
 before=$(times captured .inner)
 daemon_kill
-wait_for 5 bash -c '! pgrep -f one-part >/dev/null'
+no_helper() { ! pgrep -f "$HELPERS/one-part" >/dev/null; }
+wait_for 5 no_helper
 result $? 'it dies with the daemon'
 : >"$HELPERS/go"
 daemon_start
