@@ -148,6 +148,11 @@ cJSON *ready_missing(const struct source *source, const char *credentials_dir, c
 /* --- told to others ------------------------------------------------------------------------------------------------ */
 
 enum rc ready_write(const struct spool *spool, const cJSON *all, struct err *err) {
+    struct stat st;
+    if (!cJSON_GetArraySize(all)) { /* mostly there is nothing to tell, and was nothing */
+        enum rc rc = fsio_stat(spool->root_fd, READY_FILE, &st, NULL) == RC_GONE ? RC_GONE : fsio_unlink(spool->root_fd, READY_FILE, err);
+        return rc == RC_GONE ? RC_OK : rc;
+    }
     char *text = cJSON_Print(all);
     enum rc rc = text ? fsio_put_file(spool->root_fd, READY_TMP, READY_FILE, 0640, text, strlen(text), err) : err_set(err, RC_TEMP, "out of memory");
     cJSON_free(text);
