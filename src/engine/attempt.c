@@ -177,6 +177,15 @@ static void not_begun(struct attempt *a, enum rc rc) {
         attempt_end(a);
 }
 
+/* The answer is in body_fd, and no request brought it. */
+static void answered_here(struct attempt *a) {
+    a->run->feed->in_flight_bytes -= a->room_bytes - a->bytes;
+    a->room_bytes = a->bytes;
+    a->stage = STAGE_CHECK;
+    a->run->checking++;
+    worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
+}
+
 static void depart(struct attempt *a);
 
 static void gate_opens(struct loop_timer *timer) {
@@ -187,6 +196,13 @@ static void gate_opens(struct loop_timer *timer) {
 
 /* What the journal let through sooner than the one before it stands back, so that requests leave as evenly as they are counted. */
 static void depart(struct attempt *a) {
+    if (a->cached_path[0]) {
+        a->asked_us = a->answered_us = clock_wall_us();
+        a->sent = a->complete = true;
+        a->status = 200;
+        answered_here(a);
+        return;
+    }
     if (a->helper) {
         a->stage = STAGE_FETCH;
         a->sent_us = clock_wall_us();
@@ -221,6 +237,11 @@ static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     if (a->passed) {
         unit_inner_done(a);
+        attempt_end(a);
+        return;
+    }
+    if (a->cached_path[0] && a->rc) { /* it is asked for after all */
+        due_of(a)->state = DUE_SEND;
         attempt_end(a);
         return;
     }
@@ -384,11 +405,7 @@ void helper_over(struct attempt *a) {
         attempt_decide(a);
         return;
     }
-    a->run->feed->in_flight_bytes -= a->room_bytes - a->bytes;
-    a->room_bytes = a->bytes;
-    a->stage = STAGE_CHECK;
-    a->run->checking++;
-    worker_submit(a->engine->worker, &a->work, &check_class, WORKER_ANY);
+    answered_here(a);
 }
 
 /* The disk refused a body that had come, and nothing says that it came. */
@@ -796,7 +813,9 @@ unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise) {
 
 /* --- starting and cancelling ---------------------------------------------------------------------------------------- */
 
-static struct attempt *attempt_new(struct run *run, enum request_kind kind, bool by_helper) {
+enum doer { BY_REQUEST, BY_HELPER, BY_COPY };
+
+static struct attempt *attempt_new(struct run *run, enum request_kind kind) {
     struct attempt *a = engine_alloc(sizeof *a);
     a->run = run;
     a->engine = run->engine;
@@ -808,25 +827,34 @@ static struct attempt *attempt_new(struct run *run, enum request_kind kind, bool
     a->next = run->attempts;
     run->attempts = a;
     run->attempt_count++;
-    if (by_helper) { /* it asks nobody: no limit of the source counts it */
-        helper_new(a);
-        return a;
-    }
-    run->sending++;
-    a->holds = true;
-    feed_sent(run->feed);
     return a;
+}
+
+/* A request takes a place, and counts at the source's limits; a program has places of its own. */
+static void take_place(struct attempt *a, enum doer doer) {
+    if (doer == BY_HELPER)
+        helper_new(a);
+    if (doer != BY_REQUEST)
+        return;
+    a->run->sending++;
+    a->holds = true;
+    feed_sent(a->run->feed);
 }
 
 void attempt_page(struct run *run, struct due_page *due) {
     const bool by_helper = unit_by_helper(run, due);
-    struct attempt *a = attempt_new(run, run->source->metered && !by_helper ? REQUEST_PAID : REQUEST_FREE, by_helper);
+    struct attempt *a = attempt_new(run, run->source->metered && !by_helper ? REQUEST_PAID : REQUEST_FREE);
     due->state = DUE_IN_FLIGHT;
     a->page = due->page;
     a->step = due->step;
     a->way = due->way;
     a->part = due->part;
     a->number = ++due->attempts;
+    a->cached_us = due->cached_us;
+    unit_look_back(a);
+    if (a->cached_path[0])
+        a->kind = REQUEST_FREE;
+    take_place(a, a->cached_path[0] ? BY_COPY : by_helper ? BY_HELPER : BY_REQUEST);
     a->durable = a->kind == REQUEST_PAID;
     a->automatic = run->row.automatic;
     if (a->kind == REQUEST_PAID)
@@ -840,7 +868,8 @@ void attempt_page(struct run *run, struct due_page *due) {
 }
 
 void attempt_preview(struct run *run) {
-    struct attempt *a = attempt_new(run, run->listing ? REQUEST_LIST : run->source->metered && !run->criteria->suggest ? REQUEST_PREVIEW : REQUEST_FREE, false);
+    struct attempt *a = attempt_new(run, run->listing ? REQUEST_LIST : run->source->metered && !run->criteria->suggest ? REQUEST_PREVIEW : REQUEST_FREE);
+    take_place(a, BY_REQUEST);
     a->page = run->ask;
     a->stage = STAGE_FETCH;
     a->number = run->preview_retries + 1;

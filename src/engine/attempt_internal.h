@@ -21,16 +21,19 @@ struct attempt { /* a lane has it while work is out */
     struct engine *engine;
     enum request_kind kind;
     struct page page;
-    unsigned step, way;    /* of the unit that the page is */
-    uint32_t part;         /* 0: the step has none */
-    bool final;            /* no other way would help */
-    bool over;             /* its unit is: what helpers left goes with the report */
-    bool passed;           /* the step has no such part: it is over */
-    struct helper *helper; /* a program does it, not a request, or checks its answer (helper.c); or NULL */
-    bool checking;         /* it checks */
-    bool spent;            /* the answer that is of no use was paid for: cost */
-    cJSON *item, *known;   /* for template_scope */
-    const char *document;  /* mapped, of a request whose body it is; or NULL */
+    unsigned step, way;                  /* of the unit that the page is */
+    uint32_t part;                       /* 0: the step has none */
+    bool final;                          /* no other way would help */
+    bool over;                           /* its unit is: what helpers left goes with the report */
+    bool passed;                         /* the step has no such part: it is over */
+    struct helper *helper;               /* a program does it, not a request, or checks its answer (helper.c); or NULL */
+    bool checking;                       /* it checks */
+    bool spent;                          /* the answer that is of no use was paid for: cost */
+    char unit_key[DIGEST_HEX_SIZE];      /* of a source with unit_cache; "" none */
+    char cached_path[PAYLOAD_PATH_SIZE]; /* the payload of an earlier unit that answers this step; "" none */
+    int64_t cached_us;                   /* the time of the unit's first answer, when it is an earlier unit's; 0: it is not */
+    cJSON *item, *known;                 /* for template_scope */
+    const char *document;                /* mapped, of a request whose body it is; or NULL */
     size_t document_length;
     unsigned number;
     struct dec price;
@@ -92,8 +95,11 @@ unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
 enum rc unit_prepare(struct attempt *a);
 enum rc unit_open_document(struct attempt *a, int *fd);           /* on a lane; RC_CORRUPT: it is not what was uploaded, or not there */
 enum rc unit_know_answer(struct attempt *a, struct slice answer); /* ${answer}, which json_check accepted */
-bool unit_inner(const struct attempt *a);                         /* of a step before the last */
-void unit_inner_done(struct attempt *a);                          /* its answer is captured, or it was passed over: the unit goes on */
+/* On the loop: look for an earlier unit whose first answer this one may have. */
+void unit_look_back(struct attempt *a);
+enum rc unit_copy_back(struct attempt *a); /* on a lane: its bytes become the body. RC_GONE: they are not there any more */
+bool unit_inner(const struct attempt *a);  /* of a step before the last */
+void unit_inner_done(struct attempt *a);   /* its answer is captured, or it was passed over: the unit goes on */
 /* Another way to do the step is left, and the unit is to take it. */
 bool unit_takes_other_way(struct attempt *a);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/attempt_internal.h"
 
+#include "base/clock.h"
 #include "os/fsio.h"
 #include "source/incremental.h"
 
@@ -73,6 +74,12 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
     cJSON_AddNumberToObject(m, "limit", (double)a->page.limit);
     if (a->page.token[0])
         cJSON_AddStringToObject(m, "token", a->page.token);
+    if (a->cached_path[0]) {
+        char at[CLOCK_RFC3339_SIZE];
+        clock_format_rfc3339(a->cached_us, 6, at);
+        cJSON_AddStringToObject(m, "cached", a->cached_path);
+        cJSON_AddStringToObject(m, "cached_at", at);
+    }
     if (a->way)
         cJSON_AddNumberToObject(m, "alternative", a->way);
     if (a->helper && !a->checking)
@@ -90,7 +97,7 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
 static cJSON *answered_line(const struct attempt *a, const char **event) {
     cJSON *m = attempt_lane_members(a), *headers = cJSON_AddObjectToObject(m, "headers");
     cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
-    if (!a->helper || a->checking)
+    if ((!a->helper || a->checking) && !a->cached_path[0])
         cJSON_AddNumberToObject(m, "status", a->status);
     cJSON_AddStringToObject(m, "sha256", a->sha256);
     cJSON_AddNumberToObject(m, "bytes", (double)a->bytes);
@@ -122,6 +129,8 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .step = a->run->source->steps[a->step].name,
                          .part = a->part,
                          .inner = unit_inner(a),
+                         .cached_us = a->cached_us,
+                         .unit_key = unit_inner(a) || a->cached_us ? "" : a->unit_key,
                          .took_ms = a->answered_us > a->asked_us ? (a->answered_us - a->asked_us + 999) / 1000 : 0};
     *event = "captured";
     return replay_captured_members(&c);
@@ -141,8 +150,12 @@ enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err) {
 
 /* What is paid for must find its file; other bodies get it when they are written, by any lane: it takes the disk long to make one. */
 void attempt_lane_request(struct work **items, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        ITEM(items, i)->rc = unit_prepare(ITEM(items, i));
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *a = ITEM(items, i);
+        a->rc = unit_prepare(a);
+        if (!a->rc && a->cached_path[0])
+            a->rc = unit_copy_back(a);
+    }
     journal_group(items, count, STAGE_REQUEST, requested_line);
     for (size_t i = 0; i < count; i++) {
         struct attempt *a = ITEM(items, i);
@@ -156,7 +169,7 @@ static enum rc take_body(struct attempt *a, const char **data, size_t *length) {
     enum rc rc = a->body_fd < 0 ? attempt_lane_body(a, &a->body_fd, &a->err) : RC_OK;
     if (!a->held) {
         rc = rc ? rc : fsio_map(a->body_fd, data, length, &a->err);
-        if (!rc && a->helper) /* it wrote the file itself */
+        if (!rc && (a->helper || a->cached_path[0])) /* no fetch has seen it */
             digest_of_hex(*data, *length, a->sha256);
         return rc;
     }

@@ -81,6 +81,8 @@ struct due_page {
     enum due_state state;
     unsigned step, way;         /* what of it is to be done next */
     uint32_t part;              /* of a step that has parts, from 1; else 0 */
+    bool uncached;              /* the answer of its first step was looked for among earlier ones */
+    int64_t cached_us;          /* it was there, and is of this time; 0: it is its own */
     unsigned refusals;          /* in a row, for the wait */
     unsigned apart;             /* tries that a filter counts by itself (source_filter.max_retries) */
     unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
@@ -446,6 +448,7 @@ struct replay_page {
     uint32_t asked_part, done_part;
     unsigned way;                             /* of the step that it stands at */
     bool failed;                              /* a unit, for good */
+    int64_t cached_us;                        /* as in due_page */
     uint64_t offset, limit, records, advance; /* advance: from its offset to where the next page begins */
     uint64_t total, count;                    /* as in struct page_facts */
     char *token, *next, *fault;               /* NULL: none */
@@ -512,9 +515,11 @@ struct captured {
     const struct buf *bookmark; /* the greatest value of an incremental source's records */
     struct dec cost;
     int64_t answered_us;
-    const char *same_as; /* below payloads/raw; "" none */
-    int64_t took_ms;     /* from the request to the answer; 0: not known */
-    const char *step;    /* its name, "" none */
+    const char *same_as;  /* below payloads/raw; "" none */
+    int64_t took_ms;      /* from the request to the answer; 0: not known */
+    const char *unit_key; /* what later units may find its first answer by; "" or NULL none */
+    int64_t cached_us;    /* when an answer that was taken from an earlier unit came; 0: it is its own */
+    const char *step;     /* its name, "" none */
     uint32_t part;
     bool inner; /* of a step before the last: its unit goes on */
 };

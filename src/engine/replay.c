@@ -77,6 +77,7 @@ static unsigned step_of(const struct source *source, const char *name) {
 
 void replay_due(const struct run *run, const struct replay_page *page, struct due_page *due) {
     const unsigned step = step_of(run->source, page->done_step);
+    due->cached_us = page->cached_us;
     if (!page->done_step)
         unit_enter(run, due, 0);
     else if (page->done_part) {
@@ -99,6 +100,8 @@ static void page_requested(struct replay_page *p, const cJSON *json) {
     free(p->asked_step);
     p->asked_step = copy_of(json, "step");
     p->asked_part = (uint32_t)count_of(json, "part", 0);
+    if (!p->done_step && !clock_parse_rfc3339(text_of(json, "cached_at"), &p->cached_us))
+        p->cached_us = 0;
     forget_answer(p);
     free(p->token);
     p->token = copy_of(json, "token");
@@ -229,6 +232,8 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         p->done_step = copy_of(json, "step");
         p->done_part = (uint32_t)count_of(json, "part", 0);
         p->way = 0;
+        if (!clock_parse_rfc3339(text_of(json, "cached_at"), &p->cached_us))
+            p->cached_us = 0;
         forget_answer(p);
     } else if (strcmp(line->event, "captured") == 0) {
         p->captured = true;
@@ -400,6 +405,12 @@ cJSON *replay_captured_members(const struct captured *c) {
         cJSON_AddNumberToObject(m, "part", c->part);
     if (c->inner)
         cJSON_AddTrueToObject(m, "inner");
+    if (c->cached_us) {
+        clock_format_rfc3339(c->cached_us, 6, at);
+        cJSON_AddStringToObject(m, "cached_at", at);
+    }
+    if (c->unit_key && *c->unit_key)
+        cJSON_AddStringToObject(m, "unit", c->unit_key);
     clock_format_rfc3339(c->answered_us, 6, at);
     cJSON_AddStringToObject(m, "captured_at", at);
     if (c->took_ms > 0)
@@ -480,6 +491,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
                          .answered_us = p->answered->at_us,
                          .step = run->source->steps[step].name,
                          .part = p->asked_part,
+                         .cached_us = p->cached_us,
                          .inner = inner,
                          .same_as = verdict.facts.records ? p->answered->same_as : ""};
     if (run->delta)

@@ -75,6 +75,7 @@ void unit_inner_done(struct attempt *a) {
     struct run *run = a->run;
     struct due_page *due = run_due(run, &a->page, a->number);
     due->state = DUE_SEND;
+    due->cached_us = a->cached_us;
     if (!a->part || a->passed)
         unit_enter(run, due, a->step + 1);
     else {
@@ -83,6 +84,77 @@ void unit_inner_done(struct attempt *a) {
         due->part = a->part + 1;
         due->way = way;
     }
+}
+
+/* --- answers of earlier units --------------------------------------------------------------------------------------- */
+
+/* Of the source and the key's templates, filled in. */
+static enum rc make_key(struct attempt *a) {
+    const struct source *source = a->run->source;
+    const struct template_scope scope = {.job = a->run->criteria->json, .item = a->item, .known = a->known};
+    struct buf text = BUF_INIT((size_t)LIMIT_JOB_FILE_BYTES);
+    cJSON *filled = NULL;
+    a->unit_key[0] = '\0';
+    if (!source->unit_cache_key)
+        return RC_OK;
+    enum rc rc = template_json(source->unit_cache_key, &scope, &filled, &a->err);
+    if (!rc && ((rc = buf_printf(&text, "unit %s ", source->name)) || (rc = template_print(filled, &text))))
+        rc = err_set(&a->err, rc, "unit_cache: the key is too long");
+    if (!rc)
+        digest_of_hex(buf_text(&text), text.length, a->unit_key);
+    cJSON_Delete(filled);
+    buf_release(&text);
+    return rc;
+}
+
+struct looking_back {
+    int64_t since_us, found_us;
+    struct file_row found;
+};
+
+static bool earlier(void *context, const struct file_row *file) {
+    struct looking_back *l = context;
+    if (!file->archived_us && file->captured_us >= l->since_us && file->captured_us > l->found_us) {
+        l->found_us = file->captured_us;
+        l->found = *file;
+    }
+    return true;
+}
+
+void unit_look_back(struct attempt *a) {
+    struct run *run = a->run;
+    struct looking_back l = {.since_us = clock_wall_us() - run->source->unit_cache_ttl_ms * 1000};
+    char name[PAYLOAD_STEP_SIZE];
+    if (!run->source->unit_cache_key || a->step || !run->criteria->cache)
+        return;
+    struct due_page *due = run_due(run, &a->page, a->number);
+    if (due->uncached)
+        return;
+    due->uncached = true;
+    a->item = units_item(run->units, a->page.batch);
+    if (!a->item || make_key(a) || index_files_by_sha256(a->engine->index, a->unit_key, NULL, earlier, &l, NULL) || !l.found_us)
+        return;
+    payload_step_name(run->source->steps[0].name, 0, name);
+    payload_raw_path(l.found.job_id, l.found.campaign, l.found.batch, name, a->cached_path);
+    a->cached_us = l.found_us;
+}
+
+enum rc unit_copy_back(struct attempt *a) {
+    const char *data;
+    size_t length;
+    int fd;
+    enum rc rc = fsio_open_read(a->engine->spool->raw_fd, a->cached_path, &fd, NULL, &a->err);
+    if (rc)
+        return rc;
+    rc = fsio_map(fd, &data, &length, &a->err);
+    close(fd);
+    if (rc)
+        return rc;
+    rc = a->body_fd < 0 ? attempt_lane_body(a, &a->body_fd, &a->err) : RC_OK;
+    rc = rc ? rc : fsio_write(a->body_fd, data, length, &a->err);
+    a->bytes = length;
+    fsio_unmap(data, length);
+    return rc;
 }
 
 bool unit_takes_other_way(struct attempt *a) {
@@ -335,6 +407,13 @@ enum rc unit_prepare(struct attempt *a) {
     if ((run->units && !a->item) || !a->known || !cJSON_AddStringToObject(a->known, "job_id", run->id) ||
         !cJSON_AddNumberToObject(a->known, "attempt", a->number) || (a->part && !cJSON_AddNumberToObject(a->known, "part_number", a->part)))
         return no_memory(a);
+    char at[CLOCK_RFC3339_SIZE] = "";
+    if (a->cached_us)
+        clock_format_rfc3339(a->cached_us, 0, at);
+    cJSON_AddItemToObject(a->known, "cached_at", *at ? cJSON_CreateString(at) : cJSON_CreateNull());
+    r.rc = make_key(a);
+    if (r.rc || a->cached_path[0])
+        goto out;
     if (step->for_each) {
         template_each(step->for_each, for_each_seen, &r);
         if (!r.rc && a->part > SOURCE_MAX_PARTS && !a->passed)

@@ -82,6 +82,7 @@ static void read_top(struct check *check, struct source *source) {
                                         "documents",
                                         "job_defaults",
                                         "max_concurrent_jobs",
+                                        "unit_cache",
                                         "data_selector",
                                         "primary_key",
                                         "children",
@@ -129,6 +130,7 @@ static void read_top(struct check *check, struct source *source) {
     source_errors(check, root, source);
     source_members(check, root, source);
     read_defaults(check, source);
+    source_unit_cache(check, root, source);
     check_unsigned(check, root, "max_concurrent_jobs", 1, 1000, &source->max_concurrent_jobs);
     check_u64(check, root, "coverage_tolerance", 0, UINT64_MAX, &source->coverage_tolerance);
     check_duration(check, root, "cache_ttl", 0, &source->cache_ttl_ms);

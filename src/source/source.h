@@ -159,6 +159,8 @@ struct source {
     bool documents;               /* descriptor 3 of a helper is the document */
     bool automatic;               /* what a job of it has by default: process */
     int on_duplicate;             /* enum on_duplicate; -1: as money says */
+    const cJSON *unit_cache_key;  /* array of templates: units for which it is the same share the answer of their first step; or NULL */
+    int64_t unit_cache_ttl_ms;    /* for so long */
     unsigned max_concurrent_jobs; /* of it; 0: as many as the daemon runs */
     struct source_suggest suggests[SOURCE_MAX_SUGGEST];
     unsigned suggest_count;

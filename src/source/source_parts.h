@@ -11,6 +11,8 @@
 void source_steps(struct check *check, const cJSON *definition, struct source *source);
 /* foreach, documents: units that are no pages. */
 void source_units(struct check *check, const cJSON *definition, struct source *source);
+/* unit_cache, after the steps. */
+void source_unit_cache(struct check *check, const cJSON *definition, struct source *source);
 void source_suggest(struct check *check, const cJSON *definition, struct source *source);
 /* auth, tls, proxy; after the steps and metering, whose headers and params must not say the same once more. */
 void source_access(struct check *check, const cJSON *definition, struct source *source);

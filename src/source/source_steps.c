@@ -420,6 +420,32 @@ void source_units(struct check *check, const cJSON *definition, struct source *s
     }
 }
 
+void source_unit_cache(struct check *check, const cJSON *definition, struct source *source) {
+    static const char *const names[] = {"key", "ttl", NULL};
+    const cJSON *cache = cJSON_GetObjectItemCaseSensitive(definition, "unit_cache");
+    struct err err = {0};
+    size_t mark;
+
+    if (cache == NULL || check->rc != RC_OK) {
+        return;
+    }
+    mark = check_enter(check, "unit_cache", 0);
+    if (check_object(check, cache, names, NULL)) {
+        source->unit_cache_key = check_array(check, cache, "key", 1, 16);
+        check_duration(check, cache, "ttl", 1, &source->unit_cache_ttl_ms);
+    }
+    if (check->rc == RC_OK && (source->unit_cache_key == NULL || source->unit_cache_ttl_ms == 0)) {
+        (void)check_fail(check, NULL, "needs key, a list of templates, and ttl, how long an answer holds");
+    }
+    if (check->rc == RC_OK && template_check_value(source->unit_cache_key, &err) != RC_OK) {
+        (void)check_fail(check, "key", "%s", err.text);
+    }
+    if (source->list_count == 0 || source->step_count < 2) {
+        (void)check_fail(check, NULL, "keeps the answer of the first of several steps, of units that are no pages");
+    }
+    check_leave(check, mark);
+}
+
 /* --- references ---------------------------------------------------------------------------------------------------- */
 
 struct references {
@@ -630,6 +656,12 @@ void source_check_references(struct check *check, const struct source *source) {
         check_leave(check, step);
     }
     refs.part = false;
+    check_leave(check, mark);
+    mark = check_enter(check, "unit_cache", 0);
+    refs.step = 0;
+    refs.secretless = true;
+    references_in(&refs, "key", source->unit_cache_key);
+    refs.secretless = false;
     check_leave(check, mark);
     mark = check_enter(check, "metering", 0);
     refs.step = 0; /* they are laid over the first step */

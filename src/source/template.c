@@ -21,10 +21,10 @@ static const struct form {
     enum template_kind kind;
     bool named;   /* a name follows */
     bool pointed; /* a Pointer may */
-} forms[] = {{"job.", TEMPLATE_JOB, true, false},     {"steps.", TEMPLATE_STEP, true, true},        {"item.", TEMPLATE_ITEM, true, true},
-             {"item", TEMPLATE_ITEM, false, false},   {"part_number", TEMPLATE_UNIT, false, false}, {"part", TEMPLATE_PART, false, true},
-             {"job_id", TEMPLATE_UNIT, false, false}, {"attempt", TEMPLATE_UNIT, false, false},     {"answer", TEMPLATE_UNIT, false, false},
-             {"range.", TEMPLATE_RANGE, true, false}, {"secret:", TEMPLATE_SECRET, true, false}};
+} forms[] = {{"job.", TEMPLATE_JOB, true, false},        {"steps.", TEMPLATE_STEP, true, true},        {"item.", TEMPLATE_ITEM, true, true},
+             {"item", TEMPLATE_ITEM, false, false},      {"part_number", TEMPLATE_UNIT, false, false}, {"part", TEMPLATE_PART, false, true},
+             {"job_id", TEMPLATE_UNIT, false, false},    {"attempt", TEMPLATE_UNIT, false, false},     {"answer", TEMPLATE_UNIT, false, false},
+             {"cached_at", TEMPLATE_UNIT, false, false}, {"range.", TEMPLATE_RANGE, true, false},      {"secret:", TEMPLATE_SECRET, true, false}};
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */
 

@@ -10,9 +10,8 @@
 #include "base/str.h"
 
 /* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}",
- * "${answer}",
- * "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at again: a job's text that holds "${secret:x}" stays
- * that text. */
+ * "${answer}", "${cached_at}", "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at again: a job's text that
+ * holds "${secret:x}" stays that text. */
 
 struct template_scope {
     const cJSON *job;   /* object of the job's members */

@@ -217,6 +217,19 @@ static enum rc put_unknown(struct fold *fold) {
     return rc;
 }
 
+/* Later units may look for the unit that this line captured, by the digest that it names, as payloads are looked for by theirs. */
+static enum rc put_unit_key(struct fold *fold, const struct journal_line *line, const struct file_row *file) {
+    const char *unit = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "unit"));
+    unsigned char sum[DIGEST_BYTES];
+    struct index_key key, by_sum = {.length = 0};
+    if (unit == NULL || strcmp(line->event, "captured") != 0 || !str_unhex(unit, sum, sizeof sum))
+        return RC_OK;
+    index_key_batch(&key, file->job_id, file->batch);
+    index_key_bytes(&by_sum, sum, sizeof sum);
+    index_key_bytes(&by_sum, key.bytes, key.length);
+    return index_put(fold->index, TABLE_SHA256, &by_sum, "", 0, fold->err);
+}
+
 static enum rc put_file(struct fold *fold, const struct file_row *file) {
     unsigned char bytes[CODEC_ROW_BYTES], sum[DIGEST_BYTES];
     struct index_key key, by_sum = {.length = 0};
@@ -311,7 +324,7 @@ static enum rc fold_batch(struct fold *fold, const struct journal_line *line, ui
     fold->memory.batch = (struct job_batch){captured, failed, file.status, file.archived_us != 0, file.success_count, file.error_count};
     if ((rc = fold_job(fold, line)) != RC_OK || (!captured && (rc = put_history(fold, line)) != RC_OK))
         return rc;
-    if (file_row_apply(&file, &fold->row, line) && (rc = put_file(fold, &file)) != RC_OK)
+    if (file_row_apply(&file, &fold->row, line) && ((rc = put_file(fold, &file)) != RC_OK || (rc = put_unit_key(fold, line, &file)) != RC_OK))
         return rc;
     return put_unit(fold, &key, failed, (failed || strcmp(line->event, "failed") == 0) && file.file_path[0] == '\0');
 }

@@ -62,6 +62,31 @@ psi_source . other
 like 'no job of other has completed yet' "$(bs schedules disk other)" 'nothing is known before the first'
 rm "$SPOOL/schedules"/*.json
 
+# --- a page that was tested a moment ago
+PSI_CACHE=1 psi_source . cached
+bs reload >/dev/null
+curl -s -X POST "$API_URL/_reset" >/dev/null
+units '"c1.example","c2.example"' '.source = "cached" | .on_duplicate = "run"' fresh
+at processed 'two pages'
+is '[null,null]' "$(rows .cached_at | jq -cs .)" 'are tested'
+first=$ID
+units '"c2.example",{"url":"c3.example","labels":{"client":"new"}}' '.source = "cached"' again
+at processed 'one of them and another one'
+is 3 "$(asked .url | wc -l)" 'make one more test'
+is 'c2.example true false,c3.example false true' "$(rows '[(.url | split("/")[2]), .cached_at != null, .labels.client == "new"] | join(" ")' | jq -r . | sort | paste -sd,)" 'the row says which one is from before'
+is '[true,false]' "$(jq -c 'select(.event == "requested" and .cached) | [(.cached | test("fresh_batch0002.run_")), .paid]' "$SPOOL/journal/$ID.ndjson")" 'so does the journal'
+is "$(rows 'select(.cached_at != null) | .cached_at')" "$(jq -c 'select(.event == "captured" and .batch == 2 and (.inner | not)) | .captured_at | sub("\\.[0-9]+Z"; "Z")' "$SPOOL/journal/$first.ndjson" | head -n 1)" 'with the time of that test'
+units '"c2.example"' '.source = "cached" | .cache = false' anew
+at processed 'who wants it anew'
+is 4 "$(asked .url | wc -l)" 'gets it anew'
+mkdir "$DIR/aside"
+mv "$SPOOL/payloads/raw"/*/anew_batch0001.run_* "$DIR/aside"
+units '"c2.example"' '.source = "cached" | .on_duplicate = "run"' lost
+at processed 'when the earlier answer is gone'
+is 5 "$(asked .url | wc -l)" 'it is asked for again'
+mv "$DIR"/aside/* "$SPOOL"/payloads/raw/*/
+rm -rf "$DIR/etc/sources/cached.json"
+
 # --- errors that pass
 curl -s -X POST "$API_URL/_reset" >/dev/null
 rules '{"url": "once", "kind": "wrong", "count": 2}, {"url": "fcp", "kind": "error", "code": "NO_FCP", "status": 400}, {"url": "slowhost", "kind": "error", "code": "FAILED_DOCUMENT_REQUEST", "details": "Details: net::ERR_TIMED_OUT", "status": 400},
