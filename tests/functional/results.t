@@ -73,7 +73,7 @@ refused() {
 refused unknown '{"jobs": "x"}' 'did you mean "job"'
 refused part '{"job": "one"}' 'whole id'
 refused format '{"format": "docx"}' 'ndjson'
-refused whole '{"format": "xlsx"}' 'of one job'
+refused workbook '{"format": "xlsx"}' 'of one job'
 refused both-forms '{"format": "csv", "standard": true}' 'does not go with'
 refused path '{"name": "../x.ndjson"}' 'character'
 refused dot '{"name": ".x.ndjson"}' 'ends in .ndjson'
