@@ -82,8 +82,11 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
     }
     if (a->way)
         cJSON_AddNumberToObject(m, "alternative", a->way);
-    if (a->helper && !a->checking)
-        cJSON_AddStringToObject(m, "helper", a->run->source->steps[a->step].ways[a->way].exec.command->child->valuestring);
+    if (a->helper && !a->checking) {
+        const struct source_helper *exec = &a->run->source->steps[a->step].ways[a->way].exec;
+        cJSON_AddStringToObject(m, "helper", exec->command->child->valuestring);
+        cJSON_AddNumberToObject(m, "timeout_s", attempt_timeout_s(a, exec->timeout_s));
+    }
     if (a->run->start)
         cJSON_AddStringToObject(m, "start", a->run->start);
     if (a->kind == REQUEST_PAID) {

@@ -189,7 +189,8 @@ static void look_processing(struct finder *f, const struct job_row *row, struct 
         return;
     }
     s->kind = STUCK_SILENT;
-    if (f->now_us - s->since_us < f->options->after_us || job_waits_until(row, f->now_us, &reason) || source_waits(f, row->source))
+    if (f->now_us - s->since_us < f->options->after_us || f->now_us < row->quiet_until_us || job_waits_until(row, f->now_us, &reason) ||
+        source_waits(f, row->source))
         return;
     str_format(s->text, sizeof s->text, "nothing was asked or answered for %s; %llu records are captured", span(silent, f->now_us - s->since_us),
                (unsigned long long)row->processed_records);

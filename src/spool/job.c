@@ -496,6 +496,10 @@ static void apply_requested(struct job_row *row, const struct journal_line *line
         row->mark_us = row->earlier_us = 0;
     }
     row->requested_us = line->ts_us;
+    uint64_t timeout_s = 0;
+    take_count(line, "timeout_s", &timeout_s);
+    if (timeout_s > 0 && timeout_s < 1000000 && line->ts_us + (int64_t)timeout_s * 1000000 > row->quiet_until_us)
+        row->quiet_until_us = line->ts_us + (int64_t)timeout_s * 1000000;
 }
 
 /* Of several pages that wait the one that comes first counts. */

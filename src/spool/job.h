@@ -75,6 +75,7 @@ struct job_row { /* DESIGN 7 batch_jobs, and what dispatch and following need */
     /* When the run had 1, 2, 4, 8 ... pages: the last such moment and the one before; what came by then. */
     int64_t mark_us, earlier_us;
     uint64_t mark_records, mark_batches, earlier_records, earlier_batches;
+    int64_t quiet_until_us;           /* a program that was started may say nothing until then; 0: none was */
     int64_t requested_us, outcome_us; /* the last `requested`; the last event that tells how a request, or a load, went */
     int64_t retry_us;                 /* `until` of a page that waits to be tried again; 0: none did since `claimed` */
     char retry_reason[48];

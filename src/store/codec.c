@@ -87,6 +87,7 @@ static const struct field JOB_FIELDS[] = {
     WIDE(struct job_row, started_records),
     WIDE(struct job_row, started_batches),
     WIDE(struct job_row, requested_us),
+    WIDE(struct job_row, quiet_until_us),
     WIDE(struct job_row, outcome_us),
     WIDE(struct job_row, retry_us),
     TEXT(struct job_row, retry_reason),

@@ -15,7 +15,7 @@
  * here needs another CODEC_VERSION; an index of another version is built again (index_open: RC_CORRUPT).
  */
 
-#define CODEC_VERSION 3
+#define CODEC_VERSION 4
 #define CODEC_ROW_BYTES 4096 /* room for every row */
 
 size_t codec_job_write(const struct job_row *row, unsigned char out[CODEC_ROW_BYTES]);

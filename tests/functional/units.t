@@ -58,6 +58,7 @@ END
 
 paged_start --records 100
 source_units units
+config '.stuck_after_s = 1'
 daemon_start
 
 # --- the main case ---
@@ -197,6 +198,9 @@ waits_in_part_3() {
 }
 wait_for 10 waits_in_part_3
 result $? 'a program of the third part is at work'
+silent_for_2_s() { jq -se '(now - (.[-1].ts | sub("\\.[0-9]+"; "") | fromdate)) > 2' "$SPOOL/journal/$ID.ndjson"; }
+wait_for 10 silent_for_2_s
+is 0 "$(bs stuck --json | jq -s '[.[] | .. | objects | select(.job_id? == "'"$ID"'")] | length')" 'which is not taken for stuck'
 before=$(times captured .inner)
 daemon_kill
 no_helper() { ! pgrep -f "$HELPERS/one-part" >/dev/null; }
