@@ -214,6 +214,31 @@ is "[3,5]" "[$before,$(times captured .inner)]" 'and nothing that was captured i
 is 0 "$(find "$SPOOL/payloads/tmp" -mindepth 1 | wc -l)" 'nothing is left behind after that'
 verified 'nothing differs after the kill'
 
+# --- stopped in good order, and cancelled, while a program is at work ---
+
+rm -f "$HELPERS/go"
+at_work() { [ -n "$(find "$SPOOL/payloads/tmp" -path '*each.0003/here')" ] && pgrep -f "$HELPERS/one-part" >/dev/null; }
+drop_units stopped '.numbers = [4] | .kinds = ["g"] | .process = "auto"'
+wait_for 10 at_work
+result $? 'a program is at work again'
+daemon_stop
+wait_for 5 no_helper
+result $? 'SIGTERM ends it'
+is '"stopped"' "$(told retrying .reason | tail -n 1)" 'its attempt is told as stopped'
+daemon_start
+wait_for 10 at_work
+result $? 'the next start starts it anew'
+bs cancel "$ID" >/dev/null
+at cancelled 'a job with a program at work is cancelled'
+wait_for 5 no_helper
+result $? 'with its program'
+: >"$HELPERS/go"
+bs retry "$ID" >/dev/null
+at processed 'taken back, it goes on'
+is '[12,5]' "$(bs export --source units | jq -c 'select(.kind == "g") | [.sum]' | jq -c ". + [$(times captured .inner)]")" 'where it was'
+is 0 "$(find "$SPOOL/payloads/tmp" -mindepth 1 | wc -l)" 'and leaves nothing behind'
+verified 'nothing differs after that, too'
+
 # --- what is refused ---
 
 drop_units empty '.numbers = []'
