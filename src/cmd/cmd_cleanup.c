@@ -36,6 +36,9 @@ static void print_report(const cJSON *report) {
         printf(" %.0f %s", item->valuedouble, item->string);
     }
     printf("%s\n", dry_run ? " would go" : "");
+    item = cJSON_GetObjectItemCaseSensitive(report, "documents");
+    if (number_of(item, "files") > 0)
+        printf("%-10s %.0f, %.0f bytes%s\n", "documents", number_of(item, "files"), number_of(item, "bytes"), dry_run ? " would go" : "");
     cJSON_ArrayForEach(item, kept) {
         printf("%-10s %.0f jobs: %s\n", "kept", item->valuedouble, item->string);
     }

@@ -179,6 +179,9 @@ static cJSON *report_of(struct retention *r) {
     static const enum place places[] = {PLACE_PROCESSED, PLACE_FAILED, PLACE_CANCELLED};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         cJSON_AddNumberToObject(jobs, place_status(places[i]), (double)r->jobs[places[i]]);
+    cJSON *documents = cJSON_AddObjectToObject(report, "documents");
+    cJSON_AddNumberToObject(documents, "files", (double)r->documents);
+    cJSON_AddNumberToObject(documents, "bytes", (double)r->document_bytes);
     cJSON *kept = cJSON_AddObjectToObject(report, "kept");
     for (size_t i = 0; i < RETENTION_REASONS && r->kept[i].reason; i++)
         cJSON_AddNumberToObject(kept, r->kept[i].reason, (double)r->kept[i].jobs);
@@ -200,6 +203,8 @@ enum rc retention_run(const struct spool *spool, const struct retention_options 
     for (enum place place = PLACE_PENDING; !rc && place < PLACE_COUNT; place++)
         if (place == PLACE_PROCESSED || place == PLACE_FAILED || place == PLACE_CANCELLED)
             rc = clean_place(&r, place);
+    if (!rc)
+        rc = retention_documents(&r);
     *report = report_of(&r);
     return rc;
 }

@@ -17,12 +17,16 @@ struct retention {
     char first_month[8]; /* that is kept */
     cJSON *months;
     uint64_t files, bytes, jobs[PLACE_COUNT];
+    uint64_t documents, document_bytes;
     struct retention_kept {
         const char *reason;
         uint64_t jobs;
     } kept[RETENTION_REASONS];
     struct err *err;
 };
+
+/* retention_documents.c */
+enum rc retention_documents(struct retention *r);
 
 /* retention_job.c */
 

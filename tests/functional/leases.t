@@ -185,4 +185,18 @@ at processed 'killed there, the job goes on'
 is 4 "$(wc -l <"$DIR/runs")" 'with that page: two were read before'
 is 0 "$(find "$SPOOL/payloads/tmp" -mindepth 1 | wc -l)" 'and nothing is left behind'
 verified 'nothing differs at the end'
+
+# --- documents that nobody needs any more
+
+daemon_stop
+mkdir -p "$SPOOL/documents/raw/2020-01"
+orphan=$SPOOL/documents/raw/2020-01/$(printf '1%.0s' {1..64})
+printf orphan >"$orphan"
+printf young >"$SPOOL/documents/raw/2020-01/$(printf '2%.0s' {1..64})"
+find "$SPOOL/documents/raw" -type f ! -name '2222*' -exec touch -d '400 days ago' {} +
+before=$(find "$SPOOL/documents/raw" -type f | wc -l)
+is '{"files":1,"bytes":6}' "$(bs cleanup --dry-run --json | jq -c .documents)" 'a dry run finds the document that no job names'
+ok 'and leaves it' test -e "$orphan"
+is '{"files":1,"bytes":6}' "$(bs cleanup --json | jq -c .documents)" 'cleanup removes it'
+is "$((before - 1)) gone" "$(find "$SPOOL/documents/raw" -type f | wc -l) $([ -e "$orphan" ] || echo gone)" 'and none that a job names, or that is new'
 finish
