@@ -17,7 +17,7 @@ const details = {
     listed: (e) => [`${num(e.total)} ids`, `${num(e.owned)} owned already`, `${num(e.to_buy)} to buy`],
     requested: (e) => [e.paid ? `paid, ${e.max_cost !== undefined ? `${money(e.max_cost, e.currency)} at most` : ''}` : 'free'],
     answered: (e) => [e.status, bytes(e.bytes)],
-    captured: (e) => [plural(e.records ?? 0, 'record'), bytes(e.bytes), e.cost !== undefined && Number(e.cost) > 0 && money(e.cost, e.currency), e.took_ms !== undefined && milliseconds(e.took_ms)],
+    captured: (e) => [!e.inner && plural(e.records ?? 0, 'record'), bytes(e.bytes), e.cost !== undefined && Number(e.cost) > 0 && money(e.cost, e.currency), e.took_ms !== undefined && milliseconds(e.took_ms)],
     loaded: (e) => [plural(e.success_count ?? 0, 'record'), e.inserted !== undefined && `${num(e.inserted)} new, ${num(e.updated)} changed, ${num(e.unchanged)} the same`, e.error_count > 0 && `${num(e.error_count)} errors`],
     completed: (e) => [e.unique !== undefined && `${num(e.unique)} unique`, e.duplicates > 0 && `${num(e.duplicates)} duplicates`, e.missing > 0 && `${num(e.missing)} missing`],
     deferred: (e) => [e.until && `until ${time(e.until)}`],
@@ -38,7 +38,7 @@ function fold(events) {
         if (e.event === 'answered' || e.event === 'requested' && settled.has(`${e.batch}`))
             continue;
         const last = out.at(-1);
-        if (['captured', 'loaded'].includes(e.event) && last?.event === e.event && e.batch === last.to + 1) {
+        if (['captured', 'loaded'].includes(e.event) && last?.event === e.event && last.first.step === e.step && e.batch === last.to + 1) {
             last.to = e.batch;
             last.end = e.ts;
             last.count++;
@@ -52,12 +52,13 @@ function fold(events) {
 }
 
 function entry(item, currency) {
-    const e = item.count > 1 ? {...item.sum} : item.first;
+    const e = item.count > 1 ? {...item.sum, inner: item.first.inner} : item.first;
+    const step = item.first.inner ? `, step ${clip(item.first.step, 64)}${item.first.part ? ` (part ${num(item.first.part)})` : ''}` : '';
     const pages = item.from === undefined ? '' : item.count > 1 ? `: pages ${num(item.from)} to ${num(item.to)}` : `: page ${num(item.from)}`;
     const facts = (details[item.event]?.({currency, ...e}) ?? []).filter((f) => f !== undefined && f !== null && f !== false && f !== '');
     const {by, reason, error} = item.first;
     return h('li', {dataset: {tone: TONES[item.event] ?? 'neutral'}},
-        h('div', {class: 'row nowrap'}, h('span', {class: 'grow'}, h('strong', {}, (TITLES[item.event] ?? capital(clip(item.event, 40))) + pages), WHO[by] && h('span', {class: 'muted small'}, ` ${WHO[by]}`)), h('span', {class: 'muted small nowrap'}, Ago(item.end))),
+        h('div', {class: 'row nowrap'}, h('span', {class: 'grow'}, h('strong', {}, (TITLES[item.event] ?? capital(clip(item.event, 40))) + pages + step), WHO[by] && h('span', {class: 'muted small'}, ` ${WHO[by]}`)), h('span', {class: 'muted small nowrap'}, Ago(item.end))),
         (facts.length > 0 || reason || error) && h('p', {class: 'muted dots small'}, facts.map((f) => h('span', {}, f)), reason && h('span', {}, reasonText(reason)), error && h('span', {}, clip(error, 400))));
 }
 
