@@ -411,7 +411,10 @@ enum rc unit_prepare(struct attempt *a) {
     if (a->cached_us)
         clock_format_rfc3339(a->cached_us, 0, at);
     cJSON_AddItemToObject(a->known, "cached_at", *at ? cJSON_CreateString(at) : cJSON_CreateNull());
-    r.rc = make_key(a);
+    if (source_first_way(step, a->way, run->criteria->json) != a->way) /* only the last step is not passed over then */
+        r.rc = err_set(&a->err, RC_PERM, "no way of step %s is for this job: see its `when`", step->name);
+    else
+        r.rc = make_key(a);
     if (r.rc || a->cached_path[0])
         goto out;
     if (step->for_each) {

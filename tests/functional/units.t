@@ -174,6 +174,12 @@ is 4 "$(times captured '.step == "each"')" 'each part is captured by itself'
 is 'each.0001,each.0002,each.0003' "$(raw_files | sed -n 's/^batch0003\.\(each.*\)/\1/p' | paste -sd,)" '... under its number'
 verified 'nothing differs with parts'
 
+source_units units '.steps[1].when = {"/engine": "local"}'
+bs reload >/dev/null 2>&1
+drop_units nobody '.numbers = [1] | .kinds = ["h"]'
+at failed 'a job that no way of the last step is for fails'
+like 'no way of step record is for this job' "$(why)" 'and is told so'
+
 # --- killed in the middle ---
 
 helper one-part <<'END'
