@@ -26,16 +26,9 @@ httpd_stop() {
     is 0 $? 'batchspool-httpd ends in good order'
 }
 
-# part SCRIPT ARGUMENT...: its lines as results. It ends with 3 when some are bad.
+# part SCRIPT ARGUMENT...: its lines as results
 part() {
-    local line
-    while IFS= read -r line; do
-        case $line in
-        'ok '*) result 0 "${line#ok }" ;;
-        'not ok '*) result 1 "${line#not ok }" ;;
-        *) printf '%s\n' "$line" ;;
-        esac
-    done < <(cd "$DIR/server" && node "$HERE/$1" "${@:2}" 2>&1 || [ $? = 3 ] || echo "not ok $1 runs to its end")
+    results_of env -C "$DIR/server" node "$HERE/$1" "${@:2}"
 }
 
 # complains NAME PART OPENAPI ROUTES: that part finds just one thing wrong with them

@@ -26,12 +26,6 @@ at processed 'a job has run'
 "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
 BACKGROUND+=($!)
 url=http://127.0.0.1:$(port_in "$DIR/httpd.log" 'batchspool-httpd runs: .*http://127\.0\.0\.1:([0-9]+)') || bail "batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"
-while IFS= read -r line; do
-    case $line in
-    'ok '*) result 0 "${line#ok }" ;;
-    'not ok '*) result 1 "${line#not ok }" ;;
-    *) printf '%s\n' "$line" ;;
-    esac
-done < <(cd "$DIR/server" && node "$HERE/pages.mjs" "base=$url" "password=$PASSWORD" "shots=${SHOTS-}" admin=ada operator=ops viewer=viola 2>&1 || echo "# pages.mjs: exit code $?")
+results_of env -C "$DIR/server" node "$HERE/pages.mjs" "base=$url" "password=$PASSWORD" "shots=${SHOTS-}" admin=ada operator=ops viewer=viola
 verified 'verify finds no difference'
 finish

@@ -17,14 +17,7 @@ httpd_start() {
 
 # part SCRIPT SETTING...: its lines as results
 part() {
-    local line
-    while IFS= read -r line; do
-        case $line in
-        'ok '*) result 0 "${line#ok }" ;;
-        'not ok '*) result 1 "${line#not ok }" ;;
-        *) printf '%s\n' "$line" ;;
-        esac
-    done < <(cd "$DIR/server" && node "$HERE/$1" "base=$HTTPD_URL" "password=$PASSWORD" "shots=${SHOTS-}" "${@:2}" 2>&1 || echo "# $1: exit code $?")
+    results_of env -C "$DIR/server" node "$HERE/$1" "base=$HTTPD_URL" "password=$PASSWORD" "shots=${SHOTS-}" "${@:2}"
 }
 
 debian_program chromium chromium

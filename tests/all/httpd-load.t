@@ -40,14 +40,7 @@ total_is() { [ "$(curl -s -H "Authorization: Bearer $KEY" "$HTTPD_URL/api/batch-
 
 # part SCRIPT SETTING...: its lines as results
 part() {
-    local line
-    while IFS= read -r line; do
-        case $line in
-        'ok '*) result 0 "${line#ok }" ;;
-        'not ok '*) result 1 "${line#not ok }" ;;
-        *) printf '%s\n' "$line" ;;
-        esac
-    done < <(node "$HERE/$1.mjs" "base=$HTTPD_URL" "key=$KEY" "spool=$SPOOL" "pid=$HTTPD_PID" "${@:2}" 2>&1 || echo "not ok $1 runs to its end")
+    results_of node "$HERE/$1.mjs" "base=$HTTPD_URL" "key=$KEY" "spool=$SPOOL" "pid=$HTTPD_PID" "${@:2}"
 }
 
 # list QUERY: 8 clients, each asking again at once. On a machine that others keep busy what counts is the CPU that eight pages take: one after the other they would be there by then.

@@ -18,6 +18,18 @@ npm_install() {
     (cd "$DIR/server" && npm ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --no-update-notifier) >"$DIR/npm.log" 2>&1 || bail "npm ci: $(tail -n 3 "$DIR/npm.log")"
 }
 
+# results_of COMMAND...: its lines `ok NAME` and `not ok NAME` are results. It ends with 3 when some are bad; any other end but 0 is a bad result.
+results_of() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        'ok '*) result 0 "${line#ok }" ;;
+        'not ok '*) result 1 "${line#not ok }" ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done < <("$@" 2>&1 || { status=$?; [ $status = 3 ] || echo "not ok it runs to its end: exit code $status: $*"; })
+}
+
 # debian_program PACKAGE NAME: the machine's, else unpacked from its package below $DIR, where it starts no service; sets PROGRAM.
 debian_program() {
     PROGRAM=$(PATH=$PATH:/usr/sbin command -v "$2") && return

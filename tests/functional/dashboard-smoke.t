@@ -23,12 +23,6 @@ daemon_start
 "$PROGRAMS/batchspool-httpd" --listen 127.0.0.1:0 >"$DIR/httpd.log" 2>&1 &
 BACKGROUND+=($!)
 url=http://127.0.0.1:$(port_in "$DIR/httpd.log" 'batchspool-httpd runs: .*http://127\.0\.0\.1:([0-9]+)') || bail "batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"
-while IFS= read -r line; do
-    case $line in
-    'ok '*) result 0 "${line#ok }" ;;
-    'not ok '*) result 1 "${line#not ok }" ;;
-    *) printf '%s\n' "$line" ;;
-    esac
-done < <(cd "$DIR/server" && timeout 120 node "$HERE/smoke.mjs" "base=$url" "password=$PASSWORD" 2>&1 || echo "not ok smoke.mjs: exit code $?")
+results_of env -C "$DIR/server" timeout 120 node "$HERE/smoke.mjs" "base=$url" "password=$PASSWORD"
 verified 'verify finds no difference'
 finish

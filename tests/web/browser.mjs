@@ -79,7 +79,7 @@ export async function open({base, password, shots}) {
         async close() {
             await browser.close();
             t.is([], faults, 'no errors of scripts, no dialogs, nothing from other hosts, nothing against the policy');
-            process.exitCode = failed ? 1 : 0;
+            process.exitCode = failed ? 3 : 0;
         },
     };
     return t;
