@@ -7,9 +7,5 @@ source_metered properties '.timeout_s = 3 | .max_response_bytes = 1048576 | .met
 
 last=$(points)
 counted 60 "$last" 'a delta purchase'
-for action in kill eio enospc short; do
-    for n in $(seq 1 "$last"); do
-        if mine "$n"; then one_point "$n" "$action"; fi
-    done
-done
+every_point "$last" kill eio enospc short
 crash_finish

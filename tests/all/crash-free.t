@@ -21,9 +21,5 @@ sound() {
 
 last=$(points)
 counted 30 "$last" 'a free job'
-for action in kill eio enospc short; do
-    for n in $(seq 1 "$last"); do
-        if mine "$n"; then one_point "$n" "$action"; fi
-    done
-done
+every_point "$last" kill eio enospc short
 crash_finish

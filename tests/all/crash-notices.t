@@ -55,10 +55,6 @@ crash() {
 
 last=$(points)
 counted 25 "$last" 'a job with a notice'
-for action in kill eio enospc short; do
-    for n in $(seq 1 "$last"); do
-        if mine "$n"; then one_point "$n" "$action"; fi
-    done
-done
+every_point "$last" kill eio enospc short
 [ "$TWICE" -le 1 ] || result 1 'at one point at most it is sent twice' "$TWICE times"
 crash_finish

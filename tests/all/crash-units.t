@@ -36,9 +36,5 @@ sound() {
 
 last=$(points)
 counted 60 "$last" 'a job of units'
-for action in kill eio enospc short; do
-    for n in $(seq 1 "$last"); do
-        if mine "$n"; then one_point "$n" "$action"; fi
-    done
-done
+every_point "$last" kill eio enospc short
 crash_finish

@@ -5,11 +5,7 @@
 crash_world
 last=$(points)
 counted 30 "$last" 'a run'
-for action in kill eio enospc; do
-    for n in $(seq 1 "$last"); do
-        if mine "$n"; then one_point "$n" "$action"; fi
-    done
-done
+every_point "$last" kill eio enospc
 
 # A disk that is full from some point on, and stays so until the next start: what was paid for is neither lost nor asked for again unasked.
 one_full() {

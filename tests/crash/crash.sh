@@ -225,6 +225,16 @@ one_point() {
     told "$1:$2"
 }
 
+# every_point POINTS ACTION...: this lane's share of the runs
+every_point() {
+    local n action
+    for action in "${@:2}"; do
+        for n in $(seq 1 "$1"); do
+            if mine "$n"; then one_point "$n" "$action"; fi
+        done
+    done
+}
+
 crash_finish() {
     echo "# tally $RUNS $STRUCK $DOUBT"
     finish
