@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "standin.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -58,13 +59,6 @@ struct request {
     struct server *server;
     struct buf body;
 };
-
-static void must(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "chatapi: %s failed: %s\n", what, strerror(errno));
-        abort();
-    }
-}
 
 static cJSON *get(const cJSON *object, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(object, name);
@@ -731,12 +725,6 @@ static void ended(void *context, struct MHD_Connection *connection, void **own, 
     free(request);
 }
 
-static void write_port(const char *path, unsigned port) {
-    char tmp[4096];
-    FILE *file = str_format(tmp, sizeof tmp, "%s.tmp", path) ? fopen(tmp, "we") : NULL;
-    must(file && fprintf(file, "%u\n", port) > 0 && fclose(file) == 0 && rename(tmp, path) == 0, path);
-}
-
 int main(int argc, char **argv) {
     static const struct option longs[] = {{"port-file", required_argument, NULL, 'f'}, {"token", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
     struct server server = {.token = "secret-token", .lock = PTHREAD_MUTEX_INITIALIZER};
@@ -748,26 +736,16 @@ int main(int argc, char **argv) {
         }
         *(c == 'f' ? &port_file : &server.token) = optarg;
     }
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    sigset_t stop;
-    int signo;
+    struct sockaddr_in address = standin_address(0);
+    const sigset_t signals = standin_signals();
     defaults(&server);
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &stop, NULL);
     struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL, handle, &server,
                                                  MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, ended, NULL, MHD_OPTION_END);
-    must(daemon, "listen");
-    unsigned port = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
-    printf("listening on http://127.0.0.1:%u\n", port);
-    fflush(stdout);
-    if (port_file)
-        write_port(port_file, port);
-    sigwait(&stop, &signo);
-    MHD_stop_daemon(daemon);
+    const int status = standin_wait(daemon, &signals, "http", port_file);
+    if (daemon)
+        MHD_stop_daemon(daemon);
     cJSON_Delete(server.log);
     cJSON_Delete(server.vision);
     cJSON_Delete(server.ocr);
-    return 0;
+    return status;
 }

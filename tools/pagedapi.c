@@ -30,6 +30,7 @@
  */
 #include "base/buf.h"
 #include "base/str.h"
+#include "standin.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
@@ -206,13 +207,6 @@ struct page {
 };
 
 /* ---- small things ---- */
-
-static void must(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "pagedapi: %s failed: %s\n", what, strerror(errno));
-        abort();
-    }
-}
 
 static void add_text(struct buf *b, const char *text) {
     must(buf_add_text(b, text) == RC_OK, "buffer");
@@ -1337,19 +1331,6 @@ static bool options_parse(int argc, char **argv, struct options *options) {
     return optind == argc && !options->cert == !options->key && (options->cert || !options->client_ca) && !settings_check(&options->settings);
 }
 
-static bool announce(const struct options *options, uint16_t port) {
-    char temporary[PATH_MAX];
-    if (options->port_file) {
-        FILE *file = str_format(temporary, sizeof temporary, "%s.tmp", options->port_file) ? fopen(temporary, "we") : NULL;
-        if (!file)
-            return false;
-        bool written = fprintf(file, "%u\n", port) > 0;
-        if (fclose(file) != 0 || !written || rename(temporary, options->port_file) != 0)
-            return false;
-    }
-    return printf("listening on http%s://127.0.0.1:%u\n", options->cert ? "s" : "", port) > 0 && fflush(stdout) == 0;
-}
-
 /* The text of a file, owned; NULL with errno. */
 static char *file_text(const char *path) {
     struct buf text = BUF_INIT(FILE_BYTES_MAX);
@@ -1365,7 +1346,7 @@ static char *file_text(const char *path) {
 
 static struct MHD_Daemon *listen_start(struct server *server) {
     const struct options *options = &server->options;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(options->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = standin_address(options->port);
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC;
     const struct {
         const char *path;
@@ -1392,21 +1373,9 @@ static struct MHD_Daemon *listen_start(struct server *server) {
 
 /* Serve until SIGTERM or SIGINT. */
 static int serve(struct server *server, int stop_write) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    const sigset_t signals = standin_signals();
     struct MHD_Daemon *daemon = listen_start(server);
-    const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
-    int status = EX_UNAVAILABLE, caught;
-    if (info && announce(&server->options, info->port)) {
-        sigwait(&signals, &caught);
-        status = EX_OK;
-    } else {
-        fprintf(stderr, "pagedapi: cannot listen on port %u: %s\n", server->options.port, strerror(errno));
-    }
+    const int status = standin_wait(daemon, &signals, server->options.cert ? "https" : "http", server->options.port_file);
     close(stop_write);
     if (daemon)
         MHD_stop_daemon(daemon);

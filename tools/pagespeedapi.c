@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "standin.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -80,13 +81,6 @@ struct request {
 };
 
 /* ---- small things ---- */
-
-static void must(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "pagespeedapi: %s failed: %s\n", what, strerror(errno));
-        abort();
-    }
-}
 
 static void add(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void add(struct buf *b, const char *format, ...) {
@@ -628,39 +622,15 @@ static bool options_parse(int argc, char **argv, struct options *options) {
     return optind == argc;
 }
 
-static bool announce(const struct options *options, uint16_t port) {
-    char temporary[PATH_MAX];
-    if (options->port_file) {
-        FILE *file = str_format(temporary, sizeof temporary, "%s.tmp", options->port_file) ? fopen(temporary, "we") : NULL;
-        if (!file)
-            return false;
-        bool written = fprintf(file, "%u\n", port) > 0;
-        if (fclose(file) != 0 || !written || rename(temporary, options->port_file) != 0)
-            return false;
-    }
-    return printf("listening on http://127.0.0.1:%u\n", port) > 0 && fflush(stdout) == 0;
-}
-
 /* Until SIGTERM or SIGINT. */
 static int serve(struct server *server, int stop_write) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server->options.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    sigset_t signals;
-    int status = EX_UNAVAILABLE, caught;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    struct sockaddr_in address = standin_address(server->options.port);
+    const sigset_t signals = standin_signals();
     struct MHD_Daemon *daemon =
         MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL, on_request, server,
                          MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE,
                          1u, MHD_OPTION_THREAD_STACK_SIZE, (size_t)512 * 1024, MHD_OPTION_END);
-    const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
-    if (info && announce(&server->options, info->port)) {
-        sigwait(&signals, &caught);
-        status = EX_OK;
-    } else
-        fprintf(stderr, "pagespeedapi: cannot listen on port %u: %s\n", server->options.port, strerror(errno));
+    const int status = standin_wait(daemon, &signals, "http", server->options.port_file);
     close(stop_write);
     if (daemon)
         MHD_stop_daemon(daemon);
