@@ -5,7 +5,6 @@
 . "$(dirname "$0")/servers.sh"
 
 # --- the servers -------------------------------------------------------------------------------------------------------
-debian_program nginx nginx
 npm_install "$ROOT/tests/all/json-server"
 records=2030
 jq -n --argjson n $records '{packages: [range($n) | {id: "p\(.)", size: (. * 7919 % 100003), text: ("line\n\"\(.)\" ü ♥ " * (. % 5)), tags: [range(. % 4) | tostring]}]}' >"$DIR/db.json"
@@ -15,47 +14,11 @@ json_server_start() {
     BACKGROUND+=($!)
     wait_for 30 curl -sf -o "$DIR/out" "http://127.0.0.1:$inner/packages?_limit=1"
 }
-nginx_start() {
-    port=$(free_port)
-    cat >"$DIR/nginx.conf" <<END
-daemon off;
-master_process off;
-pid $DIR/nginx.pid;
-error_log $DIR/nginx.error;
-events {}
-http {
-    client_body_temp_path $DIR/nginx;
-    proxy_temp_path $DIR/nginx;
-    fastcgi_temp_path $DIR/nginx;
-    uwsgi_temp_path $DIR/nginx;
-    scgi_temp_path $DIR/nginx;
-    log_format short '\$status \$request_uri';
-    access_log $DIR/nginx.log short;
-    limit_req_zone \$server_port zone=all:1m rate=20r/s;
-    limit_req_status 429;
-    map \$http_authorization \$known {
-        "Bearer $TOKEN" 1;
-    }
-    server {
-        listen 127.0.0.1:$port;
-        limit_req zone=all;
-        location / {
-            if (\$known = "") {
-                return 401;
-            }
-            # The links that json-server sends are made of it.
-            proxy_set_header Host \$http_host;
-            proxy_pass http://127.0.0.1:$inner;
-        }
-    }
-}
-END
-    "$PROGRAM" -c "$DIR/nginx.conf" -p "$DIR" >"$DIR/nginx.out" 2>&1 </dev/null &
-    BACKGROUND+=($!)
-    wait_for 10 curl -s -o "$DIR/out" "http://127.0.0.1:$port/ready"
-}
 json_server_start || json_server_start || bail "json-server does not start: $(tail -n 3 "$DIR/server.log")"
-nginx_start || nginx_start || bail "nginx does not start: $(tail -n 3 "$DIR/nginx.error" "$DIR/nginx.out")"
+# The links that json-server sends are made of Host.
+# shellcheck disable=SC2016
+nginx_limit "127.0.0.1:$inner" '$server_port' 20r/s '$status $request_uri' /ready 'map $http_authorization $known { "Bearer '"$TOKEN"'" 1; }' \
+    'if ($known = "") { return 401; } proxy_set_header Host $http_host;'
 url=http://127.0.0.1:$port/packages
 is 401 "$(curl -s -o /dev/null -w '%{http_code}' "$url?_limit=1")" 'nginx wants a token'
 like "^200 .*<$url\?_page=2&_limit=50>; rel=\"next\"" "$(curl -s -o /dev/null -w '%{http_code} %header{link}' -H "Authorization: Bearer $TOKEN" "$url?_page=1&_limit=50")" 'the links are absolute and lead to nginx'

@@ -7,41 +7,9 @@ PAGES=15
 JOBS=20
 WAIT_S=180
 config '.max_concurrent_jobs = 32'
-debian_program nginx nginx
 paged_start --records $((25 * PAGES))
-inner=${API_URL#http://}
-nginx_start() {
-    port=$(free_port)
-    cat >"$DIR/nginx.conf" <<END
-daemon off;
-master_process off;
-pid $DIR/nginx.pid;
-error_log $DIR/nginx.error;
-events {}
-http {
-    client_body_temp_path $DIR/nginx;
-    proxy_temp_path $DIR/nginx;
-    fastcgi_temp_path $DIR/nginx;
-    uwsgi_temp_path $DIR/nginx;
-    scgi_temp_path $DIR/nginx;
-    log_format short '\$msec \$status \$request_uri';
-    access_log $DIR/nginx.log short;
-    limit_req_zone \$arg_tag zone=all:1m rate=5r/s;
-    limit_req_status 429;
-    server {
-        listen 127.0.0.1:$port;
-        limit_req zone=all;
-        location / {
-            proxy_pass http://$inner;
-        }
-    }
-}
-END
-    "$PROGRAM" -c "$DIR/nginx.conf" -p "$DIR" >"$DIR/nginx.out" 2>&1 </dev/null &
-    BACKGROUND+=($!)
-    wait_for 10 curl -s -o "$DIR/out" "http://127.0.0.1:$port/offset"
-}
-nginx_start || nginx_start || bail "nginx does not start: $(tail -n 3 "$DIR/nginx.error" "$DIR/nginx.out")"
+# shellcheck disable=SC2016
+nginx_limit "${API_URL#http://}" '$arg_tag' 5r/s '$msec $status $request_uri' /offset
 API_URL=http://127.0.0.1:$port
 
 # seen NAME: of a source's answers: how many, how many of them 429, those in thousandths, and the others in thousandths of what 5/s allow in that time

@@ -62,3 +62,43 @@ shipped() {
 raw_files() {
     jq -r --arg raw "$SPOOL/payloads/raw/" 'select(.event == "captured") | "\(.batch)\t\($raw)\(.file)"' "$SPOOL/journal/${1:-$ID}.ndjson" | sort -n | cut -f2
 }
+
+# nginx_limit ADDRESS KEY RATE LOG PATH [HTTP [LOCATION]]: Debian's nginx before ADDRESS (host:port), which lets RATE through of each KEY (a variable of nginx) and answers 429 to the rest; sets
+# `port`. $DIR/nginx.log has a line LOG of each request; it is up when PATH is answered; more directives of its http and location blocks.
+nginx_limit() {
+    debian_program nginx nginx
+    nginx_try "$@" || nginx_try "$@" || bail "nginx does not start: $(tail -n 3 "$DIR/nginx.error" "$DIR/nginx.out")"
+}
+nginx_try() {
+    port=$(free_port)
+    cat >"$DIR/nginx.conf" <<END
+daemon off;
+master_process off;
+pid $DIR/nginx.pid;
+error_log $DIR/nginx.error;
+events {}
+http {
+    client_body_temp_path $DIR/nginx;
+    proxy_temp_path $DIR/nginx;
+    fastcgi_temp_path $DIR/nginx;
+    uwsgi_temp_path $DIR/nginx;
+    scgi_temp_path $DIR/nginx;
+    log_format short '$4';
+    access_log $DIR/nginx.log short;
+    limit_req_zone $2 zone=all:1m rate=$3;
+    limit_req_status 429;
+    ${6-}
+    server {
+        listen 127.0.0.1:$port;
+        limit_req zone=all;
+        location / {
+            ${7-}
+            proxy_pass http://$1;
+        }
+    }
+}
+END
+    "$PROGRAM" -c "$DIR/nginx.conf" -p "$DIR" >"$DIR/nginx.out" 2>&1 </dev/null &
+    BACKGROUND+=($!)
+    wait_for 10 curl -s -o "$DIR/out" "http://127.0.0.1:$port$5"
+}
