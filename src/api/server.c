@@ -2,9 +2,10 @@
 #include "api/server.h"
 
 #include "api/admit.h"
-#include "api/decode.h"
 #include "api/events.h"
+#include "api/head.h"
 #include "api/metrics.h"
+#include "api/rests.h"
 #include "api/route.h"
 #include "api/web.h"
 #include "base/clock.h"
@@ -13,15 +14,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,7 +25,6 @@
 #define IDLE_S 75u /* an answer that nobody reads */
 #define DRAIN_MS 5000
 #define SERVER_REST_BYTES (1024u * 1024u)
-#define RESTS_MOST 64u
 
 struct server {
     struct api *api;
@@ -38,8 +33,7 @@ struct server {
     struct loop_timer timer;       /* MHD's own time, or at once after a resume */
     size_t requests;               /* between their first byte and their end */
     struct server_request *asleep; /* those whose answer a lane makes, or that wait */
-    struct rest *rests;
-    size_t rest_count;
+    struct rests rests;
     bool stopping;
     bool freed; /* a connection ended in this run: where there were too many, libmicrohttpd takes new ones again only from its next run on, and nothing else may
                    call it */
@@ -111,69 +105,6 @@ void server_wake(struct server *s, struct MHD_Connection *connection) {
     soon(s);
 }
 
-/* --- the rest of bodies --------------------------------------------------------------------------------------------------- */
-
-/* A body that was refused by its head is not read, and libmicrohttpd closes then. To close with bytes unread resets the connection, and a client that still
- * sends may never see why it was refused: so its socket is kept here until it has read the answer and closes, or has sent too much, or is late. */
-struct rest {
-    struct server *server;
-    struct loop_fd watch;
-    struct loop_timer deadline;
-    int fd;
-    size_t left;
-    struct rest *before, *after;
-};
-
-static void rest_end(struct rest *rest) {
-    struct server *s = rest->server;
-    loop_fd_cancel(s->api->loop, &rest->watch);
-    loop_timer_cancel(s->api->loop, &rest->deadline);
-    close(rest->fd);
-    *(rest->before ? &rest->before->after : &s->rests) = rest->after;
-    if (rest->after)
-        rest->after->before = rest->before;
-    s->rest_count--;
-    free(rest);
-}
-
-static void rest_due(struct loop_timer *timer) {
-    rest_end(HEAP_ENTRY(timer, struct rest, deadline));
-}
-
-static void rest_ready(struct loop_fd *watch, uint32_t events) {
-    struct rest *rest = HEAP_ENTRY(watch, struct rest, watch);
-    char bytes[16384];
-    (void)events;
-    ssize_t got = read(rest->fd, bytes, sizeof bytes);
-    if (got > 0 && (size_t)got < rest->left)
-        rest->left -= (size_t)got;
-    else if (got >= 0 || (errno != EAGAIN && errno != EINTR))
-        rest_end(rest);
-}
-
-static void rest_begin(const struct connection *c) {
-    struct server *s = c->server;
-    struct err ignored = {0};
-    struct rest *rest = s->rest_count < RESTS_MOST ? calloc(1, sizeof *rest) : NULL;
-    if (!rest)
-        return;
-    rest->server = s;
-    rest->left = c->rest;
-    rest->fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
-    if (rest->fd < 0 || loop_fd_start(s->api->loop, &rest->watch, rest->fd, EPOLLIN, rest_ready, &ignored) != RC_OK) {
-        if (rest->fd >= 0)
-            close(rest->fd);
-        free(rest);
-        return;
-    }
-    loop_timer_start(s->api->loop, &rest->deadline, clock_mono_ms() + SERVER_BODY_MS, rest_due);
-    rest->after = s->rests;
-    if (s->rests)
-        s->rests->before = rest;
-    s->rests = rest;
-    s->rest_count++;
-}
-
 /* --- connections -------------------------------------------------------------------------------------------------------- */
 
 static void late(struct loop_timer *timer) {
@@ -200,7 +131,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         s->freed = true;
         if (c) {
             if (c->rest)
-                rest_begin(c);
+                rests_take(&s->rests, c->fd, c->rest);
             loop_timer_cancel(s->api->loop, &c->deadline);
             free(c);
         }
@@ -219,31 +150,6 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 static struct connection *connection_of(struct MHD_Connection *mhd) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
-}
-
-static void client_address(struct MHD_Connection *mhd, char out[64]) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
-    str_copy(out, 64, "unix");
-    if (address && address->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, out, 64);
-    else if (address && address->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, out, 64);
-}
-
-/* Behind a proxy of ours the last address of X-Forwarded-For is the one that it saw; what stands before it anybody may have written. */
-static void forwarded_address(struct request *r) {
-    const char *field = NULL;
-    for (size_t i = 0; *r->api->options->origin && i < r->header_count; i++)
-        if (r->headers[i].name && strcasecmp(r->headers[i].name, "X-Forwarded-For") == 0)
-            field = r->headers[i].value; /* of several the last */
-    const char *comma = field ? strrchr(field, ',') : NULL, *last = comma ? comma + 1 : field;
-    unsigned char ignored[16];
-    char text[64];
-    if (!last || !str_copy(text, sizeof text, last + strspn(last, " ")))
-        return;
-    if (inet_pton(AF_INET, text, ignored) == 1 || inet_pton(AF_INET6, text, ignored) == 1)
-        str_copy(r->client, sizeof r->client, text);
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------------- */
@@ -345,85 +251,6 @@ static size_t keep_escaped(void *cls, struct MHD_Connection *mhd, char *text) {
     return strlen(text);
 }
 
-struct taking {
-    struct request_field *list;
-    size_t *count;
-    bool decode, bad;
-};
-
-static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_length, const char *value, size_t value_length) {
-    struct taking *t = cls;
-    (void)kind;
-    if (*t->count == REQUEST_FIELDS_MAX || value_length > REQUEST_VALUE_MAX || name_length > 128 || !name) {
-        t->bad = true;
-        return MHD_NO;
-    }
-    struct request_field *field = &t->list[*t->count];
-    field->name = t->decode ? decode_percent(name, name_length) : strndup(name, name_length);
-    field->value = t->decode ? decode_percent(value ? value : "", value_length) : strndup(value ? value : "", value_length);
-    ++*t->count;
-    t->bad = t->bad || !field->name || !field->value || (!t->decode && (strlen(field->value) != value_length || !str_is_utf8(field->value, value_length)));
-    return t->bad ? MHD_NO : MHD_YES;
-}
-
-/* Everything that the head says, decoded. */
-static bool take_head(struct server_request *q, const char *method) {
-    struct request *r = &q->r;
-    struct taking query = {r->query, &r->query_count, true, false}, headers = {r->headers, &r->header_count, false, false};
-    client_address(q->mhd, r->client);
-    MHD_get_connection_values_n(q->mhd, MHD_GET_ARGUMENT_KIND, take_field, &query);
-    MHD_get_connection_values_n(q->mhd, MHD_HEADER_KIND, take_field, &headers);
-    forwarded_address(r);
-    if (!r->path || !str_copy(r->method, sizeof r->method, method) || query.bad || headers.bad) {
-        reply_problem(r, 400, "the request's line or a header field is malformed or too long (most %u bytes each, %u of them)", REQUEST_VALUE_MAX,
-                      REQUEST_FIELDS_MAX);
-        return false;
-    }
-    /* RFC 9112 6.3: who sends both may be smuggling. */
-    size_t hosts = 0, lengths = 0;
-    for (size_t i = 0; i < r->header_count; i++) {
-        hosts += strcasecmp(r->headers[i].name, "Host") == 0;
-        lengths += strcasecmp(r->headers[i].name, "Content-Length") == 0;
-    }
-    if ((lengths && request_header(r, "Transfer-Encoding")) || lengths > 1 || hosts > 1) {
-        reply_problem(r, 400, "Content-Length beside Transfer-Encoding, or several of one of them or of Host");
-        return false;
-    }
-    return true;
-}
-
-static size_t body_max(const struct request *r) {
-    const size_t most = (size_t)r->api->options->upload_max_bytes;
-    return r->route->upload && most < r->route->body_max ? most : r->route->body_max;
-}
-
-static bool check_length(struct request *r) {
-    const char *text = request_header(r, "Content-Length");
-    uint64_t length = 0;
-    if (!text)
-        return true;
-    if (!str_to_u64(text, 0, UINT64_MAX / 2, &length)) {
-        reply_problem(r, 400, "Content-Length is no number");
-        return false;
-    }
-    if (length <= body_max(r))
-        return true;
-    reply_problem(r, 413, "the body may have at most %zu bytes", body_max(r));
-    return false;
-}
-
-static bool check_type(struct request *r) {
-    const char *type = request_header(r, "Content-Type");
-    bool some = request_header(r, "Content-Length") ? strcmp(request_header(r, "Content-Length"), "0") != 0 : request_header(r, "Transfer-Encoding") != NULL;
-    if (!(r->route->flags & (ROUTE_JSON | ROUTE_JSON_OPT)) || (!some && (r->route->flags & ROUTE_JSON_OPT)))
-        return true;
-    if (!type || (strncasecmp(type, "application/json", 16) != 0 && strncasecmp(type, "application/merge-patch+json", 28) != 0)) {
-        reply_problem(r, 415, "the body must be application/json");
-        return false;
-    }
-    return true;
-}
-
 /* Before any of the body is read. False: the reply is set. */
 static bool begin(struct server_request *q, const char *method) {
     struct request *r = &q->r;
@@ -432,7 +259,7 @@ static bool begin(struct server_request *q, const char *method) {
         reply_later(r, 1, "out of memory");
         return false;
     }
-    if (!take_head(q, method))
+    if (!head_take(r, q->mhd, method))
         return false;
     if (!admit_host(r))
         return false;
@@ -447,7 +274,7 @@ static bool begin(struct server_request *q, const char *method) {
             reply_problem(r, 404, "there is no %s", r->path);
         return false;
     }
-    if (!admit_request(r) || !check_length(r) || !check_type(r))
+    if (!admit_request(r) || !head_allows_body(r))
         return false;
     buf_init(&r->body, r->route->body_max);
     set_deadline(q->connection, SERVER_BODY_MS);
@@ -456,7 +283,7 @@ static bool begin(struct server_request *q, const char *method) {
 
 /* Of a body that was refused. */
 static size_t rest_max(const struct request *r) {
-    return (r->route ? body_max(r) : 0) + SERVER_REST_BYTES;
+    return (r->route ? head_body_max(r) : 0) + SERVER_REST_BYTES;
 }
 
 static bool parse_body(struct request *r) {
@@ -595,8 +422,8 @@ static enum MHD_Result take_piece(struct server_request *q, const char *bytes, s
     if (q->done)
         return q->received > rest_max(r) ? MHD_NO : MHD_YES;
     if (r->route->upload) {
-        if (q->received > body_max(r))
-            reply_problem(r, 413, "the body may have at most %zu bytes", body_max(r));
+        if (q->received > head_body_max(r))
+            reply_problem(r, 413, "the body may have at most %zu bytes", head_body_max(r));
         else if (r->route->upload(r, bytes, got))
             return MHD_YES;
         q->done = true;
@@ -657,6 +484,7 @@ enum rc server_start(struct api *api, int listen_fd, const char *certificate, co
         return err_set(err, RC_TEMP, "out of memory");
     }
     s->api = api;
+    s->rests.loop = api->loop;
     const bool tls = certificate && key;
     struct MHD_OptionItem options[] = {{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL}, /* first, so that it hears of the others */
                                        {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
@@ -711,8 +539,7 @@ void server_stop(struct server *s) {
     loop_timer_cancel(s->api->loop, &s->timer);
     loop_fd_cancel(s->api->loop, &s->watch);
     MHD_stop_daemon(s->daemon);
-    while (s->rests)
-        rest_end(s->rests);
+    rests_end(&s->rests);
 }
 
 bool server_stopping(const struct server *s) {
