@@ -56,7 +56,7 @@ static size_t take_word(const char **text, char word[WORD_BYTES], size_t most) {
 static enum rc add_encoded(struct buf *out, const char *text) {
     enum rc rc = RC_OK;
     for (bool first = true; *text != '\0' && rc == RC_OK; first = false) {
-        char word[WORD_BYTES];
+        char word[WORD_BYTES] = "";
         unsigned char coded[WORD_BYTES / 3 * 4 + 1];
         const size_t length = take_word(&text, word, first ? FIRST_WORD_BYTES : WORD_BYTES);
         EVP_EncodeBlock(coded, (const unsigned char *)word, (int)length);
