@@ -4,6 +4,7 @@
 #include "api/admit.h"
 #include "api/api.h"
 #include "api/decode.h"
+#include "api/follow.h"
 #include "api/submission.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -118,6 +119,19 @@ static cJSON *make_what(const char *id, const char *format, const char *children
     if (baseline)
         cJSON_AddStringToObject(results, "baseline", baseline);
     return results;
+}
+
+/* A report tells of its baseline, too: whoever may not see that job gets none. */
+bool downloads_make_prepare(struct request *r) {
+    const char *baseline = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->json, "baseline"));
+    struct job_row row;
+    if (!baseline || !jobid_valid(baseline)) /* what is wrong is told when all members are checked */
+        return true;
+    const enum rc rc = follow_row(r->api->follow, baseline, &row, NULL);
+    if ((rc == RC_OK || rc == RC_CORRUPT) && admit_sees(&r->who, row.created_by))
+        return true;
+    reply_invalid(r, "/baseline", "there is no job %s", baseline);
+    return false;
 }
 
 void downloads_make(struct request *r) {

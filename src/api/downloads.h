@@ -8,6 +8,7 @@
  * mode results): this program does not open the record store. */
 
 void downloads_list(struct request *r);         /* lane */
+bool downloads_make_prepare(struct request *r); /* loop */
 void downloads_make(struct request *r);         /* lane */
 void downloads_fetch(struct request *r);        /* lane */
 void downloads_records(struct request *r);      /* lane */

@@ -75,7 +75,7 @@ const struct route routes[] = {
     {.method = "PUT", .path = "/api/searches/{name}", .operation = "putSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_put, .body_max = SEARCHES_BYTES},
     {.method = "DELETE", .path = "/api/searches/{name}", .operation = "deleteSearch", .role = ROLE_OPERATOR, .flags = FILES, .scope = SCOPE_SUBMIT, .handle = searches_delete, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOB "/results", .operation = "jobResults", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_list},
-    {.method = "POST", .path = JOB "/results", .operation = "makeResults", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_READ, .handle = downloads_make, .body_max = ACT_BYTES},
+    {.method = "POST", .path = JOB "/results", .operation = "makeResults", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_READ, .handle = downloads_make, .prepare = downloads_make_prepare, .body_max = ACT_BYTES},
     {.method = "GET", .path = JOB "/review", .operation = "jobReview", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = reviews_get},
     {.method = "PUT", .path = JOB "/review", .operation = "changeReview", .role = ROLE_OPERATOR, .flags = ROUTE_JOB | ROUTE_LANE | ROUTE_JSON, .scope = SCOPE_CONTROL, .handle = reviews_put, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "GET", .path = JOB "/results/download", .operation = "jobDownload", .role = ROLE_VIEWER, .flags = ROUTE_JOB | ROUTE_LANE, .scope = SCOPE_READ, .handle = downloads_fetch},

@@ -97,6 +97,8 @@ jq -n --argjson urls 40 --arg run $first --argjson worse 0 -f "$reports/pagespee
 jq -n --argjson urls 40 --arg run $second --argjson worse 1 -f "$reports/pagespeed.jq" >"$DIR/pages/two.json"
 run_page $first speed one
 run_page $second speed two '.name = "Client sites, weekly"'
+ritas=20261128T090000Z-000000000003-speed
+run_page $ritas speed two '.created_by = "rita"'
 exits 0 'results of page speed' bs results $second --output "$DIR/speed"
 is 'SHA256SUMS records.csv records.ndjson report.html report.pdf report.xlsx' "$(ls "$DIR/speed" | paste -sd' ')" 'with pages'
 is 'About,Scores,Labels,Vitals changed,Score drops,Opportunities,Errors,All rows' "$(sheets "$DIR/speed/report.xlsx")" 'a workbook of its parts'
@@ -223,6 +225,8 @@ made_pdf() { as ada "/api/batch-jobs/$any/results" | jq -e '.results[] | select(
 ok 'they are made' wait_for "$WAIT_S" made_pdf
 is 202 "$(code ada "/api/batch-jobs/$second/results" "${json[@]}" -d "{\"baseline\": \"$first\"}")" 'the standard set, with a baseline'
 is 422 "$(code ada "/api/batch-jobs/$second/results" "${json[@]}" -d '{"baseline": "x"}')" 'a baseline that is none'
+is "202 422 422" "$(code rita "/api/batch-jobs/$ritas/results" "${json[@]}" -d "{\"baseline\": \"$ritas\"}") $(code rita "/api/batch-jobs/$ritas/results" "${json[@]}" -d "{\"baseline\": \"${second%-*}-nobody\"}") $(code rita "/api/batch-jobs/$ritas/results" "${json[@]}" -d "{\"baseline\": \"$first\"}")" "an operator's baseline is no job of another's"
+is "/baseline there is no job $first" "$(jq -r '.errors[0] | "\(.pointer) \(.detail)"' "$DIR/body")" 'which is not there'
 is 422 "$(code ada "/api/batch-jobs/$second/results" "${json[@]}" -d '{"format": "xlsx", "children": "x"}')" 'children are for exports'
 is '200 true' "$(code viola "/api/batch-jobs/$lease/review") $(jq .reviewed "$DIR/body")" 'the review is seen'
 put() { code "$1" "/api/batch-jobs/$lease/review" -X PUT "${json[@]}" -d "$2"; }
