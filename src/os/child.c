@@ -3,6 +3,7 @@
 
 #include "base/heap.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -12,6 +13,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -28,6 +30,8 @@
 #define MORE_FD 3
 #define REPORT_FD 4
 #define EXIT_NOT_RUN 127
+/* A process that makes new ones faster than they can be ended is left to the end of the next child. */
+#define STRAYS_MOST 10000
 
 /* A running program and the parent's ends of it. */
 struct process {
@@ -42,9 +46,13 @@ struct child {
     struct loop_fd exit_watch, output_watch;
     struct buf output;
     bool confined;
+    struct child *next; /* of those that are confined */
     child_ended *ended;
     void *context;
 };
+
+/* Which run; the loop thread's. Of the whole process, as its children are. */
+static struct child *confined_children;
 
 /* All that the child needs between fork and exec, made before: in a process with threads it may only make system calls there. */
 struct plan {
@@ -54,7 +62,7 @@ struct plan {
         struct rlimit value;
     } limits[6];
     size_t limit_count;
-    bool confined, no_network;
+    bool confined, no_network, session;
     pid_t parent;
     int input_fd, output_fd, error_fd, more_fd, dir_fd, report_fd; /* error, more, dir: -1 as it is, none, as it is */
 };
@@ -121,7 +129,7 @@ static bool confine(const struct plan *plan) {
     for (size_t i = 0; i < plan->limit_count; i++)
         if (setrlimit(plan->limits[i].resource, &plan->limits[i].value) != 0)
             return false;
-    if (plan->confined && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (plan->confined && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0))
         return false;
     return !plan->no_network || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
 }
@@ -165,7 +173,7 @@ static _Noreturn void become(const struct plan *plan) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() != plan->parent)
         _exit(EXIT_NOT_RUN);
     default_signals();
-    if (setpgid(0, 0) == 0 && place_descriptors(plan)) {
+    if ((plan->session ? setsid() > 0 : setpgid(0, 0) == 0) && place_descriptors(plan)) {
         report = REPORT_FD;
         if (confine(plan))
             execve(plan->argv[0], plan->argv, plan->environment);
@@ -219,8 +227,9 @@ static enum rc fail_start(struct err *err, const char *program, int errnum) {
 
 static const struct child_place usual_place = {-1, -1, -1, -1, -1, NULL};
 
-/* Its output comes into process->output_fd; where the place says where it goes, that is -1. */
-static enum rc launch(const char *const *argv, const struct child_limits *limits, const struct child_place *place, struct process *process, struct err *err) {
+/* Its output comes into process->output_fd; where the place says where it goes, that is -1. session: one of its own, when it is confined. */
+static enum rc launch(const char *const *argv, const struct child_limits *limits, const struct child_place *place, bool session, struct process *process,
+                      struct err *err) {
     const struct child_place *at = place != NULL ? place : &usual_place;
     struct plan plan = {.argv = (char *const *)(uintptr_t)argv,
                         .environment = at->environment != NULL ? (char *const *)(uintptr_t)at->environment : environ,
@@ -234,6 +243,9 @@ static enum rc launch(const char *const *argv, const struct child_limits *limits
     if (argv[0] == NULL || argv[0][0] != '/')
         return err_set(err, RC_PERM, "run %s: not an absolute path", argv[0] == NULL ? "nothing" : argv[0]);
     plan_limits(&plan, limits);
+    plan.session = plan.confined && session;
+    if (plan.confined)
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* what it leaves behind becomes our child */
     if (at->input_fd < 0 && (null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
         errnum = errno;
     if (errnum == 0 && at->output_fd < 0 && (pipe2(output, O_CLOEXEC) < 0 || fcntl(output[0], F_SETFL, O_NONBLOCK) < 0))
@@ -291,6 +303,75 @@ static void read_rest(int fd, struct buf *output) {
         ;
 }
 
+/* --- what confined children leave behind ---------------------------------------------------------------------------------- */
+
+/* While a confined child runs, what its descendants leave behind becomes its child; with its end all of that becomes ours. So of our children those are strays
+ * that are in another session than we, and were not started here. */
+static bool is_stray(pid_t pid) {
+    const struct child *child = confined_children;
+    const pid_t session = getsid(pid);
+
+    while (child != NULL && child->process.pid != pid)
+        child = child->next;
+    return child == NULL && session >= 0 && session != getsid(0);
+}
+
+/* Those among the children of one thread: ended, and gone. */
+static unsigned end_strays_of(const char *thread) {
+    char path[64];
+    unsigned count = 0;
+    long pid;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/children", thread);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    while (fscanf(file, "%ld", &pid) == 1)
+        if (is_stray((pid_t)pid) && kill((pid_t)pid, SIGKILL) == 0) {
+            reap((pid_t)pid);
+            count++;
+        }
+    fclose(file);
+    return count;
+}
+
+/* A process may hold what the child wrote to, in a session where a signal to the child's group does not reach it. With each that ends, its own children come.
+ */
+static void end_strays(void) {
+    unsigned all = 0, count = 1;
+
+    while (count > 0 && all < STRAYS_MOST) {
+        DIR *threads = opendir("/proc/self/task");
+
+        count = 0;
+        for (const struct dirent *entry; threads != NULL && (entry = readdir(threads)) != NULL;)
+            if (entry->d_name[0] != '.')
+                count += end_strays_of(entry->d_name);
+        if (threads != NULL)
+            closedir(threads);
+        all += count;
+    }
+}
+
+/* Its own end, and that of all it left behind. */
+static int reap_all(struct child *child) {
+    if (child->confined) /* not reaped yet: the number is still its group's */
+        child_signal(child, SIGKILL);
+    const int status = reap(child->process.pid);
+    if (child->confined) {
+        for (struct child **at = &confined_children; *at != NULL; at = &(*at)->next) {
+            if (*at == child) {
+                *at = child->next;
+                break;
+            }
+        }
+        end_strays();
+    }
+    return status;
+}
+
+/* --- a child of the loop --------------------------------------------------------------------------------------------------- */
+
 static void stop_reading(struct child *child) {
     if (child->process.output_fd < 0)
         return;
@@ -317,9 +398,7 @@ static void exit_ready(struct loop_fd *watch, uint32_t events) {
     stop_reading(child);
     loop_fd_cancel(child->loop, &child->exit_watch);
     close(child->process.pid_fd);
-    if (child->confined) /* what it left behind goes with it; not reaped yet: the number is still its group's */
-        child_signal(child, SIGKILL);
-    status = reap(child->process.pid);
+    status = reap_all(child);
     child->ended(child->context, status, &child->output);
     buf_release(&child->output);
     free(child);
@@ -339,11 +418,15 @@ enum rc child_start_in(struct loop *loop, const char *const *argv, const struct 
     if (c == NULL)
         return err_set(err, RC_TEMP, "run %s: out of memory", argv[0]);
     *c = (struct child){.loop = loop, .output = BUF_INIT(output_max), .ended = ended, .context = context};
-    c->confined = limits != NULL && limits->confined;
-    rc = launch(argv, limits, place, &c->process, err);
+    c->confined = limits != NULL && (limits->confined || limits->no_network);
+    rc = launch(argv, limits, place, true, &c->process, err);
     if (rc != RC_OK) {
         free(c);
         return rc;
+    }
+    if (c->confined) {
+        c->next = confined_children;
+        confined_children = c;
     }
     if (c->process.output_fd >= 0)
         rc = loop_fd_start(loop, &c->output_watch, c->process.output_fd, EPOLLIN, output_ready, err);
@@ -373,7 +456,7 @@ void child_cancel(struct child *child) {
     stop_reading(child);
     loop_fd_cancel(child->loop, &child->exit_watch);
     close(child->process.pid_fd);
-    reap(child->process.pid);
+    (void)reap_all(child);
     buf_release(&child->output);
     free(child);
 }
@@ -385,7 +468,7 @@ enum rc child_run(const char *const *argv, const struct child_limits *limits, st
 enum rc child_run_in(const char *const *argv, const struct child_limits *limits, const struct child_place *place, struct buf *output, int *wait_status,
                      struct err *err) {
     struct process process;
-    enum rc rc = launch(argv, limits, place, &process, err);
+    enum rc rc = launch(argv, limits, place, false, &process, err);
 
     if (rc != RC_OK)
         return rc;
@@ -395,7 +478,12 @@ enum rc child_run_in(const char *const *argv, const struct child_limits *limits,
             fds[1].fd = -1; /* its end: poll passes over it */
     }
     read_rest(process.output_fd, output);
+    const bool confined = limits != NULL && (limits->confined || limits->no_network);
+    if (confined)
+        kill(-process.pid, SIGKILL);
     *wait_status = reap(process.pid);
+    while (confined && waitpid(-process.pid, NULL, 0) > 0) /* what was in its group is our child now */
+        ;
     close(process.pid_fd);
     close(process.output_fd);
     return RC_OK;

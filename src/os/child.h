@@ -16,9 +16,13 @@ struct child_limits {
     uint32_t cpu_s;               /* 0: as the parent */
     uint64_t file_bytes;          /* of one file that it writes; 0: as the parent */
     uint32_t files;               /* open at a time; 0: as the parent */
-    bool confined;                /* no core file, no new privileges (PR_SET_NO_NEW_PRIVS); processes that it leaves behind are killed */
-    bool no_network;              /* socket(2) and io_uring_setup(2) answer EACCES (seccomp); with confined */
+    bool confined;                /* no core file, no new privileges (PR_SET_NO_NEW_PRIVS); what it leaves behind is ended, see below */
+    bool no_network;              /* confined, and socket(2) and io_uring_setup(2) answer EACCES (seccomp) */
 };
+
+/* With the end of a confined child all processes that come of it are gone before ended() is called, or child_cancel returns, in whatever group or session they
+ * are; of child_run those of its group. For that this process becomes the reaper of its descendants (PR_SET_CHILD_SUBREAPER), and a child of the loop has a
+ * session of its own. Only the parent's sudden end leaves processes that come of a child's children. */
 
 /* What stands in the place of the usual descriptors, directory and environment; descriptors are borrowed until the child runs. */
 struct child_place {

@@ -180,6 +180,24 @@ drop_units nobody '.numbers = [1] | .kinds = ["h"]'
 at failed 'a job that no way of the last step is for fails'
 like 'no way of step record is for this job' "$(why)" 'and is told so'
 
+# --- what a program leaves behind ---
+
+helper leaves-behind <<'END'
+#!/bin/bash
+go=$1
+# In a session of its own, and out of the sight of its parent; its standard output is still that of the answer.
+setsid bash -c 'echo $$ >"$1.pid"; for ((i = 0; i < 3000; i++)); do [ -e "$1" ] && break; sleep 0.01; done; echo "{}"' - "$go" &
+until [ -s "$go.pid" ]; do sleep 0.01; done
+echo '{"results": [{"number": 0, "kind": "left"}]}'
+END
+source_units left ".steps[1].exec = {command: [\"leaves-behind\", \"$DIR/go\"], timeout_s: 20}"
+bs reload >/dev/null 2>&1
+drop_units left '.source = "left" | .numbers = [0] | .process = "auto"'
+at processed 'a program that leaves a process behind has done its work'
+ok 'that process is ended, in whatever session it is' ended "$(cat "$DIR/go.pid")"
+touch "$DIR/go"
+verified 'so that it cannot write into the answer that was kept'
+
 # --- killed in the middle ---
 
 helper one-part <<'END'

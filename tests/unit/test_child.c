@@ -343,27 +343,50 @@ static void a_confined_one_is_confined(void **state) {
     assert_non_null(strstr(text, "Permission denied"));
 }
 
+/* Ended, and no zombie of ours: nobody else would reap it. */
 static void what_a_confined_one_leaves_behind_goes(void **state) {
+    static const char *const scripts[] = {
+        "sleep 600 & echo $!",                                                                                 /* in its group */
+        "setsid sh -c 'echo $$; exec sleep 600' & sleep 0.2",                                                  /* in another session */
+        "setsid sh -c 'setsid sh -c \"echo \\$\\$; exec sleep 600\" & sleep 600' & sleep 0.3",                 /* two deep */
+        "bash -mc 'sleep 600 & echo $!'",                                                                      /* in another group */
+        "(setsid sh -c 'echo $$; exec sleep 600' &); sleep 0.2",                                               /* whose parent has ended */
+        "setsid sh -c 'echo $$; trap \"\" TERM HUP INT; while :; do sleep 600; done' & sleep 0.2; kill -9 $$", /* of one that was killed */
+    };
     const struct child_limits limits = {.confined = true};
     struct seen seen;
 
-    confined_shell(&seen, *state, "sleep 600 & echo $!", &limits, NULL);
-    int left = atoi(seen.output);
-    assert_true(left > 1);
-    for (int i = 0; i < 5000 && kill(left, 0) == 0; i++) { /* a zombie until init comes by */
-        char path[64], line[256] = "";
-        snprintf(path, sizeof(path), "/proc/%d/stat", left);
-        FILE *file = fopen(path, "r");
-        if (file == NULL)
-            break;
-        if (fgets(line, sizeof(line), file) != NULL && strstr(line, ") Z ") != NULL)
-            left = 0;
-        fclose(file);
-        if (left == 0)
-            return;
-        usleep(1000);
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        confined_shell(&seen, *state, scripts[i], &limits, NULL);
+        assert_true(atoi(seen.output) > 1);
+        assert_int_equal(kill(atoi(seen.output), 0), -1);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+        assert_int_equal(errno, ECHILD);
     }
-    assert_int_equal(kill(left, 0), -1);
+}
+
+static void one_that_still_runs_is_no_stray(void **state) {
+    const char *const argv[] = {"/bin/sh", "-c", "(setsid sleep 600 &); exec cat /dev/fd/3", NULL};
+    const struct child_limits limits = {.confined = true};
+    int ends[2];
+    struct seen first = {.loop = NULL}, seen;
+    struct child *child;
+    struct err err = {0};
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = ends[0], .dir_fd = -1};
+    first.loop = *state;
+    assert_int_equal(child_start_in(*state, argv, &limits, &place, 1000, child_done, &first, &child, &err), RC_OK);
+    confined_shell(&seen, *state, "setsid sleep 600 & sleep 0.1", &limits, NULL);
+    assert_int_equal(first.count, 0);
+    assert_int_equal(kill(child_pid(child), 0), 0);
+    close(ends[0]);
+    assert_int_equal(write(ends[1], "still\n", 6), 6);
+    close(ends[1]);
+    assert_int_equal(loop_run(*state, NULL), RC_OK);
+    assert_int_equal(first.status, 0);
+    assert_string_equal(first.output, "still\n");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, loop_setup, loop_teardown)
@@ -385,6 +408,7 @@ int main(void) {
         TEST(a_place_has_descriptors_directory_and_environment),
         TEST(a_confined_one_is_confined),
         TEST(what_a_confined_one_leaves_behind_goes),
+        TEST(one_that_still_runs_is_no_stray),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
