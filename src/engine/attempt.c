@@ -452,7 +452,7 @@ static void check_done(struct work *work) {
 static void checker_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
     if (a->rc)
-        body_refused(a);
+        helper_unfit(a);
     else
         helper_start(a);
 }

@@ -110,6 +110,7 @@ enum rc helper_prepare_check(struct attempt *a); /* the same for the program tha
 void helper_new(struct attempt *a);
 bool helper_runs(const struct attempt *a);
 void helper_start(struct attempt *a); /* helper_over follows, not at once */
+void helper_unfit(struct attempt *a); /* the program that checks cannot be started (a->rc, a->err): nobody has looked at the answer */
 void helper_over(struct attempt *a);  /* attempt.c: it ended; a->reason "" when it did its work, else a->verdict is set */
 void helper_cancel(struct attempt *a);
 void helper_free(struct attempt *a);

@@ -191,6 +191,15 @@ static void tell(struct attempt *a, const char *text) {
     str_format(a->verdict.error, sizeof a->verdict.error, "%s: %.300s", exec->command->child->valuestring, text);
 }
 
+void helper_unfit(struct attempt *a) {
+    const bool missing = a->rc == RC_GONE;
+    forget_verdict(a);
+    told(a, missing || a->rc == RC_PERM ? ACTION_FAIL : ACTION_RETRY, missing ? "helper_unavailable" : "helper");
+    str_format(a->verdict.error, sizeof a->verdict.error, "%.390s", a->err.text);
+    a->rc = RC_OK;
+    helper_over(a);
+}
+
 static void ended(void *context, int status, const struct buf *output) {
     struct attempt *a = context;
     struct helper *h = a->helper;

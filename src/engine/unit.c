@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/ready.h"
 #include "os/fsio.h"
 #include "os/tree.h"
 #include "source/template.h"
@@ -394,6 +395,18 @@ static enum rc map_document(struct attempt *a) {
     return rc;
 }
 
+/* What nobody could look at when it comes is not asked for, let alone bought. */
+static enum rc check_checker(struct attempt *a) {
+    const struct source_way *way = &a->run->source->steps[a->step].ways[a->way];
+    char program[4096];
+    if (way->helper || !way->http.checked)
+        return RC_OK;
+    const char *name = way->http.check.command->child->valuestring;
+    return ready_program(a->engine->options.helpers_dir, name, program, sizeof program)
+               ? RC_OK
+               : err_set(&a->err, RC_GONE, "the program %s, which is to check the answer, is not installed: nothing was asked", name);
+}
+
 enum rc unit_prepare(struct attempt *a) {
     const struct run *run = a->run;
     const struct source_step *step = &run->source->steps[a->step];
@@ -424,7 +437,9 @@ enum rc unit_prepare(struct attempt *a) {
         if (r.rc || a->passed)
             goto out;
     }
-    r.rc = RC_OK;
+    r.rc = check_checker(a);
+    if (r.rc)
+        goto out;
     source_each_way_reference(step, a->way, reference_seen, &r);
     if (!r.rc && a->helper)
         r.rc = helper_prepare(a);

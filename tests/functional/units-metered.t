@@ -58,6 +58,30 @@ at processed 'accepted, it is bought once more'
 is '[3,0]' "$(show '[.success_count, .error_count]')" 'and all are loaded'
 verified 'nothing differs after the doubt'
 
+# --- an answer that is bought, and checked by a program ---
+
+source_units units '.steps[0].http.check = {command: ["check-answer"], stdin: {answer: "${answer}"}} | .metering.on_charge_unknown = "retry" | .error_handler.max_retries = 2'
+bs reload >/dev/null 2>&1
+before=$(stat_of .charged_records)
+drop_units unchecked '.numbers = [33] | .process = "auto"'
+at failed 'a job whose answers nobody could check fails'
+is '0 "helper_unavailable"' "$(($(stat_of .charged_records) - before)) $(jq -c 'select(.event == "failed" and .batch) | .reason' "$SPOOL/journal/$ID.ndjson")" 'and buys nothing'
+like 'check-answer, which is to check the answer, is not installed' "$(show .error_details)" 'as it says'
+
+# It goes away while the answer is on its way: what was bought counts all the same.
+printf '#!/bin/sh\ncat >/dev/null\n' >"$DIR/helpers/check-answer"
+chmod +x "$DIR/helpers/check-answer"
+faults '{"kind": "delay", "ms": 600, "on": "paid"}'
+drop_units vanished '.numbers = [34] | .process = "auto"'
+wait_event requested
+rm "$DIR/helpers/check-answer"
+at failed 'a job whose checker vanishes fails'
+is '1 "0.05"' "$(($(stat_of .charged_records) - before)) $(show .cost)" 'and tells what was paid'
+faults
+verified 'nothing differs after that'
+source_units units
+bs reload >/dev/null 2>&1
+
 # --- killed while a paid unit is on its way, and between its steps ---
 
 printf '#!/bin/sh\nwhile [ ! -e "$BATCHSPOOL_HELPERS/go" ]; do sleep 0.05; done\nexec cat\n' >"$DIR/helpers/make-record"
