@@ -458,21 +458,32 @@ enum rc fsio_stat(int dir_fd, const char *path, struct stat *st, struct err *err
     return rc;
 }
 
-enum rc fsio_set_mtime(int dir_fd, const char *path, int64_t wall_us, struct err *err) {
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = wall_us / 1000000, .tv_nsec = wall_us % 1000000 * 1000}};
+static enum rc set_times(int dir_fd, const char *path, const struct timespec times[2], struct err *err) {
     struct place place;
     enum rc rc = place_open(&place, dir_fd, path, err);
 
     if (rc != RC_OK)
         return rc;
-    if (times[1].tv_nsec < 0) {
-        times[1].tv_sec--;
-        times[1].tv_nsec += 1000000000;
-    }
     if (fault("utimens", path) || utimensat(place.dir, place.name, times, AT_SYMLINK_NOFOLLOW) < 0)
         rc = err_sys(err, "%s: set the modification time", path);
     place_close(&place);
     return rc;
+}
+
+enum rc fsio_set_mtime(int dir_fd, const char *path, int64_t wall_us, struct err *err) {
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = wall_us / 1000000, .tv_nsec = wall_us % 1000000 * 1000}};
+
+    if (times[1].tv_nsec < 0) {
+        times[1].tv_sec--;
+        times[1].tv_nsec += 1000000000;
+    }
+    return set_times(dir_fd, path, times, err);
+}
+
+enum rc fsio_touch(int dir_fd, const char *path, struct err *err) {
+    static const struct timespec now[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+
+    return set_times(dir_fd, path, now, err);
 }
 
 /* A new file with these bytes, on the disk. */

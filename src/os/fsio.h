@@ -77,6 +77,8 @@ enum rc fsio_readlink(int dir_fd, const char *path, char *out, size_t size, stru
 enum rc fsio_stat(int dir_fd, const char *path, struct stat *st, struct err *err);
 /* Set the modification time (wall clock microseconds). */
 enum rc fsio_set_mtime(int dir_fd, const char *path, int64_t wall_us, struct err *err);
+/* Set it to now: that needs no more than writing to the file does, where another time needs its owner. */
+enum rc fsio_touch(int dir_fd, const char *path, struct err *err);
 
 /* Write a small file durably under its final name, replacing: tmp_path is created, written, fsynced, renamed, both directories fsynced (rule 11).
  * tmp_path is the caller's alone: what a crash left there is replaced, and a failure leaves nothing there. */

@@ -377,6 +377,9 @@ static enum rc look_for_known(const struct spool *spool, struct document *docume
     if (rc == RC_OK) {
         close(fd);
         document->known = true;
+        rc = fsio_touch(spool->root_fd, path, err); /* handed in now: cleanup leaves it for the job that is to come */
+        if (rc)
+            return rc;
         *strrchr(path, '/') = '\0'; /* its name may not be on the disk yet: who stored it may have been killed */
         rc = fsio_sync_dir(spool->root_fd, path, err);
     } else if (rc == RC_CORRUPT) {

@@ -120,6 +120,21 @@ static void test_another_month(void **state) {
     assert_int_equal(files_in(b, "documents/raw"), 1);
 }
 
+/* Its age counts from the last time that somebody sent it. */
+static void test_sent_again(void **state) {
+    struct bench *b = *state;
+    struct document document;
+    struct stat st;
+    char path[300];
+    assert_int_equal(store(b->spool, pdf, sizeof pdf, &document, &b->err), RC_OK);
+    stored_path(b, document.sha256, true, path);
+    assert_int_equal(fsio_set_mtime(b->spool->root_fd, path, clock_wall_us() - INT64_C(400) * 86400 * 1000000, &b->err), RC_OK);
+    assert_int_equal(store(b->spool, pdf, sizeof pdf, &document, &b->err), RC_OK);
+    assert_true(document.known);
+    assert_int_equal(fstatat(b->spool->root_fd, path, &st, 0), 0);
+    assert_true(clock_file_us(st.st_mtim) > clock_wall_us() - INT64_C(60) * 1000000);
+}
+
 static void flip(const struct bench *b, const char *path) {
     int fd = openat(b->spool->root_fd, path, O_RDWR | O_CLOEXEC);
     char c;
@@ -276,8 +291,9 @@ static void test_list(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BENCH_TEST(test_store),   BENCH_TEST(test_incompressible), BENCH_TEST(test_another_month), BENCH_TEST(test_damage),
-                                       BENCH_TEST(test_refused), BENCH_TEST(test_sweep),          BENCH_TEST(test_every_step),    BENCH_TEST(test_list)};
+    const struct CMUnitTest tests[] = {BENCH_TEST(test_store),      BENCH_TEST(test_incompressible), BENCH_TEST(test_another_month),
+                                       BENCH_TEST(test_sent_again), BENCH_TEST(test_damage),         BENCH_TEST(test_refused),
+                                       BENCH_TEST(test_sweep),      BENCH_TEST(test_every_step),     BENCH_TEST(test_list)};
     for (size_t i = 0; i < sizeof pdf; i++)
         pdf[i] = "%PDF-1.4 the tenant pays the rent "[i % 34];
     memcpy(pdf + sizeof pdf - 6, "%%EOF\n", 6);
