@@ -10,6 +10,7 @@
 
 #define TEMPLATE_BYTES 65536u
 #define SUBJECT_BYTES 400u
+#define SUBJECT_SHOWN 900u /* of what a template makes of it: a line of a mail has at most 998 bytes (RFC 5322 2.1.1) */
 #define BODY_BYTES (512u * 1024u)
 
 static const char BUILT_IN[] = "Subject: [batchspool] {{subject}}\n"
@@ -50,6 +51,17 @@ static enum rc find_template(const char *templates, const struct notice *notice,
     return rc;
 }
 
+/* At the end of a character. */
+static enum rc cut(struct buf *subject) {
+    size_t length = SUBJECT_SHOWN;
+    if (subject->length <= length)
+        return RC_OK;
+    while (length > 0 && (subject->data[length] & 0xc0) == 0x80)
+        length--;
+    subject->length = length;
+    return buf_add_text(subject, "...");
+}
+
 static enum rc fill_subject(const char *template, const struct notice *notice, struct letter *letter, const char **body, struct err *err) {
     char line[SUBJECT_BYTES];
     const size_t length = strcspn(template, "\r\n");
@@ -60,7 +72,8 @@ static enum rc fill_subject(const char *template, const struct notice *notice, s
     *body += **body == '\n';
     *body += strspn(*body, "\r\n");
     str_format(line, sizeof line, "%.*s", (int)(length - 8), template + 8);
-    return fill(line + strspn(line, " \t"), notice->values, FILL_LINE, &letter->subject, err);
+    enum rc rc = fill(line + strspn(line, " \t"), notice->values, FILL_LINE, &letter->subject, err);
+    return rc == RC_OK ? cut(&letter->subject) : rc;
 }
 
 enum rc letter_make(const char *templates, const struct notice *notice, struct letter *letter, struct err *err) {

@@ -31,6 +31,8 @@ static size_t take_reply(char *bytes, size_t size, size_t count, void *context) 
     str_printable(link->reply, sizeof link->reply, line, strlen(line));
     if (*line == '4' || *line == '5')
         memcpy(link->refusal, link->reply, sizeof link->refusal);
+    else if (!str_starts(line, "221")) /* it went on: what it refused before was not the mail. 221 only says good-bye. */
+        link->refusal[0] = '\0';
     if (str_starts(line, "354")) { /* go ahead: from here on it may take the message */
         link->handed_over = true;
         link->end_ms = clock_mono_ms() + VERDICT_MS;

@@ -26,6 +26,7 @@ enum fate {
     FATE_NEVER,    /* 550, 422 */
     FATE_NO_ENTRY, /* 535, 401 */
     FATE_HANG_UP,  /* it has all of it, and says nothing */
+    FATE_OLD,      /* the same, of one that knows no EHLO */
     FATE_SILENT,   /* it says nothing, and does not hang up: until the client does */
     FATE_CLOSED,   /* it hangs up at once */
     FATE_GIBBERISH
@@ -73,7 +74,9 @@ static inline void ns_smtp(struct notify_server *s, int fd) {
         if (!ns_until(s, fd, "\r\n"))
             return;
         const char *line = s->seen + at;
-        if (strncmp(line, "EHLO", 4) == 0)
+        if (strncmp(line, "EHLO", 4) == 0 && s->fate == FATE_OLD)
+            ns_say(fd, "502 5.5.1 what is that\r\n");
+        else if (strncmp(line, "EHLO", 4) == 0)
             ns_say(fd, "250-here\r\n250-AUTH PLAIN\r\n250 8BITMIME\r\n");
         else if (strncmp(line, "AUTH", 4) == 0) {
             ns_say(fd, "334 \r\n");
@@ -87,7 +90,7 @@ static inline void ns_smtp(struct notify_server *s, int fd) {
             if (!ns_until(s, fd, "\r\n.\r\n"))
                 return;
             s->taken++;
-            if (s->fate == FATE_HANG_UP)
+            if (s->fate == FATE_HANG_UP || s->fate == FATE_OLD)
                 return;
             if (s->fate == FATE_SILENT) {
                 ns_wait_for_close(fd);
@@ -110,7 +113,7 @@ static inline void ns_http(struct notify_server *s, int fd) {
     while (s->seen_length < end && s->seen_length + 1 < sizeof s->seen && recv(fd, s->seen + s->seen_length, 1, 0) == 1)
         s->seen[++s->seen_length] = '\0';
     s->taken++;
-    if (s->fate == FATE_HANG_UP)
+    if (s->fate == FATE_HANG_UP || s->fate == FATE_OLD)
         return;
     if (s->fate == FATE_SILENT)
         ns_wait_for_close(fd);

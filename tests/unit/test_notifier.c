@@ -11,6 +11,7 @@
 #define SECRET "s3cret-of-the-way"
 
 static struct notify_settings settings;
+static const char *long_subject; /* in place of the one that injects */
 static atomic_int cancel;
 static bool no_secret;
 
@@ -47,7 +48,7 @@ static void make_notice(const struct notifier_row *row, uint16_t port, struct no
     else
         str_format(notice->to, sizeof notice->to, "http://127.0.0.1:%u/hook", port);
     notice->values = cJSON_CreateObject();
-    cJSON_AddStringToObject(notice->values, "subject", "done\r\nBcc: victim@example.com\r\n\r\nbody");
+    cJSON_AddStringToObject(notice->values, "subject", long_subject ? long_subject : "done\r\nBcc: victim@example.com\r\n\r\nbody");
     cJSON_AddStringToObject(notice->values, "text", "one line\n.\nQUIT\r\n.\r\nMAIL FROM:<x>\xc3\xbc");
 }
 
@@ -105,7 +106,7 @@ static void fates(const struct notifier_row *row, struct notify_server *server) 
 
 /* Whatever breaks, it never counts as sent, nor as refused. */
 static void breaks(const struct notifier_row *row, struct notify_server *server) {
-    static const enum fate fates_of[] = {FATE_HANG_UP, FATE_CLOSED, FATE_GIBBERISH};
+    static const enum fate fates_of[] = {FATE_HANG_UP, FATE_OLD, FATE_CLOSED, FATE_GIBBERISH};
     for (size_t i = 0; i < sizeof fates_of / sizeof *fates_of; i++) {
         server->fate = fates_of[i];
         if (fates_of[i] == FATE_GIBBERISH && server->mail)
@@ -142,6 +143,25 @@ static void injects(const struct notifier_row *row, struct notify_server *server
         assert_non_null(strstr(server->seen, "RCPT TO:<to@example.com>\r\n"));
         assert_non_null(strstr(server->seen, "\r\nMessage-ID: <" ID "@example.com>\r\n"));
         assert_null(strstr(server->seen, "victim@example.com>"));
+    }
+}
+
+/* However much a template puts into its subject: a line of a mail has at most 998 bytes, and it is sent. */
+static void long_subjects(const struct notifier_row *row, struct notify_server *server) {
+    static const char *const pieces[] = {"x", "x ", "\xc3\xbc", "a\xe2\x80\xa8\xf0\x9f\x8f\xa0"};
+    server->fate = FATE_TAKEN;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct buf subject = BUF_INIT(200000);
+        for (unsigned n = 0; n < 20000; n++)
+            assert_int_equal(buf_add_text(&subject, pieces[i]), RC_OK);
+        long_subject = buf_text(&subject);
+        const struct notify_outcome outcome = send_one(row, server->port);
+        long_subject = NULL;
+        buf_release(&subject);
+        if (outcome.result != NOTIFY_SENT)
+            fail_msg("%s, %zu: result %d (%s)", row->name, i, outcome.result, outcome.text);
+        for (const char *line = server->seen; server->mail && *line; line += strcspn(line, "\n") + 1)
+            assert_true(strcspn(line, "\n") <= 999);
     }
 }
 
@@ -190,6 +210,10 @@ static void test_injection(void **state) {
     (void)state;
     each_row(injects);
 }
+static void test_long_subjects(void **state) {
+    (void)state;
+    each_row(long_subjects);
+}
 static void test_cancel(void **state) {
     (void)state;
     each_row(cancels);
@@ -209,8 +233,8 @@ static void test_choice(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_fates),  cmocka_unit_test(test_breaks),    cmocka_unit_test(test_nobody_there),
-                                       cmocka_unit_test(test_secret), cmocka_unit_test(test_injection), cmocka_unit_test(test_cancel),
-                                       cmocka_unit_test(test_choice)};
+                                       cmocka_unit_test(test_secret), cmocka_unit_test(test_injection), cmocka_unit_test(test_long_subjects),
+                                       cmocka_unit_test(test_cancel), cmocka_unit_test(test_choice)};
     curl_global_init(CURL_GLOBAL_DEFAULT);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
