@@ -145,8 +145,17 @@ static bool is_private_v6(const unsigned char a[16]) {
     uint32_t last = (uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15];
     if (memcmp(a, mapped, sizeof mapped) == 0 || memcmp(a, translated, sizeof translated) == 0)
         return is_private_v4(last);
+    if (a[0] == 0x20 && a[1] == 0x02) /* 6to4 */
+        return is_private_v4((uint32_t)a[2] << 24 | (uint32_t)a[3] << 16 | (uint32_t)a[4] << 8 | a[5]);
     /* Public addresses are 2000::/3; of those 2001:db8::/32 is for examples. */
     return (a[0] & 0xe0) != 0x20 || (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0d && a[3] == 0xb8);
+}
+
+/* Browsers take a name whose last label is a number for an address (https://url.spec.whatwg.org/#ends-in-a-number-checker): "169.254.169.254." is one. */
+static bool ends_in_number(const char *name) {
+    const char *dot = strrchr(name, '.'), *last = dot ? dot + 1 : name;
+    const bool hex = strncasecmp(last, "0x", 2) == 0;
+    return *last && strspn(last + (hex ? 2 : 0), hex ? "0123456789abcdefABCDEF" : "0123456789") == strlen(last) - (hex ? 2 : 0);
 }
 
 static bool is_private_name(const char *host) {
@@ -157,6 +166,8 @@ static bool is_private_name(const char *host) {
         return false;
     if (length && name[length - 1] == '.')
         name[length - 1] = '\0';
+    if (ends_in_number(name))
+        return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0 || (*names[i] == '.' && str_ends(name, names[i])))
             return true;

@@ -265,10 +265,18 @@ static void private_hosts(void **state) {
                                          "http://printer.local",
                                          "http://x.internal/",
                                          "http://router.home.arpa",
-                                         "http://localhost."};
-    static const char *const outside[] = {"http://example.com",    "http://8.8.8.8",        "http://172.32.0.1",
-                                          "http://11.0.0.1",       "http://[2606:4700::1]", "http://localhost.example.com",
-                                          "http://xlocalhost.com", "http://192.167.0.1",    "http://[::ffff:8.8.8.8]"};
+                                         "http://localhost.",
+                                         "http://169.254.169.254./latest",
+                                         "http://127.0.0.1.:80/x",
+                                         "http://2130706433.",
+                                         "http://0x7f000001.",
+                                         "http://127.0.0.0x1.",
+                                         "http://1.2.3.08",
+                                         "http://[2002:7f00:1::]"};
+    static const char *const outside[] = {
+        "http://example.com",           "http://8.8.8.8",        "http://172.32.0.1",      "http://11.0.0.1",         "http://[2606:4700::1]",
+        "http://localhost.example.com", "http://xlocalhost.com", "http://192.167.0.1",     "http://[::ffff:8.8.8.8]", "http://4.example.com",
+        "http://example.com.",          "http://0x.example",     "http://[2002:808:808::]"};
     char clean[URL_LIST_URL_MOST];
     struct err err = {0};
     (void)state;
