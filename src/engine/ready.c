@@ -15,6 +15,7 @@
 #define READY_TMP "index/.ready.tmp"
 #define MOST_ARGUMENTS 66
 #define WORDS 600
+#define USUAL_PATH "/usr/local/bin:/usr/bin:/bin"
 
 /* --- programs ------------------------------------------------------------------------------------------------------ */
 
@@ -32,7 +33,7 @@ bool ready_program(const char *helpers_dir, const char *name, char *out, size_t 
     const char *path = getenv("PATH");
     if (*name == '/')
         return str_copy(out, size, name) && access(out, X_OK) == 0;
-    return find_in(helpers_dir, name, out, size) || find_in(path && *path ? path : "/usr/local/bin:/usr/bin:/bin", name, out, size);
+    return find_in(helpers_dir, name, out, size) || find_in(path && *path ? path : USUAL_PATH, name, out, size);
 }
 
 void ready_helpers_dir(const char *program, char *out, size_t size) {
@@ -50,8 +51,25 @@ static void last_line(FILE *file, char *out, size_t size) {
         str_printable(out, size, line, strcspn(line, "\n"));
 }
 
+/* As it is for a step at work (helper.c), but for HOME and TMPDIR: what a program would find here alone it has not, and no secret is its business. */
+struct surroundings {
+    char path[4096], helpers[4096];
+    const char *environment[5];
+};
+
+static bool surround(struct surroundings *s, const char *helpers_dir) {
+    const char *path = getenv("PATH");
+    s->environment[0] = s->path;
+    s->environment[1] = "LANG=C.UTF-8";
+    s->environment[2] = "LC_ALL=C.UTF-8";
+    s->environment[3] = s->helpers;
+    s->environment[4] = NULL;
+    return str_format(s->path, sizeof s->path, "PATH=%s", path && *path ? path : USUAL_PATH) &&
+           str_format(s->helpers, sizeof s->helpers, "BATCHSPOOL_HELPERS=%s", helpers_dir);
+}
+
 /* PROGRAM ARGUMENTS --ready: 0, or the last line on standard error says what is missing. */
-static bool says_ready(const struct source_helper *exec, const char *program, char *why, size_t size) {
+static bool says_ready(const struct source_helper *exec, const char *program, const char *helpers_dir, char *why, size_t size) {
     const char *argv[MOST_ARGUMENTS] = {program};
     const struct child_limits limits = {.cpu_s = 20, .confined = true, .no_network = true};
     struct buf output = BUF_INIT(64);
@@ -63,10 +81,12 @@ static bool says_ready(const struct source_helper *exec, const char *program, ch
         if (!strstr(argument->valuestring, "${"))
             argv[count++] = argument->valuestring;
     argv[count] = "--ready";
-    FILE *errors = tmpfile();
+    struct surroundings around;
+    FILE *errors = surround(&around, helpers_dir) ? tmpfile() : NULL;
     if (!errors)
         return true; /* nobody knows */
-    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = fileno(errors), .more_fd = -1, .dir_fd = -1};
+    const struct child_place place = {
+        .input_fd = -1, .output_fd = -1, .error_fd = fileno(errors), .more_fd = -1, .dir_fd = -1, .environment = around.environment};
     str_copy(why, size, "it is not ready");
     enum rc rc = child_run_in(argv, &limits, &place, &output, &status, &err);
     if (rc)
@@ -106,7 +126,7 @@ static void look_at_program(struct looking *l, const struct source_helper *exec,
         str_format(l->why, sizeof l->why, "the program %s is not installed", name);
     else if (exec->ready) {
         char why[WORDS] = "";
-        if (!says_ready(exec, program, why, sizeof why))
+        if (!says_ready(exec, program, helpers_dir, why, sizeof why))
             str_copy(l->why, sizeof l->why, why);
     }
 }

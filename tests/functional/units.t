@@ -198,6 +198,22 @@ ok 'that process is ended, in whatever session it is' ended "$(cat "$DIR/go.pid"
 touch "$DIR/go"
 verified 'so that it cannot write into the answer that was kept'
 
+# --- asked whether it is ready ---
+
+helper is-ready <<'END'
+#!/bin/bash
+[ "$1" = --ready ] && { env >"$BATCHSPOOL_HELPERS/ready.env"; exit 0; }
+exec jq -c '{results: [{number: .item.number, kind: "ready", home: env.HOME}]}'
+END
+source_units ready '.steps[1].exec = {command: ["is-ready"], stdin: {item: "${item}"}, ready: true}'
+daemon_stop
+rm -f "$HELPERS/ready.env"
+BATCHSPOOL_SECRET_canary=canary-5c1e HOME=$DIR daemon_start
+wait_for 5 test -s "$HELPERS/ready.env"
+is 'BATCHSPOOL_HELPERS LANG LC_ALL PATH' "$(sed 's/=.*//' "$HELPERS/ready.env" | grep -vxE 'PWD|SHLVL|_' | sort | paste -sd' ')" 'a program that is asked whether it is ready gets no more of the environment than one at work'
+rm "$DIR/etc/sources/ready.json"
+bs reload >/dev/null 2>&1
+
 # --- killed in the middle ---
 
 helper one-part <<'END'
