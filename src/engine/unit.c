@@ -344,6 +344,10 @@ static enum rc take_element(struct reading *r, struct slice array) {
         return RC_OK;
     enum rc rc = buf_add(&r->part_text, value.data, value.length);
     r->part = (struct slice){buf_text(&r->part_text), r->part_text.length};
+    while (a->part == 1 && json_iter_next(&iter, &key, &value)) /* before the first of them is begun, or bought */
+        number++;
+    if (!rc && number > SOURCE_MAX_PARTS)
+        return err_set(&a->err, RC_PERM, "for_each: there are %u parts, at most %u may be", number, SOURCE_MAX_PARTS);
     return rc ? no_memory(a) : RC_OK;
 }
 

@@ -214,6 +214,22 @@ is 'BATCHSPOOL_HELPERS LANG LC_ALL PATH' "$(sed 's/=.*//' "$HELPERS/ready.env" |
 rm "$DIR/etc/sources/ready.json"
 bs reload >/dev/null 2>&1
 
+# --- more parts than there may be ---
+
+helper many <<'END'
+#!/bin/bash
+printf '{"list": [0'
+printf ',0%.0s' {1..100000}
+printf ']}'
+END
+source_units many '.steps = [{name: "list", exec: {command: ["many"]}}, {name: "part", for_each: "${steps.list/list}", exec: {command: ["make-record", "m"], stdin: {item: "${item}", id: "${part}", run: "${job_id}"}}},
+    {name: "record", exec: {command: ["make-record", "m"], stdin: {item: "${item}", id: 0, run: "${job_id}"}}}]'
+bs reload >/dev/null 2>&1
+drop_units many '.source = "many" | .numbers = [0]'
+at failed 'a unit whose answer has too many parts fails'
+is '["step","for_each: there are 100001 parts, at most 100000 may be"]' "$(told failed 'select(.batch == 1) | [.reason, .error]')" 'as it says'
+is 0 "$(times requested '.step == "part"')" '... before the first of them is begun'
+
 # --- killed in the middle ---
 
 helper one-part <<'END'
