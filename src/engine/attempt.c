@@ -588,7 +588,7 @@ static void page_failed(struct attempt *a, const char *reason) {
     if (unit_takes_other_way(a)) {
         add_failure(a, reason);
         cJSON_AddNumberToObject(a->members, "alternative", due_of(a)->way);
-        report(a, "retrying", false);
+        report(a, "retrying", a->status != 0); /* nobody asks this way again: what it answered is kept */
         return;
     }
     if (run->units && a->page.batch) {

@@ -8,6 +8,7 @@
 #include "os/fsio.h"
 #include "source/incremental.h"
 #include "source/split.h"
+#include "source/step.h"
 #include "spool/bookmark.h"
 
 #include <stdlib.h>
@@ -69,10 +70,8 @@ void replay_bookmark(struct buf *bookmark, struct slice value) {
 
 /* Its number; 0 when there is no name, or none that the source still has. */
 static unsigned step_of(const struct source *source, const char *name) {
-    for (unsigned i = 0; name && i < source->step_count; i++)
-        if (strcmp(source->steps[i].name, name) == 0)
-            return i;
-    return 0;
+    const int step = name ? step_number(source, name) : -1;
+    return step > 0 ? (unsigned)step : 0;
 }
 
 void replay_due(const struct run *run, const struct replay_page *page, struct due_page *due) {

@@ -7,7 +7,7 @@
 #include "engine/ready.h"
 #include "os/fsio.h"
 #include "os/tree.h"
-#include "source/template.h"
+#include "source/step.h"
 #include "spool/document.h"
 
 #include <stdlib.h>
@@ -21,18 +21,19 @@ bool unit_has_steps(const struct run *run) {
     return run->units || run->source->step_count > 1;
 }
 
-void unit_enter(const struct run *run, struct due_page *due, unsigned step) {
-    const struct source *source = run->source;
-    const cJSON *job = run->criteria->json;
-    unsigned way = source_first_way(&source->steps[step], 0, job);
-    while (way == source->steps[step].way_count && step + 1 < source->step_count)
-        way = source_first_way(&source->steps[++step], 0, job);
-    due->step = step;
-    due->way = way < source->steps[step].way_count ? way : 0;
-    due->part = source->steps[step].for_each ? 1 : 0;
+static void put(struct due_page *due, const struct step_place *at) {
+    due->step = at->step;
+    due->way = at->way;
+    due->part = at->part;
     due->retries = due->refusals = due->apart = 0;
-    due->renewed = false;
     due->not_before_us = 0;
+}
+
+void unit_enter(const struct run *run, struct due_page *due, unsigned step) {
+    struct step_place at;
+    step_enter(run->source, run->criteria->json, step, &at);
+    put(due, &at);
+    due->renewed = false;
 }
 
 bool unit_by_helper(const struct run *run, const struct due_page *due) {
@@ -75,16 +76,12 @@ void unit_work_remove(const struct spool *spool, const char *job_id, uint32_t ba
 void unit_inner_done(struct attempt *a) {
     struct run *run = a->run;
     struct due_page *due = run_due(run, &a->page, a->number);
+    struct step_place at = {a->step, due->way, a->part};
     due->state = DUE_SEND;
     due->cached_us = a->cached_us;
-    if (!a->part || a->passed)
-        unit_enter(run, due, a->step + 1);
-    else {
-        const unsigned way = due->way; /* what did the last part does the next one too */
-        unit_enter(run, due, a->step);
-        due->part = a->part + 1;
-        due->way = way;
-    }
+    step_next(run->source, run->criteria->json, a->passed, &at);
+    put(due, &at);
+    due->renewed = false;
 }
 
 /* --- answers of earlier units --------------------------------------------------------------------------------------- */
@@ -160,223 +157,42 @@ enum rc unit_copy_back(struct attempt *a) {
 
 bool unit_takes_other_way(struct attempt *a) {
     const struct run *run = a->run;
-    const struct source_step *step = &run->source->steps[a->step];
-    const unsigned way = source_first_way(step, a->way + 1, run->criteria->json);
-    if (!a->page.batch || a->final || way >= step->way_count)
+    struct step_place at = {a->step, a->way, a->part};
+    if (!a->page.batch || a->final || !step_other_way(run->source, run->criteria->json, &at))
         return false;
     struct due_page *due = run_due(a->run, &a->page, a->number);
-    due->way = way;
-    due->retries = due->refusals = due->apart = 0;
-    due->not_before_us = 0;
+    put(due, &at);
     due->state = DUE_SEND;
     return true;
 }
 
 /* --- lane: what templates name of earlier steps ---------------------------------------------------------------------- */
 
-struct reading {
-    struct attempt *a;
-    struct slice part; /* the element of for_each; its text is in part_text */
-    struct buf part_text;
-    enum rc rc;
-};
-
-static enum rc no_memory(struct attempt *a) {
-    return err_set(&a->err, RC_TEMP, "out of memory");
-}
-
-static int step_number(const struct source *source, const char *name) {
-    for (unsigned i = 0; i < source->step_count; i++)
-        if (strcmp(source->steps[i].name, name) == 0)
-            return (int)i;
-    return -1;
-}
-
-/* A value of an answer as templates take it: text decoded, anything else as it is written. */
-static cJSON *value_of(struct slice value) {
-    struct buf text = BUF_INIT(value.length + 1);
-    cJSON *json = NULL;
-    if (json_type(value) == JSON_STRING) {
-        if (json_decode_string(value, &text) == RC_OK && memchr(buf_text(&text), '\0', text.length) == NULL)
-            json = cJSON_CreateString(buf_text(&text));
-    } else if (buf_add(&text, value.data, value.length) == RC_OK)
-        json = cJSON_CreateRaw(buf_text(&text));
-    buf_release(&text);
-    return json;
-}
-
-static enum rc know(struct attempt *a, const char *name, struct slice value) {
-    cJSON *json = value_of(value);
-    if (json && cJSON_AddItemToObject(a->known, name, json))
-        return RC_OK;
-    cJSON_Delete(json);
-    return no_memory(a);
-}
-
-enum rc unit_know_answer(struct attempt *a, struct slice answer) {
-    if (!a->known)
-        a->known = cJSON_CreateObject();
-    cJSON_DeleteItemFromObjectCaseSensitive(a->known, "answer");
-    return a->known ? know(a, "answer", answer) : no_memory(a);
-}
-
-/* The answer of an earlier step, mapped and checked. RC_GONE: it has none (the step was passed over, or has no such part). */
-static enum rc open_answer(struct attempt *a, unsigned step, uint32_t part, const char **data, size_t *length) {
+/* The answer of an earlier step, mapped and checked: step_view.open. */
+static enum rc open_answer(void *context, unsigned step, uint32_t part, struct slice *answer, struct err *err) {
+    const struct attempt *a = context;
     const struct run *run = a->run;
     char path[PAYLOAD_PATH_SIZE];
     int fd;
     unit_raw_path(run, run->row.campaign, a->page.batch, step, part, path);
-    enum rc rc = fsio_open_read(run->engine->spool->raw_fd, path, &fd, NULL, &a->err);
+    enum rc rc = fsio_open_read(run->engine->spool->raw_fd, path, &fd, NULL, err);
     if (rc)
         return rc;
-    rc = fsio_map(fd, data, length, &a->err);
+    rc = fsio_map(fd, &answer->data, &answer->length, err);
     close(fd);
     if (rc)
         return rc;
-    rc = json_check(*data, *length, &json_rules_payload, &a->err);
+    rc = json_check(answer->data, answer->length, &json_rules_payload, err);
     if (rc == RC_PERM)
-        rc = err_set(&a->err, RC_CORRUPT, "payloads/raw/%s is damaged", path);
+        rc = err_set(err, RC_CORRUPT, "payloads/raw/%s is damaged", path);
     if (rc)
-        fsio_unmap(*data, *length);
+        fsio_unmap(answer->data, answer->length);
     return rc;
 }
 
-/* One place in the answer of a step that has no parts. */
-static enum rc add_place(struct attempt *a, unsigned step, const char *name, const char *pointer) {
-    const char *data;
-    size_t length;
-    struct slice value;
-    enum rc rc = open_answer(a, step, 0, &data, &length);
-    if (rc == RC_GONE) /* it was passed over: null, and nothing below it */
-        return *pointer ? RC_OK : know(a, name, slice_of("null"));
-    if (rc)
-        return rc;
-    if (json_find((struct slice){data, length}, pointer, &value))
-        rc = know(a, name, value);
-    fsio_unmap(data, length);
-    return rc;
-}
-
-/* All parts of a step as one array. */
-static enum rc add_parts(struct attempt *a, unsigned step, const char *name) {
-    struct buf all = BUF_INIT((size_t)a->run->source->max_response_bytes * 4);
-    enum rc rc = buf_add_char(&all, '[');
-    for (uint32_t part = 1; !rc && part <= SOURCE_MAX_PARTS; part++) {
-        const char *data;
-        size_t length;
-        rc = open_answer(a, step, part, &data, &length);
-        if (rc == RC_GONE)
-            break;
-        if (rc)
-            continue;
-        rc = part > 1 ? buf_add_char(&all, ',') : RC_OK;
-        rc = rc ? rc : buf_add(&all, data, length);
-        fsio_unmap(data, length);
-        if (rc)
-            rc = err_set(&a->err, rc, "the answers of the parts of step %s are longer than %zu bytes together", a->run->source->steps[step].name, all.max);
-    }
-    rc = rc == RC_GONE ? RC_OK : rc;
-    rc = rc ? rc : buf_add_char(&all, ']');
-    if (!rc)
-        rc = know(a, name, (struct slice){buf_text(&all), all.length});
-    buf_release(&all);
-    return rc;
-}
-
-/* A place in one of the parts: the Pointer begins with its index. */
-static enum rc add_part_place(struct attempt *a, unsigned step, const char *name, const char *pointer) {
-    char index[16];
-    const char *data, *rest = strchr(pointer + 1, '/');
-    size_t length;
-    uint64_t number;
-    struct slice value;
-    rest = rest ? rest : pointer + strlen(pointer);
-    if (!str_format(index, sizeof index, "%.*s", (int)(rest - pointer - 1), pointer + 1) || !str_to_u64(index, 0, SOURCE_MAX_PARTS, &number))
-        return RC_OK;
-    enum rc rc = open_answer(a, step, (uint32_t)number + 1, &data, &length);
-    if (rc)
-        return rc == RC_GONE ? RC_OK : rc;
-    if (json_find((struct slice){data, length}, rest, &value))
-        rc = know(a, name, value);
-    fsio_unmap(data, length);
-    return rc;
-}
-
-static enum rc reference_seen(void *context, const struct template_reference *reference) {
-    struct reading *r = context;
-    struct attempt *a = r->a;
-    const struct source *source = a->run->source;
-    char name[TEMPLATE_REFERENCE_SIZE];
-    struct slice value;
-    if (reference->kind != TEMPLATE_STEP && reference->kind != TEMPLATE_PART)
-        return RC_OK;
-    template_reference_text(reference, name, sizeof name);
-    if (cJSON_GetObjectItemCaseSensitive(a->known, name))
-        return RC_OK;
-    if (reference->kind == TEMPLATE_PART)
-        r->rc = json_find(r->part, reference->pointer, &value) ? know(a, name, value) : RC_OK;
-    else {
-        const int step = step_number(source, reference->name);
-        if (step < 0)
-            return RC_OK;
-        if (!source->steps[step].for_each)
-            r->rc = add_place(a, (unsigned)step, name, reference->pointer);
-        else if (!*reference->pointer)
-            r->rc = add_parts(a, (unsigned)step, name);
-        else
-            r->rc = add_part_place(a, (unsigned)step, name, reference->pointer);
-    }
-    return r->rc;
-}
-
-/* The element of an array that this part is about. */
-static enum rc take_element(struct reading *r, struct slice array) {
-    struct attempt *a = r->a;
-    struct json_iter iter;
-    struct slice key, value = {NULL, 0};
-    uint32_t number = 0;
-    if (!json_iter_init(&iter, array) || iter.object)
-        return err_set(&a->err, RC_PERM, "for_each: what %s names is no array", a->run->source->steps[a->step].for_each);
-    while (number < a->part && json_iter_next(&iter, &key, &value))
-        number++;
-    a->passed = number < a->part;
-    if (a->passed)
-        return RC_OK;
-    enum rc rc = buf_add(&r->part_text, value.data, value.length);
-    r->part = (struct slice){buf_text(&r->part_text), r->part_text.length};
-    while (a->part == 1 && json_iter_next(&iter, &key, &value)) /* before the first of them is begun, or bought */
-        number++;
-    if (!rc && number > SOURCE_MAX_PARTS)
-        return err_set(&a->err, RC_PERM, "for_each: there are %u parts, at most %u may be", number, SOURCE_MAX_PARTS);
-    return rc ? no_memory(a) : RC_OK;
-}
-
-static enum rc for_each_seen(void *context, const struct template_reference *reference) {
-    struct reading *r = context;
-    struct attempt *a = r->a;
-    const struct source *source = a->run->source;
-    const int step = step_number(source, reference->name);
-    const bool parts = step >= 0 && source->steps[step].for_each;
-    const char *data;
-    size_t length;
-    struct slice array = {NULL, 0};
-    if (step < 0)
-        return RC_PERM;
-    r->rc = open_answer(a, (unsigned)step, parts ? a->part : 0, &data, &length);
-    a->passed = r->rc == RC_GONE; /* the step was passed over, or has no such part */
-    if (r->rc) {
-        r->rc = a->passed ? RC_OK : r->rc;
-        return r->rc;
-    }
-    if (!json_find((struct slice){data, length}, reference->pointer, &array) || json_type(array) == JSON_NULL)
-        a->passed = true; /* an array that is not there has no elements */
-    else if (parts) {
-        r->rc = buf_add(&r->part_text, array.data, array.length) ? no_memory(a) : RC_OK;
-        r->part = (struct slice){buf_text(&r->part_text), r->part_text.length};
-    } else
-        r->rc = take_element(r, array);
-    fsio_unmap(data, length);
-    return r->rc;
+static void close_answer(void *context, struct slice answer) {
+    (void)context;
+    fsio_unmap(answer.data, answer.length);
 }
 
 enum rc unit_open_document(struct attempt *a, int *fd) {
@@ -413,43 +229,31 @@ static enum rc check_checker(struct attempt *a) {
 
 enum rc unit_prepare(struct attempt *a) {
     const struct run *run = a->run;
-    const struct source_step *step = &run->source->steps[a->step];
-    struct reading r = {.a = a, .part_text = BUF_INIT((size_t)run->source->max_response_bytes)};
+    const struct step_view view = {.source = run->source,
+                                   .job = run->criteria->json,
+                                   .job_id = run->id,
+                                   .attempt = a->number,
+                                   .cached_us = a->cached_us,
+                                   .at = {a->step, a->way, a->part},
+                                   .open = open_answer,
+                                   .close = close_answer,
+                                   .context = a};
     if (!unit_has_steps(run))
         return RC_OK;
     cJSON_Delete(a->item);
     cJSON_Delete(a->known);
+    a->known = NULL;
     a->item = run->units ? units_item(run->units, a->page.batch) : NULL;
-    a->known = cJSON_CreateObject();
-    if ((run->units && !a->item) || !a->known || !cJSON_AddStringToObject(a->known, "job_id", run->id) ||
-        !cJSON_AddNumberToObject(a->known, "attempt", a->number) || (a->part && !cJSON_AddNumberToObject(a->known, "part_number", a->part)))
-        return no_memory(a);
-    char at[CLOCK_RFC3339_SIZE] = "";
-    if (a->cached_us)
-        clock_format_rfc3339(a->cached_us, 0, at);
-    cJSON_AddItemToObject(a->known, "cached_at", *at ? cJSON_CreateString(at) : cJSON_CreateNull());
-    if (source_first_way(step, a->way, run->criteria->json) != a->way) /* only the last step is not passed over then */
-        r.rc = err_set(&a->err, RC_PERM, "no way of step %s is for this job: see its `when`", step->name);
-    else
-        r.rc = make_key(a);
-    if (r.rc || a->cached_path[0])
-        goto out;
-    if (step->for_each) {
-        template_each(step->for_each, for_each_seen, &r);
-        if (!r.rc && a->part > SOURCE_MAX_PARTS && !a->passed)
-            r.rc = err_set(&a->err, RC_PERM, "for_each: there are more than %u parts", SOURCE_MAX_PARTS);
-        if (r.rc || a->passed)
-            goto out;
-    }
-    r.rc = check_checker(a);
-    if (r.rc)
-        goto out;
-    source_each_way_reference(step, a->way, reference_seen, &r);
-    if (!r.rc && a->helper)
-        r.rc = helper_prepare(a);
-    else if (!r.rc && step->ways[a->way].http.document)
-        r.rc = map_document(a);
-out:
-    buf_release(&r.part_text);
-    return r.rc;
+    if (run->units && !a->item)
+        return err_set(&a->err, RC_TEMP, "out of memory");
+    enum rc rc = step_known_new(&view, &a->known, &a->err);
+    rc = rc ? rc : make_key(a);
+    if (rc || a->cached_path[0])
+        return rc;
+    rc = step_known_fill(&view, a->known, &a->passed, &a->err);
+    if (rc || a->passed || (rc = check_checker(a)))
+        return rc;
+    if (a->helper)
+        return helper_prepare(a);
+    return run->source->steps[a->step].ways[a->way].http.document ? map_document(a) : RC_OK;
 }
