@@ -108,6 +108,7 @@ static enum rc look_pdf(struct slice bytes, struct err *err) {
 struct tiff {
     struct slice bytes;
     bool big_endian, big; /* big: BigTIFF, with places of 8 bytes */
+    uint64_t left;        /* entries and strips that are still looked at: each takes two bytes or more of the file, but where directories share them */
 };
 
 static uint64_t number(const struct tiff *t, uint64_t at, unsigned size) {
@@ -141,8 +142,14 @@ static uint64_t entry_value(const struct tiff *t, const struct entry *e, uint64_
     return e->size ? number(t, e->at + i * e->size, e->size) : 0;
 }
 
+static bool look_at(struct tiff *t, uint64_t count) {
+    const bool few = count <= t->left;
+    t->left -= few ? count : t->left;
+    return few;
+}
+
 /* The image data of one page lies within the file, and is not too large. */
-static enum rc check_page(const struct tiff *t, uint64_t at, uint64_t entries, struct err *err) {
+static enum rc check_page(struct tiff *t, uint64_t at, uint64_t entries, struct err *err) {
     static const struct entry none = {0};
     struct entry width = none, height = none, offsets = none, counts = none;
     for (uint64_t i = 0; i < entries; i++) {
@@ -156,7 +163,10 @@ static enum rc check_page(const struct tiff *t, uint64_t at, uint64_t entries, s
         return err_set(err, RC_PERM, "is a TIFF without an image in it, or damaged: export it again");
     if (across * down > DOCFORM_PIXELS_MOST)
         return err_set(err, RC_PERM, "has a page of %llu x %llu pixels: scan it at 300 dpi", (unsigned long long)across, (unsigned long long)down);
-    for (uint64_t i = 0; i < offsets.count && i < TIFF_STRIPS_MOST; i++) {
+    const uint64_t strips = offsets.count < TIFF_STRIPS_MOST ? offsets.count : TIFF_STRIPS_MOST;
+    if (!look_at(t, entries) || !look_at(t, strips))
+        return err_set(err, RC_PERM, "is a TIFF whose directories lie one in another, or go round in a circle: export it again");
+    for (uint64_t i = 0; i < strips; i++) {
         uint64_t begin = entry_value(t, &offsets, i), length = entry_value(t, &counts, i);
         if (!begin || begin >= t->bytes.length || length > t->bytes.length - begin)
             return err_set(err, RC_PERM, "is a TIFF that ends too early (it was cut off on its way): send it again from its source");
@@ -165,7 +175,7 @@ static enum rc check_page(const struct tiff *t, uint64_t at, uint64_t entries, s
 }
 
 static enum rc look_tiff(struct slice bytes, struct docform *out, struct err *err) {
-    struct tiff t = {.bytes = bytes, .big_endian = bytes.data[0] == 'M'};
+    struct tiff t = {.bytes = bytes, .big_endian = bytes.data[0] == 'M', .left = bytes.length};
     t.big = number(&t, 2, 2) == 43;
     uint64_t at = t.big ? number(&t, 8, 8) : number(&t, 4, 4), most = bytes.length / 12;
     unsigned count_size = t.big ? 8 : 2;
