@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine_internal.h"
+#include "os/child.h"
 #include "os/dirscan.h"
 #include "os/fsio.h"
 
@@ -281,11 +282,21 @@ static enum rc open_index(struct engine *engine, struct err *err) {
     return rc ? rc : index_jobs(engine->index, PLACE_NONE, "", captured_before, engine, err);
 }
 
+/* A daemon that was killed took its programs along, but not what those had started: it would be at work beside the next attempt, in the same directory. */
+static void end_left(const struct spool *spool) {
+    char home[sizeof spool->root + 32];
+    str_format(home, sizeof home, "HOME=%s/payloads/tmp/", spool->root);
+    const unsigned count = child_end_left(home);
+    if (count)
+        log_warn("%u processes that programs of a killed daemon had left behind were ended", count);
+}
+
 enum rc engine_start(struct loop *loop, const struct spool *spool, const struct engine_options *options, struct engine **out, struct err *err) {
     struct engine *engine = engine_alloc(sizeof *engine);
     engine->loop = loop;
     engine->spool = spool;
     engine->options = *options;
+    end_left(spool);
     intake_start(engine);
     enum rc rc = sources_new(options->sources_dir, &engine->sources, err);
     if (!rc)

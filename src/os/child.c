@@ -30,6 +30,7 @@
 #define MORE_FD 3
 #define REPORT_FD 4
 #define EXIT_NOT_RUN 127
+#define LEFT_WAIT_MS 3000
 /* A process that makes new ones faster than they can be ended is left to the end of the next child. */
 #define STRAYS_MOST 10000
 
@@ -487,4 +488,48 @@ enum rc child_run_in(const char *const *argv, const struct child_limits *limits,
     close(process.pid_fd);
     close(process.output_fd);
     return RC_OK;
+}
+
+/* --- what an earlier run left ------------------------------------------------------------------------------------------------ */
+
+/* Whether a line of its environment, as it was when the program began, begins so. Of another user's nobody tells us. */
+static bool environment_has(const char *pid, const char *line) {
+    const size_t length = strlen(line);
+    char path[64], *text = NULL;
+    size_t room = 0;
+    ssize_t got = -1;
+    bool has = false;
+
+    snprintf(path, sizeof(path), "/proc/%.20s/environ", pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && !has && (got = getdelim(&text, &room, '\0', file)) > 0)
+        has = (size_t)got >= length && memcmp(text, line, length) == 0;
+    if (file != NULL)
+        fclose(file);
+    free(text);
+    return has;
+}
+
+/* By its descriptor, so that it is no other process that has got its number meanwhile. */
+static bool end_left(const char *name, const char *line) {
+    const int fd = pidfd_open((pid_t)strtol(name, NULL, 10), 0);
+    const bool left = fd >= 0 && environment_has(name, line) && pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+
+    if (left)
+        (void)poll(&ended, 1, LEFT_WAIT_MS);
+    close_if(fd);
+    return left;
+}
+
+unsigned child_end_left(const char *line) {
+    DIR *processes = opendir("/proc");
+    unsigned count = 0;
+
+    for (const struct dirent *entry; processes != NULL && (entry = readdir(processes)) != NULL;)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && strtol(entry->d_name, NULL, 10) != getpid())
+            count += end_left(entry->d_name, line);
+    if (processes != NULL)
+        closedir(processes);
+    return count;
 }

@@ -237,6 +237,7 @@ helper one-part <<'END'
 input=$(cat)
 if [ "$(jq .part.n <<<"$input")" = 2 ] && [ ! -e "$BATCHSPOOL_HELPERS/go" ]; then
     : >here
+    (cd / && exec setsid bash -c 'echo $$ >"$HOME/left"; for ((i = 0; i < 300; i++)); do sleep 1; done') &
     while [ ! -e "$BATCHSPOOL_HELPERS/go" ]; do sleep 0.05; done
 fi
 [ -e here ] && resumed=true
@@ -258,6 +259,8 @@ silent_for_2_s() { jq -se '(now - (.[-1].ts | sub("\\.[0-9]+"; "") | fromdate)) 
 wait_for 10 silent_for_2_s
 is 0 "$(bs stuck --json | jq -s '[.[] | .. | objects | select(.job_id? == "'"$ID"'")] | length')" 'which is not taken for stuck'
 before=$(times captured .inner)
+left_one() { compgen -G "$SPOOL/payloads/tmp/*/each.0003/left" >/dev/null && LEFT=$(cat "$SPOOL"/payloads/tmp/*/each.0003/left) && [ -n "$LEFT" ]; }
+wait_for 10 left_one
 daemon_kill
 no_helper() { ! pgrep -f "$HELPERS/one-part" >/dev/null; }
 wait_for 5 no_helper
@@ -265,6 +268,7 @@ result $? 'it dies with the daemon'
 : >"$HELPERS/go"
 daemon_start
 at processed 'after a kill the job goes on'
+ok 'and what the program had started is at work no more' ended "$LEFT"
 is '["f",12,true]' "$(bs export --source units | jq -c 'select(.kind == "f") | [.kind, .sum, .first]')" 'with the part that it was at, in its directory'
 is "[3,5]" "[$before,$(times captured .inner)]" 'and nothing that was captured is done again'
 is 0 "$(find "$SPOOL/payloads/tmp" -mindepth 1 | wc -l)" 'nothing is left behind after that'

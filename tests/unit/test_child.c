@@ -389,6 +389,20 @@ static void one_that_still_runs_is_no_stray(void **state) {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static void what_an_earlier_run_left_goes(void **state) {
+    const char *const environment[] = {"PATH=/usr/bin:/bin", "HOME=/tmp/batchspool-test-child/a", NULL}, *const argv[] = {"/bin/sleep", "600", NULL};
+    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = -1, .dir_fd = -1, .environment = environment};
+    struct seen seen = {.loop = *state};
+    struct child *child;
+    struct err err = {0};
+
+    assert_int_equal(child_start_in(*state, argv, NULL, &place, 1000, child_done, &seen, &child, &err), RC_OK);
+    assert_int_equal(child_end_left("HOME=/tmp/batchspool-test-child/b"), 0);
+    assert_int_equal(child_end_left("HOME=/tmp/batchspool-test-child/"), 1);
+    assert_int_equal(loop_run(*state, NULL), RC_OK);
+    assert_true(WIFSIGNALED(seen.status) && WTERMSIG(seen.status) == SIGKILL);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, loop_setup, loop_teardown)
 
 int main(void) {
@@ -409,6 +423,7 @@ int main(void) {
         TEST(a_confined_one_is_confined),
         TEST(what_a_confined_one_leaves_behind_goes),
         TEST(one_that_still_runs_is_no_stray),
+        TEST(what_an_earlier_run_left_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
