@@ -71,7 +71,7 @@ void report_page(struct report *report, bool wide) {
         keep(report, report->form->page(report->paper, wide));
 }
 
-static bool say(struct buf *out, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static bool say(struct buf *out, const char *format, va_list args) {
     return buf_vprintf(out, format, args) == RC_OK;
 }
 
