@@ -34,8 +34,12 @@ bool ocr_languages_valid(const char *languages) {
     }
 }
 
+/* One thread: helpers run beside each other, one a processor, and threads that wait for a processor spin; that counts as CPU time, of which a page has so much.
+ */
 static enum rc run(const char *const *argv, struct buf *out, int *status, struct err *err) {
     const struct tool_run program = {.name = "tesseract", .package = PACKAGE, .argv = argv, .cpu_s = CPU_S, .address_space_bytes = ADDRESS_SPACE_BYTES};
+    if (setenv("OMP_THREAD_LIMIT", "1", 1) != 0)
+        return err_sys(err, "OMP_THREAD_LIMIT");
     return tool_run(&program, out, status, err);
 }
 

@@ -77,7 +77,7 @@ ok 'and has reports of its own' wait_for "$WAIT_S" test -s "$SPOOL/results/$ID/r
 
 set_chat '{"formats": ["json_object", "text"]}'
 lease --document "$DIR/scanned.pdf"
-at processed 'a scanned lease is analysed'
+WAIT_S=60 at processed 'a scanned lease is analysed'
 is '"ocr"' "$(field .document.text_by)" 'by OCR'
 is '["text","analyse"]' "$(jq -c 'select(.event == "retrying" and .alternative) | .step' "$SPOOL/journal/$ID.ndjson" | jq -sc .)" 'the PDF had no text, the endpoint no json_schema'
 set_chat '{"formats": ["text"]}'
