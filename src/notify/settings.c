@@ -52,12 +52,24 @@ bool notify_allow_valid(const char *entry) {
     return str_format(address, sizeof address, "a@%s", entry) && notice_address_valid(address);
 }
 
+/* Dots and slashes that are coded in the path: servers decode them before they look where ".." leads. */
+static bool hides_path(const char *url) {
+    static const char *const coded[] = {"%2e", "%2f", "%5c"};
+    const char *query = url + strcspn(url, "?");
+    for (size_t i = 0; i < sizeof coded / sizeof *coded; i++) {
+        const char *at = strcasestr(url, coded[i]);
+        if (at != NULL && at < query)
+            return true;
+    }
+    return false;
+}
+
 /* Scheme and host know no case, and where they end nothing may follow that would make another host, or part of a name, of them. */
 static bool url_within(const char *entry, const char *url) {
     const size_t length = strlen(entry), head = strcspn(strstr(entry, "://") + 3, "/?") + (size_t)(strstr(entry, "://") + 3 - entry);
     if (strncasecmp(entry, url, head) != 0 || strncmp(entry + head, url + (strlen(url) < head ? strlen(url) : head), length - head) != 0)
         return false;
-    if (strstr(url, "/../") != NULL || strstr(url, "/./") != NULL || str_ends(url, "/..") || strcasestr(url, "%2e") != NULL)
+    if (strstr(url, "/../") != NULL || strstr(url, "/./") != NULL || str_ends(url, "/..") || hides_path(url))
         return false;
     return entry[length - 1] == '/' || url[length] == '\0' || url[length] == '/' || url[length] == '?';
 }

@@ -34,9 +34,9 @@ static void test_lists(void **state) {
 
 static void test_allowed(void **state) {
     static const char *const yes[] = {
-        "mailto:anybody@example.com",   "mailto:x@EXAMPLE.com",           "mailto:ops@other.example",       "mailto:OPS@other.example",
-        "https://hooks.example.com/in", "https://hooks.example.com/in/x", "https://HOOKS.example.com/in?a", "https://all.example.com/any/where",
-        "mailto:boss@far.example"};
+        "mailto:anybody@example.com",        "mailto:x@EXAMPLE.com",           "mailto:ops@other.example",       "mailto:OPS@other.example",
+        "https://hooks.example.com/in",      "https://hooks.example.com/in/x", "https://HOOKS.example.com/in?a", "https://hooks.example.com/in?a=%2f%2E",
+        "https://all.example.com/any/where", "mailto:boss@far.example"};
     static const char *const no[] = {"mailto:x@sub.example.com",
                                      "mailto:x@notexample.com",
                                      "mailto:x@example.com.evil.example",
@@ -47,6 +47,8 @@ static void test_allowed(void **state) {
                                      "https://example.com/",
                                      "https://hooks.example.com/in/../out",
                                      "https://hooks.example.com/in/%2e%2e/out",
+                                     "https://hooks.example.com/in/..%2Fout",
+                                     "https://hooks.example.com/in/..%5cout",
                                      "https://hooks.example.com:444/in",
                                      "http://127.0.0.1/",
                                      "mailto:x@example.com\r\nBcc: y@evil.example",
