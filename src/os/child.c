@@ -48,6 +48,7 @@ struct child {
     struct buf output;
     bool confined;
     struct child *next; /* of those that are confined */
+    char *home;         /* "HOME=..." of its own environment; NULL: it has none */
     child_ended *ended;
     void *context;
 };
@@ -304,21 +305,41 @@ static void read_rest(int fd, struct buf *output) {
         ;
 }
 
+/* Whether a line of its environment, as it was when the program began, begins so. Of another user's nobody tells us. */
+static bool environment_has(long pid, const char *line) {
+    const size_t length = strlen(line);
+    char path[64], *text = NULL;
+    size_t room = 0;
+    ssize_t got = -1;
+    bool has = false;
+
+    snprintf(path, sizeof(path), "/proc/%ld/environ", pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && !has && (got = getdelim(&text, &room, '\0', file)) > 0)
+        has = (size_t)got >= length && memcmp(text, line, length) == 0;
+    if (file != NULL)
+        fclose(file);
+    free(text);
+    return has;
+}
+
 /* --- what confined children leave behind ---------------------------------------------------------------------------------- */
 
 /* While a confined child runs, what its descendants leave behind becomes its child; with its end all of that becomes ours. So of our children those are strays
- * that are in another session than we, and were not started here. */
-static bool is_stray(pid_t pid) {
+ * that are in another session than we, and were not started here. Process 1 of a container is also the parent of what others left there: that is no stray. */
+static bool is_stray(pid_t pid, const struct child *ended) {
     const struct child *child = confined_children;
     const pid_t session = getsid(pid);
 
     while (child != NULL && child->process.pid != pid)
         child = child->next;
-    return child == NULL && session >= 0 && session != getsid(0);
+    if (child != NULL || session < 0 || session == getsid(0))
+        return false;
+    return getpid() != 1 || (ended->home != NULL && environment_has(pid, ended->home));
 }
 
 /* Those among the children of one thread: ended, and gone. */
-static unsigned end_strays_of(const char *thread) {
+static unsigned end_strays_of(const char *thread, const struct child *ended) {
     char path[64];
     unsigned count = 0;
     long pid;
@@ -328,7 +349,7 @@ static unsigned end_strays_of(const char *thread) {
     if (file == NULL)
         return 0;
     while (fscanf(file, "%ld", &pid) == 1)
-        if (is_stray((pid_t)pid) && kill((pid_t)pid, SIGKILL) == 0) {
+        if (is_stray((pid_t)pid, ended) && kill((pid_t)pid, SIGKILL) == 0) {
             reap((pid_t)pid);
             count++;
         }
@@ -338,7 +359,7 @@ static unsigned end_strays_of(const char *thread) {
 
 /* A process may hold what the child wrote to, in a session where a signal to the child's group does not reach it. With each that ends, its own children come.
  */
-static void end_strays(void) {
+static void end_strays(const struct child *ended) {
     unsigned all = 0, count = 1;
 
     while (count > 0 && all < STRAYS_MOST) {
@@ -347,7 +368,7 @@ static void end_strays(void) {
         count = 0;
         for (const struct dirent *entry; threads != NULL && (entry = readdir(threads)) != NULL;)
             if (entry->d_name[0] != '.')
-                count += end_strays_of(entry->d_name);
+                count += end_strays_of(entry->d_name, ended);
         if (threads != NULL)
             closedir(threads);
         all += count;
@@ -366,12 +387,27 @@ static int reap_all(struct child *child) {
                 break;
             }
         }
-        end_strays();
+        end_strays(child);
     }
     return status;
 }
 
 /* --- a child of the loop --------------------------------------------------------------------------------------------------- */
+
+static void child_free(struct child *child) {
+    buf_release(&child->output);
+    free(child->home);
+    free(child);
+}
+
+/* A copy of its line HOME; NULL also when there is none. */
+static char *home_of(const struct child_place *place) {
+    const char *const *line = place != NULL ? place->environment : NULL;
+
+    while (line != NULL && *line != NULL && strncmp(*line, "HOME=", 5) != 0)
+        line++;
+    return line != NULL && *line != NULL ? strdup(*line) : NULL;
+}
 
 static void stop_reading(struct child *child) {
     if (child->process.output_fd < 0)
@@ -401,8 +437,7 @@ static void exit_ready(struct loop_fd *watch, uint32_t events) {
     close(child->process.pid_fd);
     status = reap_all(child);
     child->ended(child->context, status, &child->output);
-    buf_release(&child->output);
-    free(child);
+    child_free(child);
 }
 
 enum rc child_start(struct loop *loop, const char *const *argv, const struct child_limits *limits, size_t output_max, child_ended *ended, void *context,
@@ -426,6 +461,7 @@ enum rc child_start_in(struct loop *loop, const char *const *argv, const struct 
         return rc;
     }
     if (c->confined) {
+        c->home = home_of(place);
         c->next = confined_children;
         confined_children = c;
     }
@@ -458,8 +494,7 @@ void child_cancel(struct child *child) {
     loop_fd_cancel(child->loop, &child->exit_watch);
     close(child->process.pid_fd);
     (void)reap_all(child);
-    buf_release(&child->output);
-    free(child);
+    child_free(child);
 }
 
 enum rc child_run(const char *const *argv, const struct child_limits *limits, struct buf *output, int *wait_status, struct err *err) {
@@ -492,28 +527,11 @@ enum rc child_run_in(const char *const *argv, const struct child_limits *limits,
 
 /* --- what an earlier run left ------------------------------------------------------------------------------------------------ */
 
-/* Whether a line of its environment, as it was when the program began, begins so. Of another user's nobody tells us. */
-static bool environment_has(const char *pid, const char *line) {
-    const size_t length = strlen(line);
-    char path[64], *text = NULL;
-    size_t room = 0;
-    ssize_t got = -1;
-    bool has = false;
-
-    snprintf(path, sizeof(path), "/proc/%.20s/environ", pid);
-    FILE *file = fopen(path, "re");
-    while (file != NULL && !has && (got = getdelim(&text, &room, '\0', file)) > 0)
-        has = (size_t)got >= length && memcmp(text, line, length) == 0;
-    if (file != NULL)
-        fclose(file);
-    free(text);
-    return has;
-}
-
 /* By its descriptor, so that it is no other process that has got its number meanwhile. */
 static bool end_left(const char *name, const char *line) {
-    const int fd = pidfd_open((pid_t)strtol(name, NULL, 10), 0);
-    const bool left = fd >= 0 && environment_has(name, line) && pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
+    const long pid = strtol(name, NULL, 10);
+    const int fd = pidfd_open((pid_t)pid, 0);
+    const bool left = fd >= 0 && environment_has(pid, line) && pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
     struct pollfd ended = {.fd = fd, .events = POLLIN};
 
     if (left)

@@ -22,7 +22,8 @@ struct child_limits {
 
 /* With the end of a confined child all processes that come of it are gone before ended() is called, or child_cancel returns, in whatever group or session they
  * are; of child_run those of its group. For that this process becomes the reaper of its descendants (PR_SET_CHILD_SUBREAPER), and a child of the loop has a
- * session of its own. Only the parent's sudden end leaves processes that come of a child's children. */
+ * session of its own. Only the parent's sudden end leaves processes that come of a child's children.
+ * As process 1 of a container, the parent of everybody's orphans, this program ends only those whose HOME is that of the child's own environment. */
 
 /* What stands in the place of the usual descriptors, directory and environment; descriptors are borrowed until the child runs. */
 struct child_place {
