@@ -59,8 +59,8 @@ enum rc child_run_in(const char *const *argv, const struct child_limits *limits,
                      struct err *err); /* output_fd of place must be -1 */
 enum rc child_run(const char *const *argv, const struct child_limits *limits, struct buf *output, int *wait_status, struct err *err);
 
-/* End the processes of this user that an earlier run of the program left behind when it was killed: those whose environment has a line, "NAME=value", that begins
- * with this. Blocks until they are gone, for a few seconds at most. How many there were. */
+/* End the processes of this user that an earlier run of the program left behind when it was killed: those whose environment has a line, "NAME=value", that
+ * begins with this. Blocks until they are gone, for a few seconds at most. How many there were. */
 unsigned child_end_left(const char *line);
 
 #endif
