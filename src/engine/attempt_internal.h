@@ -93,7 +93,7 @@ unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
 /* unit.c, on a lane: what the step's templates say of earlier steps, the item and the part. RC_PERM: an answer does not have it. a->passed: there is no such
  * part. Nothing for a page of a source of one step. */
 enum rc unit_prepare(struct attempt *a);
-enum rc unit_open_document(struct attempt *a, int *fd);           /* on a lane; RC_CORRUPT: it is not what was uploaded, or not there */
+enum rc unit_open_document(struct attempt *a, int *fd); /* on a lane; RC_CORRUPT: it is not what was uploaded, or not there */
 /* On the loop: look for an earlier unit whose first answer this one may have. */
 void unit_look_back(struct attempt *a);
 enum rc unit_copy_back(struct attempt *a); /* on a lane: its bytes become the body. RC_GONE: they are not there any more */
