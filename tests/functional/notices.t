@@ -188,6 +188,7 @@ if [ "$(id -u)" = 0 ]; then
     mv "$SPOOL/notices/tmp/$forged.json" "$SPOOL/notices/pending/"
     wait_for 10 there "$SPOOL/notices/failed/$forged.json"
     result $? 'a notice that another user makes up is not sent'
+    wait_for 5 there "$SPOOL/notices/failed/$forged.why" # it follows the file
     like 'not made by the daemon' "$(cat "$SPOOL/notices/failed/$forged.why")" 'and says why'
     rm "$SPOOL"/notices/failed/*
 fi
