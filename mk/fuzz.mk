@@ -36,6 +36,7 @@ printf 'https://h.example/items?limit=2&offset=0\0000{"total":5,"data":[{"id":1}
 printf 'status:failed,held source:items older:2h newer:P7D is:unloaded created_after:2026-01-01T00:00:00Z "a word" reno' >$(FUZZ)/seed/filter; \
 printf '0url,label\nexample.com,home\n"https://B\303\274cher.example:443/a,b/#x";y\nhttp://[::1]:8080//\nnot a url\n' >$(FUZZ)/seed/url_list; \
 printf '2<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>https://e.example/?a=1&amp;b=2</loc></url></urlset>' >$(FUZZ)/seed/url_list-sitemap; \
+printf '\357\273\277User-agent: *\r\nDisallow: /\nSitemap : https://e.example/s.xml.gz # x\rSITEMAP:http://f.example/\n' >$(FUZZ)/seed/robots; \
 (printf 2; printf 'e.example\nf.example\n' | gzip) >$(FUZZ)/seed/url_list-gzip; \
 printf '{"answer":{"id":"https://e.example/","lighthouseResult":{"lighthouseVersion":"12.8.2","categories":{"performance":{"score":0.9}},"audits":{"speed-index":{"numericValue":1},"x-insight":{"title":"X","metricSavings":{"LCP":1},"details":{"debugData":{"wastedBytes":2}}}}},"loadingExperience":{"origin_fallback":true,"metrics":{"CUMULATIVE_LAYOUT_SHIFT_SCORE":{"percentile":7,"category":"FAST","distributions":[{"proportion":0.9}]}}}},"item":{"url":{"url":"https://e.example","labels":{"a":"b"}},"strategy":"mobile"},"run":"r"}' \
   >$(FUZZ)/seed/pagespeed; \

@@ -221,6 +221,8 @@ bool admit_request(struct request *r) {
 
 uint32_t admit_lane(const struct request *r) {
     uint32_t hash = 2166136261u;
+    if ((r->route->flags & ROUTE_FETCH) && (!(r->route->flags & ROUTE_SOURCES) || cJSON_GetObjectItemCaseSensitive(r->json, "sitemap")))
+        return worker_lightest(r->api->worker, ADMIT_LANE_FETCH, ADMIT_LANE_FIRST);
     if (r->route->flags & ROUTE_SOURCES)
         return ADMIT_LANE_SOURCES;
     if (r->route->flags & ROUTE_USERS)
@@ -235,8 +237,8 @@ uint32_t admit_lane(const struct request *r) {
 }
 
 bool admit_lane_free(struct request *r, uint32_t lane) {
-    const bool heavy = lane == ADMIT_LANE_LOOKS || lane == ADMIT_LANE_ACTS;
-    if (worker_load(r->api->worker, lane) < (heavy ? ADMIT_HEAVY_MOST : ADMIT_LANE_MOST))
+    const bool heavy = lane == ADMIT_LANE_LOOKS || lane == ADMIT_LANE_ACTS, fetch = lane >= ADMIT_LANE_FETCH && lane < ADMIT_LANE_FIRST;
+    if (worker_load(r->api->worker, lane) < (heavy ? ADMIT_HEAVY_MOST : fetch ? ADMIT_FETCH_MOST : ADMIT_LANE_MOST))
         return true;
     reply_later(r, RETRY_S, "too much of this is being done already");
     return false;

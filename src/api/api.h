@@ -33,6 +33,8 @@ struct notify_settings;
 struct api_options {
     const char *web_root; /* "" : the dashboard that is built in */
     const char *sources_dir;
+    const char *ca_file; /* "": the system's alone */
+    bool sitemap_private_hosts;
     const char *origin; /* of the proxy in front, "https://batch.example.com"; "" none */
     bool tls;
     uint64_t upload_max_bytes;
@@ -49,6 +51,7 @@ struct api {
     const struct spool *spool;
     const struct api_options *options;
     struct sources *sources; /* of the lane of ROUTE_SOURCES */
+    int stop_fd;             /* an eventfd: readable once the program is to end; for what waits on a lane */
     int64_t started_us;
     struct board *board;       /* loop only */
     struct follow *follow;     /* loop only */

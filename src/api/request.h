@@ -50,6 +50,8 @@ struct request {
     struct work work;
     struct loop_timer timer;       /* for a route whose `finish` waits for something */
     bool waiting;                  /* set by `finish`: the answer comes by server_answer */
+    bool again;                    /* set by `handle` on a lane, and no reply: it is called once more, on the lane that the request belongs to now */
+    cJSON *beside;                 /* what the answer says beside the rest; owned */
     struct server_request *server; /* the server's */
 };
 

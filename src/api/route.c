@@ -63,7 +63,7 @@ void route_print(void) {
         const char *name;
     } flags[] = {{ROUTE_PUBLIC, "public"},  {ROUTE_JOB, "job"},         {ROUTE_LANE, "lane"},   {ROUTE_JSON, "json"},
                  {ROUTE_JSON_OPT, "json?"}, {ROUTE_UPLOAD, "upload"},   {ROUTE_LOGIN, "login"}, {ROUTE_SESSION, "session"},
-                 {ROUTE_USERS, "users"},    {ROUTE_SOURCES, "sources"}, {ROUTE_HEAVY, "heavy"}};
+                 {ROUTE_USERS, "users"},    {ROUTE_SOURCES, "sources"}, {ROUTE_HEAVY, "heavy"}, {ROUTE_FETCH, "fetch"}};
     for (const struct route *route = routes; route->method; route++) {
         printf("%s %s %s %s ", route->method, route->path, route->operation, route->flags & ROUTE_PUBLIC ? "public" : roles[route->role]);
         const char *comma = "";

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -172,6 +173,7 @@ static void request_free(struct server_request *q) {
     free(r->path);
     free(r->job);
     cJSON_Delete(r->json);
+    cJSON_Delete(r->beside);
     if (r->body.data && r->route && (r->route->flags & ROUTE_USERS)) /* passwords */
         explicit_bzero(r->body.data, r->body.length);
     buf_release(&r->body);
@@ -329,6 +331,18 @@ void server_answer(struct request *r) {
     awake(q);
 }
 
+/* Its handler wants to be called on another lane, too. */
+static bool on_again(struct server_request *q) {
+    struct request *r = &q->r;
+    const uint32_t lane = admit_lane(r);
+    if (!r->again || r->reply.status || !admit_lane_free(r, lane))
+        return false;
+    r->again = false;
+    q->on_lane = true;
+    worker_submit(q->server->api->worker, &r->work, &request_class, lane);
+    return true;
+}
+
 static void lane_done(struct work *item) {
     struct request *r = HEAP_ENTRY(item, struct request, work);
     struct server_request *q = r->server;
@@ -337,6 +351,8 @@ static void lane_done(struct work *item) {
         request_free(q);
         return;
     }
+    if (on_again(q))
+        return;
     finish(q);
     if (q->done)
         awake(q);
@@ -529,6 +545,7 @@ void server_stop(struct server *s) {
         close(listening);
     events_close(s->api->events);
     s->stopping = true;
+    eventfd_write(s->api->stop_fd, 1);
     const int64_t end = clock_mono_ms() + DRAIN_MS;
     run(s);
     while ((s->requests || worker_pending(s->api->worker)) && clock_mono_ms() < end)

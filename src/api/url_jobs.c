@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/listing.h"
+#include "api/sitemaps.h"
 #include "api/submission.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -88,7 +89,10 @@ void url_jobs_start(struct request *r) {
         reply_later(r, 1, "out of memory");
         return;
     }
-    if (rename_members(r) && check_urls(r) && write_body(r))
+    /* On a lane where that may take its time; then once more, with the URLs that were found. */
+    if (cJSON_GetObjectItemCaseSensitive(r->json, "sitemap"))
+        r->again = sitemaps_expand(r);
+    else if (rename_members(r) && check_urls(r) && write_body(r))
         submission_create(r);
 }
 
@@ -105,6 +109,9 @@ void url_jobs_started(struct request *r) {
     char id[JOBID_SIZE];
     if (job_id && str_copy(id, sizeof id, job_id)) {
         add_run(json, id);
+        if (r->beside)
+            cJSON_AddItemToObject(json, "sitemap", r->beside);
+        r->beside = NULL;
         reply_json(r, 201, json);
         reply_header(r, "Location", "/api/v1/batch-processing/progress/%s", id);
         return;

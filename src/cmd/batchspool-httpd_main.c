@@ -31,6 +31,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -168,6 +169,7 @@ static int serve(const struct config *config, const struct api_options *options)
     if (spool_open(config->spool, config->node, &spool, &err))
         return fail(EXIT_CONFIG, &err);
     api.spool = spool;
+    api.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     enum rc rc = lockfile_hold(spool->root_fd, LOCK, &lock, &err);
     if (rc) {
         spool_close(spool);
@@ -198,6 +200,7 @@ static int serve(const struct config *config, const struct api_options *options)
     }
     stop(&api);
     loop_free(api.loop);
+    close(api.stop_fd);
     spool_close(spool);
     close(lock);
     if (!code)
@@ -264,6 +267,8 @@ int main(int argc, char **argv) {
         return EXIT_CONFIG;
     }
     api_options.sources_dir = config.sources;
+    api_options.ca_file = config.ca_file;
+    api_options.sitemap_private_hosts = config.sitemap_private_hosts;
     api_options.upload_max_bytes = config.httpd.upload_max_bytes;
     api_options.max_concurrent_jobs = config.max_concurrent_jobs;
     api_options.caps = config.daily_cost_caps;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct submission {
-    const char *file; /* as given; "-" is standard input */
+    const char *file; /* as given; "-" is standard input; of --sitemap its address */
     struct buf text;  /* as read, made of what --document or --urls named, or changed by --set */
     bool urls;        /* --urls: it is long, and nobody's to read */
     char source[65], mode[16];
@@ -72,9 +72,9 @@ static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list 
     return rc == RC_PERM ? cmd_fail(cmd, EXIT_DATA, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
-/* What the id's slug is made of. */
+/* What the id's slug is made of; of an address its host alone says something. */
 static const char *label_of(const struct submission *s) {
-    const char *slash = strrchr(s->file, '/');
+    const char *slash = strstr(s->file, "://") ? strstr(s->file, "://") + 2 : strrchr(s->file, '/');
     return strcmp(s->file, "-") == 0 ? (s->source[0] ? s->source : s->mode) : slash ? slash + 1 : s->file;
 }
 
@@ -146,9 +146,10 @@ static int with_documents(struct cmd *cmd, const struct cmd_list *documents, con
 }
 
 /* One job for a list of URLs. */
-static int with_urls(struct cmd *cmd, const char *urls, const char *source, const struct cmd_list *settings, bool wait) {
-    struct submission one = {.file = urls, .text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .urls = true};
-    int code = cmd_urls(cmd, urls, source ? source : "pagespeed", &one.text);
+static int with_urls(struct cmd *cmd, const char *urls, const struct cmd_urls_site *site, const char *source, const struct cmd_list *settings, bool wait) {
+    struct submission one = {.file = urls ? urls : site->where, .text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .urls = true};
+    source = source ? source : "pagespeed";
+    int code = urls ? cmd_urls(cmd, urls, source, &one.text) : cmd_urls_sitemap(cmd, site, source, &one.text);
     if (!code)
         code = finish_submissions(cmd, &one, 1, settings, wait);
     buf_release(&one.text);
@@ -173,11 +174,16 @@ static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct
 int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     struct cmd_list settings = {.count = 0}, documents = {.count = 0};
     const char *urls = NULL, *source = NULL, *group = NULL;
+    struct cmd_urls_site site = {.where = NULL};
     bool wait = false;
     const struct cmd_option options[] = {
         {"document", CMD_LIST, &documents, "FILE", "a document (PDF, TIFF, JPEG, PNG) instead of a job; several make one job"},
         {"urls", CMD_TEXT, &urls, "FILE", "a list of URLs instead of a job: one a line, CSV with a column url, or a sitemap; - is standard input"},
-        {"source", CMD_TEXT, &source, "NAME", "with --document or --urls: the source that works on it (of URLs pagespeed, if none is named)"},
+        {"sitemap", CMD_TEXT, &site.where, "URL", "the URLs of a site instead of a job: its sitemap, or a bare host, whose robots.txt names them"},
+        {"labels", CMD_FLAG, &site.labels, NULL, "with --sitemap: each URL has the labels sitemap (the file's name) and lastmod"},
+        {"any-host", CMD_FLAG, &site.any_host, NULL, "with --sitemap: URLs of other hosts, too"},
+        {"private-hosts", CMD_FLAG, &site.private_hosts, NULL, "with --sitemap: it may lie on this machine or in a private network"},
+        {"source", CMD_TEXT, &source, "NAME", "with --document, --urls or --sitemap: the source that works on it (of URLs pagespeed, if none is named)"},
         {"group", CMD_TEXT, &group, "NAME", "with --document: what the documents belong to, such as one lease with its amendments"},
         {"set", CMD_LIST, &settings, "MEMBER=VALUE", "set a member of the job; the value as JSON when it is some, else as text"},
         {"wait", CMD_FLAG, &wait, NULL, "wait for the jobs: 0 processed, 1 failed or cancelled, 75 held, 69 no daemon"},
@@ -186,8 +192,14 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
-    if (urls ? argc > 0 || documents.count || group : documents.count ? argc > 0 || !source : argc < 1 || source || group)
+    const bool lists = urls || site.where;
+    if ((urls && site.where) || (!site.where && (site.labels || site.any_host || site.private_hosts)) ||
+        (lists             ? argc > 0 || documents.count || group
+         : documents.count ? argc > 0 || !source
+                           : argc < 1 || source || group))
         return cmd_usage(cmd);
+    if (urls && (strncmp(urls, "https://", 8) == 0 || strncmp(urls, "http://", 7) == 0))
+        return cmd_fail(cmd, EXIT_USAGE, "--urls reads a file; --sitemap %s reads what lies there", urls);
     int inputs = 0;
     for (int i = 0; i < argc; i++)
         inputs += strcmp(argv[i], "-") == 0;
@@ -195,8 +207,8 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
         return cmd_fail(cmd, EXIT_USAGE, "standard input can be read once only");
     if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;
-    if (urls)
-        return with_urls(cmd, urls, source, &settings, wait);
+    if (lists)
+        return with_urls(cmd, urls, &site, source, &settings, wait);
     return documents.count ? with_documents(cmd, &documents, source, group, &settings, wait) : with_submissions(cmd, argc, argv, &settings, wait);
 }
 

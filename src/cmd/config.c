@@ -57,6 +57,7 @@ static const struct key keys[] = {
     {"priority_ageing_s", KIND_COUNT, AT(priority_ageing_s), 0, 86400, NULL, NULL},
     {"payload_retention_months", KIND_COUNT, AT(payload_retention_months), 0, 1200, NULL, NULL},
     {"archive", KIND_FLAG, AT(archive), 0, 0, NULL, NULL},
+    {"sitemap_private_hosts", KIND_FLAG, AT(sitemap_private_hosts), 0, 0, NULL, NULL},
     {"daily_cost_caps", KIND_CAPS, AT(daily_cost_caps), 0, 0, NULL, NULL},
     {"stuck_after_s", KIND_COUNT, AT(stuck_after_s), 1, 31 * 86400, NULL, NULL},
     {"stuck_waiting_s", KIND_COUNT, AT(stuck_waiting_s), 1, 366 * 86400, NULL, NULL},

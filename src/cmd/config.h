@@ -35,6 +35,7 @@ struct config {
     bool log_json;
     unsigned job_retention_days, payload_retention_months; /* 90, 1 */
     bool archive;                                          /* true */
+    bool sitemap_private_hosts;                            /* false */
     struct cost_cap daily_cost_caps[CONFIG_CAPS_MAX];      /* one a currency */
     unsigned daily_cost_cap_count;
     unsigned stuck_after_s;   /* 900; struct stuck_options */

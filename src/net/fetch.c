@@ -9,12 +9,14 @@
 #include "net/fetch_head.h"
 #include "net/fetch_multi.h"
 #include "net/fetch_url.h"
+#include "net/public_host.h"
 
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define RECEIVE_BYTES (128L * 1024)
@@ -50,7 +52,7 @@ struct fetch {
     int64_t started_ms, timeout_ms, stall_ms;
     uint64_t max_body_bytes;
     unsigned redirects_left;
-    bool once, allow_http, proxied;
+    bool once, allow_http, proxied, public_only, refused; /* refused: an address that is not public */
     int body_fd;
     fetch_open *body_open;
     bool to_file;
@@ -79,13 +81,34 @@ static enum rc break_off(struct fetch *fetch, const char *reason, enum rc rc) {
     return rc;
 }
 
+/* An address as libcurl writes it. */
+static bool is_public(const char *address) {
+    char host[64];
+    return strchr(address, ':') == NULL ? public_host_name(address) && strchr(address, '.') != NULL
+                                        : str_format(host, sizeof(host), "[%s]", address) && public_host_name(host);
+}
+
+/* Of several addresses libcurl tries the next one then. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    struct fetch *fetch = context;
+    (void)purpose;
+    if (fetch->public_only && !public_host_address(&address->addr)) {
+        fetch->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* libcurl comes by here each time before the first byte of a request leaves, after look-up, connect and TLS, and on every path by which it sends one again. */
 static int before_request(void *context, char *peer, char *own, int peer_port, int own_port) {
     struct fetch *fetch = context;
-    (void)peer;
     (void)own;
     (void)peer_port;
     (void)own_port;
+    if (fetch->public_only && !is_public(peer)) { /* a connection that another request has opened */
+        fetch->refused = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     if (fetch->once && fetch->sent) {
         (void)break_off(fetch, "reset",
                         err_set(&fetch->err, RC_TEMP, "the connection died before an answer, and a request that may be charged is not sent again"));
@@ -303,6 +326,9 @@ static void finish(struct fetch *fetch, CURLcode code) {
     if (code == CURLE_OK && fetch->reason == NULL && fetch->head.status == 0) {
         (void)break_off(fetch, "protocol", err_set(&fetch->err, RC_PERM, "the answer has no final status"));
     }
+    if (fetch->refused && (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK) && fetch->reason == NULL) {
+        (void)break_off(fetch, "private", err_set(&fetch->err, RC_PERM, "%s: leads to an address of this machine or of a private network", fetch->url.shown));
+    }
     answer.complete = code == CURLE_OK && fetch->reason == NULL;
     if (fetch->reason != NULL) {
         (void)str_copy(answer.reason, sizeof(answer.reason), fetch->reason);
@@ -387,7 +413,7 @@ static bool set_where(struct fetch *fetch) {
         }
     }
     return curl_easy_setopt(easy, CURLOPT_URL, fetch->url.text) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
-           (fetch->proxied || curl_easy_setopt(easy, CURLOPT_PROXY, fetch->url.loopback ? "" : NULL) == CURLE_OK) &&
+           (fetch->proxied || curl_easy_setopt(easy, CURLOPT_PROXY, fetch->url.loopback || fetch->public_only ? "" : NULL) == CURLE_OK) &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers) == CURLE_OK && set_method(fetch);
 }
 
@@ -402,6 +428,8 @@ static bool set_safety(struct fetch *fetch) {
            curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK && /* none of the request's for a proxy's CONNECT */
            (!fetch->once || curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, ONCE_IDLE_MOST_S) == CURLE_OK) &&
+           (!fetch->public_only || (curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+                                    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch) == CURLE_OK)) &&
            curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
 }
 
@@ -563,6 +591,7 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
         .once = request->once,
         .hold = request->hold,
         .allow_http = request->allow_http,
+        .public_only = request->public_only,
         .body_fd = request->body_fd,
         .body_open = request->body_open,
         .to_file = request->body_fd >= 0 || request->body_open != NULL,

@@ -35,10 +35,12 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
     int64_t connect_timeout_ms; /* 0: libcurl's own */
     int64_t stall_ms; /* once the answer has begun: so long without a byte ends as timeout. 0: 30 s. The server's thinking before that is bounded by timeout_ms
                          alone */
-    uint64_t max_body_bytes;   /* after content coding is undone; passing it ends the fetch as broken (too_large) */
-    unsigned max_redirects;    /* 0: a 3xx is an answer like any other, as it is when this many have been followed */
-    bool once;                 /* a request that may be charged: it leaves at most once, whatever happens to the connection; no redirect is followed */
-    bool allow_http;           /* plain http to other than loopback hosts */
+    uint64_t max_body_bytes; /* after content coding is undone; passing it ends the fetch as broken (too_large) */
+    unsigned max_redirects;  /* 0: a 3xx is an answer like any other, as it is when this many have been followed */
+    bool once;               /* a request that may be charged: it leaves at most once, whatever happens to the connection; no redirect is followed */
+    bool allow_http;         /* plain http to other than loopback hosts */
+    bool public_only; /* of no other address than a public one (net/public_host.h) anything is asked: what is looked at is the address that is connected to, at
+                         each redirect and on kept connections too. No proxy is used, for its address would say nothing. Not with way.proxy */
     const char *const *wanted; /* header fields that are wanted of the answer, NULL at the end; until the end. Or NULL */
     struct fetch_way way;
     int body_fd;           /* written from its position; owned by the caller; -1: kept in memory (answer.body) up to max_body_bytes */
@@ -58,7 +60,8 @@ struct fetch_answer { /* borrowed during the callback */
     bool complete;    /* the answer came to its end, undamaged */
     int status;       /* of the final answer, also of a broken one; 0: none came */
     char error[256];  /* transport error text, "" when complete */
-    char reason[32];  /* "", "resolve", "connect", "tls", "timeout", "reset", "truncated", "too_large", "headers_too_large", "disk" (writing body_fd failed: see
+    char reason[32];  /* "", "resolve", "connect", "tls", "timeout", "reset", "truncated", "too_large", "headers_too_large", "private" (public_only: there is no
+                         public address), "disk" (writing body_fd failed: see
                          disk_errno), "protocol" */
     int disk_errno;   /* with reason "disk"; ENOMEM when body_fd was -1 */
     uint64_t body_bytes;

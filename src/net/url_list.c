@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/url_list_internal.h"
 
-#include <arpa/inet.h>
+#include "net/public_host.h"
+
 #include <ctype.h>
 #include <curl/curl.h>
 #include <idn2.h>
@@ -126,69 +127,12 @@ enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err
     return why ? err_set(err, RC_PERM, "%s", why) : RC_OK;
 }
 
-/* --- private hosts ------------------------------------------------------------------------------------------------------- */
-
-static bool is_private_v4(uint32_t address) {
-    static const struct {
-        uint32_t net;
-        unsigned bits;
-    } nets[] = {{0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0000000, 24},
-                {0xc0000200, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 3}};
-    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
-        if ((address ^ nets[i].net) >> (32 - nets[i].bits) == 0)
-            return true;
-    return false;
-}
-
-static bool is_private_v6(const unsigned char a[16]) {
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, translated[12] = {0, 0x64, 0xff, 0x9b};
-    uint32_t last = (uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15];
-    if (memcmp(a, mapped, sizeof mapped) == 0 || memcmp(a, translated, sizeof translated) == 0)
-        return is_private_v4(last);
-    if (a[0] == 0x20 && a[1] == 0x02) /* 6to4 */
-        return is_private_v4((uint32_t)a[2] << 24 | (uint32_t)a[3] << 16 | (uint32_t)a[4] << 8 | a[5]);
-    /* Public addresses are 2000::/3; of those 2001:db8::/32 is for examples. */
-    return (a[0] & 0xe0) != 0x20 || (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0d && a[3] == 0xb8);
-}
-
-/* Browsers take a name whose last label is a number for an address (https://url.spec.whatwg.org/#ends-in-a-number-checker): "169.254.169.254." is one. */
-static bool ends_in_number(const char *name) {
-    const char *dot = strrchr(name, '.'), *last = dot ? dot + 1 : name;
-    const bool hex = strncasecmp(last, "0x", 2) == 0;
-    return *last && strspn(last + (hex ? 2 : 0), hex ? "0123456789abcdefABCDEF" : "0123456789") == strlen(last) - (hex ? 2 : 0);
-}
-
-static bool is_private_name(const char *host) {
-    static const char *const names[] = {"localhost", ".localhost", ".local", ".internal", ".home.arpa"};
-    size_t length = strlen(host);
-    char name[256];
-    if (!str_copy(name, sizeof name, host))
-        return false;
-    if (length && name[length - 1] == '.')
-        name[length - 1] = '\0';
-    if (ends_in_number(name))
-        return true;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0 || (*names[i] == '.' && str_ends(name, names[i])))
-            return true;
-    return false;
-}
-
 bool url_list_is_private(const char *text) {
-    unsigned char six[16];
-    struct in_addr four;
-    char *host = NULL, name[INET6_ADDRSTRLEN];
+    char *host = NULL;
     CURLU *url = curl_url();
     bool private = true; /* what cannot be read is not let through */
-    if (url && set(url, CURLUPART_URL, text, 0) && curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        size_t length = strlen(host);
-        if (*host == '[' && length > 2 && length < sizeof name + 2) {
-            memcpy(name, host + 1, length - 2);
-            name[strcspn(name, "%]")] = name[length - 2] = '\0';
-            private = inet_pton(AF_INET6, name, six) != 1 || is_private_v6(six);
-        } else
-        private = inet_pton(AF_INET, host, &four) == 1 ? is_private_v4(ntohl(four.s_addr)) : is_private_name(host);
-    }
+    if (url && set(url, CURLUPART_URL, text, 0) && curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+    private = !public_host_name(host);
     curl_free(host);
     curl_url_cleanup(url);
     return private;
@@ -318,7 +262,11 @@ static enum rc find_form(struct url_list *list, struct err *err) {
     bool csv = false;
     enum rc rc = RC_OK;
     buf_init(&list->first, PIECE);
-    if (text[blank] == '<') {
+    /* UTF-16 is nothing that a list of lines or CSV may have, but XML. */
+    const bool wide = head.length >= 4 && (memcmp(text, "\xff\xfe<", 4) == 0 || memcmp(text, "\xfe\xff\0<", 4) == 0);
+    if (wide)
+        skip = blank = 0;
+    if (wide || text[blank] == '<') {
         list->form = FORM_SITEMAP;
         skip = blank;
         rc = url_list_sitemap_begin(list);
@@ -347,8 +295,8 @@ static enum rc look_at(struct url_list *list, const char *bytes, size_t length, 
 static enum rc take_text(struct url_list *list, const char *bytes, size_t length, struct err *err) {
     enum rc rc = RC_OK;
     list->bytes += length;
-    if (list->bytes > URL_LIST_BYTES_MOST)
-        return err_set(err, RC_PERM, "has more than %zu MiB", URL_LIST_BYTES_MOST >> 20);
+    if (list->bytes > list->told.bytes_most)
+        return err_set(err, RC_PERM, "has more than %zu MiB%s", list->told.bytes_most >> 20, list->gzip ? " (decompressed)" : "");
     while (length && !rc && list->form == FORM_UNKNOWN) {
         size_t used = length;
         rc = look_at(list, bytes, length, &used, err);
@@ -383,14 +331,23 @@ static enum rc take_gzip(struct url_list *list, const char *bytes, size_t length
 
 /* --- the list ------------------------------------------------------------------------------------------------------------ */
 
+static void init_file(struct url_list *list) {
+    buf_init(&list->first, PIECE);
+    buf_init(&list->loc, URL_LIST_URL_MOST);
+    buf_init(&list->lastmod, LASTMOD_MOST);
+    csv_reader_init(&list->csv, ',');
+}
+
 enum rc url_list_new(const struct url_list_told *told, struct url_list **list, struct err *err) {
     *list = calloc(1, sizeof **list);
     if (!*list)
         return err_set(err, RC_TEMP, "out of memory");
     (*list)->told = *told;
-    buf_init(&(*list)->first, PIECE);
-    buf_init(&(*list)->loc, URL_LIST_URL_MOST);
-    csv_reader_init(&(*list)->csv, ',');
+    if (!told->bytes_most)
+        (*list)->told.bytes_most = URL_LIST_BYTES_MOST;
+    if (!told->entries_most)
+        (*list)->told.entries_most = URL_LIST_LINES_MOST;
+    init_file(*list);
     return RC_OK;
 }
 
@@ -432,9 +389,8 @@ enum rc url_list_end(struct url_list *list, struct url_list_counts *counts, stru
     return rc;
 }
 
-void url_list_free(struct url_list *list) {
-    if (!list)
-        return;
+/* What belongs to the file that is read. */
+static void release_file(struct url_list *list) {
     if (list->gzip)
         inflateEnd(&list->z);
     if (list->xml)
@@ -444,6 +400,19 @@ void url_list_free(struct url_list *list) {
     csv_reader_release(&list->csv);
     buf_release(&list->first);
     buf_release(&list->loc);
+    buf_release(&list->lastmod);
+}
+
+void url_list_next(struct url_list *list) {
+    release_file(list);
+    *list = (struct url_list){.told = list->told, .counts = list->counts, .seen = list->seen};
+    init_file(list);
+}
+
+void url_list_free(struct url_list *list) {
+    if (!list)
+        return;
+    release_file(list);
     strset_release(&list->seen);
     free(list);
 }

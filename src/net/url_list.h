@@ -37,6 +37,9 @@ struct url_list_told {
     void (*wrong)(void *context, size_t line, const char *text, const char *why);                   /* text may be any bytes, at most 200 */
     void (*sitemap)(void *context, size_t line, const char *url);                                   /* that an index names; NULL: such are wrong */
     bool public_only;                                                                               /* URLs of this machine and of private networks are wrong */
+    bool lastmod;                                                                                   /* URLs of a sitemap have the label lastmod */
+    size_t bytes_most;                                                                              /* of one file, decompressed; 0: URL_LIST_BYTES_MOST */
+    size_t entries_most;                                                                            /* of one sitemap; 0: URL_LIST_LINES_MOST */
     void *context;
 };
 
@@ -50,6 +53,8 @@ enum rc url_list_new(const struct url_list_told *told, struct url_list **list, s
 enum rc url_list_take(struct url_list *list, const char *bytes, size_t length, struct err *err);
 /* No more bytes. counts may be NULL. */
 enum rc url_list_end(struct url_list *list, struct url_list_counts *counts, struct err *err);
+/* After url_list_end: what comes now is another file of the same list. What was in those before is a duplicate; counts go on, lines begin anew. */
+void url_list_next(struct url_list *list);
 void url_list_free(struct url_list *list);
 /* The four of them for a text in memory. */
 enum rc url_list_read(const char *text, size_t length, const struct url_list_told *told, struct url_list_counts *counts, struct err *err);

@@ -12,6 +12,7 @@
 /* Parts of src/net/url_list*.c; nobody else includes this. */
 
 #define URL_LIST_TOO_LONG "is longer than a URL may be"
+#define LASTMOD_MOST 64u /* "2026-11-28T10:00:00.000+01:00" and some blanks */
 
 enum url_list_form { FORM_UNKNOWN, FORM_LINES, FORM_CSV, FORM_SITEMAP };
 
@@ -34,9 +35,9 @@ struct url_list {
     /* sitemap */
     XML_Parser xml;
     unsigned depth;
-    bool in_entry, in_loc, nested, loc_cut; /* nested: the entry is one of an index */
-    struct buf loc;
-    size_t loc_line;
+    bool in_entry, nested, loc_cut; /* nested: the entry is one of an index */
+    struct buf *into, loc, lastmod; /* into: what the text of the element that is open goes to; or NULL */
+    size_t loc_line, entries, xml_bytes;
     enum rc rc; /* of a callback of the parser */
     struct err err;
 };

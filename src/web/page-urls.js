@@ -2,7 +2,7 @@
 /* Pages to be tested: a list, pasted or taken from a file, cleaned and checked while one types; then a job of it. */
 import {h, fill, button, icon} from './dom.js';
 import {ApiError, isAbort} from './api.js';
-import {busy} from './dialog.js';
+import {busy, openDialog} from './dialog.js';
 import {checkbox, clearErrors, field, select, showErrors} from './form.js';
 import {bytes, num, plural, Text} from './format.js';
 import {capital} from './words.js';
@@ -31,10 +31,39 @@ export async function render(root, params, page) {
     async function take(chosen) {
         if (chosen.size > LIST_BYTES_MAX)
             return page.toast('This file is too large', {tone: 'bad', text: `At most ${bytes(LIST_BYTES_MAX)}.`});
-        const text = await chosen.text();
+        add(await chosen.text());
+    }
+    function add(text) {
         area.value = area.value.trim() ? `${area.value.replace(/\s+$/, '')}\n${text}` : text;
         check();
         area.focus();
+    }
+    /* What lies at the address of a sitemap is added to the list; the server reads it. */
+    function fromSitemap() {
+        const where = h('input', {type: 'text', maxlength: '2048', spellcheck: 'false', inputmode: 'url', autocomplete: 'off', placeholder: 'example.com, or https://example.com/sitemap.xml'});
+        const other = h('input', {type: 'checkbox'});
+        const go = h('button', {type: 'submit', class: 'btn primary'}, icon('download'), h('span', {}, 'Read it'));
+        const form = h('form', {class: 'stack', novalidate: true, onsubmit: read},
+            field('Address of a sitemap, or a host', where, {pointer: '/url', help: 'Of a host what its robots.txt names is read, else /sitemap.xml. It may take a minute.'}),
+            h('label', {class: 'check'}, other, h('span', {}, 'Pages of other hosts, too')), h('div', {class: 'row end'}, button('Cancel', {onclick: () => shown.close()}), go));
+        const shown = openDialog({title: 'Pages from a sitemap', content: [form]});
+        where.focus();
+        async function read(event) {
+            event.preventDefault();
+            clearErrors(form);
+            if (!where.value.trim())
+                return showErrors(form, {message: 'An address is missing.', errors: [{pointer: '/url', detail: 'Which sitemap, or which host?'}]});
+            try {
+                const found = await busy(go, page.api.post('/api/uploads/sitemap', {url: where.value.trim(), any_host: other.checked}, {signal: page.signal}));
+                shown.close();
+                add(found.urls.join('\n'));
+                const left = [found.total > found.urls.length || found.more ? `It has ${found.more ? 'more than ' : ''}${num(found.total)}; the first ${num(found.urls.length)} are here.` : '', found.other_hosts ? `${plural(found.other_hosts, 'page')} of other hosts left out.` : ''].filter(Boolean).join(' ');
+                page.toast(`${plural(found.urls.length, 'page')} found`, {text: left, tone: left ? 'warn' : undefined});
+            } catch (error) {
+                if (!isAbort(error) && form.isConnected)
+                    showErrors(form, error);
+            }
+        }
     }
     function counted() {
         const sum = testCount(list.urls, [...strategies]);
@@ -110,7 +139,7 @@ export async function render(root, params, page) {
     const form = h('form', {class: 'stack', onsubmit: send, novalidate: true},
         h('div', {class: 'grid main-side'},
             h('div', {class: 'stack'}, h('section', {class: 'card', 'aria-label': 'List of pages', ondragover: (event) => event.preventDefault(), ondrop: (event) => { if (event.dataTransfer?.files[0]) { event.preventDefault(); take(event.dataTransfer.files[0]); } }},
-                h('header', {}, h('h2', {class: 'grow'}, 'Pages'), button('From a file', {icon: 'upload', class: 'small', onclick: () => file.click()}), file, tidy,
+                h('header', {}, h('h2', {class: 'grow'}, 'Pages'), button('From a file', {icon: 'upload', class: 'small', onclick: () => file.click()}), file, button('From a sitemap', {icon: 'link', class: 'small', onclick: fromSitemap}), tidy,
                     button('Copy', {icon: 'copy', class: 'ghost small', onclick: async () => page.toast(await copyText(list.urls.join('\n')) ? 'Copied' : 'This browser does not allow copying', {key: 'copy'})})),
                 h('div', {class: 'card-body'}, field('Addresses, one a line or with blanks between', area, {pointer: '/urls', help: 'https:// is put before bare hosts, trailing slashes and doubles go.'}), about)), told),
             h('aside', {class: 'stack sticky', 'aria-label': 'Tests'}, h('section', {class: 'card'}, h('header', {}, h('h2', {}, 'Tests')), h('div', {class: 'card-body'},

@@ -67,10 +67,18 @@ for user in ada:admin ops:operator rival:operator viola:viewer; do
 done
 # A way out for notices that leads nowhere: what comes of a test is told at once.
 config '.notices = {smtp: {url: "smtp://127.0.0.1:9", tls: "none"}, from: "batch@example.com"}'
+# A site with a sitemap, which lies on this machine as all does here.
+config '.sitemap_private_hosts = true'
+mkdir "$DIR/site"
+printf '<urlset><url><loc>https://example.com/</loc></url><url><loc>https://example.com/a</loc><lastmod>2026-11-28</lastmod></url></urlset>' >"$DIR/site/sitemap.xml"
+printf '500 Oops' >"$DIR/site/broken.xml.head"
+"$ROOT/tests/site.pl" "$DIR/site" "$DIR/site.port" &
+BACKGROUND+=($!)
+wait_for 5 test -s "$DIR/site.port" || bail 'tests/site.pl does not start'
 daemon_start
 httpd_start '{}'
 "$PROGRAMS/batchspool-httpd" --routes >"$DIR/routes" || bail 'batchspool-httpd --routes'
-SETTINGS=("openapi=$ROOT/docs/openapi.yaml" "routes=$DIR/routes" "state=$DIR/seen.json" "spool=$SPOOL" "password=$PASSWORD")
+SETTINGS=("openapi=$ROOT/docs/openapi.yaml" "routes=$DIR/routes" "state=$DIR/seen.json" "spool=$SPOOL" "password=$PASSWORD" "site=http://127.0.0.1:$(cat "$DIR/site.port")")
 
 case ${CONTRACT-} in '' | routes)
     contract routes

@@ -88,7 +88,8 @@ static void test_every_key(void **state) {
                   "// a comment\n{\"spool\": \"/a\", \"sources\": \"src\", \"credentials\": \"/c\", /* and one */ \"ca_file\": \"ca.pem\", \"record_store\": "
                   "\"lmdb\",\n"
                   "\"node\": \"n1\", \"rescan_interval_s\": 1, \"max_concurrent_jobs\": 2, \"max_active\": 3, \"sync_threads\": 4, \"loaders\": 5,\n"
-                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7, \"archive\": false,\n"
+                  "\"log_level\": \"debug\", \"log_format\": \"json\", \"job_retention_days\": 6, \"payload_retention_months\": 7, \"archive\": false, "
+                  "\"sitemap_private_hosts\": true,\n"
                   "\"daily_cost_caps\": {\"USD\": \"1000.50\", \"EUR\": 20}, \"priority_ageing_s\": 0,\n"
                   "\"stuck_after_s\": 8, \"stuck_waiting_s\": 9}",
                   &config, &err),
@@ -100,6 +101,7 @@ static void test_every_key(void **state) {
     snprintf(wanted, sizeof wanted, "%s/ca.pem", s->path);
     assert_string_equal(config.ca_file, wanted);
     assert_string_equal(config.node, "n1");
+    assert_true(config.sitemap_private_hosts);
     assert_int_equal(config.rescan_interval_s, 1);
     assert_int_equal(config.max_concurrent_jobs, 2);
     assert_int_equal(config.max_active, 3);

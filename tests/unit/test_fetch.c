@@ -413,6 +413,20 @@ static void test_not_sent(void **state) {
     close(silent_fd);
 }
 
+/* Of a private address nothing is asked: not by a new connection, nor by one that another request has left. */
+static void test_public_only(void **state) {
+    (void)state;
+    struct fetch_request request = bench_request(url_of("/normal"));
+    request.public_only = true;
+    bench_expect_broken(bench_run(&bench, &request), "private", false);
+    assert_int_equal(play_request_count(server), 0);
+    request.public_only = false;
+    assert_true(bench_run(&bench, &request)->complete);
+    request.public_only = true;
+    bench_expect_broken(bench_run(&bench, &request), "private", false);
+    assert_int_equal(play_request_count(server), 1);
+}
+
 static void test_refused_requests(void **state) {
     (void)state;
     char *headers[] = {(char[]){"X-Good: yes"}, (char[]){"X-Bad: a\r\nX-Injected: b"}, NULL};
@@ -475,19 +489,9 @@ int main(void) {
     }
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_fault_point),
-        CASE(test_normal),
-        CASE(test_methods),
-        CASE(test_codings),
-        CASE(test_body_to_file),
-        CASE(test_disk_full),
-        CASE(test_body_file_comes_late),
-        CASE(test_broken_answers),
-        CASE(test_limits),
-        CASE(test_times),
-        CASE(test_not_sent),
-        CASE(test_refused_requests),
-        CASE(test_retry_after),
+        CASE(test_fault_point),          CASE(test_normal),         CASE(test_methods), CASE(test_codings), CASE(test_body_to_file), CASE(test_disk_full),
+        CASE(test_body_file_comes_late), CASE(test_broken_answers), CASE(test_limits),  CASE(test_times),   CASE(test_not_sent),     CASE(test_public_only),
+        CASE(test_refused_requests),     CASE(test_retry_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

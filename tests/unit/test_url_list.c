@@ -207,6 +207,81 @@ static void sitemaps(void **state) {
         }
 }
 
+static void utf16(void **state) {
+    static const char text[] = "<?xml version='1.0'?>\n<urlset><url><loc>https://example.com/x</loc></url></urlset>";
+    char wide[2 * sizeof text];
+    struct heard heard;
+    (void)state;
+    for (int big = 0; big < 2; big++) {
+        size_t used = 0;
+        wide[used++] = big ? '\xfe' : '\xff';
+        wide[used++] = big ? '\xff' : '\xfe';
+        for (size_t i = 0; i + 1 < sizeof text; i++) {
+            wide[used++] = big ? '\0' : text[i];
+            wide[used++] = big ? text[i] : '\0';
+        }
+        read_list(wide, used, &heard);
+        assert_string_equal(heard.text, "2 https://example.com/x\n");
+    }
+}
+
+/* Dates are labels where they are wanted and dates; several files are one list. */
+static void files(void **state) {
+    static const char *const texts[] = {
+        SITEMAP("<url><lastmod> 2026-01-01 </lastmod><loc>https://example.com/a</loc></url><url><loc>https://example.com/b</loc><lastmod>soon</lastmod></url>"),
+        "https://example.com/a\nhttps://example.com/c\n",
+        SITEMAP("<url><loc>https://example.com/c</loc></url><url><loc>https://example.com/d</loc><lastmod>2026-11-28T10:00:00Z</lastmod></url>")};
+    struct heard heard = {.used = 0};
+    const struct url_list_told told = {.url = on_url, .wrong = on_wrong, .context = &heard, .lastmod = true};
+    struct url_list_counts counts;
+    struct url_list *list;
+    struct err err = {0};
+    (void)state;
+    assert_int_equal(url_list_new(&told, &list, &err), RC_OK);
+    for (size_t i = 0; i < 3; i++) {
+        if (i)
+            url_list_next(list);
+        assert_int_equal(url_list_take(list, texts[i], strlen(texts[i]), &err), RC_OK);
+        assert_int_equal(url_list_end(list, &counts, &err), RC_OK);
+    }
+    url_list_free(list);
+    assert_string_equal(heard.text, "2 https://example.com/a lastmod=2026-01-01\n2 https://example.com/b\n2 https://example.com/c\n"
+                                    "2 https://example.com/d lastmod=2026-11-28T10:00:00Z\n");
+    assert_int_equal(counts.urls, 4);
+    assert_int_equal(counts.duplicates, 2);
+}
+
+static void limits(void **state) {
+    const size_t size = 2u << 20;
+    char *text = malloc(size);
+    struct heard heard = {.used = 0};
+    struct url_list_told told = {.url = on_url, .wrong = on_wrong, .context = &heard, .entries_most = 2};
+    struct url_list_counts counts;
+    struct err err = {0};
+    static const char three[] = SITEMAP("<url><loc>https://e.com/1</loc></url><url><loc>https://e.com/2</loc></url><url><loc>https://e.com/3</loc></url>");
+    (void)state;
+    assert_non_null(text);
+    assert_int_equal(url_list_read(three, strlen(three), &told, &counts, &err), RC_PERM);
+    assert_non_null(strstr(err.text, "line 2: has more than 2 entries"));
+    told.entries_most = 3;
+    assert_int_equal(url_list_read(three, strlen(three), &told, &counts, &err), RC_OK);
+    told.bytes_most = strlen(three) - 1;
+    assert_int_equal(url_list_read(three, strlen(three), &told, &counts, &err), RC_PERM);
+    /* expat would read a tag without end anew with each piece. */
+    told.bytes_most = 0;
+    memset(text, ' ', size);
+    memcpy(text, "<urlset><!--", 12);
+    const int64_t begin_ms = clock_mono_ms();
+    assert_int_equal(url_list_read(text, size, &told, &counts, &err), RC_PERM);
+    assert_non_null(strstr(err.text, "more than 256 KiB"));
+    memset(text, '\n', size);
+    memcpy(text, "<urlset>", 8);
+    memcpy(text + size - 9, "</urlset>", 9);
+    assert_int_equal(url_list_read(text, size, &told, &counts, &err), RC_OK);
+    assert_true(clock_mono_ms() - begin_ms < 10000);
+    free(text);
+}
+
 static size_t squeeze(const char *text, size_t length, char *out, size_t room) {
     z_stream z = {.next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)length, .next_out = (Bytef *)out, .avail_out = (uInt)room};
     assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
@@ -353,8 +428,17 @@ static void a_hundred_thousand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_url),       cmocka_unit_test(lists),    cmocka_unit_test(sitemaps), cmocka_unit_test(compressed),
-        cmocka_unit_test(private_hosts), cmocka_unit_test(too_many), cmocka_unit_test(lengths),  cmocka_unit_test(a_hundred_thousand),
+        cmocka_unit_test(utf16),
+        cmocka_unit_test(files),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(one_url),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(sitemaps),
+        cmocka_unit_test(compressed),
+        cmocka_unit_test(private_hosts),
+        cmocka_unit_test(too_many),
+        cmocka_unit_test(lengths),
+        cmocka_unit_test(a_hundred_thousand),
     };
     return cmocka_run_group_tests_name("url_list", tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* New job with its criteria builder, searches, schedules, URLs, documents, queue and sources, money, health, audit, account, in a browser. Settings: base, password,
- * admin, operator, viewer (names of users), shots. The sources demo and propertyradar are there, with their builder files; jobs of demo have run. */
+ * admin, operator, viewer (names of users), shots, site (tests/site.pl with a sitemap). The sources demo and propertyradar are there, with their builder files; jobs of demo have run. */
 import {open, settings} from './browser.mjs';
 
-const {base, password, shots, admin = 'admin', operator = 'operator', viewer = 'viewer'} = settings();
+const {base, password, shots, site, admin = 'admin', operator = 'operator', viewer = 'viewer'} = settings();
 const t = await open({base, password, shots});
 
 const json = async (page) => JSON.parse(await page.textContent('.job-json'));
@@ -161,6 +161,23 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
     await page.click('button:has-text("Start")');
     await t.sees(page, '.banner[data-errors]:has-text("no source"), .banner:has-text("Started")', 'a server without the source says so');
     await t.axe(page, 'URLs');
+    /* From a sitemap: what is wrong is told in the dialog; what is found comes into the list. */
+    await page.goto(`${base}/urls`);
+    await page.fill('textarea.url-list', 'example.com');
+    await page.click('button:has-text("From a sitemap")');
+    await page.click('dialog footer .primary, dialog .btn.primary');
+    await t.sees(page, 'dialog .error:has-text("Which sitemap")', 'a sitemap needs an address');
+    await page.fill('dialog [data-pointer="/url"] input', `${site}/missing.xml`);
+    await page.click('dialog .btn.primary');
+    await t.sees(page, 'dialog [data-pointer="/url"] .error:has-text("missing.xml: the server answers 404")', 'one that is not there is told');
+    await t.axe(page, 'the dialog for a sitemap');
+    await t.seen(page, 'sitemap-dialog');
+    await page.fill('dialog [data-pointer="/url"] input', `${site}/sitemap.xml`);
+    await page.check('dialog input[type=checkbox]');
+    await page.press('dialog [data-pointer="/url"] input', 'Enter');
+    await t.sees(page, '#toasts :text("12 pages found")', 'what is found is told');
+    await t.sees(page, '.badge:has-text("13 pages")', 'and added to the list');
+    await t.seen(page, 'sitemap-found');
     await page.goto(`${base}/documents`);
     await page.setInputFiles('input[type=file]', [{name: 'bad.pdf', mimeType: 'application/pdf', buffer: Buffer.from('hello')}, {name: 'empty.png', mimeType: 'image/png', buffer: Buffer.alloc(0)},
         {name: 'Lease (final).pdf', mimeType: 'application/pdf', buffer: Buffer.concat([Buffer.from('%PDF-1.4\n'), Buffer.alloc(200000, 120), Buffer.from('%%EOF\n')])}]);

@@ -15,6 +15,7 @@ import {scenario} from './scenario.mjs';
 const [part, ...settings] = process.argv.slice(2);
 const options = Object.fromEntries(settings.map(one => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]));
 const run = new Run(options);
+run.site = options.site;
 
 async function all() {
     await scenario(run, options.spool);

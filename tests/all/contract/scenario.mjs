@@ -381,6 +381,10 @@ async function uploads(run) {
     run.is([2, 1, 4], [urls.json?.total, urls.json?.duplicates, urls.json?.rejected?.[0]?.line], 'uploadUrls: cleaned, with the line of what is wrong');
     await run.call('uploadUrls', {as: 'ops', body: 'url,label\nexample.com,home\n', type: 'text/csv', status: 201, name: 'as CSV'});
     await run.call('uploadUrls', {as: 'ops', body: 'not a url\n', type: 'text/plain', status: 422});
+    const found = await run.call('readSitemap', {as: 'ops', body: {url: `${run.site}/sitemap.xml`, any_host: true, labels: true}, status: 200});
+    run.is([2, '2026-11-28'], [found.json?.total, found.json?.urls?.[1]?.labels?.lastmod], 'readSitemap: what is in it, with labels');
+    await run.call('readSitemap', {as: 'ops', body: {url: `${run.site}/missing.xml`}, status: 422, name: '422 for one that is not there'});
+    await run.call('readSitemap', {as: 'ops', body: {url: `${run.site}/broken.xml`}, status: 502});
 }
 
 async function families(run) {
@@ -389,6 +393,9 @@ async function families(run) {
     const other = await run.call('batchStart', {as: 'ops', body: {urls: [{url: 'dead-dns.example', labels: {client: 'A'}}, 'example.com'], strategy: 'desktop', batch_size: 2, timeout: 60, engine: 'service'}, status: 201, name: 'with the other names of its members'});
     const wrong = await run.call('batchStart', {as: 'ops', body: {urls: ['https://example.com', 'nonsense', 'ftp://example.com']}, status: 422, name: '422 for wrong URLs'});
     run.is(['/urls/1', '/urls/2'], wrong.json?.errors?.map((e) => e.pointer), 'batchStart: each wrong URL is told by its index');
+    const whole = await run.call('batchStart', {as: 'ops', body: {sitemap: {url: `${run.site}/sitemap.xml`, any_host: true}}, status: 201, name: 'of a sitemap'});
+    run.is({duplicates: 0, other_hosts: 0, sitemaps: 1}, whole.json?.sitemap, 'batchStart: what was left out of a sitemap is told');
+    await run.call('batchStart', {as: 'ops', body: {sitemap: `${run.site}/broken.xml`}, status: 502});
     const path = {id: start.fits ? start.json.job_id : run.job};
     await settled(run, path.id, ['processed', 'failed', 'hold']);
     await run.call('batchProgress', {as: 'ops', path, status: 200});
