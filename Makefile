@@ -55,7 +55,7 @@ $(BUILD)/obj/web_files.o: $(BUILD)/web_files.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
-REPORT_LIBS = -lxlsxwriter -lhpdf
+REPORT_LIBS = -lxlsxwriter -lhpdf -lfribidi
 $(BUILD)/batchspool-report: LIBS += $(REPORT_LIBS)
 $(BUILD)/batchspool-httpd: LIBS += -lmicrohttpd
 $(BUILD)/batchspool-httpd: $(BUILD)/obj/web_files.o

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian packages by name. `deps` installs what is missing where it may, and says what is missing where it may not.
-DEPS_BUILD = tzdata gcc make pkg-config libc6-dev libcurl4-openssl-dev libcjson-dev liblmdb-dev libssl-dev libidn2-dev libexpat1-dev libarchive-dev libsodium-dev libjwt-dev libmicrohttpd-dev zlib1g-dev libxlsxwriter-dev libhpdf-dev fonts-liberation fonts-dejavu-core
+DEPS_BUILD = tzdata gcc make pkg-config libc6-dev libcurl4-openssl-dev libcjson-dev liblmdb-dev libssl-dev libidn2-dev libexpat1-dev libarchive-dev libsodium-dev libjwt-dev libmicrohttpd-dev zlib1g-dev libxlsxwriter-dev libhpdf-dev libfribidi-dev fonts-liberation fonts-dejavu-core
 DEPS_DEMO = $(DEPS_BUILD) jq curl
 DEPS_DOCUMENTS = poppler-utils tesseract-ocr tesseract-ocr-eng libtiff-tools
 DEPS_CHECK = $(DEPS_DEMO) $(DEPS_NODE) $(DEPS_DOCUMENTS) qpdf libcmocka-dev perl strace openssl ca-certificates e2fsprogs mount tmux procps chromium unzip libxml2-utils

@@ -11,7 +11,8 @@
 
 #define OUT_MOST (SIZE_MAX / 4)
 #define FLUSH_BYTES ((size_t)256 * 1024)
-#define CELL_MOST 20000u
+#define CELL_MOST 4000u /* what is longer is for the other files */
+#define WIDEST 24u
 
 static const char style[] =
     ":root{--ink:#1a2433;--soft:#5b6676;--line:#d7dde6;--paper:#fff;--band:#f4f6f9;--accent:#1f4e8c;--good:#18794e;--middling:#8a5a00;--bad:#b42318}\n"
@@ -35,16 +36,18 @@ static const char style[] =
     ".figures .note{display:block;font-size:.8rem;color:var(--soft)}\n"
     ".scroll{overflow-x:auto;margin:.75rem 0 1.25rem;border:1px solid var(--line);border-radius:6px}\n"
     "table{border-collapse:collapse;width:100%;font-size:.88rem}\n"
-    "caption{text-align:left;font-weight:600;padding:.6rem .75rem}\n"
-    "th,td{text-align:left;vertical-align:top;padding:.4rem .75rem;border-top:1px solid var(--line);overflow-wrap:anywhere;white-space:pre-line;"
-    "unicode-bidi:isolate;min-width:3.5rem;max-width:30rem}\n"
-    "thead th{background:var(--band);border-top:0;font-weight:600}tbody th{font-weight:500}\n"
+    "caption{text-align:left;font-weight:600;padding:.6rem}\n"
+    "th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-top:1px solid var(--line);overflow-wrap:anywhere;white-space:pre-line;"
+    "unicode-bidi:isolate;max-width:30rem}\n"
+    "thead th{min-width:calc(min(var(--w),12)*1ch + 1.25rem);background:var(--band);border-top:0;font-weight:600}tbody th{font-weight:500}\n"
     "tbody tr:nth-child(even){background:var(--band)}\n"
     ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
     "footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.75rem;font-size:.85rem;color:var(--soft)}\n"
+    "@media (max-width:50rem){thead th{min-width:calc(min(var(--w),14)*1ch + 1.25rem)}.figures{grid-template-columns:1fr 1fr}body{padding:1.5rem 1rem 3rem}}\n"
     "@page{size:A4;margin:15mm}\n"
     "@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--band:#f2f2f2;--accent:#1f4e8c;--good:#18794e;--middling:#8a5a00;--bad:#b42318}"
-    "body{padding:0;max-width:none;font-size:10pt}.scroll{overflow:visible;border:0}table{font-size:8.5pt}thead{display:table-header-group}"
+    "body{padding:0;max-width:none;font-size:10pt}.scroll{overflow:visible;border:0}table{font-size:8.5pt}thead "
+    "th{min-width:0}thead{display:table-header-group}"
     "tr,.figures li{break-inside:avoid}h2,h3,caption{break-after:avoid}.page{break-before:page}}\n";
 
 struct html {
@@ -178,6 +181,19 @@ static enum rc html_figures(struct report_paper *paper, const struct report_figu
     return rc ? rc : add(h, "</ul>\n");
 }
 
+/* Words may be broken anywhere, so that long ones fit; columns are then no narrower than this: characters of its title's longest word, or what is usual in
+ * it. Where there is no room for all of them the table can be moved to the side. */
+static unsigned least_width(const struct report_column *column) {
+    size_t least = 0;
+    for (const char *at = column->title; *at;) {
+        const size_t length = strcspn(at, " ");
+        least = length > least ? length : least;
+        at += length + (at[length] == ' ');
+    }
+    const size_t usual = column->right ? 5 : column->width ? column->width : 10;
+    return (unsigned)(usual > WIDEST ? (least > WIDEST ? least : WIDEST) : usual > least ? usual : least);
+}
+
 static enum rc html_table(struct report_paper *paper, const struct report_table *table) {
     struct html *h = (struct html *)paper;
     h->table = table;
@@ -186,8 +202,10 @@ static enum rc html_table(struct report_paper *paper, const struct report_table 
     if (!rc && !table->untitled)
         rc = put(h, "<caption>", table->title, "</caption>\n");
     rc = rc ? rc : add(h, "<thead><tr>");
-    for (size_t i = 0; i < table->column_count && !rc; i++)
-        rc = put(h, table->columns[i].right ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">", table->columns[i].title, "</th>");
+    for (size_t i = 0; i < table->column_count && !rc; i++) {
+        rc = buf_printf(&h->out, "<th scope=\"col\"%s style=\"--w:%u\">", table->columns[i].right ? " class=\"n\"" : "", least_width(&table->columns[i]));
+        rc = rc ? rc : put(h, "", table->columns[i].title, "</th>");
+    }
     return rc ? rc : add(h, "</tr></thead>\n<tbody>\n");
 }
 

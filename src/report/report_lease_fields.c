@@ -82,6 +82,15 @@ char *report_lease_text(const struct lease_field *field) {
     return strdup(text ? text : "");
 }
 
+static void add_with_unit(struct report_line *line, struct slice field) {
+    const struct slice value = report_get(field, "/value"), unit = report_get(field, "/unit");
+    report_line_add_value(line, value);
+    if (unit.length && value.length && json_type(value) != JSON_NULL && json_type(unit) != JSON_NULL) {
+        report_line_add(line, " ");
+        report_line_add_value(line, unit);
+    }
+}
+
 void report_lease_add_value(struct report_line *line, const struct lease_field *field) {
     if (is_corrected(field->review)) {
         const char *unit = report_lease_review_text(field->review, "unit");
@@ -90,11 +99,15 @@ void report_lease_add_value(struct report_line *line, const struct lease_field *
             report_line_printf(line, " %s", unit);
         return;
     }
-    const struct slice unit = report_get(field->field, "/unit");
-    report_line_add_value(line, report_get(field->field, "/value"));
-    if (unit.length && report_get(field->field, "/value").length) {
-        report_line_add(line, " ");
-        report_line_add_value(line, unit);
+    add_with_unit(line, field->field);
+    const struct slice candidates = report_get(field->field, "/candidates");
+    struct json_iter iter;
+    struct slice key, candidate;
+    if (field->review || !status_is(field->field, "conflict") || json_type(candidates) != JSON_ARRAY || !json_iter_init(&iter, candidates))
+        return;
+    for (bool first = true; json_iter_next(&iter, &key, &candidate); first = false) {
+        report_line_add(line, first ? "" : " or ");
+        add_with_unit(line, candidate);
     }
 }
 
@@ -154,6 +167,8 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
     report_line_cell(line, REPORT_TEXT, tone);
     if (superseded)
         report_line_add(line, "superseded");
+    else if (!whole && status_is(field->field, "not_found"))
+        report_line_add(line, "not found");
     else
         report_line_add_value(line, report_get(field->field, "/status"));
     if (whole)
@@ -181,7 +196,7 @@ static bool put_candidates(struct lease_model *m, struct report_line *line, cons
         }
         report_line_cell(line, REPORT_TEXT, REPORT_QUIET);
         report_line_add(line, whole ? "" : "  either");
-        report_line_cell(line, REPORT_TEXT, REPORT_PLAIN);
+        report_line_cell(line, !whole ? REPORT_TEXT : json_type(report_get(candidate, "/value")) == JSON_NUMBER ? REPORT_NUMBER : REPORT_DATE, REPORT_PLAIN);
         if (whole) {
             report_line_add_value(line, report_get(candidate, "/value"));
             report_line_value(line, report_get(candidate, "/unit"));
@@ -294,7 +309,7 @@ static const char *doubt_of(const struct lease_field *field) {
     if (!field->document || field->review || status_is(field->field, "n/a"))
         return NULL;
     if (status_is(field->field, "conflict"))
-        return "the documents contradict each other";
+        return "values contradict each other";
     if (status_is(field->field, "not_found"))
         return "not found";
     if (json_type(report_get(field->field, "/quote_verified")) == JSON_FALSE)

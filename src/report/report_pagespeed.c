@@ -294,15 +294,14 @@ static bool tell(struct pagespeed *p) {
         good = good && report_pagespeed_tell_changes(p, true);
     report_heading(r, 1, "Opportunities and errors");
     good = good && report_pagespeed_tell_opportunities(p) && report_pagespeed_tell_errors(p);
-    report_page(r, true);
-    good = good && report_pagespeed_tell_rows(p);
-    report_page(r, false);
     report_heading(r, 1, "How to read this");
     report_text(
         r, REPORT_PLAIN,
         "Scores are those of Lighthouse, 0 to 100, of one visit in a laboratory; they vary from run to run, so that changes of less than 10 are not told. "
         "Field data are what users of Chrome had over the last 28 days (75th percentile), where enough of them came: of the page, or else of its origin. "
         "Core Web Vitals pass when LCP, INP and CLS are all good in the field. What was not measured is empty and counts in no mean or share.");
+    report_page(r, true);
+    good = good && report_pagespeed_tell_rows(p);
     return good;
 }
 

@@ -21,6 +21,7 @@
 #define PAGES_MOST 5000u
 #define CELL_LINES 60u
 #define PAD 4.0F
+#define TABLE_BEGIN 112.0F /* title and head of a table with some rows, which stay together */
 #define OUT_BYTES 16384u
 
 enum ink { INK_TEXT, INK_GOOD, INK_MIDDLING, INK_BAD, INK_SOFT, INK_ACCENT, INK_LINE, INK_BAND, INK_WHITE, INK_COUNT };
@@ -322,7 +323,7 @@ static void list_heading(struct pdf *p, const char *text) {
 static enum rc pdf_heading(struct report_paper *paper, unsigned level, const char *text) {
     struct pdf *p = (struct pdf *)paper;
     const struct style *style = level == 1 ? &heading1 : &heading2;
-    enum rc rc = need(p, style->leading + 60.0F); /* never alone at a page's end */
+    enum rc rc = need(p, style->leading + (level == 1 ? 30.0F : 10.0F) + TABLE_BEGIN); /* never alone at a page's end */
     if (rc)
         return rc;
     p->y -= p->fresh ? 0.0F : level == 1 ? 12.0F : 8.0F;
@@ -519,7 +520,7 @@ static enum rc pdf_table(struct report_paper *paper, const struct report_table *
     p->rows = 0;
     if (table->wide != p->wide)
         rc = p->fresh ? turn_page(p, table->wide) : new_page(p, table->wide);
-    rc = rc ? rc : need(p, 70.0F);
+    rc = rc ? rc : need(p, TABLE_BEGIN);
     if (!rc && !table->untitled) {
         p->y -= p->fresh ? 0.0F : 6.0F;
         rc = paragraph(p, &heading2, table->title);

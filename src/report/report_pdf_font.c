@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 
+#include <fribidi/fribidi.h>
 #include <hpdf_doc.h>
 #include <hpdf_fontdef.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define CHARACTERS 0x10000u /* the library's UTF-8 ends with the basic plane */
 #define UNKNOWN 0xFFFDu
 #define RUN_BYTES 512u
+#define LINE_MOST 1024u /* characters of a line that are put in order together */
 #define DIR "/usr/share/fonts/truetype/"
 
 static const char *const files[PDF_FACES][PDF_FONT_LEVELS] = {
@@ -193,26 +195,71 @@ static void show_run(struct pdf_fonts *fonts, struct run *run) {
     run->length = 0;
 }
 
+/* Hebrew, Arabic and their neighbours, and the forms that letters take in Arabic. */
+static bool is_from_right(unsigned c) {
+    return (c >= 0x590 && c < 0x900) || (c >= 0xFB1D && c < 0xFE00) || (c >= 0xFE70 && c < 0xFEFF);
+}
+
+/* In the order in which it is drawn, from the left, with the forms that Arabic letters have beside each other; *count may become less. */
+static void turn(unsigned *line, size_t *count) {
+    FriBidiChar logical[LINE_MOST], visual[LINE_MOST];
+    FriBidiParType direction = FRIBIDI_PAR_ON;
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        logical[i] = line[i];
+    if (!fribidi_log2vis(logical, (FriBidiStrIndex)*count, &direction, visual, NULL, NULL, NULL))
+        return; /* out of memory: in the wrong order */
+    for (size_t i = 0; i < *count; i++)
+        if (visual[i] != FRIBIDI_CHAR_FILL) /* went into the letter before it */
+            line[kept++] = visual[i];
+    *count = kept;
+}
+
+/* Of the basic plane. */
+static size_t put_utf8(unsigned c, char *out) {
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xC0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    out[0] = (char)(0xE0 | c >> 12);
+    out[1] = (char)(0x80 | (c >> 6 & 0x3F));
+    out[2] = (char)(0x80 | (c & 0x3F));
+    return 3;
+}
+
+static void show_character(struct pdf_fonts *fonts, struct run *run, unsigned c) {
+    unsigned level;
+    const unsigned shown = resolve(fonts, run->face, c, &level);
+    fonts->missing += shown != c;
+    if ((level != run->level && run->length) || run->length + 4 > RUN_BYTES)
+        show_run(fonts, run);
+    run->level = level;
+    run->length += put_utf8(shown, run->text + run->length);
+}
+
 void report_pdf_text_show(struct pdf_fonts *fonts, HPDF_Page page, enum pdf_face face, float size, float x, float y, const char *text, size_t length) {
     struct run run = {.page = page, .face = face, .size = size};
-    unsigned level;
+    unsigned line[LINE_MOST];
     HPDF_Page_BeginText(page);
     HPDF_Page_MoveTextPos(page, x, y);
-    for (size_t at = 0, bytes; at < length; at += bytes) {
-        const unsigned c = take(text + at, length - at, &bytes), shown = resolve(fonts, face, c, &level);
-        const bool written = shown == c && bytes < 4;
-        fonts->missing += !written;
-        if ((level != run.level && run.length) || run.length + 4 > RUN_BYTES)
-            show_run(fonts, &run);
-        run.level = level;
-        if (written && c != ' ') {
-            memcpy(run.text + run.length, text + at, bytes);
-            run.length += bytes;
-        } else {
-            const char *in_place = shown == ' ' ? " " : "\xef\xbf\xbd";
-            memcpy(run.text + run.length, in_place, strlen(in_place));
-            run.length += strlen(in_place);
+    for (size_t at = 0, bytes; at < length;) {
+        bool from_right = false;
+        size_t count = 0;
+        for (; at < length && count < LINE_MOST; at += bytes) {
+            line[count] = take(text + at, length - at, &bytes);
+            fonts->missing += bytes == 4; /* beyond the basic plane */
+            from_right = from_right || is_from_right(line[count]);
+            count++;
         }
+        if (from_right)
+            turn(line, &count);
+        for (size_t i = 0; i < count; i++)
+            show_character(fonts, &run, line[i]);
     }
     show_run(fonts, &run);
     HPDF_Page_EndText(page);

@@ -26,7 +26,8 @@ struct xlsx {
     struct report_paper paper;
     lxw_workbook *book;
     lxw_worksheet *about, *sheet;
-    lxw_format *title, *head, *looks[LOOK_COUNT][TONES], *wrapped, **numbers; /* numbers: by column, or NULL */
+    lxw_format *title, *head, *looks[LOOK_COUNT][TONES], *wrapped;
+    lxw_format *(*numbers)[TONES]; /* by column, made when one is needed */
     const struct report_table *table;
     unsigned *widths;
     unsigned part;                  /* of a table that needs several sheets */
@@ -239,18 +240,12 @@ static enum rc xlsx_table(struct report_paper *paper, const struct report_table 
     free(x->widths);
     free(x->numbers);
     x->widths = calloc(table->column_count + 1, sizeof *x->widths);
-    x->numbers = calloc(table->column_count + 1, sizeof(lxw_format *));
+    x->numbers = calloc(table->column_count + 1, sizeof *x->numbers);
     if (!x->widths || !x->numbers)
         return err_set(&x->paper.err, RC_TEMP, "out of memory");
     for (size_t i = 0; i < table->column_count; i++) {
         x->widths[i] = WIDTH_LEAST;
         widen(x, i, table->columns[i].title);
-        if (!table->columns[i].format)
-            continue;
-        x->numbers[i] = make_look(x->book, LOOK_NUMBER, REPORT_PLAIN);
-        if (!x->numbers[i])
-            return err_set(&x->paper.err, RC_TEMP, "out of memory");
-        format_set_num_format(x->numbers[i], table->columns[i].format);
     }
     return add_sheet(x);
 }
@@ -274,6 +269,15 @@ static bool read_date(struct slice text, lxw_datetime *date, bool *has_time) {
     return date->year >= 1900;
 }
 
+/* A superseded or bad number is written like the others of its column. NULL: out of memory. */
+static lxw_format *number_look(struct xlsx *x, size_t column, enum report_tone tone) {
+    const char *wanted = x->table->columns[column].format;
+    lxw_format **look = wanted ? &x->numbers[column][tone] : &x->looks[LOOK_NUMBER][tone];
+    if (!*look && (*look = make_look(x->book, LOOK_NUMBER, tone)) != NULL)
+        format_set_num_format(*look, wanted);
+    return *look;
+}
+
 static enum rc write_cell(struct xlsx *x, size_t column, const struct report_cell *cell) {
     lxw_datetime date;
     double number;
@@ -281,7 +285,9 @@ static enum rc write_cell(struct xlsx *x, size_t column, const struct report_cel
     if (!cell->text.length)
         return RC_OK;
     if (cell->kind == REPORT_NUMBER && report_number(cell->text, &number)) {
-        lxw_format *format = x->numbers[column] && !cell->tone ? x->numbers[column] : x->looks[LOOK_NUMBER][cell->tone];
+        lxw_format *format = number_look(x, column, cell->tone);
+        if (!format)
+            return err_set(&x->paper.err, RC_TEMP, "out of memory");
         widen(x, column, cleaned(x, cell->text));
         return failed(x, worksheet_write_number(x->sheet, x->row, (lxw_col_t)column, number, format));
     }

@@ -3,26 +3,7 @@
 # batchspool results: reports of a job as files of results/, made by the daemon.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../httpd.sh"
-reports=$ROOT/tests/reports
-mkdir "$DIR/pages"
-perl "$reports/serve.pl" "$DIR/pages" "$DIR/pages.port" &
-BACKGROUND+=($!)
-wait_for 5 test -s "$DIR/pages.port" || { echo 'Bail out! the server of pages does not start'; exit 1; }
-PAGES=http://127.0.0.1:$(cat "$DIR/pages.port")
-
-# source_pages NAME KEY JQ: a source of one page, NAME.json of its campaign
-source_pages() {
-    jq -n --arg name "$1" --argjson key "$2" --arg url "$PAGES" '{name: $name, steps: [{http: {method: "GET", url: ($url + "/${job.page}.json")}}],
-        paginator: {type: "single_page"}, data_selector: "/results", primary_key: $key, job_members: {page: {type: "string"}, urls: {type: "array"}, strategies: {type: "array"}},
-        max_response_bytes: 67108864}' | jq "$3" >"$DIR/etc/sources/$1.json"
-}
-# run_page ID SOURCE PAGE [JQ]: the job of that id is loaded
-run_page() {
-    jq -n --arg source "$2" --arg page "$3" "{source: \$source, page: \$page, process: \"auto\", on_duplicate: \"run\"} | ${4:-.}" >"$SPOOL/jobs/tmp/$1.json"
-    mv "$SPOOL/jobs/tmp/$1.json" "$SPOOL/jobs/pending/$1.json"
-    ID=$1
-    at processed "job $1 is loaded"
-}
+. "$(dirname "$0")/../reports.sh"
 # files ID: the names of its results
 files() { find "$SPOOL/results/$1" -maxdepth 1 -type f -printf '%f\n' | grep -v sha256$ | sort | paste -sd' '; }
 # pdf FILE: its text
@@ -93,8 +74,8 @@ is "table results/$any/records.csv" "$(jq -r '.report + " " + .files[0].file' "$
 # --- page speed
 first=20261121T090000Z-000000000001-speed second=20261128T090000Z-000000000002-speed
 source_pages speed '["/url", "/strategy", "/run"]' '.report = "pagespeed"'
-jq -n --argjson urls 40 --arg run $first --argjson worse 0 -f "$reports/pagespeed.jq" >"$DIR/pages/one.json"
-jq -n --argjson urls 40 --arg run $second --argjson worse 1 -f "$reports/pagespeed.jq" >"$DIR/pages/two.json"
+jq -n --argjson urls 40 --arg run $first --argjson worse 0 -f "$REPORTS/pagespeed.jq" >"$DIR/pages/one.json"
+jq -n --argjson urls 40 --arg run $second --argjson worse 1 -f "$REPORTS/pagespeed.jq" >"$DIR/pages/two.json"
 run_page $first speed one
 run_page $second speed two '.name = "Client sites, weekly"'
 ritas=20261128T090000Z-000000000003-speed
@@ -143,7 +124,7 @@ like '>1</span> <span class="note">see errors by cause' "$(cat "$SPOOL/results/$
 # --- leases
 lease=20261128T100000Z-000000000003-lease
 source_pages lease '["/document/sha256", "/run"]' '.report = "lease" | .results = ["xlsx", "pdf", "ics"]'
-jq -n --arg run $lease -f "$reports/lease.jq" >"$DIR/pages/lease.json"
+jq -n --arg run $lease -f "$REPORTS/lease.jq" >"$DIR/pages/lease.json"
 run_page $lease lease lease '.name = "Oxford portfolio" | .created_by = "ann"'
 ok 'a source has results made by itself' wait_for "$WAIT_S" test -s "$SPOOL/results/$lease/results.json"
 is 'SHA256SUMS dates.ics report.pdf report.xlsx results.json' "$(files $lease)" 'those that it names'
@@ -158,7 +139,7 @@ like 'DRAFT' "$text" 'it is a draft'
 like 'not legal advice' "$text" 'and no advice'
 like $'Bront\u00eb Books Limited +found +deed-of-variation.pdf' "$text" 'the amendment holds'
 like $'Bront\u00eb & S\u00f6hne Buchhandel GmbH +superseded +high-street' "$text" 'what it replaced stays'
-like 'the documents contradict' "$text" 'a conflict needs review'
+like 'values contradict each other +4000 GBP or 4500 GBP' "$text" 'a conflict needs review'
 like 'the quote is not in the text' "$text" 'so does a quote that is not verified'
 like 'no rent for 2022-03-25 to 2024-03-24' "$text" 'a check that failed'
 is '2026-12-25' "$(grep -A3 'Next date' <<<"$text" | grep -o '20[0-9-]*' | head -n 1)" 'the next date'
@@ -240,7 +221,7 @@ httpd_stop
 # --- stopped while the results of a completed job are begun: none goes without
 daemon_stop
 fresh=20261128T110000Z-0000000000b0-lease
-jq -n --arg run $fresh -f "$reports/lease.jq" >"$DIR/pages/fresh.json"
+jq -n --arg run $fresh -f "$REPORTS/lease.jq" >"$DIR/pages/fresh.json"
 drop_fresh() {
     jq -n '{source: "lease", page: "fresh", process: "auto", on_duplicate: "run"}' >"$SPOOL/jobs/tmp/$1.json"
     mv "$SPOOL/jobs/tmp/$1.json" "$SPOOL/jobs/pending/$1.json"
