@@ -27,13 +27,13 @@ for (const [name, file] of Object.entries(files))
         await page.goto(`file://${file}`);
         is([], faults, `${name}, ${what}: nothing is refused or broken`);
         is(true, await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}, ${what}: the page does not move sideways`);
-        /* A word of at most 12 letters on two lines. */
+        /* A word of at most 12 letters, with blanks around it, on two lines. */
         is([], await page.evaluate(() => {
             const broken = [];
             for (const cell of document.querySelectorAll('th, td')) {
                 const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
                 for (let node = walker.nextNode(); node; node = walker.nextNode())
-                    for (const word of node.data.matchAll(/(?<![\w.:/?&=-])\p{L}{2,12}(?![\w.:/?&=-])/gu)) {
+                    for (const word of node.data.matchAll(/(?<=^|\s)\p{L}{2,12}(?=$|[\s,.;])/gu)) {
                         const range = document.createRange();
                         range.setStart(node, word.index);
                         range.setEnd(node, word.index + word[0].length);
