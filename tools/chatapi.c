@@ -9,11 +9,12 @@
  *
  * Control, not counted: GET /_log (an object a request), POST /_reset, POST /_set with any of
  *   {"formats": ["json_schema", "json_object", "text"],    what is not named is refused with 400
- *    "vision": ["text of page 1", ...], "ocr": [{"page": 1, "text": "..."}],
+ *    "vision": ["text of page 1", ...], "ocr": [{"page": 1, "text": "..."}], or an object: the whole answer of /ocr
+ *    "open": true,                                          no key is asked for
  *    "faults": [{"kind": K, "on": "chat|ocr|any", "at": 1, "count": 1, "ms": 1000, "retry_after": "1"}]}
  * A fault sees each authorised request and acts on the `at`-th and the count-1 after it (-1: for ever). Kinds: rate_limit (429), insufficient_quota (429),
- * error (500), overloaded (503), length, refusal, content_filter, tool_calls, empty, invalid_json, html, fence (words and a fence around the JSON), schema (a
- * member too many), invent (a quote that is not in the text), drop (no answer), slow (ms).
+ * unauthorized (401), error (500), overloaded (503), length, refusal, content_filter, tool_calls, empty, invalid_json, html, fence (words and a fence around
+ * the JSON), schema (a member too many), invent (a quote that is not in the text), drop (no answer), slow (ms).
  */
 #include "base/buf.h"
 #include "base/clock.h"
@@ -50,6 +51,7 @@ struct server {
     pthread_mutex_t lock; /* all below */
     cJSON *log, *vision, *ocr;
     bool json_schema, json_object, text;
+    bool open; /* no key is asked for */
     struct fault faults[FAULTS_MAX];
     size_t fault_count;
     unsigned long completions;
@@ -402,6 +404,8 @@ static bool fault_answers(struct MHD_Connection *connection, const struct fault 
     }
     if (is_kind(fault, "drop"))
         *result = MHD_NO;
+    else if (is_kind(fault, "unauthorized"))
+        *result = refuse(connection, 401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key", "");
     else if (is_kind(fault, "rate_limit"))
         *result = refuse(connection, 429, "Rate limit reached for requests", "requests", "rate_limit_exceeded", fault->retry_after);
     else if (is_kind(fault, "insufficient_quota"))
@@ -533,8 +537,9 @@ static cJSON *completion(struct server *server, const cJSON *body, const char *c
     return json;
 }
 
-static void log_request(struct server *server, const char *path, const cJSON *body, const struct question *q, size_t bytes) {
+static void log_request(struct server *server, struct MHD_Connection *connection, const char *path, const cJSON *body, const struct question *q, size_t bytes) {
     cJSON *entry = cJSON_CreateObject();
+    cJSON_AddBoolToObject(entry, "authorized", MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization") != NULL);
     const cJSON *format = get(body, "response_format");
     cJSON_AddStringToObject(entry, "path", path);
     cJSON_AddNumberToObject(entry, "bytes", (double)bytes);
@@ -568,7 +573,7 @@ static enum MHD_Result chat(struct request *request, struct MHD_Connection *conn
     struct question q;
     enum MHD_Result result;
     question_read(body, &q);
-    log_request(server, "/v1/chat/completions", body, &q, request->body.length);
+    log_request(server, connection, "/v1/chat/completions", body, &q, request->body.length);
     struct fault fault = fault_of(server, "chat");
     if (fault_answers(connection, &fault, &result))
         ;
@@ -594,13 +599,18 @@ static enum MHD_Result chat(struct request *request, struct MHD_Connection *conn
 static enum MHD_Result ocr(struct request *request, struct MHD_Connection *connection) {
     struct server *server = request->server;
     enum MHD_Result result;
-    log_request(server, "/ocr", NULL, NULL, request->body.length);
+    log_request(server, connection, "/ocr", NULL, NULL, request->body.length);
     struct fault fault = fault_of(server, "ocr");
     if (fault_answers(connection, &fault, &result))
         return result;
     if (!request->body.length)
         return refuse(connection, 400, "there is no document", "invalid_request_error", NULL, "");
-    cJSON *json = cJSON_CreateObject();
+    pthread_mutex_lock(&server->lock);
+    cJSON *json = cJSON_IsObject(server->ocr) ? cJSON_Duplicate(server->ocr, true) : NULL;
+    pthread_mutex_unlock(&server->lock);
+    if (json)
+        return reply_json(connection, 200, json, "");
+    json = cJSON_CreateObject();
     pthread_mutex_lock(&server->lock);
     cJSON_AddItemToObject(json, "pages", server->ocr ? cJSON_Duplicate(server->ocr, true) : cJSON_CreateArray());
     cJSON_AddNumberToObject(json, "page_count", cJSON_GetArraySize(server->ocr));
@@ -617,12 +627,14 @@ static void defaults(struct server *server) {
     server->log = cJSON_CreateArray();
     server->vision = server->ocr = NULL;
     server->json_schema = server->json_object = server->text = true;
+    server->open = false;
     server->fault_count = 0;
 }
 
 static bool fault_read(const cJSON *json, struct fault *fault) {
-    static const char *const kinds[] = {"rate_limit", "insufficient_quota", "error", "overloaded", "length", "refusal", "content_filter", "tool_calls",
-                                        "empty",      "invalid_json",       "html",  "fence",      "schema", "invent",  "drop",           "slow"};
+    static const char *const kinds[] = {"rate_limit",  "insufficient_quota", "error", "overloaded", "length", "refusal", "content_filter", "tool_calls",
+                                        "empty",       "invalid_json",       "html",  "fence",      "schema", "invent",  "drop",           "slow",
+                                        "unauthorized"};
     size_t kind = 0;
     while (kind < sizeof kinds / sizeof *kinds && strcmp(text_of(json, "kind", ""), kinds[kind]) != 0)
         kind++;
@@ -648,6 +660,8 @@ static bool set(struct server *server, const cJSON *json) {
             cJSON **to = item->string[0] == 'v' ? &server->vision : &server->ocr;
             cJSON_Delete(*to);
             *to = cJSON_Duplicate(item, true);
+        } else if (strcmp(item->string, "open") == 0) {
+            server->open = cJSON_IsTrue(item);
         } else if (strcmp(item->string, "faults") == 0) {
             server->fault_count = 0;
             cJSON_ArrayForEach(one, item) {
@@ -687,7 +701,10 @@ static enum MHD_Result dispatch(struct request *request, struct MHD_Connection *
     const char *token = request->server->token;
     if (str_starts(url, "/_"))
         return control(request, connection, url);
-    if (!authorization || !str_starts(authorization, "Bearer ") || strcmp(authorization + 7, token) != 0)
+    pthread_mutex_lock(&request->server->lock);
+    const bool open = request->server->open;
+    pthread_mutex_unlock(&request->server->lock);
+    if (!open && (!authorization || !str_starts(authorization, "Bearer ") || strcmp(authorization + 7, token) != 0))
         return refuse(connection, 401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key", "");
     if (strcmp(url, "/v1/chat/completions") == 0 && strcmp(method, "POST") == 0)
         return chat(request, connection);

@@ -53,7 +53,7 @@ void accounts_money(struct request *r) {
     }
     if (!take_period(r, &options.period))
         return;
-    enum rc rc = sources_new(r->api->options->sources_dir, &sources, &err);
+    enum rc rc = sources_new(r->api->options->sources_dir, r->api->options->source_settings, &sources, &err);
     if (!rc)
         rc = money_read(r->api->spool, sources, &options, NULL, NULL, &money, &err);
     if (rc)

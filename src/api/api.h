@@ -35,7 +35,8 @@ struct api_options {
     const char *sources_dir;
     const char *ca_file; /* "": the system's alone */
     bool sitemap_private_hosts;
-    const char *origin; /* of the proxy in front, "https://batch.example.com"; "" none */
+    const char *source_settings; /* as of engine_options */
+    const char *origin;          /* of the proxy in front, "https://batch.example.com"; "" none */
     bool tls;
     uint64_t upload_max_bytes;
     unsigned stuck_after_s, stuck_waiting_s;

@@ -102,7 +102,8 @@ void definitions_get(struct request *r) {
     struct err err = {0};
     cJSON *json = r->own;
     r->own = NULL;
-    if (sources_new(r->api->options->sources_dir, &sources, &err) == RC_OK && sources_get(sources, name, &source, &err) == RC_OK)
+    if (sources_new(r->api->options->sources_dir, r->api->options->source_settings, &sources, &err) == RC_OK &&
+        sources_get(sources, name, &source, &err) == RC_OK)
         add_members(source, json);
     sources_free(sources);
     cJSON *builder = read_builder(r, name);

@@ -144,6 +144,26 @@ static void add_notices(cJSON *json, const struct request *r) {
         add_text(notices, "last_error", counts->last_error);
 }
 
+/* What sources lack, and which ways of theirs are configured. */
+static void add_ready(cJSON *json, const cJSON *all) {
+    cJSON *lacking = cJSON_CreateObject(), *optional = cJSON_CreateObject();
+    const cJSON *source;
+    cJSON_ArrayForEach(source, all) {
+        const cJSON *missing = ready_of(all, source->string), *ways = cJSON_GetObjectItemCaseSensitive(source, "optional");
+        if (cJSON_GetArraySize(ways))
+            cJSON_AddItemToObject(optional, source->string, cJSON_Duplicate(ways, true));
+        cJSON *one = missing ? cJSON_AddObjectToObject(lacking, source->string) : NULL;
+        if (!one)
+            continue;
+        cJSON_AddItemToObject(one, "able", cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(source, "able"), true));
+        cJSON_AddItemToObject(one, "missing", cJSON_Duplicate(missing, true));
+    }
+    if (!cJSON_GetArraySize(lacking) || !cJSON_AddItemToObject(json, "lacking", lacking))
+        cJSON_Delete(lacking);
+    if (!cJSON_GetArraySize(optional) || !cJSON_AddItemToObject(json, "optional", optional))
+        cJSON_Delete(optional);
+}
+
 static void add_details(cJSON *json, const struct request *r, const struct outlook_view *view) {
     const struct api *api = r->api;
     const int64_t now_us = clock_wall_us();
@@ -164,8 +184,7 @@ static void add_details(cJSON *json, const struct request *r, const struct outlo
     if (view->room && view->free_inodes != UINT64_MAX)
         cJSON_AddNumberToObject(disk, "free_inodes", (double)view->free_inodes);
     add_stuck(json, r, api->health->found);
-    if (api->health->lacking)
-        cJSON_AddItemToObject(json, "lacking", cJSON_Duplicate(api->health->lacking, true));
+    add_ready(json, api->health->lacking);
     add_notices(json, r);
     cJSON *paused = cJSON_AddArrayToObject(json, "paused");
     cJSON_ArrayForEach(source, view->sources) {

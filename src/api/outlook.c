@@ -21,7 +21,7 @@ struct seen {
     struct work work;
     struct outlook *outlook;
     const struct spool *spool;
-    const char *sources_dir;
+    const char *sources_dir, *source_settings;
     int64_t now_us;
     struct sources *sources; /* while it looks */
     struct index *index;     /* or NULL */
@@ -104,7 +104,7 @@ static bool see_source(void *context, const char *name) {
 static void see_sources(struct seen *s) {
     struct err err = {0};
     s->list = cJSON_CreateArray();
-    if (!s->sources_dir || sources_new(s->sources_dir, &s->sources, &err))
+    if (!s->sources_dir || sources_new(s->sources_dir, s->source_settings, &s->sources, &err))
         return;
     if (index_open(s->spool, INDEX_OF_DAEMON, false, &s->index, &err))
         s->index = NULL;
@@ -161,6 +161,7 @@ static struct seen *seen_new(struct outlook *o) {
     s->outlook = o;
     s->spool = o->api->spool;
     s->sources_dir = o->api->options->sources_dir;
+    s->source_settings = o->api->options->source_settings;
     return s;
 }
 

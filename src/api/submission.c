@@ -67,7 +67,7 @@ bool submission_sources(struct request *r) {
         sources_free(r->api->sources);
         r->api->sources = NULL;
     }
-    enum rc rc = sources_new(r->api->options->sources_dir, &r->api->sources, &err);
+    enum rc rc = sources_new(r->api->options->sources_dir, r->api->options->source_settings, &r->api->sources, &err);
     if (rc)
         reply_rc(r, rc, &err);
     return !rc;

@@ -269,6 +269,7 @@ int main(int argc, char **argv) {
     api_options.sources_dir = config.sources;
     api_options.ca_file = config.ca_file;
     api_options.sitemap_private_hosts = config.sitemap_private_hosts;
+    api_options.source_settings = config.source_settings;
     api_options.upload_max_bytes = config.httpd.upload_max_bytes;
     api_options.max_concurrent_jobs = config.max_concurrent_jobs;
     api_options.caps = config.daily_cost_caps;

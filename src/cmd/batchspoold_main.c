@@ -52,6 +52,7 @@ static unsigned processors(void) {
 static struct engine_options options_of(const struct program *p) {
     const struct config *config = p->config;
     return (struct engine_options){.sources_dir = config->sources,
+                                   .source_settings = config->source_settings,
                                    .credentials_dir = p->credentials,
                                    .ca_file = config->ca_file,
                                    .program = p->path,

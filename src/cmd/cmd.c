@@ -182,7 +182,7 @@ int cmd_sources(struct cmd *cmd) {
     if (code || cmd->sources)
         return code;
     struct err err = {0};
-    enum rc rc = sources_new(cmd->config.sources, &cmd->sources, &err);
+    enum rc rc = sources_new(cmd->config.sources, cmd->config.source_settings, &cmd->sources, &err);
     return rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 

@@ -65,7 +65,7 @@ static void warn(struct report *r, const char *what, const char *format, ...) {
 
 static const char no_directory[] = "not looked for: no directory of secrets is known here (--credentials DIR)";
 
-static void check_secret(void *context, const char *name) {
+static void check_secret(void *context, const char *name, bool optional) {
     struct report *r = context;
     struct err err = {0};
     struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
@@ -76,6 +76,8 @@ static void check_secret(void *context, const char *name) {
         tell(r, true, what, "%s", no_directory);
     else if (!rc && !secret.length)
         tell(r, false, what, "is empty");
+    else if (rc == RC_GONE && optional)
+        tell(r, true, what, "is not there: what it would be for is not sent");
     else
         tell(r, rc == RC_OK, what, "%s", rc ? err.text : "is there");
     if (secret.data)
@@ -125,6 +127,12 @@ static void check_ready(struct report *r, const struct source *source) {
     if (!cJSON_GetArraySize(missing))
         tell(r, true, what, "have what they need");
     cJSON_Delete(missing);
+    cJSON *ways = ready_optional(source);
+    cJSON_ArrayForEach(text, ways) {
+        char shown[READY_WAY_SIZE];
+        tell(r, true, what, "%s", ready_optional_text(text, shown));
+    }
+    cJSON_Delete(ways);
 }
 
 static bool check_source(void *context, const char *name) {
@@ -148,8 +156,14 @@ static bool check_source(void *context, const char *name) {
     return true;
 }
 
+static bool check_unknown(void *context, const char *name) {
+    tell(context, false, "source_settings", "there is no source %s", name);
+    return true;
+}
+
 static void check_sources(struct report *r) {
     struct err err = {0};
+    sources_unknown_settings(r->cmd->sources, check_unknown, r);
     if (sources_list(r->cmd->sources, check_source, r, &err) != RC_OK)
         tell(r, false, "sources", "%s", err.text);
     else if (!r->sources)
@@ -187,13 +201,13 @@ static void check_notices(struct report *r) {
     if (mail && !*s->smtp_url && !*s->resend_url)
         tell(r, false, "notices", "%s", notifier_missing("mailto:"));
     if (*s->smtp_password)
-        check_secret(r, s->smtp_password);
+        check_secret(r, s->smtp_password, false);
     if (*s->resend_url && !*s->smtp_url)
-        check_secret(r, s->resend_key);
+        check_secret(r, s->resend_key, false);
     if (hook)
-        check_secret(r, s->webhook_secret);
+        check_secret(r, s->webhook_secret, false);
     if (*s->heartbeat_secret)
-        check_secret(r, s->heartbeat_secret);
+        check_secret(r, s->heartbeat_secret, false);
     check_templates(r);
 }
 

@@ -82,7 +82,7 @@ static int run_worker(struct cmd *cmd, const struct load_options *options) {
     const char **argv = calloc(16 + options->job_count, sizeof *argv);
     if (!argv)
         return cmd_fail(cmd, EXIT_IO, "out of memory");
-    load_worker_args(program, cmd->spool->root, cmd->config.sources, options, argv);
+    load_worker_args(program, cmd->spool->root, cmd->config.sources, cmd->config.source_settings, options, argv);
     struct buf output = BUF_INIT(REPORT_MAX);
     struct err err = {0};
     int status = 0, code;

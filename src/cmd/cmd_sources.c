@@ -24,10 +24,10 @@
 int sources_definition_load(struct cmd *cmd, const struct sources_options *options, const char *name, struct sources_definition *definition) {
     struct err err = {0};
     *definition = (struct sources_definition){.source = NULL};
+    int code = cmd_sources(cmd);
+    if (code)
+        return code;
     if (!options->source_file) {
-        int code = cmd_sources(cmd);
-        if (code)
-            return code;
         enum rc rc = sources_get(cmd->sources, name, &definition->source, &err);
         return rc == RC_PERM ? cmd_fail(cmd, EXIT_CONFIG, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
     }
@@ -39,7 +39,7 @@ int sources_definition_load(struct cmd *cmd, const struct sources_options *optio
         rc = err_set(&err, RC_PERM, "%s: is no name of a source", name);
     if (!rc) {
         errno = 0;
-        rc = source_parse(file, buf_text(&text), text.length, &definition->own, &err);
+        rc = source_parse_with(file, buf_text(&text), text.length, sources_settings(cmd->sources, name), &definition->own, &err);
         if (rc)
             err_prefix(&err, rc, "%s, as", options->source_file);
     }
@@ -125,7 +125,8 @@ struct listing {
     cJSON *list, *secrets; /* secrets: of the source that is looked at */
 };
 
-static void see_secret(void *context, const char *name) {
+static void see_secret(void *context, const char *name, bool optional) {
+    (void)optional;
     struct listing *l = context;
     const char *dir = l->cmd->config.credentials;
     struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);

@@ -20,7 +20,7 @@
 #define CHECKOUT_FILE "etc/batchspool.json"
 #define SYSTEM_SPOOL "/var/spool/batchspool"
 
-enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_FLAG, KIND_CAPS, KIND_HTTPD, KIND_NOTICES };
+enum kind { KIND_PATH, KIND_WORD, KIND_COUNT, KIND_LEVEL, KIND_FORMAT, KIND_FLAG, KIND_CAPS, KIND_HTTPD, KIND_NOTICES, KIND_SETTINGS };
 
 struct key {
     const char *name;
@@ -40,6 +40,7 @@ static bool is_record_store(const char *text) {
 static const struct key keys[] = {
     {"spool", KIND_PATH, AT(spool), 0, 0, NULL, NULL},
     {"sources", KIND_PATH, AT(sources), 0, 0, NULL, NULL},
+    {"source_settings", KIND_SETTINGS, AT(source_settings), 0, 0, NULL, NULL},
     {"credentials", KIND_PATH, AT(credentials), 0, 0, NULL, NULL},
     {"ca_file", KIND_PATH, AT(ca_file), 0, 0, NULL, NULL},
     {"record_store", KIND_WORD, AT(record_store), 0, 0, is_record_store, "\"lmdb\""},
@@ -127,6 +128,12 @@ static enum rc set_notices_text(struct config *config, const char *text, const s
     return config_notices_read(&config->notices, file, text, strlen(text), NULL, from->dir, err);
 }
 
+static enum rc set_settings_text(struct config *config, const char *text, const struct origin *from, struct err *err) {
+    char file[100];
+    str_format(file, sizeof file, "%.20s: %.70s", from->where, from->name);
+    return config_sources_read(config->source_settings, file, text, strlen(text), NULL, err);
+}
+
 static enum rc set_text(struct config *config, const struct key *key, const char *text, const struct origin *from, struct err *err) {
     char *at = (char *)config + key->offset;
     uint64_t count;
@@ -156,6 +163,8 @@ static enum rc set_text(struct config *config, const struct key *key, const char
         return set_httpd_text(config, text, from, err);
     case KIND_NOTICES:
         return set_notices_text(config, text, from, err);
+    case KIND_SETTINGS:
+        return set_settings_text(config, text, from, err);
     }
     return wrong(from, err, "something else");
 }
@@ -214,7 +223,8 @@ static enum rc take_object(struct config *config, const cJSON *json, const struc
         const struct origin from = {place_of(config, text, value->string, where, sizeof where), key ? key->name : "", dir};
         if (!key)
             return unknown_key(from.where, value->string, err);
-        enum rc rc = key->kind == KIND_HTTPD     ? config_httpd_read(&config->httpd, config->file, buf_text(text), text->length, key->name, dir, err)
+        enum rc rc = key->kind == KIND_SETTINGS  ? config_sources_read(config->source_settings, config->file, buf_text(text), text->length, key->name, err)
+                     : key->kind == KIND_HTTPD   ? config_httpd_read(&config->httpd, config->file, buf_text(text), text->length, key->name, dir, err)
                      : key->kind == KIND_NOTICES ? config_notices_read(&config->notices, config->file, buf_text(text), text->length, key->name, dir, err)
                                                  : set_value(config, key, value, &from, err);
         if (rc)
@@ -368,9 +378,9 @@ enum rc config_load(const char *file, const char *spool_override, struct config 
 }
 
 /* What holds from SIGHUP on. */
-static const char *const live_keys[] = {"rescan_interval_s",  "max_concurrent_jobs",      "max_active", "max_helpers",
-                                        "priority_ageing_s",  "daily_cost_caps",          "log_level",  "log_format",
-                                        "job_retention_days", "payload_retention_months", "archive"};
+static const char *const live_keys[] = {
+    "rescan_interval_s", "max_concurrent_jobs", "max_active",      "max_helpers",        "priority_ageing_s",        "daily_cost_caps",
+    "log_level",         "log_format",          "source_settings", "job_retention_days", "payload_retention_months", "archive"};
 
 static bool is_live(const struct key *key) {
     for (size_t i = 0; i < sizeof live_keys / sizeof *live_keys; i++)

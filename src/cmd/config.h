@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cmd/config_httpd.h"
 #include "cmd/config_notices.h"
+#include "cmd/config_sources.h"
 #include "engine/engine.h"
 
 /* etc/batchspool.json: comments allowed, every key overridable by BATCHSPOOL_<KEY> (DESIGN 8). */
@@ -16,9 +17,10 @@
 #define CONFIG_CAPS_MAX 16
 
 struct config {
-    char file[4096];              /* what was read; "" when defaults were taken */
-    char spool[4096];             /* absolute */
-    char sources[4096];           /* absolute; default: sources/ beside the configuration */
+    char file[4096];    /* what was read; "" when defaults were taken */
+    char spool[4096];   /* absolute */
+    char sources[4096]; /* absolute; default: sources/ beside the configuration */
+    char source_settings[CONFIG_SOURCE_SETTINGS_BYTES];
     char credentials[4096];       /* "" none; default $CREDENTIALS_DIRECTORY */
     char record_store[32];        /* "lmdb" */
     char node[65];                /* default: the host's name */

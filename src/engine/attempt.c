@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define KEYS_WAIT_US 30000000
+#define OPTIONAL_WAIT_S 60
 
 static void attempt_decide(struct attempt *a);
 static bool renew_token(struct attempt *a);
@@ -485,7 +486,7 @@ static void compare_bytes(struct attempt *a) {
 
 static void page_good(struct attempt *a) {
     struct run *run = a->run;
-    a->cost = attempt_cost(run->source, &a->verdict);
+    a->cost = attempt_cost(run->source, a->step, a->way, &a->verdict);
     if (a->kind == REQUEST_PAID && run->units) {
         if (dec_compare(a->cost, run->price) > 0)
             run->price = a->cost;
@@ -548,7 +549,7 @@ static void preview_good(struct attempt *a) {
 /* A pause that the source asked for holds for all its jobs. */
 static int64_t wait_until(struct attempt *a, unsigned retries) {
     int64_t until = clock_wall_us() + run_backoff_us(a->run, retries, a->retry_after_s);
-    if (a->retry_after_s)
+    if (a->retry_after_s && !attempt_optional(a))
         feed_pause(a->run->feed, until, "retry_after");
     return until;
 }
@@ -637,7 +638,15 @@ static bool renew_token(struct attempt *a) {
 /* A host that is not there is no fault of the page: a job waits for it. Who asks for a preview or a probe is told at once when it is known to be dead. */
 static bool spared(const struct attempt *a) {
     bool dead = governor_dead(a->run->feed->governor);
-    return strcmp(a->run->row.mode, "run") == 0 && !a->helper && (a->unreachable || (dead && !a->status));
+    return strcmp(a->run->row.mode, "run") == 0 && !a->helper && !attempt_optional(a) && (a->unreachable || (dead && !a->status));
+}
+
+/* There is another way: nobody is asked to mend this one, and it is not waited for long. */
+static bool optional_over(struct attempt *a) {
+    const struct verdict *v = &a->verdict;
+    const bool again = v->action == ACTION_RETRY || v->action == ACTION_RATE_LIMITED;
+    return v->pause_source || v->action == ACTION_HOLD || (again && a->retry_after_s > OPTIONAL_WAIT_S) ||
+           (v->action == ACTION_RATE_LIMITED && due_of(a)->retries >= a->run->source->max_retries);
 }
 
 static void attempt_decide(struct attempt *a) {
@@ -672,6 +681,10 @@ static void attempt_decide(struct attempt *a) {
         page_in_doubt(a);
         return;
     }
+    if (attempt_optional(a) && optional_over(a)) {
+        page_failed(a, v->pause_source ? "unauthorized" : v->reason);
+        return;
+    }
     if (v->pause_source) {
         int64_t until = clock_wall_us() + UNAUTHORIZED_WAIT_US;
         feed_pause(run->feed, until, "unauthorized");
@@ -680,6 +693,10 @@ static void attempt_decide(struct attempt *a) {
     }
     switch (v->action) {
     case ACTION_RATE_LIMITED:
+        if (attempt_optional(a)) {
+            try_again(a, wait_until(a, retries + 1), "rate_limited", true);
+            return;
+        }
         try_again(a, limits_refused(a, ++*refusals), "rate_limited", false);
         return;
     case ACTION_RETRY:
@@ -800,9 +817,16 @@ static void report_done(struct work *work) {
     attempt_end(a);
 }
 
-struct dec attempt_cost(const struct source *source, const struct verdict *verdict) {
+bool attempt_optional(const struct attempt *a) {
+    return a->page.batch && a->run->source->steps[a->step].ways[a->way].when_set;
+}
+
+struct dec attempt_cost(const struct source *source, unsigned step, unsigned way, const struct verdict *verdict) {
+    const struct source_http *http = &source->steps[step].ways[way].http;
     if (verdict->has_cost)
         return verdict->cost;
+    if (http->has_cost)
+        return http->cost_per_record;
     return dec_times(source->cost_per_record, source->list_count ? 1 : verdict->facts.records); /* of units a request has its price, whatever comes */
 }
 

@@ -86,7 +86,10 @@ void attempt_lane_report(struct work **items, size_t count);
 enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err); /* fetch_open: makes the file of its body */
 cJSON *attempt_lane_members(const struct attempt *a);                    /* batch, step, attempt of its events */
 bool attempt_lane_good(const struct attempt *a);
-struct dec attempt_cost(const struct source *source, const struct verdict *verdict); /* of a good answer that was paid for */
+/* Of a good answer to this way of a step that was paid for. */
+struct dec attempt_cost(const struct source *source, unsigned step, unsigned way, const struct verdict *verdict);
+/* What its way of the step alone lacks is no trouble of the source: the next way is taken. */
+bool attempt_optional(const struct attempt *a);
 /* How long it may take: as the source says, unless the job says so in a member that its source declares. */
 unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
 

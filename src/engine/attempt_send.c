@@ -27,6 +27,8 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
     struct secrets secrets = {.dir = a->engine->options.credentials_dir};
     struct template_scope scope = {.job = run->criteria->json, .secret = secrets_text, .secret_context = &secrets, .start_value = run->start};
     const struct suggest *suggest = run->criteria->suggest;
+    const struct source_http *http = &source->steps[a->step].ways[a->way].http;
+    const uint64_t most = http->max_response_bytes ? http->max_response_bytes : source->max_response_bytes;
     struct fetch_way way;
     struct delta_request by_ids = {.page = a->page};
     enum rc rc = run->delta && a->page.batch ? delta_request(run, &a->page, &by_ids, &a->err) : RC_OK;
@@ -48,10 +50,10 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
                                   .headers = a->request.headers,
                                   .body = a->document ? a->document : a->request.body,
                                   .body_length = a->document ? a->document_length : a->request.body_length,
-                                  .timeout_ms = suggest ? SUGGEST_TIMEOUT_MS : (int64_t)attempt_timeout_s(a, source->timeout_s) * 1000,
+                                  .timeout_ms = suggest ? SUGGEST_TIMEOUT_MS
+                                                        : (int64_t)attempt_timeout_s(a, http->timeout_s ? http->timeout_s : source->timeout_s) * 1000,
                                   .connect_timeout_ms = 30000,
-                                  .max_body_bytes =
-                                      suggest && SUGGEST_BODY_BYTES < source->max_response_bytes ? SUGGEST_BODY_BYTES : source->max_response_bytes,
+                                  .max_body_bytes = suggest && SUGGEST_BODY_BYTES < source->max_response_bytes ? SUGGEST_BODY_BYTES : most,
                                   .max_redirects = source->metered || suggest ? 0 : 3,
                                   .allow_http = source->allow_http,
                                   .wanted = a->wanted,
@@ -98,7 +100,7 @@ void attempt_send_heed(struct attempt *a) {
     const struct source *source = a->run->source;
     struct ratelimit limit;
     int64_t now = clock_wall_us();
-    if (ratelimit_read(&a->fields, source->remaining_header, source->reset_header, now, &limit))
+    if (!attempt_optional(a) && ratelimit_read(&a->fields, source->remaining_header, source->reset_header, now, &limit))
         feed_allow(a->run->feed, limit.remaining, now, now + limit.wait_us);
     for (unsigned i = 0; a->status >= 300 && !a->retry_after_s && i < source->backoff_count; i++)
         if (source->backoffs[i].header)

@@ -298,7 +298,7 @@ enum rc engine_start(struct loop *loop, const struct spool *spool, const struct 
     engine->options = *options;
     end_left(spool);
     intake_start(engine);
-    enum rc rc = sources_new(options->sources_dir, &engine->sources, err);
+    enum rc rc = sources_new(options->sources_dir, options->source_settings, &engine->sources, err);
     if (!rc)
         rc = notices_start(engine, err);
     if (!rc)

@@ -22,6 +22,7 @@ struct cost_cap { /* what all sources of a currency may cost in a UTC day */
 
 struct engine_options { /* strings are borrowed for the engine's life */
     const char *sources_dir;
+    const char *source_settings; /* JSON, "" none: what is laid over the settings of definitions; its bytes may change at a reload */
     const char *credentials_dir; /* "" none */
     const char *ca_file;         /* "" none */
     const char *program;         /* absolute path of this program, to start loaders with */

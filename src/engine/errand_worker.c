@@ -15,17 +15,31 @@
 #include <unistd.h>
 
 struct arguments {
-    const char *spool, *sources, *job;
+    const char *spool, *sources, *settings, *job;
     results_report *report;
     struct retention_limits limits;
 };
 
-void errand_worker_args(const char *program, const struct spool *spool, const char *sources_dir, const char *job_id, const struct retention_limits *limits,
-                        struct errand_args *args) {
+void errand_worker_args(const char *program, const struct spool *spool, const char *sources_dir, const char *source_settings, const char *job_id,
+                        const struct retention_limits *limits, struct errand_args *args) {
     str_format(args->days, sizeof args->days, "%u", limits->job_days);
     str_format(args->months, sizeof args->months, "%u", limits->payload_months);
-    const char *const argv[ERRAND_ARGS] = {program, "--errand-worker", "--spool",  spool->root,        "--sources",  sources_dir, "--job",
-                                           job_id,  "--job-days",      args->days, "--payload-months", args->months, "--archive", limits->archive ? "1" : "0"};
+    const char *const argv[ERRAND_ARGS] = {program,
+                                           "--errand-worker",
+                                           "--spool",
+                                           spool->root,
+                                           "--sources",
+                                           sources_dir,
+                                           "--source-settings",
+                                           source_settings ? source_settings : "",
+                                           "--job",
+                                           job_id,
+                                           "--job-days",
+                                           args->days,
+                                           "--payload-months",
+                                           args->months,
+                                           "--archive",
+                                           limits->archive ? "1" : "0"};
     memcpy(args->argv, argv, sizeof argv);
 }
 
@@ -83,6 +97,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *a) {
             a->spool = value;
         else if (strcmp(name, "--sources") == 0)
             a->sources = value;
+        else if (strcmp(name, "--source-settings") == 0)
+            a->settings = value;
         else if (strcmp(name, "--job") == 0)
             a->job = value;
         else if (strcmp(name, "--job-days") == 0)
@@ -171,7 +187,7 @@ int errand_worker_main(int argc, char **argv, results_report *report) {
     }
     enum rc rc = spool_open(a.spool, NULL, &spool, &err);
     if (!rc)
-        rc = sources_new(a.sources, &sources, &err);
+        rc = sources_new(a.sources, a.settings, &sources, &err);
     if (!rc)
         rc = work(spool, sources, &a, &answer, &err);
     int code = rc ? tell_failure(rc, &err) : print_line(answer, EX_OK);

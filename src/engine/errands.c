@@ -126,7 +126,7 @@ static void pump(struct errands *e) {
         run_end_now(run, PLACE_FAILED, "unavailable", err.text);
         return;
     }
-    errand_worker_args(program, e->engine->spool, options->sources_dir, run->id, &options->retention, &args);
+    errand_worker_args(program, e->engine->spool, options->sources_dir, options->source_settings, run->id, &options->retention, &args);
     if (child_start(e->engine->loop, args.argv, NULL, OUTPUT_BYTES, ended, e, &e->child, &err)) {
         log_error("job %s: %s", run->id, err.text);
         loop_timer_start(e->engine->loop, &e->timer, clock_mono_ms() + START_AGAIN_MS, pump_again);

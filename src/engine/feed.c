@@ -218,7 +218,7 @@ static void broken(void *context, const char *name, const struct err *err) {
 }
 
 void feed_reload(struct engine *engine) {
-    sources_reload(engine->sources, broken, NULL);
+    sources_reload(engine->sources, engine->options.source_settings, broken, NULL);
     for (struct feed *feed = engine->feeds; feed; feed = feed->next) {
         const struct source *source;
         token_reset(feed);

@@ -245,7 +245,7 @@ static bool is_judged(const struct source *source, int status) {
 }
 
 void limits_judged(struct attempt *a) {
-    if (a->status < 500 || a->helper || !is_judged(a->run->source, a->status))
+    if (attempt_optional(a) || a->status < 500 || a->helper || !is_judged(a->run->source, a->status))
         return;
     if (a->verdict.action == ACTION_FAIL)
         governor_succeeded(a->run->feed->governor, clock_wall_us());
@@ -255,6 +255,8 @@ void limits_judged(struct attempt *a) {
 
 void limits_heard(struct attempt *a) {
     struct feed *feed = a->run->feed;
+    if (attempt_optional(a)) /* another host, of which the source can do without */
+        return;
     if (!a->status) {
         heard_nothing(a);
         return;

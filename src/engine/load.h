@@ -39,8 +39,9 @@ cJSON *load_report_json(const struct load_report *report);
 /* Command line of a worker: `PROGRAM --load-worker --spool DIR --sources DIR --shelves pending,ready [--reload] [--replay] [--dry-run] [ID...]`. argv begins
  * after --load-worker. Prints the report as one JSON line on standard output. Returns the exit code: 0, 65 a file could not be loaded, 74 I/O. */
 int load_worker_main(int argc, char **argv);
-/* The arguments for child_start; program is an absolute path; strings are borrowed from the parameters and from static text. argv has room for at least 16 +
- * job_count entries. */
-void load_worker_args(const char *program, const char *spool_root, const char *sources_dir, const struct load_options *options, const char **argv);
+/* The arguments for child_start; program is an absolute path; source_settings: as sources_new; strings are borrowed from the parameters and from static text.
+ * argv has room for at least 16 + job_count entries. */
+void load_worker_args(const char *program, const char *spool_root, const char *sources_dir, const char *source_settings, const struct load_options *options,
+                      const char **argv);
 
 #endif

@@ -11,7 +11,7 @@
 #include <sysexits.h>
 
 struct arguments {
-    const char *spool, *sources;
+    const char *spool, *sources, *settings;
     struct load_options options;
 };
 
@@ -44,7 +44,8 @@ static const struct {
     {0, "none"},
 };
 
-void load_worker_args(const char *program, const char *spool_root, const char *sources_dir, const struct load_options *options, const char **argv) {
+void load_worker_args(const char *program, const char *spool_root, const char *sources_dir, const char *source_settings, const struct load_options *options,
+                      const char **argv) {
     const unsigned known = 1u << SHELF_PENDING | 1u << SHELF_READY;
     size_t n = 0;
 
@@ -54,6 +55,8 @@ void load_worker_args(const char *program, const char *spool_root, const char *s
     argv[n++] = spool_root;
     argv[n++] = "--sources";
     argv[n++] = sources_dir;
+    argv[n++] = "--source-settings";
+    argv[n++] = source_settings ? source_settings : "";
     argv[n++] = "--shelves";
     for (size_t i = 0; i < sizeof(shelf_sets) / sizeof(shelf_sets[0]); i++)
         if (shelf_sets[i].shelves == (options->shelves & known))
@@ -95,6 +98,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments) {
                 arguments->spool = value;
             else if (strcmp(argv[i], "--sources") == 0)
                 arguments->sources = value;
+            else if (strcmp(argv[i], "--source-settings") == 0)
+                arguments->settings = value;
             else if (strcmp(argv[i], "--shelves") != 0 || !read_shelves(value, &arguments->options.shelves))
                 return false;
             i++;
@@ -138,7 +143,7 @@ int load_worker_main(int argc, char **argv) {
     }
     rc = spool_open(arguments.spool, NULL, &spool, &err);
     if (rc == RC_OK)
-        rc = sources_new(arguments.sources, &sources, &err);
+        rc = sources_new(arguments.sources, arguments.settings, &sources, &err);
     if (rc == RC_OK)
         rc = load_run(spool, sources, &arguments.options, &report, &err);
     if (rc == RC_OK)

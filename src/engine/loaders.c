@@ -117,7 +117,7 @@ void loaders_kick(struct engine *engine) {
         return;
     l->wanted = false;
     struct load_options options = {.shelves = 1u << SHELF_READY};
-    load_worker_args(engine->options.program, engine->spool->root, engine->options.sources_dir, &options, argv);
+    load_worker_args(engine->options.program, engine->spool->root, engine->options.sources_dir, engine->options.source_settings, &options, argv);
     if (child_start(engine->loop, argv, NULL, 4096, loader_ended, l, &l->child, &err)) {
         log_error("loader: %s", err.text);
         loop_timer_start(engine->loop, &l->timer, clock_mono_ms() + FAILED_WAIT_MS, loaders_again);

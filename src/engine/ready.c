@@ -109,7 +109,7 @@ static enum rc secret_seen(void *context, const struct template_reference *refer
     struct looking *l = context;
     struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
     struct err err = {0};
-    if (reference->kind != TEMPLATE_SECRET || l->why[0])
+    if (reference->kind != TEMPLATE_SECRET || reference->optional || l->why[0])
         return RC_OK;
     if (sources_secret(l->credentials_dir, reference->name, &secret, &err) != RC_OK)
         str_copy(l->why, sizeof l->why, err.text);
@@ -133,6 +133,8 @@ static void look_at_program(struct looking *l, const struct source_helper *exec,
 
 static bool usable(const struct source_step *step, unsigned way, const char *helpers_dir, struct looking *l) {
     const struct source_way *w = &step->ways[way];
+    if (w->unset)
+        return false; /* it is not looked for */
     l->why[0] = '\0';
     source_each_way_reference(step, way, secret_seen, l);
     if (!l->why[0] && w->helper)
@@ -155,6 +157,8 @@ cJSON *ready_missing(const struct source *source, const char *credentials_dir, c
                 any = true;
                 continue;
             }
+            if (step->ways[way].unset)
+                continue;
             if (way)
                 str_format(which, sizeof which, ", fallback %u", way);
             str_format(text, sizeof text, "step %s%s: %s", step->name[0] ? step->name : "1", which, l.why);
@@ -163,6 +167,42 @@ cJSON *ready_missing(const struct source *source, const char *credentials_dir, c
         *able = *able && any;
     }
     return list;
+}
+
+/* --- ways that settings turn on -------------------------------------------------------------------------------------- */
+
+static void add_way(cJSON *list, const struct source_step *step, unsigned way) {
+    const struct source_way *w = &step->ways[way];
+    cJSON *one = cJSON_CreateObject();
+    cJSON_AddStringToObject(one, "step", step->name[0] ? step->name : "1");
+    if (way)
+        cJSON_AddNumberToObject(one, "alternative", way);
+    cJSON_AddItemToObject(one, "settings", cJSON_Duplicate(w->when_set, true));
+    cJSON_AddBoolToObject(one, "configured", w->unset == NULL);
+    cJSON_AddItemToArray(list, one);
+}
+
+cJSON *ready_optional(const struct source *source) {
+    cJSON *list = cJSON_CreateArray();
+    for (unsigned i = 0; i < source->step_count && list; i++)
+        for (unsigned way = 0; way < source->steps[i].way_count; way++)
+            if (source->steps[i].ways[way].when_set)
+                add_way(list, &source->steps[i], way);
+    return list;
+}
+
+const char *ready_optional_text(const cJSON *way, char out[READY_WAY_SIZE]) {
+    const cJSON *alternative = cJSON_GetObjectItemCaseSensitive(way, "alternative"), *setting;
+    char which[32] = "", names[200] = "";
+    if (cJSON_IsNumber(alternative))
+        str_format(which, sizeof which, ", fallback %d", alternative->valueint);
+    cJSON_ArrayForEach(setting, cJSON_GetObjectItemCaseSensitive(way, "settings")) {
+        const size_t at = strlen(names);
+        str_format(names + at, sizeof names - at, "%s%.64s", at ? ", " : "", setting->valuestring);
+    }
+    str_format(out, READY_WAY_SIZE, "step %.64s%s: %s (settings: %s)", cJSON_GetObjectItemCaseSensitive(way, "step")->valuestring, which,
+               cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(way, "configured")) ? "configured" : "not configured", names);
+    return out;
 }
 
 /* --- told to others ------------------------------------------------------------------------------------------------ */

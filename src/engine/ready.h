@@ -11,14 +11,20 @@
 /* A list of texts, one for each way of a step that cannot be taken; empty: nothing is missing. *able: every step has a way left. Blocks: runs programs. The
  * source may be used from any thread. NULL: out of memory. */
 cJSON *ready_missing(const struct source *source, const char *credentials_dir, const char *helpers_dir, bool *able);
+/* Its ways that are taken when settings are set (when_set): a list of {"step", "alternative" (of a fallback), "settings": [names], "configured"}; the caller
+ * frees. NULL: out of memory. */
+cJSON *ready_optional(const struct source *source);
+/* One of them for people. */
+#define READY_WAY_SIZE 400
+const char *ready_optional_text(const cJSON *way, char out[READY_WAY_SIZE]);
 /* The full path of a program: among the helpers, then in PATH. */
 bool ready_program(const char *helpers_dir, const char *name, char *out, size_t size);
 
 /* Where helpers are by default: ../libexec/batchspool of the directory of our own program (absolute path), when there is one, else that directory. */
 void ready_helpers_dir(const char *program, char *out, size_t size);
 
-/* index/ready.json, for who has neither secrets nor helpers: {"<source>": {"able": false, "missing": ["..."]}}, of sources that miss something. Not durable:
- * it is made again at each start. */
+/* index/ready.json, for who has neither secrets nor helpers: {"<source>": {"able": false, "missing": ["..."], "optional": [...]}}, of sources that miss
+ * something or have optional ways. Not durable: it is made again at each start. */
 enum rc ready_write(const struct spool *spool, const cJSON *all, struct err *err);
 /* NULL: there is none. The caller frees. */
 cJSON *ready_read(const struct spool *spool);

@@ -32,12 +32,17 @@ static void look_run(struct work **items, size_t count) {
         for (size_t s = 0; s < look->count && look->found; s++) {
             bool able = true;
             cJSON *missing = ready_missing(look->sources[s], options->credentials_dir, options->helpers_dir, &able);
-            cJSON *one = cJSON_GetArraySize(missing) ? cJSON_AddObjectToObject(look->found, look->sources[s]->name) : NULL;
+            cJSON *optional = ready_optional(look->sources[s]);
+            const bool any = cJSON_GetArraySize(missing) || cJSON_GetArraySize(optional);
+            cJSON *one = any ? cJSON_AddObjectToObject(look->found, look->sources[s]->name) : NULL;
             if (one) {
                 cJSON_AddBoolToObject(one, "able", able);
                 cJSON_AddItemToObject(one, "missing", missing);
-            } else
+                cJSON_AddItemToObject(one, "optional", optional);
+            } else {
                 cJSON_Delete(missing);
+                cJSON_Delete(optional);
+            }
         }
         struct err err = {0};
         if (look->found && ready_write(look->engine->spool, look->found, &err))

@@ -500,7 +500,7 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
     c.advance = keys_advance(&keys, run->source, p->limit, verdict.facts.records);
     rc = keys.failed ? err_set(&r->err, RC_TEMP, "out of memory") : RC_OK;
     keys_release(&keys);
-    c.cost = attempt_cost(run->source, &verdict);
+    c.cost = attempt_cost(run->source, step, p->way < run->source->steps[step].way_count ? p->way : 0, &verdict);
     struct buf bookmark = BUF_INIT(BOOKMARK_BYTES);
     if (!rc && run->source->incremental && !inner)
         rc = incremental_max(run->source, verdict.records, &bookmark);

@@ -19,15 +19,22 @@ struct entry {
 
 struct sources {
     char *dir;
+    cJSON *settings; /* NULL: none */
     struct entry *entries;
 };
 
-enum rc sources_new(const char *dir, struct sources **sources, struct err *err) {
+static bool has_settings(const char *settings) {
+    return settings && *settings;
+}
+
+enum rc sources_new(const char *dir, const char *settings, struct sources **sources, struct err *err) {
     struct sources *s = calloc(1, sizeof *s);
     if (s)
         s->dir = strdup(dir);
-    if (!s || !s->dir) {
-        free(s);
+    if (s && s->dir && has_settings(settings))
+        s->settings = cJSON_Parse(settings);
+    if (!s || !s->dir || (has_settings(settings) && !s->settings)) {
+        sources_free(s);
         return err_set(err, RC_TEMP, "out of memory");
     }
     *sources = s;
@@ -43,6 +50,7 @@ void sources_free(struct sources *sources) {
         free(e);
         e = next;
     }
+    cJSON_Delete(sources->settings);
     free(sources->dir);
     free(sources);
 }
@@ -122,6 +130,20 @@ static enum rc not_found(const struct sources *sources, const char *name, struct
     return RC_GONE;
 }
 
+const cJSON *sources_settings(const struct sources *sources, const char *name) {
+    return cJSON_GetObjectItemCaseSensitive(sources->settings, name);
+}
+
+void sources_unknown_settings(const struct sources *sources, bool (*fn)(void *context, const char *name), void *context) {
+    char path[4200];
+    const cJSON *one;
+    cJSON_ArrayForEach(one, sources->settings) {
+        snprintf(path, sizeof path, "%s/%s.json", sources->dir, one->string);
+        if (access(path, F_OK) != 0 && !fn(context, one->string))
+            return;
+    }
+}
+
 static enum rc read_source(const struct sources *sources, const char *name, struct source **source, struct err *err) {
     if (!str_is_name(name))
         return err_set(err, RC_GONE, "\"%s\" is no source name: letters, digits, _ and -, at most 64", name);
@@ -139,7 +161,7 @@ static enum rc read_source(const struct sources *sources, const char *name, stru
     else if (!rc) {
         char shown[4200];
         snprintf(shown, sizeof shown, "%s/%s", sources->dir, file);
-        rc = source_parse(shown, buf_text(&text), text.length, source, err);
+        rc = source_parse_with(shown, buf_text(&text), text.length, sources_settings(sources, name), source, err);
     }
     buf_release(&text);
     return rc;
@@ -173,7 +195,12 @@ enum rc sources_get(struct sources *sources, const char *name, const struct sour
     return rc;
 }
 
-void sources_reload(struct sources *sources, void (*fn)(void *context, const char *name, const struct err *err), void *context) {
+void sources_reload(struct sources *sources, const char *settings, void (*fn)(void *context, const char *name, const struct err *err), void *context) {
+    cJSON *fresh = has_settings(settings) ? cJSON_Parse(settings) : NULL;
+    if (fresh || !has_settings(settings)) {
+        cJSON_Delete(sources->settings);
+        sources->settings = fresh;
+    }
     struct entry *before = sources->entries;
     for (struct entry *e = before; e; e = e->next) {
         bool newest = true;

@@ -9,15 +9,20 @@
 
 struct sources;
 
-/* dir need not exist yet; every look-up then says so. */
-enum rc sources_new(const char *dir, struct sources **sources, struct err *err);
+/* dir need not exist yet; every look-up then says so. settings: the configuration's source_settings, JSON that config checked: an object of sources' names and
+ * what is laid over their settings; NULL or "": none. */
+enum rc sources_new(const char *dir, const char *settings, struct sources **sources, struct err *err);
 void sources_free(struct sources *sources);
 /* Borrowed until sources_free. RC_GONE: no such file (err names the nearest that exists); RC_PERM: it does not check (err names file, place, mend). A
  * definition is read once; sources_reload reads again. */
 enum rc sources_get(struct sources *sources, const char *name, const struct source **source, struct err *err);
-/* Read every definition that was read before again; a broken one keeps the old and is told by fn. Old definitions stay valid until sources_free, for the jobs
- * that run with them. */
-void sources_reload(struct sources *sources, void (*fn)(void *context, const char *name, const struct err *err), void *context);
+/* Read every definition that was read before again, with these settings (as sources_new; what is no JSON leaves the former ones); a broken one keeps the old
+ * and is told by fn. Old definitions stay valid until sources_free, for the jobs that run with them. */
+void sources_reload(struct sources *sources, const char *settings, void (*fn)(void *context, const char *name, const struct err *err), void *context);
+/* Names of sources in the settings that have no definition; fn returns false to stop. */
+void sources_unknown_settings(const struct sources *sources, bool (*fn)(void *context, const char *name), void *context);
+/* The settings for a source, borrowed, or NULL. */
+const cJSON *sources_settings(const struct sources *sources, const char *name);
 /* Names of all *.json there, sorted; fn returns false to stop. */
 enum rc sources_list(struct sources *sources, bool (*fn)(void *context, const char *name), void *context, struct err *err);
 

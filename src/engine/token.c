@@ -71,8 +71,9 @@ struct hiding {
     char *text;
 };
 
-static void hide_named(void *context, const char *name) {
+static void hide_named(void *context, const char *name, bool optional) {
     struct hiding *h = context;
+    (void)optional;
     const char *secret = secrets_text(&h->secrets, name);
     if (secret)
         hide_one(h->text, secret);

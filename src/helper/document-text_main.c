@@ -11,14 +11,12 @@
 
 #define PROGRAM "batchspool-document-text"
 
-static const char USAGE[] = "usage: " PROGRAM " [--by pdf|ocr] [--languages eng+deu] [--dpi 300] 3<DOCUMENT, or --ready\n";
+static const char USAGE[] = "usage: " PROGRAM " [--by pdf|ocr] [--languages eng+deu] [--dpi 300] 3<DOCUMENT, or --ready, or --check 3<DOCUMENT <ANSWER\n";
 
-static enum rc options_read(int argc, char **argv, struct text_options *options, bool *ready, struct err *err) {
-    static const struct option longs[] = {{"by", required_argument, NULL, 'b'},
-                                          {"languages", required_argument, NULL, 'l'},
-                                          {"dpi", required_argument, NULL, 'd'},
-                                          {"ready", no_argument, NULL, 'r'},
-                                          {NULL, 0, NULL, 0}};
+static enum rc options_read(int argc, char **argv, struct text_options *options, bool *ready, bool *check, struct err *err) {
+    static const struct option longs[] = {{"by", required_argument, NULL, 'b'},  {"languages", required_argument, NULL, 'l'},
+                                          {"dpi", required_argument, NULL, 'd'}, {"ready", no_argument, NULL, 'r'},
+                                          {"check", no_argument, NULL, 'c'},     {NULL, 0, NULL, 0}};
     uint64_t dpi = options->dpi;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'b' && (strcmp(optarg, "pdf") == 0 || strcmp(optarg, "ocr") == 0))
@@ -27,6 +25,8 @@ static enum rc options_read(int argc, char **argv, struct text_options *options,
             options->languages = optarg;
         else if (c == 'r')
             *ready = true;
+        else if (c == 'c')
+            *check = true;
         else if (c != 'd' || !str_to_u64(optarg, 50, 1200, &dpi))
             return err_set(err, RC_FATAL, "%.200s", USAGE);
     }
@@ -50,9 +50,11 @@ int main(int argc, char **argv) {
     struct text_options options = {.languages = "eng", .dpi = 300};
     struct err err = {0};
     cJSON *input = NULL;
-    bool ready = false;
+    bool ready = false, check = false;
     setenv("OMP_THREAD_LIMIT", "1", 0); /* more threads cost tesseract more than they bring */
-    enum rc rc = options_read(argc, argv, &options, &ready, &err);
+    enum rc rc = options_read(argc, argv, &options, &ready, &check, &err);
+    if (!rc && check)
+        return tool_end(PROGRAM, text_check(&err), &err);
     if (!rc && !ready)
         rc = tool_read_input(&input, &err);
     if (!rc)

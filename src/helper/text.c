@@ -181,6 +181,43 @@ enum rc text_write(const struct text_options *options, struct err *err) {
     return rc;
 }
 
+/* How many pages the document has; 0: nobody knows. */
+static unsigned count_pages(void) {
+    struct docform form;
+    unsigned pages = 0;
+    if (tool_document_look(&form, NULL))
+        return 0;
+    return form.type == DOCFORM_PDF ? (pdf_page_count(&pages, NULL) ? 0 : pages) : form.pages;
+}
+
+static enum rc check_pages(const struct pages *pages, struct err *err) {
+    const unsigned wanted = count_pages();
+    size_t letters = 0;
+    for (size_t i = 0; i < pages->count; i++) {
+        if (strlen(pages->list[i].text) > PAGES_TEXT_MOST)
+            return err_set(err, RC_GONE, "page %u is longer than %zu bytes", pages->list[i].number, PAGES_TEXT_MOST);
+        letters += pages_letters(pages->list[i].text);
+    }
+    if (wanted && (pages->count != wanted || pages->page_count != wanted))
+        return err_set(err, RC_GONE, "it has %zu pages, up to page %u; the document has %u", pages->count, pages->page_count, wanted);
+    return letters ? RC_OK : err_set(err, RC_GONE, "there is no text on any page");
+}
+
+enum rc text_check(struct err *err) {
+    cJSON *answer = NULL;
+    struct pages pages = {.list = NULL};
+    enum rc rc = tool_read_input(&answer, err);
+    if (!rc)
+        rc = pages_read(answer, &pages, err);
+    if (!rc)
+        rc = check_pages(&pages, err);
+    pages_release(&pages);
+    cJSON_Delete(answer);
+    if (rc == RC_PERM || rc == RC_CORRUPT || rc == RC_GONE)
+        return err_prefix(err, RC_GONE, "the answer of the OCR service is of no use");
+    return rc ? rc : tool_put("{\"ok\":true}\n", err) ? RC_TEMP : tool_flush(err);
+}
+
 enum rc text_ready(const struct text_options *options, struct err *err) {
     static const char *const names[] = {"pdfinfo", "pdftotext", "pdfimages", "pdftoppm"};
     const struct ocr ocr = {.languages = options->languages};

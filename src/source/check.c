@@ -36,6 +36,17 @@ enum rc check_open(struct check *check, const char *file, const char *text, size
     return check->root != NULL ? RC_OK : check_no_memory(check);
 }
 
+void check_replace(struct check *check, struct buf *text) {
+    cJSON_Delete(check->root);
+    free(check->text);
+    check->length = text->length;
+    check->text = buf_take(text);
+    check->root = check->text != NULL ? cJSON_ParseWithLength(check->text, check->length + 1) : NULL;
+    if (check->root == NULL) {
+        (void)check_no_memory(check);
+    }
+}
+
 void check_release(struct check *check) {
     cJSON_Delete(check->root);
     free(check->text);

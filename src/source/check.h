@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/dec.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -34,6 +35,8 @@ struct check {
 /* json_check, then read. Call check_release in any case. */
 enum rc check_open(struct check *check, const char *file, const char *text, size_t length, const struct json_rules *rules, struct err *err);
 void check_release(struct check *check);
+/* Go on with another text (taken), which is JSON that the same rules accept; nothing of the former root may be in use. */
+void check_replace(struct check *check, struct buf *text);
 cJSON *check_take_root(struct check *check);
 
 /* Go into a member or element (name NULL: element index) and back. */

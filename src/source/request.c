@@ -20,13 +20,32 @@ static enum rc no_memory(struct err *err) {
 
 /* --- laying over --------------------------------------------------------------------------------------------------- */
 
-/* Fill in part of the step, or an empty object. */
-static enum rc fill_object(const cJSON *part, const struct template_scope *scope, cJSON **out, struct err *err) {
-    if (part != NULL) {
-        return template_json(part, scope, out, err);
+/* Take out the members that are null (NULL scope), or name an optional secret that is not there. */
+static void leave_out(cJSON *object, const struct template_scope *scope) {
+    for (cJSON *member = object->child, *next; member != NULL; member = next) {
+        next = member->next;
+        if (scope != NULL ? template_lacks(member, scope) : cJSON_IsNull(member)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(object, member));
+        }
     }
-    *out = cJSON_CreateObject();
-    return *out != NULL ? RC_OK : no_memory(err);
+}
+
+/* Fill in params or headers, or an empty object. What is null then is not sent. */
+static enum rc fill_object(const cJSON *part, const struct template_scope *scope, cJSON **out, struct err *err) {
+    cJSON *sent = part != NULL ? cJSON_Duplicate(part, true) : cJSON_CreateObject();
+    enum rc rc;
+
+    *out = NULL;
+    if (sent == NULL) {
+        return no_memory(err);
+    }
+    leave_out(sent, scope);
+    rc = template_json(sent, scope, out, err);
+    cJSON_Delete(sent);
+    if (rc == RC_OK) {
+        leave_out(*out, NULL);
+    }
+    return rc;
 }
 
 /* Put the members of over (taken) into object; names of headers know no case. */

@@ -73,6 +73,7 @@ static void read_defaults(struct check *check, struct source *source) {
 
 static void read_top(struct check *check, struct source *source) {
     static const char *const names[] = {"name",
+                                        "settings",
                                         "steps",
                                         "auth",
                                         "tls",
@@ -104,7 +105,7 @@ static void read_top(struct check *check, struct source *source) {
                                         NULL};
     const cJSON *root = check->root;
 
-    if (!check_object(check, root, names, NULL)) {
+    if (check->rc != RC_OK || !check_object(check, root, names, NULL)) {
         return;
     }
     check_name(check, root, "name", source->name);
@@ -149,6 +150,10 @@ static void read_top(struct check *check, struct source *source) {
 }
 
 enum rc source_parse(const char *file, const char *text, size_t length, struct source **source, struct err *err) {
+    return source_parse_with(file, text, length, NULL, source, err);
+}
+
+enum rc source_parse_with(const char *file, const char *text, size_t length, const cJSON *settings, struct source **source, struct err *err) {
     struct source *s = calloc(1, sizeof(*s));
     struct check check;
     enum rc rc;
@@ -161,6 +166,7 @@ enum rc source_parse(const char *file, const char *text, size_t length, struct s
     s->max_response_bytes = (uint64_t)LIMIT_RESPONSE_BYTES;
     rc = check_open(&check, file, text, length, &json_rules_config_commented, err);
     if (rc == RC_OK) {
+        source_settings(&check, settings, s);
         read_top(&check, s);
         rc = check.rc;
     }
@@ -216,6 +222,7 @@ void source_free(struct source *source) {
     free(source->count_path);
     free(source->cost_path);
     free(source->free_fields);
+    cJSON_Delete(source->settings);
     cJSON_Delete(source->definition);
     free(source);
 }
@@ -247,7 +254,7 @@ enum rc source_each_reference(const struct source *source, template_seen *fn, vo
 
     for (unsigned i = 0; i < source->step_count; i++) {
         for (unsigned k = 0; k < source->steps[i].way_count && rc == RC_OK; k++) {
-            rc = each_in_way(&source->steps[i].ways[k], fn, context);
+            rc = source->steps[i].ways[k].unset == NULL ? each_in_way(&source->steps[i].ways[k], fn, context) : RC_OK;
         }
     }
     for (size_t i = 0; i < sizeof(overlays) / sizeof(overlays[0]) && rc == RC_OK; i++) {
@@ -266,7 +273,7 @@ static bool holds(const cJSON *condition, const cJSON *job) {
 unsigned source_first_way(const struct source_step *step, unsigned from, const cJSON *job) {
     for (; from < step->way_count; from++) {
         const cJSON *condition;
-        bool all = true;
+        bool all = step->ways[from].unset == NULL;
 
         cJSON_ArrayForEach(condition, step->ways[from].when) {
             all = all && holds(condition, job);
@@ -279,7 +286,7 @@ unsigned source_first_way(const struct source_step *step, unsigned from, const c
 }
 
 struct secrets {
-    void (*fn)(void *context, const char *name);
+    void (*fn)(void *context, const char *name, bool optional);
     void *context;
     char told[SOURCE_MAX_MEMBERS][LIMIT_NAME_BYTES + 1];
     unsigned count;
@@ -297,11 +304,11 @@ static enum rc secret_seen(void *context, const struct template_reference *refer
         }
     }
     (void)str_copy(secrets->told[secrets->count++], LIMIT_NAME_BYTES + 1, reference->name);
-    secrets->fn(secrets->context, reference->name);
+    secrets->fn(secrets->context, reference->name, reference->optional);
     return RC_OK;
 }
 
-void source_secrets(const struct source *source, void (*fn)(void *context, const char *name), void *context) {
+void source_secrets(const struct source *source, void (*fn)(void *context, const char *name, bool optional), void *context) {
     struct secrets secrets = {.fn = fn, .context = context};
 
     (void)source_each_reference(source, secret_seen, &secrets);

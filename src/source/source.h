@@ -30,6 +30,7 @@
 #define SOURCE_MAX_VALUES 64
 #define SOURCE_MAX_HIDDEN 16
 #define SOURCE_MAX_SUGGEST 16
+#define SOURCE_MAX_SETTINGS 64
 
 struct source_helper {    /* a program, without a shell (os/child.h) */
     const cJSON *command; /* array of templates, not empty; the first is a program's name (looked for among the helpers, then in PATH) or absolute path */
@@ -41,11 +42,16 @@ struct source_helper {    /* a program, without a shell (os/child.h) */
 };
 
 struct source_http {
-    char *method, *url;      /* url is a template */
-    cJSON *params, *headers; /* objects of templates, or NULL */
-    cJSON *json;             /* body template, or NULL */
-    bool document;           /* the body is the unit's document */
-    bool checked;            /* a good answer is shown to this program, whose exit code is the verdict */
+    char *method, *url;          /* url is a template */
+    cJSON *params, *headers;     /* objects of templates, or NULL */
+    cJSON *json;                 /* body template, or NULL */
+    bool unused;                 /* a way for which a setting is not set: its URL need not be one */
+    bool document;               /* the body is the unit's document */
+    unsigned timeout_s;          /* of a way of a step; 0: the source's */
+    uint64_t max_response_bytes; /* the same */
+    struct dec cost_per_record;  /* of a way of a step: in place of the metering's, where has_cost */
+    bool has_cost;
+    bool checked; /* a good answer is shown to this program, whose exit code is the verdict */
     struct source_helper check;
 };
 
@@ -54,6 +60,8 @@ struct source_way { /* one way to do a step */
     struct source_http http;   /* unless helper */
     struct source_helper exec; /* if helper */
     const cJSON *when;         /* object: Pointer into the job -> the value it must have; or NULL */
+    const cJSON *when_set;     /* names of settings that must be set; or NULL. What such a way cannot do is no trouble of the source: the next one is taken */
+    const char *unset;         /* one of them that is not, so that the way is never taken; NULL: all are */
 };
 
 struct source_step {
@@ -231,21 +239,30 @@ struct source {
     int64_t cache_ttl_ms;     /* a job that completed so long ago answers the same one; 0: none does */
     struct source_member members[SOURCE_MAX_MEMBERS];
     unsigned member_count;
-    cJSON *definition; /* the whole file, owned */
+    cJSON *settings;   /* constants of the definition as they hold, or NULL; owned */
+    cJSON *definition; /* the whole file, settings put in, owned */
 };
 
 /* Check and take in one definition. file is named in errors ("sources/x.json: line 3 column 5: ...", "sources/x.json: /paginator/limit: ..."). Runs json_check
  * first; unknown members are errors with the nearest known name; the file's name without .json must be the source's name; https unless allow_http or a loopback
  * host; Pointers, templates, durations and limits are checked here so that nothing can be wrong later. RC_PERM with err. */
 enum rc source_parse(const char *file, const char *text, size_t length, struct source **source, struct err *err);
+/* The same with a configuration's settings for it (object of names and values, checked by source_settings_check, or NULL), which hold over its own: only names
+ * that the definition has, with values of the same type, or null. */
+enum rc source_parse_with(const char *file, const char *text, size_t length, const cJSON *settings, struct source **source, struct err *err);
 void source_free(struct source *source);
 
-/* The ways of a step that the job allows: the first one from `from` on; way_count: none. */
+struct check;
+/* The object of settings that stands at the current place of a check. */
+enum rc source_settings_check(struct check *check, const cJSON *settings);
+/* It is neither "", null nor false. */
+bool source_is_set(const cJSON *settings, const char *name);
+/* The ways of a step that the job and the settings allow: the first one from `from` on; way_count: none. */
 unsigned source_first_way(const struct source_step *step, unsigned from, const cJSON *job);
 /* Calls fn for every template reference of one way of a step, and of its for_each. */
 enum rc source_each_way_reference(const struct source_step *step, unsigned way, template_seen *fn, void *context);
-/* Names of the secrets that templates of this source use, for `check`: calls fn for each once. */
-void source_secrets(const struct source *source, void (*fn)(void *context, const char *name), void *context);
+/* Names of the secrets that templates of this source use, of ways that can be taken: calls fn for each once; optional: it may be missing. */
+void source_secrets(const struct source *source, void (*fn)(void *context, const char *name, bool optional), void *context);
 /* True when a template of this source uses the job's member. */
 bool source_uses(const struct source *source, const char *job_member);
 

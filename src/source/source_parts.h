@@ -8,6 +8,8 @@
 
 /* The parts of a definition, each checked and taken in by one function; the source keeps borrowing from its definition. Internal to src/source. */
 
+/* settings, with over (an object, or NULL) laid over them, put into the text of the definition: before all others. */
+void source_settings(struct check *check, const cJSON *over, struct source *source);
 void source_steps(struct check *check, const cJSON *definition, struct source *source);
 /* foreach, documents: units that are no pages. */
 void source_units(struct check *check, const cJSON *definition, struct source *source);

@@ -119,8 +119,8 @@ static void check_one_header(struct check *check, const cJSON *headers, const cJ
     const cJSON *other;
 
     check_header_name(check, header->string, header->string, true);
-    if (!cJSON_IsString(header) && !cJSON_IsNumber(header)) {
-        (void)check_fail(check, header->string, "must be text or a number");
+    if (!cJSON_IsString(header) && !cJSON_IsNumber(header) && !cJSON_IsNull(header)) {
+        (void)check_fail(check, header->string, "must be text or a number, or null: then it is not sent");
     } else if (cJSON_IsString(header) && strpbrk(header->valuestring, "\r\n") != NULL) {
         (void)check_fail(check, header->string, "has a line break");
     }
@@ -174,7 +174,9 @@ void source_read_http(struct check *check, const cJSON *http, const char *const 
         (void)check_fail(check, NULL, "needs a url");
         return;
     }
-    check_url(check, url->valuestring, allow_http);
+    if (!out->unused) {
+        check_url(check, url->valuestring, allow_http);
+    }
     source_check_overlay(check, http);
     out->params = cJSON_GetObjectItemCaseSensitive(http, "params");
     out->headers = cJSON_GetObjectItemCaseSensitive(http, "headers");
@@ -270,10 +272,46 @@ static void check_when(struct check *check, const cJSON *when) {
 
 /* http or exec, and when, of a step or of one of its alternatives; more: other members that it may have. */
 /* What only a way of a step may have. */
-static const char *const way_members[] = {"document", "check", NULL};
+static const char *const way_members[] = {"document", "check", "timeout_s", "max_response_bytes", "cost_per_record", NULL};
+
+static void read_http_way(struct check *check, const cJSON *http, const struct source *source, struct source_way *way) {
+    const cJSON *program = cJSON_GetObjectItemCaseSensitive(http, "check");
+
+    source_read_http(check, http, way_members, source->allow_http, &way->http);
+    check_unsigned(check, http, "timeout_s", 1, 86400, &way->http.timeout_s);
+    check_u64(check, http, "max_response_bytes", 1024, 1u << 30, &way->http.max_response_bytes);
+    check_money(check, http, "cost_per_record", &way->http.cost_per_record, &way->http.has_cost);
+    if (program != NULL) {
+        size_t inner = check_enter(check, "check", 0);
+
+        way->http.checked = true;
+        read_helper(check, program, &way->http.check);
+        check_leave(check, inner);
+    }
+    if (way->http.document && !source->documents) {
+        (void)check_fail(check, "document", "the units of the source are no documents");
+    }
+}
+
+/* The settings without which the way is not taken. */
+static void read_when_set(struct check *check, const cJSON *object, const struct source *source, struct source_way *way) {
+    const cJSON *name;
+
+    way->when_set = check_array(check, object, "when_set", 1, SOURCE_MAX_SETTINGS);
+    cJSON_ArrayForEach(name, way->when_set) {
+        if (!cJSON_IsString(name) || cJSON_GetObjectItemCaseSensitive(source->settings, name->valuestring) == NULL) {
+            (void)check_fail(check, "when_set", "must be a list of names of settings");
+            return;
+        }
+        if (way->unset == NULL && !source_is_set(source->settings, name->valuestring)) {
+            way->unset = name->valuestring;
+        }
+    }
+    way->http.unused = way->unset != NULL;
+}
 
 static void read_way(struct check *check, const cJSON *object, const char *const *more, struct source *source, struct source_way *way) {
-    static const char *const names[] = {"http", "exec", "when", NULL};
+    static const char *const names[] = {"http", "exec", "when", "when_set", NULL};
     const cJSON *http, *exec;
     size_t mark;
 
@@ -287,21 +325,12 @@ static void read_way(struct check *check, const cJSON *object, const char *const
         return;
     }
     way->helper = exec != NULL;
+    read_when_set(check, object, source, way);
     mark = check_enter(check, way->helper ? "exec" : "http", 0);
     if (way->helper) {
         read_helper(check, exec, &way->exec);
     } else {
-        source_read_http(check, http, way_members, source->allow_http, &way->http);
-        const cJSON *program = cJSON_GetObjectItemCaseSensitive(http, "check");
-        if (program != NULL) {
-            size_t inner = check_enter(check, "check", 0);
-            way->http.checked = true;
-            read_helper(check, program, &way->http.check);
-            check_leave(check, inner);
-        }
-        if (way->http.document && !source->documents) {
-            (void)check_fail(check, "document", "the units of the source are no documents");
-        }
+        read_http_way(check, http, source, way);
     }
     check_leave(check, mark);
     way->when = cJSON_GetObjectItemCaseSensitive(object, "when");
@@ -458,6 +487,7 @@ struct references {
     bool secretless;    /* a program's arguments and input are no place for secrets */
     bool range;         /* it belongs to a part of a split search */
     bool ids;           /* it asks for records by their ids */
+    bool optional;      /* what is left out when a secret is missing */
     bool suggest;       /* it asks for suggestions: of a job there is nothing but ${job.q} */
 };
 
@@ -510,6 +540,9 @@ static enum rc reference_seen(void *context, const struct template_reference *re
     case TEMPLATE_JOB:
         return job_reference(refs, reference->name);
     case TEMPLATE_SECRET:
+        if (reference->optional && !refs->optional) {
+            return check_fail(refs->check, refs->member, "${secret:%s?}: a secret may be missing in params and headers of a request alone", reference->name);
+        }
         return !refs->secretless ? RC_OK : check_fail(refs->check, refs->member, "${secret:%s}: secrets go into requests, not to programs", reference->name);
     case TEMPLATE_ITEM:
         if (refs->source->list_count > 0) {
@@ -587,8 +620,10 @@ void source_find_hidden(struct check *check, struct source *source) {
 static void http_references(struct references *refs, const struct source_http *http) {
     refs->member = "url";
     (void)template_each(http->url, reference_seen, refs);
+    refs->optional = true;
     references_in(refs, "params", http->params);
     references_in(refs, "headers", http->headers);
+    refs->optional = false;
     references_in(refs, "json", http->json);
 }
 

@@ -57,9 +57,11 @@ static enum rc read_reference(const char *text, struct reference *ref, struct er
     ref->length = (size_t)(close - text) + 1;
     shown = (int)(ref->length < 80 ? ref->length : 80);
     if (form == NULL) {
-        return err_set(err, RC_PERM,
-                       "\"%.*s\" is none of ${job.x}, ${steps.NAME/pointer}, ${item.NAME}, ${part}, ${job_id}, ${secret:NAME} (a literal ${ is written $${)",
-                       shown, text);
+        return err_set(
+            err, RC_PERM,
+            "\"%.*s\" is none of ${job.x}, ${settings.NAME}, ${steps.NAME/pointer}, ${item.NAME}, ${part}, ${job_id}, ${secret:NAME} (a literal ${ is "
+            "written $${)",
+            shown, text);
     }
     ref->to.kind = form->kind;
     name = text + 2 + (form->named ? strlen(form->prefix) : 0);
@@ -67,7 +69,8 @@ static enum rc read_reference(const char *text, struct reference *ref, struct er
     if (name_end == NULL) {
         name_end = close;
     }
-    if (!str_format(ref->to.name, sizeof(ref->to.name), "%.*s", (int)(name_end - name), name) || !str_is_name(ref->to.name)) {
+    ref->to.optional = form->kind == TEMPLATE_SECRET && name_end > name && name_end[-1] == '?';
+    if (!str_format(ref->to.name, sizeof(ref->to.name), "%.*s", (int)(name_end - name) - ref->to.optional, name) || !str_is_name(ref->to.name)) {
         return err_set(err, RC_PERM, "\"%.*s\": the name must be 1 to 64 of A-Z a-z 0-9 _ -", shown, text);
     }
     if (!str_format(ref->to.pointer, sizeof(ref->to.pointer), "%.*s", (int)(close - name_end), name_end) || !json_pointer_valid(ref->to.pointer)) {
@@ -413,6 +416,19 @@ enum rc template_check_value(const cJSON *value, struct err *err) {
 
 enum rc template_each_value(const cJSON *value, template_seen *fn, void *context) {
     return each_string(value, NULL, fn, context);
+}
+
+static enum rc absent_secret(void *context, const struct template_reference *reference) {
+    const struct template_scope *scope = context;
+    const bool there = !reference->optional || (scope->secret != NULL && scope->secret(scope->secret_context, reference->name) != NULL);
+
+    return there ? RC_OK : RC_GONE;
+}
+
+bool template_lacks(const cJSON *value, const struct template_scope *scope) {
+    struct template_scope known = *scope;
+
+    return template_each_value(value, absent_secret, &known) == RC_GONE;
 }
 
 /* --- printing ------------------------------------------------------------------------------------------------------ */

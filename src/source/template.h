@@ -3,6 +3,7 @@
 #define SOURCE_TEMPLATE_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -10,8 +11,9 @@
 #include "base/str.h"
 
 /* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}",
- * "${answer}", "${cached_at}", "${range.from}", "${range.to}", "${secret:NAME}", "$${" for "${". What was inserted is never looked at again: a job's text that
- * holds "${secret:x}" stays that text. */
+ * "${answer}", "${cached_at}", "${range.from}", "${range.to}", "${secret:NAME}", "${secret:NAME?}" (what may be missing), "$${" for "${". What was inserted is
+ * never looked at again: a job's text that holds "${secret:x}" stays that text. "${settings.NAME}" is none of these: it is put in when a definition is read
+ * (source.h). */
 
 struct template_scope {
     const cJSON *job;   /* object of the job's members */
@@ -32,12 +34,15 @@ enum rc template_check(const char *text, struct err *err);
 enum rc template_text(const char *text, const struct template_scope *scope, struct buf *out, struct err *err);
 /* The same for a URL: in what is inserted every byte but the unreserved ones of RFC 3986 is percent-encoded. */
 enum rc template_url(const char *text, const struct template_scope *scope, struct buf *out, struct err *err);
+/* True when the value names an optional secret that is not there: whoever is to send it leaves it out. */
+bool template_lacks(const cJSON *value, const struct template_scope *scope);
 /* A JSON value with every string in it filled in; a string that is only one ${...} becomes the value itself. Caller frees. */
 enum rc template_json(const cJSON *value, const struct template_scope *scope, cJSON **out, struct err *err);
 
 enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_PART, TEMPLATE_UNIT, TEMPLATE_RANGE, TEMPLATE_SECRET };
 struct template_reference {
     enum template_kind kind;               /* UNIT: part_number, job_id, attempt, answer */
+    bool optional;                         /* SECRET: it may be missing */
     char name[LIMIT_NAME_BYTES + 1];       /* of the job's member, step, item's member ("": the item) or secret */
     char pointer[LIMIT_POINTER_BYTES + 1]; /* into a step's answer, an item's member or the part; "" the whole */
 };

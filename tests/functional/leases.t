@@ -20,9 +20,9 @@ chats() { curl -s "$CHAT/_log" | jq -s "map(select(.url // .path | test(\"chat\"
 
 # source_lease [JQ]: as it is shipped, at the stand-in
 source_lease() {
+    config ".source_settings.lease.endpoint = \"$CHAT/v1/chat/completions\""
     sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" |
-        jq --arg url "$CHAT/v1/chat/completions" '(.. | objects | select(.url? | strings | test("chat/completions"))).url = $url
-            | .error_handler.backoff_strategies = [{type: "wait_time_from_header", header: "Retry-After"}, {type: "exponential", factor: 0.05, jitter_range_in_seconds: 0.01, max_s: 1}]
+        jq '.error_handler.backoff_strategies = [{type: "wait_time_from_header", header: "Retry-After"}, {type: "exponential", factor: 0.05, jitter_range_in_seconds: 0.01, max_s: 1}]
             | .api_budget.policies[0].rates[0].limit = 1000' |
         jq "${1:-.}" >"$DIR/etc/sources/lease.json"
     [ -z "$DAEMON_PID" ] || bs reload >/dev/null 2>&1
@@ -124,7 +124,7 @@ is '["Harbour House","amendment.pdf"]
 # --- no text, no OCR: the model's eyes ---
 
 set_chat "$(jq -nc --rawfile one <(head -c 3000 "$TEXTS/amendment.txt") '{vision: [$one, $one, $one]}')"
-source_lease 'del(.steps[0].fallback[0])'
+source_lease 'del(.steps[0].fallback[1])'
 lease --document "$DIR/scanned.pdf" --set on_duplicate=run
 at processed 'without OCR a model reads the page images'
 is '["vision",3]' "$(field '[.document.text_by, .document.pages]')" 'page by page'

@@ -51,7 +51,7 @@ static inline void define_source(struct fixture *f, const char *text) {
     (void)snprintf(path, sizeof(path), "%s/leads.json", f->sources_dir);
     write_text(AT_FDCWD, path, 0660, text);
     sources_free(f->sources);
-    assert_int_equal(sources_new(f->sources_dir, &f->sources, NULL), RC_OK);
+    assert_int_equal(sources_new(f->sources_dir, NULL, &f->sources, NULL), RC_OK);
 }
 
 static inline void start(struct fixture *f) {

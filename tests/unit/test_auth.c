@@ -89,7 +89,8 @@ static void test_errors_name_member_and_mend(void **state) {
     }
 }
 
-static void gather(void *context, const char *name) {
+static void gather(void *context, const char *name, bool optional) {
+    (void)optional;
     char *names = context;
 
     (void)strcat(strcat(names, name), " ");

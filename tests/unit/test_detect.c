@@ -188,7 +188,8 @@ struct got {
     char names[4][80];
 };
 
-static void see_secret(void *context, const char *name) {
+static void see_secret(void *context, const char *name, bool optional) {
+    (void)optional;
     struct got *got = context;
 
     (void)str_copy(got->names[got->count++], 80, name);

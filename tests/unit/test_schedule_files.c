@@ -19,7 +19,7 @@ static struct sources *sources_of(const struct bench *b) {
     bench_put(fd, "items.json", text);
     close(fd);
     free(text);
-    assert_int_equal(sources_new(dir, &sources, &err), RC_OK);
+    assert_int_equal(sources_new(dir, NULL, &sources, &err), RC_OK);
     return sources;
 }
 

@@ -347,7 +347,8 @@ static void test_place(void **state) {
     assert_int_equal(source_parse("items.json", "{\"a\":1,\"a\":2}", 13, &s, &err), RC_PERM);
 }
 
-static void note(void *context, const char *name) {
+static void note(void *context, const char *name, bool optional) {
+    (void)optional;
     strcat(context, name);
     strcat(context, ";");
 }

@@ -21,7 +21,7 @@ static struct sources *sources_of(const struct bench *b) {
     bench_put(fd, "broken.json", "{\"name\":\"broken\"}");
     close(fd);
     free(text);
-    assert_int_equal(sources_new(dir, &sources, &err), RC_OK);
+    assert_int_equal(sources_new(dir, NULL, &sources, &err), RC_OK);
     return sources;
 }
 

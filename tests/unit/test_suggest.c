@@ -33,7 +33,8 @@ static void test_definition(void **state) {
     source_free(s);
 }
 
-static void count_secret(void *context, const char *name) {
+static void count_secret(void *context, const char *name, bool optional) {
+    (void)optional;
     *(unsigned *)context += strcmp(name, "key") == 0;
 }
 

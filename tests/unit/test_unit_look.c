@@ -77,7 +77,7 @@ static void test_fold(void **state) {
     struct units_look units;
 
     bench_put(b->scratch->fd, "pages.json", DEFINITION);
-    assert_int_equal(sources_new(b->scratch->path, &sources, &b->err), RC_OK);
+    assert_int_equal(sources_new(b->scratch->path, NULL, &sources, &b->err), RC_OK);
     bench_job(b, ID_A);
     bench_event(b, ID_A, "claimed", "daemon", NULL);
     bench_event(b, ID_A, "requested", "daemon", "{\"batch\":1,\"step\":\"run\",\"attempt\":1}");
