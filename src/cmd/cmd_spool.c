@@ -65,6 +65,7 @@ static int print_differences(struct cmd *cmd, const struct verify_counts *counts
     cJSON_AddNumberToObject(json, "same_payloads", (double)counts->same);
     cJSON_AddNumberToObject(json, "archived_payloads", (double)counts->archived);
     cJSON_AddNumberToObject(json, "bytes", (double)counts->bytes);
+    cJSON_AddNumberToObject(json, "documents", (double)counts->documents);
     cJSON_AddNumberToObject(json, "markers", (double)counts->markers);
     cJSON_AddNumberToObject(json, "index_rows", (double)counts->index_rows);
     cJSON_AddItemToObject(json, "differences", list);
@@ -99,6 +100,8 @@ int cmd_verify(struct cmd *cmd, int argc, char **argv) {
     else {
         if (counts.same)
             cmd_say(cmd, "%" PRIu64 " payloads have the same bytes as another one, which is no difference", counts.same);
+        if (counts.documents)
+            cmd_say(cmd, "%" PRIu64 " documents (%" PRIu64 " bytes%s)", counts.documents, counts.document_bytes, options.quick ? ", sums left out" : "");
         if (counts.archived)
             cmd_say(cmd, "%" PRIu64 " payloads are archived, which is no difference", counts.archived);
         cmd_say(cmd, "%" PRIu64 " jobs, %" PRIu64 " payloads (%" PRIu64 " bytes%s), %" PRIu64 " markers, %" PRIu64 " index rows: %" PRIu64 " differences",

@@ -73,6 +73,8 @@ static enum rc look(struct verify *v, enum verify_subject subject, int where, co
         return verify_schedule(v, name, err);
     case SUBJECT_ARCHIVE:
         return verify_archive(v, name, err);
+    case SUBJECT_DOCUMENT:
+        return verify_document(v, name, err);
     }
     return RC_FATAL;
 }
@@ -197,6 +199,20 @@ static enum rc on_schedule(struct verify *v, int where, const char *prefix, cons
     return str_ends(name, ".state") ? look(v, SUBJECT_SCHEDULE, where, name, false, err) : RC_OK;
 }
 
+static enum rc on_document(struct verify *v, int where, const char *prefix, const char *name, unsigned char type, struct err *err) {
+    char path[400];
+    if (!str_format(path, sizeof path, "%s/%s", prefix, name))
+        return RC_OK;
+    enum rc rc = look(v, SUBJECT_DOCUMENT, where, path, false, err);
+    const bool inside = type == DT_DIR && (strcmp(path, "documents/raw") == 0 || strcmp(path, "documents/tmp") == 0 || strcmp(prefix, "documents/raw") == 0);
+    return rc || !inside ? rc : each_entry(v, v->spool->root_fd, path, where, on_document, err);
+}
+
+static enum rc look_at_documents(struct verify *v, struct err *err) {
+    enum rc rc = each_entry(v, v->spool->root_fd, "documents", 0, on_document, err);
+    return rc == RC_GONE ? RC_OK : rc; /* a spool from before there were any */
+}
+
 struct row_walk {
     struct verify *v;
     struct err *err;
@@ -255,6 +271,9 @@ static enum rc look_at_everything(struct verify *v, struct err *err) {
         rc = each_entry(v, v->spool->schedules_fd, ".", 0, on_schedule, err);
     if (!rc)
         rc = each_entry(v, v->spool->archive_fd, ".", 0, on_archive, err);
+    verify_documents_sort(&v->documents);
+    if (!rc)
+        rc = look_at_documents(v, err);
     if (!rc && v->index) {
         struct row_walk walk = {v, err, RC_OK};
         rc = index_jobs(v->index, PLACE_NONE, "", on_row, &walk, err);
@@ -303,7 +322,7 @@ static enum rc learn_again(struct verify *v, struct err *err) {
         return RC_OK;
     for (size_t i = 0; i < v->known_count; i++)
         free(v->known[i].path);
-    v->known_count = v->ids.count = 0;
+    v->known_count = v->ids.count = v->documents.count = 0;
     struct verify_findings kept = v->findings;
     const struct verify_options *options = v->options;
     const struct verify_options quick = {.quick = true};
@@ -318,6 +337,7 @@ static enum rc learn_again(struct verify *v, struct err *err) {
     v->options = options;
     if (v->known_count)
         qsort(v->known, v->known_count, sizeof *v->known, compare_known);
+    verify_documents_sort(&v->documents);
     return rc;
 }
 
@@ -336,6 +356,7 @@ enum rc verify_run(const struct spool *spool, struct index *index, const struct 
     for (size_t i = 0; i < v.known_count; i++)
         free(v.known[i].path);
     free(v.known);
+    free(v.documents.list);
     free(v.ids.list);
     free(v.bytes);
     return rc;

@@ -16,8 +16,9 @@ struct verify_options {
 
 struct verify_counts {
     uint64_t jobs, payloads, markers, index_rows, bytes, differences;
-    uint64_t archived; /* payloads that the journals say are in archive/, or gone */
-    uint64_t same;     /* payloads whose bytes another one, that is not counted, has by the journals; no difference */
+    uint64_t documents, document_bytes; /* as they lie there */
+    uint64_t archived;                  /* payloads that the journals say are in archive/, or gone */
+    uint64_t same;                      /* payloads whose bytes another one, that is not counted, has by the journals; no difference */
 };
 
 /* kind: one word, path: below the spool, detail: what is different.
@@ -28,7 +29,10 @@ struct verify_counts {
  *   payload-unknown   a raw file that no journal names                              sums-changed     SHA256SUMS says otherwise than the journal
  *   marker-missing, marker-double, marker-place, marker-foreign, marker-dangling    index-changed    a row is not what the journal gives
  *   index-stray       a row without a journal                                       pause-foreign    a file of paused/ whose name is none
- *   pause-wrong       one that does not check                                       archive-changed  other bytes than the sum beside it says */
+ *   pause-wrong       one that does not check                                       archive-changed  other bytes than the sum beside it says
+ *   document-changed  other bytes than its name says, or damaged                    document-missing a job names it, and it is not stored
+ *   document-size     another size than a job says                                  document-double  stored twice
+ *   document-foreign  a file of documents/ that is none */
 typedef void verify_found(void *context, const char *kind, const char *path, const char *detail);
 
 /* index may be NULL. What differs at the first look is looked at again after pause_ms and told only if it still does, so that work in progress is none. RC_OK,

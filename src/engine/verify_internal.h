@@ -6,7 +6,18 @@
 #include "spool/payload.h"
 
 /* What one check looks at; it can be looked at again by itself. */
-enum verify_subject { SUBJECT_JOB, SUBJECT_MARKER, SUBJECT_RAW, SUBJECT_SUMS, SUBJECT_ENTRY, SUBJECT_ROW, SUBJECT_PAUSE, SUBJECT_SCHEDULE, SUBJECT_ARCHIVE };
+enum verify_subject {
+    SUBJECT_JOB,
+    SUBJECT_MARKER,
+    SUBJECT_RAW,
+    SUBJECT_SUMS,
+    SUBJECT_ENTRY,
+    SUBJECT_ROW,
+    SUBJECT_PAUSE,
+    SUBJECT_SCHEDULE,
+    SUBJECT_ARCHIVE,
+    SUBJECT_DOCUMENT
+};
 
 struct verify_finding {
     enum verify_subject subject;
@@ -30,6 +41,18 @@ struct verify_known {
     bool captured;
 };
 
+/* A document that a job names. */
+struct verify_document {
+    char sha256[DIGEST_HEX_SIZE];
+    char job_id[JOBID_SIZE];
+    uint64_t bytes; /* as the job says; 0: it does not */
+};
+
+struct verify_documents {
+    struct verify_document *list;
+    size_t count, capacity;
+};
+
 struct verify_ids {
     char (*list)[JOBID_SIZE]; /* sorted */
     size_t count, capacity;
@@ -43,6 +66,7 @@ struct verify {
     struct verify_ids ids;        /* of journals */
     struct verify_known *known;   /* sorted by path once the jobs were read */
     size_t known_count, known_capacity;
+    struct verify_documents documents; /* the same */
     struct verify_findings findings;
     char *bytes;                 /* to read with */
     enum verify_subject subject; /* being looked at */
@@ -65,6 +89,14 @@ enum rc verify_raw(struct verify *v, const char *path, struct err *err);
 enum rc verify_sums(struct verify *v, const char *month, struct err *err);
 enum rc verify_archive(struct verify *v, const char *list, struct err *err);
 enum rc verify_schedule(struct verify *v, const char *state, struct err *err);
+
+/* path: below the spool, of an entry of documents/, or of its directories. */
+enum rc verify_document(struct verify *v, const char *path, struct err *err);
+/* The documents of a job by its text, in place of those in the list. */
+enum rc verify_documents_of(const char *job_id, const char *text, struct verify_documents *documents, struct err *err);
+/* They are stored; learn: they are added to v->documents. */
+enum rc verify_named(struct verify *v, const struct verify_documents *documents, bool learn, struct err *err);
+void verify_documents_sort(struct verify_documents *documents);
 
 const struct verify_known *verify_find_known(const struct verify *v, const char *path); /* NULL: none */
 

@@ -34,9 +34,10 @@ struct fold {
     unsigned damages;
     struct captured *list;
     size_t count, capacity, known_before;
-    uint32_t highest;             /* batch captured */
-    char listed[DIGEST_HEX_SIZE]; /* SHA-256 of its list of members; "": it has none */
-    enum rc rc;                   /* out of memory */
+    uint32_t highest;                  /* batch captured */
+    struct verify_documents documents; /* that it names */
+    char listed[DIGEST_HEX_SIZE];      /* SHA-256 of its list of members; "": it has none */
+    enum rc rc;                        /* out of memory */
     struct err *err;
 };
 
@@ -143,6 +144,7 @@ static void take_line(struct fold *fold, const struct journal_line *line) {
         str_copy(fold->campaign, sizeof fold->campaign, text_member(line->json, "campaign_id"));
         if (!fold->count)
             fold->listed[0] = '\0';
+        fold->rc = verify_documents_of(fold->id, text_member(line->json, "text"), &fold->documents, fold->err);
     }
     if (strcmp(line->event, "listed") == 0)
         str_copy(fold->listed, sizeof fold->listed, text_member(line->json, "sha256"));
@@ -384,6 +386,12 @@ static enum rc check_index(struct verify *v, const struct fold *fold, struct err
     return rc ? rc : compare_files(v, fold, err);
 }
 
+/* A job that failed or was cancelled before anything came says itself what it lacks, and may name what never was. */
+static enum rc check_documents(struct verify *v, const struct fold *fold, struct err *err) {
+    const bool over = fold->row.place == PLACE_FAILED || fold->row.place == PLACE_CANCELLED;
+    return fold->row.archived_us || (over && !fold->count) ? RC_OK : verify_named(v, &fold->documents, fold->learn, err);
+}
+
 enum rc verify_job(struct verify *v, const char *job_id, bool learn, struct err *err) {
     struct fold fold = {.v = v, .id = job_id, .learn = learn, .known_before = v->known_count, .err = err};
     struct err ignored = {0};
@@ -399,9 +407,12 @@ enum rc verify_job(struct verify *v, const char *job_id, bool learn, struct err 
             rc = check_marker_of(v, &fold, &fold.list[i], err);
     }
     if (!rc)
+        rc = check_documents(v, &fold, err);
+    if (!rc)
         rc = check_members(v, &fold, err);
     if (!rc)
         rc = check_index(v, &fold, err);
     free(fold.list);
+    free(fold.documents.list);
     return rc;
 }

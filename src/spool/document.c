@@ -278,8 +278,20 @@ static enum rc nameless(const struct spool *spool, int *fd, struct err *err) {
     return rc;
 }
 
+typedef enum rc take_bytes(void *context, const void *bytes, size_t length, struct err *err);
+
+static enum rc take_into_file(void *fd, const void *bytes, size_t length, struct err *err) {
+    return fsio_write(*(const int *)fd, bytes, length, err);
+}
+
+static enum rc take_into_sum(void *digest, const void *bytes, size_t length, struct err *err) {
+    (void)err;
+    digest_add(digest, bytes, length);
+    return RC_OK;
+}
+
 /* Of the stream that was written for one document: RC_CORRUPT for anything else. */
-static enum rc expand(int from, int to, struct err *err) {
+static enum rc expand(int from, take_bytes *take, void *context, uint64_t *total, struct err *err) {
     struct archive *archive = archive_read_new();
     struct archive_entry *entry;
     const void *bytes;
@@ -295,11 +307,12 @@ static enum rc expand(int from, int to, struct err *err) {
         if (code != ARCHIVE_OK || length > DOCUMENT_BYTES_MOST - written)
             rc = err_set(err, RC_CORRUPT, "it cannot be decompressed");
         else
-            rc = fsio_write(to, bytes, length, err);
+            rc = take(context, bytes, length, err);
         written += length;
     }
     if (archive)
         archive_read_free(archive);
+    *total = written;
     return rc;
 }
 
@@ -316,9 +329,10 @@ static enum rc reopen(int *fd, struct err *err) {
 
 static enum rc open_compressed(const struct spool *spool, int *fd, struct err *err) {
     int plain = -1;
+    uint64_t bytes;
     enum rc rc = nameless(spool, &plain, err);
     if (!rc)
-        rc = expand(*fd, plain, err);
+        rc = expand(*fd, take_into_file, &plain, &bytes, err);
     if (!rc)
         rc = reopen(&plain, err);
     else if (plain >= 0) {
@@ -360,6 +374,43 @@ enum rc document_open(const struct spool *spool, const char *sha256, int *fd, ui
     rc = open_checked(spool, path, compressed, sha256, fd, bytes, err);
     if (rc == RC_CORRUPT)
         err_set(err, rc, "%s is damaged: send the document again, or put it back from a backup", path);
+    return rc;
+}
+
+enum rc document_find(const struct spool *spool, const char *sha256, char *path, size_t size, struct err *err) {
+    char found[PATH_SIZE];
+    bool compressed;
+    enum rc rc = find(spool, sha256, found, &compressed, err);
+    return rc ? rc : str_copy(path, size, found) ? RC_OK : err_set(err, RC_PERM, "%s: the path is too long", found);
+}
+
+enum rc document_stored(const struct spool *spool, const char *sha256, struct err *err) {
+    char path[PATH_SIZE];
+    return document_find(spool, sha256, path, sizeof path, err);
+}
+
+static enum rc hash_compressed(int fd, char sha256[DIGEST_HEX_SIZE], uint64_t *bytes, struct err *err) {
+    struct digest *digest = digest_new();
+    enum rc rc = digest ? expand(fd, take_into_sum, digest, bytes, err) : err_set(err, RC_TEMP, "out of memory");
+    if (!rc)
+        digest_hex(digest, sha256);
+    digest_free(digest);
+    return rc;
+}
+
+enum rc document_check(const struct spool *spool, const char *name, uint64_t *bytes, struct err *err) {
+    char path[PATH_SIZE], sum[DIGEST_HEX_SIZE] = "";
+    const char *base = strrchr(name, '/');
+    int fd;
+    if (!base || !str_format(path, sizeof path, RAW_DIR "/%s", name))
+        return err_set(err, RC_PERM, "\"%.100s\" is no document", name);
+    enum rc rc = fsio_open_read(spool->root_fd, path, &fd, NULL, err);
+    if (rc)
+        return rc;
+    rc = (str_ends(name, COMPRESSED) ? hash_compressed : hash_file)(fd, sum, bytes, err);
+    close(fd);
+    if (!rc && strncmp(sum, base + 1, DIGEST_HEX_SIZE - 1) != 0)
+        rc = err_set(err, RC_CORRUPT, "its bytes are not those that were stored (SHA-256 %s)", sum);
     return rc;
 }
 

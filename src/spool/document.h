@@ -55,6 +55,13 @@ enum rc document_put_file(const struct spool *spool, const char *path, struct do
  * RC_PERM. bytes may be NULL. */
 enum rc document_open(const struct spool *spool, const char *sha256, int *fd, uint64_t *bytes, struct err *err);
 
+/* Where it is stored, below the spool; its bytes are not looked at. RC_GONE: nowhere. */
+enum rc document_find(const struct spool *spool, const char *sha256, char *path, size_t size, struct err *err);
+enum rc document_stored(const struct spool *spool, const char *sha256, struct err *err);
+/* Whether a file of raw/, YYYY-MM/<sha256> or YYYY-MM/<sha256>.zst, is the document of its name; read piece by piece, nothing is written. *bytes: of the
+ * document itself. RC_CORRUPT: it is not (err). */
+enum rc document_check(const struct spool *spool, const char *name, uint64_t *bytes, struct err *err);
+
 /* 64 lower-case hexadecimal digits. */
 bool document_is_sum(const char *sha256);
 
