@@ -307,6 +307,16 @@ verified() {
     exits 0 "$1" bs verify
 }
 
+# aged ID DAYS: its journal says everything so many days earlier. For a daemon that does not run.
+aged() {
+    perl -MDigest::SHA=sha256_hex -MPOSIX=strftime -MTime::Local -e '
+        my ($file, $days) = @ARGV; open my $in, "<", $file or die; my @lines = <$in>; my $prev = "0" x 64; my $out = "";
+        for (@lines) { chomp;
+            s/"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?Z"/my $t = timegm($6, $5, $4, $3, $2 - 1, $1) - $days * 86400; "\"" . strftime("%Y-%m-%dT%H:%M:%S", gmtime $t) . ($7 \/\/ "") . "Z\""/ge;
+            s/"prev":"[0-9a-f]{64}"/"prev":"$prev"/; $prev = sha256_hex($_); $out .= "$_\n" }
+        open my $to, ">", $file or die; print $to $out' "$SPOOL/journal/$1.ndjson" "$2"
+}
+
 # --- the daemon ---------------------------------------------------------------------------------------------------------
 
 daemon_says() {

@@ -36,6 +36,12 @@ static void print_report(const cJSON *report) {
         printf(" %.0f %s", item->valuedouble, item->string);
     }
     printf("%s\n", dry_run ? " would go" : "");
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(report, "sources")) {
+        const char *source = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "source")),
+                   *by = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "by"));
+        printf("%-10s %.0f of source %s: older than %.0f days (job_retention_days of the %s)\n", "", number_of(item, "jobs"), source ? source : "-",
+               number_of(item, "days"), by ? by : "?");
+    }
     item = cJSON_GetObjectItemCaseSensitive(report, "documents");
     if (number_of(item, "files") > 0)
         printf("%-10s %.0f, %.0f bytes%s\n", "documents", number_of(item, "files"), number_of(item, "bytes"), dry_run ? " would go" : "");
@@ -56,7 +62,10 @@ static int do_it(struct cmd *cmd, bool dry_run) {
     const struct retention_options options = {.limits = config_retention(&cmd->config), .dry_run = dry_run, .by = "command line"};
     struct err err = {0};
     cJSON *report = NULL;
-    enum rc rc = retention_run(cmd->spool, &options, &report, &err);
+    const int sources = cmd_sources(cmd);
+    if (sources)
+        return sources;
+    enum rc rc = retention_run(cmd->spool, cmd->sources, &options, &report, &err);
     const int code = tell(cmd, report);
     return rc == RC_PERM ? cmd_fail(cmd, EXIT_NOPERM, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : code;
 }

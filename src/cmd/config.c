@@ -268,6 +268,11 @@ static enum rc read_file(struct config *config, const char *dir, struct err *err
     return rc;
 }
 
+/* The environment says it, of this one daemon: so it holds over the definitions of sources too, which are meant for many. */
+static void take_note(struct config *config, const char *key) {
+    config->job_retention_hold = config->job_retention_hold || strcmp(key, "job_retention_days") == 0;
+}
+
 /* By names that people know from elsewhere; our own names hold over them. */
 static enum rc take_known_names(struct config *config, const char *working_dir, struct err *err) {
     static const char *const names[][2] = {{"MAX_CONCURRENT_JOBS", "max_concurrent_jobs"}, {"JOB_RETENTION_DAYS", "job_retention_days"}};
@@ -275,6 +280,7 @@ static enum rc take_known_names(struct config *config, const char *working_dir, 
         const char *value = getenv(names[i][0]);
         const struct origin from = {"environment", names[i][0], working_dir};
         enum rc rc = value && *value ? set_text(config, find_key(names[i][1]), value, &from, err) : RC_OK;
+        take_note(config, value && *value ? names[i][1] : "");
         if (rc)
             return rc;
     }
@@ -295,6 +301,7 @@ static enum rc take_environment(struct config *config, const char *working_dir, 
             continue;
         const struct origin from = {"environment", variable, working_dir};
         enum rc rc = set_text(config, &keys[i], value, &from, err);
+        take_note(config, keys[i].name);
         if (rc)
             return rc;
     }
@@ -390,7 +397,10 @@ static bool is_live(const struct key *key) {
 }
 
 struct retention_limits config_retention(const struct config *config) {
-    return (struct retention_limits){.job_days = config->job_retention_days, .payload_months = config->payload_retention_months, .archive = config->archive};
+    return (struct retention_limits){.job_days = config->job_retention_days,
+                                     .job_days_hold = config->job_retention_hold,
+                                     .payload_months = config->payload_retention_months,
+                                     .archive = config->archive};
 }
 
 void config_adopt(struct config *config, const struct config *fresh, config_told *told, void *context) {
@@ -406,4 +416,5 @@ void config_adopt(struct config *config, const struct config *fresh, config_told
             config->daily_cost_cap_count = fresh->daily_cost_cap_count;
         told(context, keys[i].name, is_live(&keys[i]));
     }
+    config->job_retention_hold = fresh->job_retention_hold;
 }

@@ -36,6 +36,7 @@ struct config {
     enum log_level log_level;
     bool log_json;
     unsigned job_retention_days, payload_retention_months; /* 90, 1 */
+    bool job_retention_hold;                               /* the environment said it: over what sources say */
     bool archive;                                          /* true */
     bool sitemap_private_hosts;                            /* false */
     struct cost_cap daily_cost_caps[CONFIG_CAPS_MAX];      /* one a currency */

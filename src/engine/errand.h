@@ -31,8 +31,8 @@ enum rc results_export(const struct spool *spool, struct sources *sources, const
 /* The temporary file that a killed one leaves, below results/. */
 void results_tmp(const char *job_id, const struct errand *errand, char *out, size_t size);
 
-/* Command line of a worker: `PROGRAM --errand-worker --spool DIR --sources DIR --source-settings JSON --job ID --job-days N --payload-months N --archive 0|1`.
- * argv begins after
+/* Command line of a worker: `PROGRAM --errand-worker --spool DIR --sources DIR --source-settings JSON --job ID --job-days N|N! --payload-months N --archive
+ * 0|1`. argv begins after
  * --errand-worker. It reads what to do from the journal, writes results/<ID>/preview.json and prints the same object as one line; or {"reason","error"}.
  * Returns the exit code: 0, 65 what was asked for cannot be had, 74 I/O, 75 the job that it waits for goes on. report: of batchspool-report, else NULL. */
 int errand_worker_main(int argc, char **argv, results_report *report);
@@ -49,7 +49,7 @@ void errand_automatic_id(const char *job_id, char out[JOBID_SIZE]);
 #define ERRAND_ARGS 18
 struct errand_args {
     const char *argv[ERRAND_ARGS];
-    char days[16], months[16];
+    char days[32], months[16];
 };
 /* For child_start; strings are borrowed. */
 void errand_worker_args(const char *program, const struct spool *spool, const char *sources_dir, const char *source_settings, const char *job_id,

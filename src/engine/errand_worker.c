@@ -22,7 +22,7 @@ struct arguments {
 
 void errand_worker_args(const char *program, const struct spool *spool, const char *sources_dir, const char *source_settings, const char *job_id,
                         const struct retention_limits *limits, struct errand_args *args) {
-    str_format(args->days, sizeof args->days, "%u", limits->job_days);
+    str_format(args->days, sizeof args->days, "%u%s", limits->job_days, limits->job_days_hold ? "!" : "");
     str_format(args->months, sizeof args->months, "%u", limits->payload_months);
     const char *const argv[ERRAND_ARGS] = {program,
                                            "--errand-worker",
@@ -87,6 +87,15 @@ static bool read_count(const char *text, unsigned *out) {
     return good;
 }
 
+/* With ! behind it, it holds over what sources say. */
+static bool read_days(const char *text, struct retention_limits *limits) {
+    char digits[16];
+    const size_t length = strcspn(text, "!");
+    limits->job_days_hold = text[length] == '!';
+    return (!limits->job_days_hold || !text[length + 1]) && str_format(digits, sizeof digits, "%.*s", (int)length, text) &&
+           read_count(digits, &limits->job_days);
+}
+
 /* What errand_worker_args made; anything else is no command line for people. */
 static bool read_arguments(int argc, char **argv, struct arguments *a) {
     unsigned archive = 0;
@@ -102,7 +111,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *a) {
         else if (strcmp(name, "--job") == 0)
             a->job = value;
         else if (strcmp(name, "--job-days") == 0)
-            good = read_count(value, &a->limits.job_days);
+            good = read_days(value, &a->limits);
         else if (strcmp(name, "--payload-months") == 0)
             good = read_count(value, &a->limits.payload_months);
         else
@@ -117,7 +126,7 @@ static enum rc run(const struct spool *spool, struct sources *sources, const str
     if (errand->kind == ERRAND_RESULTS)
         return results_make(spool, sources, a->job, errand, a->report, answer, err);
     const struct retention_options options = {.limits = a->limits, .dry_run = errand->dry_run, .by = "daemon"};
-    enum rc rc = retention_run(spool, &options, answer, err);
+    enum rc rc = retention_run(spool, sources, &options, answer, err);
     if (rc) {
         cJSON_Delete(*answer);
         *answer = NULL;

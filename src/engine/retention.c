@@ -109,7 +109,7 @@ static enum rc retire_job(struct retention *r, const char *id, enum place place)
 /* The time in its id: who began later cannot be old enough. */
 static bool began_later(const struct retention *r, const char *id) {
     char limit[CLOCK_RFC3339_SIZE];
-    const int64_t limit_us = r->now_us - (int64_t)r->options->limits.job_days * DAY_US;
+    const int64_t limit_us = r->now_us - (int64_t)retention_days_least(r, false) * DAY_US;
     if (limit_us <= 0)
         return true;
     clock_format_basic(limit_us, limit);
@@ -130,9 +130,12 @@ static enum rc place_job(struct retention *r, const char *id, enum place place) 
     const char *held = old && !over ? retention_held_by(r, &job) : NULL;
     if (held && !(job.count && strncmp(job.files[0].raw.path, r->first_month, 7) < 0)) /* else it was counted with its month */
         retention_keep(r, held);
+    const bool goes = !held && (old || over);
+    if (goes)
+        rc = retention_went(r, &job.row);
     retention_job_release(&job);
-    if (held || (!old && !over))
-        return RC_OK;
+    if (rc || !goes)
+        return rc;
     r->jobs[place]++;
     if (r->options->dry_run)
         return RC_OK;
@@ -182,6 +185,7 @@ static cJSON *report_of(struct retention *r) {
     cJSON *documents = cJSON_AddObjectToObject(report, "documents");
     cJSON_AddNumberToObject(documents, "files", (double)r->documents);
     cJSON_AddNumberToObject(documents, "bytes", (double)r->document_bytes);
+    cJSON_AddItemToObject(report, "sources", retention_days_report(r));
     cJSON *kept = cJSON_AddObjectToObject(report, "kept");
     for (size_t i = 0; i < RETENTION_REASONS && r->kept[i].reason; i++)
         cJSON_AddNumberToObject(kept, r->kept[i].reason, (double)r->kept[i].jobs);
@@ -194,10 +198,12 @@ static enum rc may(const struct retention *r) {
     return pack_lock(r->spool, r->err);
 }
 
-enum rc retention_run(const struct spool *spool, const struct retention_options *options, cJSON **report, struct err *err) {
+enum rc retention_run(const struct spool *spool, struct sources *sources, const struct retention_options *options, cJSON **report, struct err *err) {
     struct retention r = {.spool = spool, .options = options, .now_us = clock_wall_us(), .months = cJSON_CreateArray(), .err = err};
     first_month(&r);
     enum rc rc = options->dry_run ? RC_OK : may(&r);
+    if (!rc)
+        rc = retention_days_learn(&r, sources);
     if (!rc)
         rc = clean_months(&r);
     for (enum place place = PLACE_PENDING; !rc && place < PLACE_COUNT; place++)
@@ -206,6 +212,7 @@ enum rc retention_run(const struct spool *spool, const struct retention_options 
     if (!rc)
         rc = retention_documents(&r);
     *report = report_of(&r);
+    retention_days_release(&r);
     return rc;
 }
 

@@ -23,7 +23,8 @@
  */
 
 struct retention_limits {
-    unsigned job_days;       /* finished jobs are kept for so many days */
+    unsigned job_days;       /* finished jobs are kept for so many days, unless their source says otherwise */
+    bool job_days_hold;      /* whatever it says */
     unsigned payload_months; /* payloads are kept of this month and so many before */
     bool archive;            /* payloads are packed before they go */
 };
@@ -34,10 +35,14 @@ struct retention_options {
     const char *by; /* of the events */
 };
 
-/* report, owned by the caller: {"dry_run", "months": [{"month","jobs","files","bytes","archives": [{"file","sha256","bytes"}]}], "files", "bytes", "jobs":
- * {"COMPLETED","FAILED","CANCELLED"}, "kept": {reason: jobs}}; what was done until then also when it fails. RC_AGAIN: another one is at work. RC_PERM: not the
+struct sources;
+
+/* sources: whose job_retention_days hold; a definition that cannot be read has none. report, owned by the caller: {"dry_run", "months":
+ * [{"month","jobs","files","bytes","archives": [{"file","sha256","bytes"}]}], "files", "bytes", "jobs":
+ * {"COMPLETED","FAILED","CANCELLED"}, "sources": [{"source","jobs" (that went),"days","by": "source|configuration|environment"}], "kept": {reason:
+ * jobs}}; what was done until then also when it fails. RC_AGAIN: another one is at work. RC_PERM: not the
  * daemon's user. */
-enum rc retention_run(const struct spool *spool, const struct retention_options *options, cJSON **report, struct err *err);
+enum rc retention_run(const struct spool *spool, struct sources *sources, const struct retention_options *options, cJSON **report, struct err *err);
 
 /* Payloads of a month back from archive/ below payloads/raw, with markers in payloads/processed, journalled `restored`: to be loaded again. files: how many.
  * RC_GONE: nothing of that month is there. */

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Documents that no job names any more, but one that has been cleaned up: handed in longer ago than jobs are kept, and than a day, in which a job may still
- * come. */
+/* Documents that no job names any more, but one that has been cleaned up: handed in longer ago than jobs of documents are kept, and than a day, in which a job
+ * may still come. */
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 
@@ -39,7 +39,7 @@ static enum rc read_job(struct retention *r, const char *id, struct named *named
     char *text = NULL;
     size_t length;
     enum rc rc = job_row_read(r->spool, id, &row, NULL, NULL, r->err);
-    if (rc || row.archived_us)
+    if (rc || row.archived_us || strset_has(&r->going, id))
         return rc == RC_GONE ? RC_OK : rc;
     rc = job_text_read(r->spool, id, &text, &length, r->err);
     if (!rc)
@@ -65,7 +65,7 @@ static enum rc read_jobs(struct retention *r, struct named *named) {
 }
 
 static bool old_document(const struct retention *r, const struct stat *st) {
-    const int64_t days = r->options->limits.job_days ? r->options->limits.job_days : 1;
+    const int64_t least = retention_days_least(r, true), days = least ? least : 1;
     return (int64_t)st->st_mtime * 1000000 < r->now_us - days * DAY_US;
 }
 

@@ -2,11 +2,12 @@
 #ifndef ENGINE_RETENTION_INTERNAL_H
 #define ENGINE_RETENTION_INTERNAL_H
 
+#include "base/strset.h"
 #include "engine/retention.h"
 #include "spool/pack.h"
 
 /* What the files of retention share: retention.c (jobs, report, restoring), retention_month.c (payloads of a month), retention_job.c (what the journal of one
- * job says, and why it must stay). */
+ * job says, and why it must stay), retention_days.c (how long). */
 
 #define RETENTION_REASONS 8u
 
@@ -18,12 +19,34 @@ struct retention {
     cJSON *months;
     uint64_t files, bytes, jobs[PLACE_COUNT];
     uint64_t documents, document_bytes;
+    struct retention_source { /* that has a time of its own */
+        char name[65];
+        unsigned days;
+        bool documents;
+    } * sources;
+    size_t source_count;
+    struct retention_gone {
+        char source[65];
+        uint64_t jobs;
+    } * gone;
+    size_t gone_count;
+    struct strset going; /* jobs that a run that only looks would take away */
     struct retention_kept {
         const char *reason;
         uint64_t jobs;
     } kept[RETENTION_REASONS];
     struct err *err;
 };
+
+/* retention_days.c */
+
+enum rc retention_days_learn(struct retention *r, struct sources *sources);
+unsigned retention_days(const struct retention *r, const char *source, const char **by); /* by: who says it */
+unsigned retention_days_least(const struct retention *r, bool documents);                /* of any source; of those of documents */
+bool retention_days_over(const struct retention *r, const char *source, int64_t at_us);
+enum rc retention_went(struct retention *r, const struct job_row *row); /* count a job that goes */
+cJSON *retention_days_report(const struct retention *r);
+void retention_days_release(struct retention *r);
 
 /* retention_documents.c */
 enum rc retention_documents(struct retention *r);

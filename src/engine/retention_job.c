@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY_US (INT64_C(24) * 3600 * 1000000)
-
 void retention_job_release(struct retention_job *job) {
     free(job->files);
     job->files = NULL;
@@ -118,7 +116,7 @@ static bool is_final(const struct job_row *row) {
 
 /* Its own time has come. */
 bool retention_old(const struct retention *r, const struct job_row *row) {
-    return is_final(row) && row->completed_us && row->completed_us <= r->now_us - (int64_t)r->options->limits.job_days * DAY_US;
+    return is_final(row) && row->completed_us && retention_days_over(r, row->source, row->completed_us);
 }
 
 /* Why nothing of it may go; NULL: it may. */

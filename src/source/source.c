@@ -83,6 +83,7 @@ static void read_top(struct check *check, struct source *source) {
                                         "documents",
                                         "job_defaults",
                                         "max_concurrent_jobs",
+                                        "job_retention_days",
                                         "unit_cache",
                                         "data_selector",
                                         "primary_key",
@@ -133,6 +134,8 @@ static void read_top(struct check *check, struct source *source) {
     read_defaults(check, source);
     source_unit_cache(check, root, source);
     check_unsigned(check, root, "max_concurrent_jobs", 1, 1000, &source->max_concurrent_jobs);
+    source->has_job_retention = cJSON_GetObjectItemCaseSensitive(root, "job_retention_days") != NULL;
+    check_unsigned(check, root, "job_retention_days", 0, 36500, &source->job_retention_days);
     check_u64(check, root, "coverage_tolerance", 0, UINT64_MAX, &source->coverage_tolerance);
     check_duration(check, root, "cache_ttl", 0, &source->cache_ttl_ms);
     forms_read_report(check, root, &source->report);

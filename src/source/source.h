@@ -163,12 +163,14 @@ struct source {
     unsigned step_count;
     /* Units that are no pages: the cross product of lists, or documents (then one list, of /documents). */
     struct source_list lists[SOURCE_MAX_LISTS];
-    unsigned list_count;          /* 0: the units are pages */
-    bool documents;               /* descriptor 3 of a helper is the document */
-    bool automatic;               /* what a job of it has by default: process */
-    int on_duplicate;             /* enum on_duplicate; -1: as money says */
-    const cJSON *unit_cache_key;  /* array of templates: units for which it is the same share the answer of their first step; or NULL */
-    int64_t unit_cache_ttl_ms;    /* for so long */
+    unsigned list_count;         /* 0: the units are pages */
+    bool documents;              /* descriptor 3 of a helper is the document */
+    bool automatic;              /* what a job of it has by default: process */
+    int on_duplicate;            /* enum on_duplicate; -1: as money says */
+    const cJSON *unit_cache_key; /* array of templates: units for which it is the same share the answer of their first step; or NULL */
+    int64_t unit_cache_ttl_ms;   /* for so long */
+    unsigned job_retention_days; /* finished jobs of it are kept for so many days, where has_job_retention */
+    bool has_job_retention;
     unsigned max_concurrent_jobs; /* of it; 0: as many as the daemon runs */
     struct source_suggest suggests[SOURCE_MAX_SUGGEST];
     unsigned suggest_count;
