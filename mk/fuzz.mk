@@ -49,6 +49,9 @@ printf '  3.1 The Tenant shall pay from 25/03/2019.\n\n(a) on 1 May 2020\f\f\303
 printf '%s\0%s' '{"document":{"type":"lease","date":"1 May 2019","missing_schedules":["1"]},"fields":{"t":{"value":"ACME","unit":null,"status":"found","page":1,"quote":"The tenant is ACME"},"term":{"value":10,"unit":"years","status":"found","page":1,"quote":null},"commencement_date":{"value":"03/04/2019","unit":null,"status":"found","page":1,"quote":"begins"},"expiry_date":{"value":null,"unit":null,"status":"n/a","page":null,"quote":null}},"rent":[{"from":"2019-04-03","to":null,"amount":5,"page":2,"quote":"paid"}],"options":[{"kind":"break","window_from":"3/4/2021","window_to":null,"page":null,"quote":null}],"dates":[],"clauses":[]}' \
   '{"document":{"missing_schedules":[]},"fields":{},"rent":[],"options":[],"dates":[],"clauses":[]}' >$(FUZZ)/seed/record; \
 printf '{"model":"m","choices":[{"message":{"content":"```json\\n{}\\n```","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":1},"text":{"images":[{"page":2}],"page_count":3,"left_out":[{"page":1}]},"vision":[{"choices":[{"message":{"content":"seen"}}]}]}' >$(FUZZ)/seed/record-answer; \
+printf 'Ten (10) years from 25th March 2019\000010 yrs, GBP 20,000.00 p.a. (US$$5), not without consent' >$(FUZZ)/seed/wording; \
+printf '{"name":"x","settings":{"u":"https://h.example/","k":"Bearer $${secret:k?}","n":2,"o":""},"steps":[{"http":{"url":"$${settings.u}","headers":{"A":"$${settings.k}"}}}],"paginator":{"type":"offset","limit":"$${settings.n}"},"data_selector":""}\0{"source":"x"}\0[1,2]' \
+  >$(FUZZ)/seed/source-settings; \
 printf '%s\n' '{"cassette":1,"source":"x","total":2,"parts":[{"part":"a","total":2}],"job":{"source":"x"}}' \
   '{"batch":1,"paid":true,"request":{"method":"GET","url":"https://h.example/"},"status":200,"headers":{"x-total":"2"},"body":"[1]"}' \
   '{"batch":2,"request":{},"status":200,"base64":"/w=="}' >$(FUZZ)/seed/cassette

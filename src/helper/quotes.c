@@ -29,7 +29,7 @@ static const struct alias {
     {"\xe2\x80\x89", ""},    {"\xe2\x80\x82", ""},   {"\xe2\x80\x83", ""},   {"\xef\xbb\xbf", ""},    {"\xe3\x80\x80", ""},
 };
 
-static const char *alias_of(const char *at, size_t length) {
+const char *quotes_alias(const char *at, size_t length) {
     for (size_t i = 0; i < sizeof ALIASES / sizeof *ALIASES; i++)
         if (strlen(ALIASES[i].bytes) == length && memcmp(at, ALIASES[i].bytes, length) == 0)
             return ALIASES[i].meaning;
@@ -49,7 +49,7 @@ enum rc quotes_fold(const char *text, bool punctuation, struct buf *out) {
     enum rc rc = RC_OK;
     for (size_t left = strlen(text); left && !rc;) {
         size_t length = str_utf8_length(text, left);
-        const char *alias = length > 1 ? alias_of(text, length) : NULL;
+        const char *alias = length > 1 ? quotes_alias(text, length) : NULL;
         if (alias)
             for (; *alias && !rc; alias++)
                 rc = fold_ascii(*alias, punctuation, out);

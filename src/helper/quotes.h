@@ -21,6 +21,8 @@ void quotes_free(struct quotes *quotes);
  * where it begins. Dots in it ("...", U+2026) stand for any text of that page. 0: it is nowhere, or too short to tell (fewer than 3 letters or digits). */
 unsigned quotes_find(const struct quotes *quotes, const char *quote, unsigned page);
 
+/* What a character beyond ASCII is compared as: the letters of a ligature, a plain quote, "" (blanks, dashes); NULL: itself. */
+const char *quotes_alias(const char *at, size_t length);
 /* Append a text in the form that is compared. punctuation false: that is left out, too. RC_TEMP, RC_PERM as buf_add. */
 enum rc quotes_fold(const char *text, bool punctuation, struct buf *out);
 

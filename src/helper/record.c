@@ -12,12 +12,17 @@
 /* The lists of a record, the members by which rows are told apart, and those that are dates. */
 static const struct list_row {
     const char *name;
-    const char *const members[6], *const dates[3];
+    const struct record_member members[6];
+    const char *const dates[3];
 } LISTS[] = {
-    {"rent", {"from", "to", "amount", "currency", "frequency", NULL}, {"from", "to", NULL}},
-    {"options", {"kind", "window_from", "window_to", "notice", NULL}, {"window_from", "window_to", NULL}},
-    {"dates", {"date", "what", NULL}, {"date", NULL}},
-    {"clauses", {"topic", "text", NULL}, {NULL}},
+    {"rent",
+     {{"from", RECORD_DATE}, {"to", RECORD_DATE}, {"amount", RECORD_NUMBER}, {"currency", RECORD_CURRENCY}, {"frequency", RECORD_WORD}, {.name = NULL}},
+     {"from", "to", NULL}},
+    {"options",
+     {{"kind", RECORD_WORD}, {"window_from", RECORD_DATE}, {"window_to", RECORD_DATE}, {"notice", RECORD_TEXT}, {.name = NULL}},
+     {"window_from", "window_to", NULL}},
+    {"dates", {{"date", RECORD_DATE}, {"what", RECORD_TEXT}, {.name = NULL}}, {"date", NULL}},
+    {"clauses", {{"topic", RECORD_TEXT}, {"text", RECORD_TEXT}, {.name = NULL}}, {NULL}},
 };
 #define LIST_COUNT (sizeof LISTS / sizeof *LISTS)
 
@@ -169,10 +174,22 @@ static void settle_date(struct work *w, cJSON *field) {
 
 /* --- fields ------------------------------------------------------------------------------------------------------------- */
 
+static bool is_name(const char *name) {
+    static const char *const names[] = {"landlord", "tenant", "guarantor", "agent", "title_number"};
+    size_t i = 0;
+    while (i < sizeof names / sizeof *names && strcmp(names[i], name) != 0)
+        i++;
+    return i < sizeof names / sizeof *names;
+}
+
 static enum record_kind kind_of(const cJSON *schema, const char *name) {
     const cJSON *fields = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(schema, "properties"), "fields");
     const char *ref = tool_text(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(fields, "properties"), name), "$ref", "");
-    return str_ends(ref, "/date") ? RECORD_DATE : str_ends(ref, "/number") ? RECORD_NUMBER : str_ends(ref, "/boolean") ? RECORD_BOOLEAN : RECORD_TEXT;
+    return str_ends(ref, "/date")      ? RECORD_DATE
+           : str_ends(ref, "/number")  ? RECORD_NUMBER
+           : str_ends(ref, "/boolean") ? RECORD_BOOLEAN
+           : is_name(name)             ? RECORD_NAME
+                                       : RECORD_TEXT;
 }
 
 /* One part's field: found without a value is not found, and what was not found has no evidence. */

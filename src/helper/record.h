@@ -29,7 +29,20 @@ enum rc record_make(struct record_input *input, cJSON **record, struct err *err)
 
 /* --- its parts, for record*.c and their tests --------------------------------------------------------------------------- */
 
-enum record_kind { RECORD_TEXT, RECORD_NUMBER, RECORD_BOOLEAN, RECORD_DATE };
+enum record_kind {
+    RECORD_TEXT,
+    RECORD_NAME, /* of a person or company, or of a thing: other words are another one */
+    RECORD_NUMBER,
+    RECORD_BOOLEAN,
+    RECORD_DATE, /* ISO */
+    RECORD_WORD, /* one of a few */
+    RECORD_CURRENCY,
+};
+
+struct record_member { /* by which rows are told apart */
+    const char *name;  /* NULL at the end */
+    enum record_kind kind;
+};
 
 /* What dates were not understood, for the checks. */
 struct record_doubts {
@@ -40,10 +53,12 @@ struct record_doubts {
 
 /* The date that a text means as ISO text in out; false: none, or two. */
 bool record_date(const char *text, struct record_doubts *doubts, char out[DATE_TEXT_SIZE]);
-/* A field of the record from fields of the parts (array, in order; taken apart). The caller frees. */
+/* A field of the record from fields of the parts (array, in order; taken apart). One whose quote is in the text goes before those whose is not; between equals
+ * it is a conflict if they differ in what they say, and then all of them are in `candidates`. What is not in the one that is kept is in `also`. The caller
+ * frees. */
 cJSON *record_merge_field(cJSON *parts, enum record_kind kind);
-/* Put rows into a list, without those that are there already; rows is taken apart. */
-void record_merge_rows(cJSON *list, cJSON *rows, const char *const *members);
+/* Put rows into a list, without those that are there already, perhaps in other words; rows is taken apart. */
+void record_merge_rows(cJSON *list, cJSON *rows, const struct record_member *members);
 /* The list of checks of a record that has all else. */
 cJSON *record_checks(const cJSON *record, const struct record_doubts *doubts, const unsigned orders[2]);
 

@@ -6,7 +6,7 @@
 MAKE=$ROOT/tests/documents/make.pl
 TEXTS=$ROOT/tests/documents
 export BATCHSPOOL_LEASE=$ROOT/etc/lease
-WAIT_S=15
+WAIT_S=60
 
 "$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
 BACKGROUND+=($!)
@@ -176,7 +176,7 @@ daemon_stop
 PATH=$DIR/bin:$PATH daemon_start
 lease --document "$DIR/scanned.pdf" --set on_duplicate=run
 third() { [ "$(wc -l <"$DIR/runs")" = 3 ]; }
-wait_for 30 third
+wait_for 120 third
 result $? 'OCR is at the third page'
 daemon_kill
 : >"$DIR/go"

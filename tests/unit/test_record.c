@@ -21,8 +21,9 @@
 #define NOT_APPLICABLE "{\"value\":null,\"unit\":null,\"status\":\"n/a\",\"page\":null,\"quote\":null}"
 #define DOUBTFUL                                                                                                                                               \
     "{\"value\":\"3/4/"                                                                                                                                        \
-    "2019\",\"unit\":null,\"status\":\"conflict\",\"quote\":\"q\",\"candidates\":[{\"value\":\"2019-04-03\",\"unit\":null,\"status\":\"conflict\"},"           \
-    "{\"value\":\"2019-03-04\",\"unit\":null,\"status\":\"conflict\"}]}"
+    "2019\",\"unit\":null,\"status\":\"conflict\",\"quote\":\"q\",\"candidates\":[{\"value\":\"2019-04-03\",\"unit\":null,\"status\":\"conflict\",\"quote_"    \
+    "verified\":true},"                                                                                                                                        \
+    "{\"value\":\"2019-03-04\",\"unit\":null,\"status\":\"conflict\",\"quote_verified\":true}]}"
 
 static void test_fields(void **state) {
     (void)state;
@@ -48,6 +49,27 @@ static void test_fields(void **state) {
         {"[" DOUBTFUL "]", RECORD_DATE, "conflict", "\"2019-04-03\" \"2019-03-04\""},
         {"[" DOUBTFUL "," FOUND("\"2019-03-04\"", "null", "true") "]", RECORD_DATE, "found", "\"2019-03-04\""}, /* said elsewhere */
         {"[" DOUBTFUL "," FOUND("\"2020-01-01\"", "null", "true") "]", RECORD_DATE, "conflict", "\"2020-01-01\" \"2019-04-03\" \"2019-03-04\""},
+        /* what many parts of a long lease say of the same thing */
+        {"[" FOUND("\"HARBOUR ESTATES LIMITED\"", "null", "true") "," FOUND("\"Harbour Estates Ltd\"", "null", "true") "," FOUND("\"Harbour Estates\"", "null",
+                                                                                                                                 "true") "]",
+         RECORD_NAME, "found", "\"HARBOUR ESTATES LIMITED\""},
+        {"[" FOUND("\"NORTHWIND COFFEE LIMITED\"", "null", "true") "," FOUND("\"NORTHWIND HOLDINGS PLC\"", "null", "true") "]", RECORD_NAME, "conflict",
+         "\"NORTHWIND COFFEE LIMITED\" \"NORTHWIND HOLDINGS PLC\""},
+        {"[" FOUND("\"Landlord may enter on 48 hours' notice\"", "null",
+                   "true") "," FOUND("\"The landlord is entitled to enter after giving forty-eight (48) hours' prior written notice\"", "null", "true") "]",
+         RECORD_TEXT, "found", "\"The landlord is entitled to enter after giving forty-eight (48) hours' prior written notice\""},
+        {"[" FOUND("\"Landlord may enter on 48 hours' notice\"", "null", "true") "," FOUND("\"The landlord may enter on giving 24 hours' notice\"", "null",
+                                                                                           "true") "]",
+         RECORD_TEXT, "conflict", "\"Landlord may enter on 48 hours' notice\" \"The landlord may enter on giving 24 hours' notice\""},
+        /* a quote that is in the text goes before one that is not, whatever they say */
+        {"[" FOUND("12", "\"years\"", "false") "," FOUND("10", "\"years\"", "true") "]", RECORD_NUMBER, "found", "10"},
+        {"[" FOUND("\"ACME Ltd of Leeds\"", "null", "true") "," FOUND("\"ACME Ltd of Leeds, registered in England\"", "null", "false") "]", RECORD_NAME,
+         "found", "\"ACME Ltd of Leeds\""},
+        {"[" FOUND("12", "\"years\"", "false") "," FOUND("10", "\"years\"", "null") "]", RECORD_NUMBER, "conflict", "12 10"},
+        {"[" FOUND("2450", "\"sq ft\"", "true") "," FOUND("227.6", "\"square metres\"", "true") "]", RECORD_NUMBER, "found", "2450"},
+        {"[" FOUND("12000", "\"GBP\"", "true") "," FOUND("12000", "\"\u00a3\"", "true") "]", RECORD_NUMBER, "found", "12000"},
+        {"[" FOUND("12000", "\"GBP\"", "true") "," FOUND("12000", "\"USD\"", "true") "]", RECORD_NUMBER, "conflict", "12000 12000"},
+        {"[" FOUND("10", "\"years\"", "true") "," FOUND("120", "\"calendar months\"", "true") "]", RECORD_NUMBER, "found", "10"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cJSON *parts = cJSON_Parse(cases[i].parts);
@@ -77,7 +99,7 @@ static void test_fields(void **state) {
 
 static void test_rows(void **state) {
     (void)state;
-    static const char *const members[] = {"from", "to", "amount", NULL};
+    static const struct record_member members[] = {{"from", RECORD_DATE}, {"to", RECORD_DATE}, {"amount", RECORD_NUMBER}, {.name = NULL}};
     cJSON *list = cJSON_CreateArray();
     cJSON *first = cJSON_Parse(
         "[{\"from\":\"2019-01-01\",\"to\":null,\"amount\":100,\"quote\":null},{\"from\":\"2020-01-01\",\"to\":null,\"amount\":110,\"quote\":\"a\"}]");
@@ -95,6 +117,91 @@ static void test_rows(void **state) {
     cJSON_Delete(list);
     cJSON_Delete(first);
     cJSON_Delete(second);
+}
+
+#define ROW(page, quote) "\"page\":" page ",\"quote\":\"" quote "\",\"quote_verified\":true"
+#define CLAUSE(topic, text, page, quote) "{\"topic\":\"" topic "\",\"text\":\"" text "\"," ROW(page, quote) "}"
+#define OPTION(kind, from, notice, page, quote) "{\"kind\":\"" kind "\",\"window_from\":" from ",\"window_to\":null,\"notice\":" notice "," ROW(page, quote) "}"
+#define RENT_ROW(from, to, amount, currency, page, quote)                                                                                                      \
+    "{\"from\":" from ",\"to\":" to ",\"amount\":" amount ",\"currency\":" currency ",\"frequency\":\"year\"," ROW(page, quote) "}"
+
+/* Rows as two parts that overlap bring them. */
+static void test_rows_twice(void **state) {
+    static const struct record_member rent[] = {{"from", RECORD_DATE},         {"to", RECORD_DATE},        {"amount", RECORD_NUMBER},
+                                                {"currency", RECORD_CURRENCY}, {"frequency", RECORD_WORD}, {.name = NULL}};
+    static const struct record_member options[] = {
+        {"kind", RECORD_WORD}, {"window_from", RECORD_DATE}, {"window_to", RECORD_DATE}, {"notice", RECORD_TEXT}, {.name = NULL}};
+    static const struct record_member clauses[] = {{"topic", RECORD_TEXT}, {"text", RECORD_TEXT}, {.name = NULL}};
+    static const struct {
+        const char *first, *second;
+        const struct record_member *members;
+        int count;
+    } cases[] = {
+        {RENT_ROW("\"2019-03-25\"", "\"2022-03-24\"", "48000", "\"GBP\"", "3", "from 25/03/2019: GBP 48,000"),
+         RENT_ROW("\"2019-03-25\"", "null", "48000.0", "\"\u00a3\"", "9", "the rent is \u00a348,000"), rent, 1},
+        {RENT_ROW("\"2019-03-25\"", "null", "48000", "\"GBP\"", "3", "(a) Annual Rent from 25/03/2019: GBP 48,000"),
+         RENT_ROW("null", "null", "48000", "\"GBP\"", "3", "Annual Rent from 25/03/2019: GBP 48,000"), rent, 1}, /* the same place */
+        {RENT_ROW("\"2019-03-25\"", "null", "48000", "\"GBP\"", "3", "(a) Annual Rent from 25/03/2019: GBP 48,000"),
+         RENT_ROW("null", "null", "48000", "\"GBP\"", "30", "a deposit of GBP 48,000"), rent, 2},
+        {RENT_ROW("\"2019-03-25\"", "null", "48000", "\"GBP\"", "3", "48,000 in year 1, 50,000 in year 2"),
+         RENT_ROW("\"2020-03-25\"", "null", "50000", "\"GBP\"", "3", "48,000 in year 1, 50,000 in year 2"), rent, 2},
+        {RENT_ROW("\"2019-03-25\"", "null", "48000", "\"GBP\"", "3", "a"), RENT_ROW("\"2019-03-25\"", "null", "48000", "\"EUR\"", "3", "b"), rent, 2},
+        {OPTION("break", "\"2024-03-24\"", "\"six months\"", "3", "a"),
+         OPTION("break", "\"2024-03-24\"", "\"not less than 6 months' written notice\"", "8", "b"), options, 1},
+        {OPTION("break", "\"2024-03-24\"", "\"six months\"", "3", "a"), OPTION("break", "\"2024-03-24\"", "\"three months\"", "3", "b"), options, 2},
+        {OPTION("break", "\"2024-03-24\"", "\"six months\"", "3", "a"), OPTION("renew", "\"2024-03-24\"", "\"six months\"", "3", "a"), options, 2},
+        {CLAUSE("Re-entry", "The landlord may re-enter when rent is unpaid for 21 days.", "4", "if any rent is unpaid for 21 days the Landlord may re-enter"),
+         CLAUSE("re-entry", "Landlord re-enters if rent has been unpaid for twenty-one (21) days", "4", "rent is unpaid for 21 days the Landlord may re-enter"),
+         clauses, 1},
+        {CLAUSE("Insurance", "The landlord insures, the tenant repays the premium", "4", "a b c"),
+         CLAUSE("Insurance rent", "The landlord insures and the tenant repays the premium on demand", "40", "d e f"), clauses, 1}, /* said twice */
+        {CLAUSE("Insurance", "The landlord insures against fire", "4", "a b c"),
+         CLAUSE("Insurance", "Terrorism cover is at the tenant's cost where available", "40", "d e f"), clauses, 2},
+        {CLAUSE("Re-entry", "rent unpaid for 21 days", "4", "a b c"), CLAUSE("Re-entry", "rent unpaid for 14 days", "4", "a b c"), clauses, 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1000];
+        cJSON *list = cJSON_CreateArray(), *rows;
+        snprintf(text, sizeof text, "[%s]", cases[i].first);
+        rows = cJSON_Parse(text);
+        record_merge_rows(list, rows, cases[i].members);
+        cJSON_Delete(rows);
+        snprintf(text, sizeof text, "[%s]", cases[i].second);
+        rows = cJSON_Parse(text);
+        assert_non_null(rows);
+        record_merge_rows(list, rows, cases[i].members);
+        if (cJSON_GetArraySize(list) != cases[i].count)
+            fail_msg("%s and %s are %d rows", cases[i].first, cases[i].second, cJSON_GetArraySize(list));
+        cJSON_Delete(rows);
+        cJSON_Delete(list);
+    }
+}
+
+/* What is not kept stands beside it. */
+static void test_also(void **state) {
+    static const struct {
+        const char *parts, *value, *also;
+    } cases[] = {
+        {"[" FOUND("\"12 years\"", "null", "false") "," FOUND("\"10 years\"", "null", "true") "]", "10 years", "12 years"},
+        {"[" FOUND("\"six months' notice\"", "null", "true") "," FOUND("\"not less than 6 months' notice\"", "null", "true") "]",
+         "not less than 6 months' notice", NULL},
+        {"[" FOUND("\"no structural alterations may be made to the frame or roof\"", "null",
+                   "true") "," FOUND("\"partitions do not need consent if plans are shown to the surveyor before\"", "null", "true") "]",
+         "partitions do not need consent if plans are shown to the surveyor before", "no structural alterations may be made to the frame or roof"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cJSON *parts = cJSON_Parse(cases[i].parts), *field = record_merge_field(parts, RECORD_TEXT);
+        const cJSON *also = cJSON_GetArrayItem(cJSON_GetObjectItem(field, "also"), 0);
+        assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(field, "value")), cases[i].value);
+        if (cases[i].also)
+            assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(also, "value")), cases[i].also);
+        else
+            assert_null(also);
+        cJSON_Delete(field);
+        cJSON_Delete(parts);
+    }
 }
 
 /* --- checks ------------------------------------------------------------------------------------------------------------- */
@@ -287,7 +394,8 @@ static void test_refused(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fields), cmocka_unit_test(test_rows), cmocka_unit_test(test_checks), cmocka_unit_test(test_record),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fields), cmocka_unit_test(test_rows),   cmocka_unit_test(test_rows_twice),
+                                       cmocka_unit_test(test_also),   cmocka_unit_test(test_checks), cmocka_unit_test(test_record),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
