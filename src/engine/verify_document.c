@@ -87,7 +87,7 @@ void verify_documents_sort(struct verify_documents *documents) {
 
 /* A job that says another size. */
 static const struct verify_document *other_size(const struct verify *v, const char *sha256, uint64_t bytes) {
-    struct verify_document wanted;
+    struct verify_document wanted = {.bytes = 0};
     str_copy(wanted.sha256, sizeof wanted.sha256, sha256);
     const struct verify_documents *all = &v->documents;
     const struct verify_document *found = all->count ? bsearch(&wanted, all->list, all->count, sizeof *all->list, by_sum) : NULL, *end = all->list + all->count;

@@ -17,8 +17,8 @@ struct text_options {
 
 /* All programs and languages that this way needs are there; no document is looked at. RC_GONE: one is missing; err says what to install. */
 enum rc text_ready(const struct text_options *options, struct err *err);
-/* The answer of an OCR service on standard input is of use, in the form of pages_read: it has every page of the document on descriptor 3 (when that is one), once,
- * and letters on one at least. RC_GONE: it is not; err says why: another way may read the document. */
+/* The answer of an OCR service on standard input is of use, in the form of pages_read: it has every page of the document on descriptor 3 (when that is one),
+ * once, and letters on one at least. RC_GONE: it is not; err says why: another way may read the document. */
 enum rc text_check(struct err *err);
 /* Write the answer to standard output. RC_PERM: the document cannot be read. RC_GONE: this way cannot do it. */
 enum rc text_write(const struct text_options *options, struct err *err);

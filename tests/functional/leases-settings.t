@@ -6,7 +6,7 @@
 MAKE=$ROOT/tests/documents/make.pl
 TEXTS=$ROOT/tests/documents
 export BATCHSPOOL_LEASE=$ROOT/etc/lease
-WAIT_S=30
+WAIT_S=120
 
 "$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
 BACKGROUND+=($!)
@@ -34,9 +34,11 @@ fell() { jq -c 'select(.event == "retrying" and .step == "text" and .alternative
 sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" |
     jq '.error_handler.backoff_strategies = [{type: "exponential", factor: 0.05, jitter_range_in_seconds: 0.01, max_s: 1}] | .api_budget.policies[0].rates[0].limit = 1000' >"$DIR/etc/sources/lease.json"
 for text in commercial amendment; do "$MAKE" pdf "$DIR/$text.pdf" "$TEXTS/$text.txt"; done
-(cd "$DIR" && pdftoppm -r 150 -gray -jpeg commercial.pdf scan && "$MAKE" pdf scanned.pdf scan-1.jpg scan-2.jpg scan-3.jpg)
-pages() { for page in 1 2 3; do pdftotext -f "$page" -l "$page" -layout "$DIR/commercial.pdf" - | jq -Rsc --argjson page "$page" '{page: $page, text: .}'; done | jq -sc .; }
-PAGES=$(pages)
+# Two short pages, that OCR on this machine need not be long at
+{ sed -n '1,10p' "$TEXTS/commercial.txt" && printf '\f' && sed -n '30,36p' "$TEXTS/commercial.txt"; } >"$DIR/brief.txt"
+"$MAKE" pdf "$DIR/brief.pdf" "$DIR/brief.txt"
+(cd "$DIR" && pdftoppm -r 150 -gray -jpeg brief.pdf scan && "$MAKE" pdf scanned.pdf scan-1.jpg scan-2.jpg)
+PAGES=$(for page in 1 2; do pdftotext -f "$page" -l "$page" -layout "$DIR/brief.pdf" - | jq -Rsc --argjson page "$page" '{page: $page, text: .}'; done | jq -sc .)
 
 # --- what the configuration may say ---
 
@@ -95,20 +97,20 @@ result $? 'configured, the daemon says so'
 set_chat "{\"open\": true, \"ocr\": $PAGES}"
 lease --document "$DIR/scanned.pdf"
 at processed 'a scan with a service'
-is '["service",3]' "$(field '[.document.text_by, .document.pages]')" 'is read by it'
-is '[false,true]' "$(asked /ocr '[.[0].authorized, (.[0].bytes > 10000)]')" 'which was sent the document, and no key, as there is none'
+is '["service",2]' "$(field '[.document.text_by, .document.pages]')" 'is read by it'
+is '[false,true]' "$(asked /ocr '[.[0].authorized, (.[0].bytes > 5000)]')" 'which was sent the document, and no key, as there is none'
 is 0.5 "$(jq -s '[.[] | select(.event == "captured" and .step == "text") | .cost | tonumber] | add' "$SPOOL/journal/$ID.ndjson")" 'its price is counted'
 lease --document "$DIR/commercial.pdf"
 at processed 'a PDF with text'
 is '["pdf",1]' "$(field '[.document.text_by]' | jq -c ". + [$(asked /ocr)]")" 'is not sent to it'
 printf %s "$TOKEN" >"$DIR/credentials/ocr_key"
 settings '. + {ocr_page_price: "0.01"}'
-set_chat "$(jq -nc --argjson pages "$PAGES" '{open: true, ocr: {pages: $pages, page_count: 3, usage: {pages: 3}}}')"
+set_chat "$(jq -nc --argjson pages "$PAGES" '{open: true, ocr: {pages: $pages, page_count: 2, usage: {pages: 2}}}')"
 lease --document "$DIR/scanned.pdf"
 at processed 'with a key of its own, and a price for each page'
 is '[true]' "$(asked /ocr 'map(.authorized)')" 'the key is sent'
 is '[false]' "$(asked /v1/chat/completions 'map(.authorized) | unique')" 'to it alone'
-is 0.03 "$(jq -s '[.[] | select(.event == "captured" and .step == "text") | .cost | tonumber] | add' "$SPOOL/journal/$ID.ndjson")" 'and its pages are counted'
+is 0.02 "$(jq -s '[.[] | select(.event == "captured" and .step == "text") | .cost | tonumber] | add' "$SPOOL/journal/$ID.ndjson")" 'and its pages are counted'
 rm "$DIR/credentials/ocr_key"
 verified 'nothing differs'
 
@@ -125,9 +127,9 @@ falls 'errors of the service' '{"open": true, "faults": [{"kind": "error", "on":
 falls 'a refused key' '{"open": true, "faults": [{"kind": "unauthorized", "on": "ocr", "at": 1, "count": -1}]}' 'unauthorized.*Incorrect API key' 1
 falls 'a page of words in place of JSON' '{"open": true, "faults": [{"kind": "html", "on": "ocr", "at": 1, "count": -1}]}' 'invalid_json' 4
 falls 'an answer without pages' '{"open": true, "ocr": {"result": "fine"}}' 'helper_unavailable.*answer of the OCR service is of no use: the text has no pages' 1
-falls 'a page that is missing' "$(jq -nc --argjson pages "$PAGES" '{open: true, ocr: $pages[0:2]}')" 'it has 2 pages, up to page 2; the document has 3' 1
-falls 'a page twice' "$(jq -nc --argjson pages "$PAGES" '{open: true, ocr: ($pages[0:2] + $pages[0:1])}')" 'page 1 twice' 1
-falls 'blank pages' '{"open": true, "ocr": [{"page": 1, "text": ""}, {"page": 2, "text": " "}, {"page": 3, "text": ""}]}' 'no text on any page' 1
+falls 'a page that is missing' "$(jq -nc --argjson pages "$PAGES" '{open: true, ocr: $pages[0:1]}')" 'it has 1 pages, up to page 1; the document has 2' 1
+falls 'a page twice' "$(jq -nc --argjson pages "$PAGES" '{open: true, ocr: ($pages[0:1] + $pages[0:1])}')" 'page 1 twice' 1
+falls 'blank pages' '{"open": true, "ocr": [{"page": 1, "text": ""}, {"page": 2, "text": " "}]}' 'no text on any page' 1
 falls 'no answer in time' '{"open": true, "faults": [{"kind": "slow", "on": "ocr", "at": 1, "count": -1, "ms": 2500}]}' 'timeout' 4
 falls 'an account without money' '{"open": true, "faults": [{"kind": "insufficient_quota", "on": "ocr", "at": 1, "count": -1}]}' 'status_429.*quota' 1
 falls 'a service that asks for an hour' '{"open": true, "faults": [{"kind": "overloaded", "on": "ocr", "at": 1, "count": -1, "retry_after": "3600"}]}' 'status_503' 1
