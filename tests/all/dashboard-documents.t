@@ -14,7 +14,7 @@ export CHROMIUM=$PROGRAM
 BACKGROUND+=($!)
 wait_for 5 test -s "$DIR/chat-port" || bail 'chatapi does not start'
 printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
-sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" | jq --arg url "http://127.0.0.1:$(cat "$DIR/chat-port")/v1/chat/completions" '(.. | objects | select(.url? | strings | test("chat/completions"))).url = $url' >"$DIR/etc/sources/lease.json"
+sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" | jq --arg url "http://127.0.0.1:$(cat "$DIR/chat-port")/v1/chat/completions" '.settings.endpoint = $url' >"$DIR/etc/sources/lease.json"
 "$ROOT/tests/documents/make.pl" pdf "$DIR/Harbour House.pdf" "$ROOT/tests/documents/commercial.txt"
 printf '%s\n' "$PASSWORD" | bs user add ops --role operator --password-file - >"$DIR/out" 2>&1 || bail "user add: $(cat "$DIR/out")"
 daemon_start

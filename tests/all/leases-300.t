@@ -10,7 +10,7 @@ BACKGROUND+=($!)
 wait_for 5 test -s "$DIR/chat-port" || { echo 'Bail out! chatapi does not start'; exit 1; }
 printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
 sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" |
-    jq --arg url "http://127.0.0.1:$(cat "$DIR/chat-port")/v1/chat/completions" '(.. | objects | select(.url? | strings | test("chat/completions"))).url = $url | .steps[0].fallback[0].exec.command += ["--dpi", "100"]' >"$DIR/etc/sources/lease.json"
+    jq --arg url "http://127.0.0.1:$(cat "$DIR/chat-port")/v1/chat/completions" '.settings.endpoint = $url | .steps[0].fallback[1].exec.command += ["--dpi", "100"]' >"$DIR/etc/sources/lease.json"
 
 # Three different pages, again and again, each with an image of its own.
 (cd "$DIR" && "$MAKE" pdf text.pdf "$ROOT/tests/documents/commercial.txt" && pdftoppm -r 100 -gray -jpeg text.pdf scan && cp scan-1.jpg first.jpg) || exit 1
