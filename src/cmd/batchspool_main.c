@@ -34,8 +34,10 @@ static const struct cmd_row rows[] = {
     {"cleanup", "[--dry-run | --restore YYYY-MM]", "Archive payloads and remove jobs that are past their retention", cmd_cleanup},
     {"export", "[--format ndjson|csv] [--source NAME] [--campaign ID] [--job ID] [OPTION...]", "Print loaded records", cmd_export},
     {"results", "[--format FORMAT]... [--report REPORT] [--baseline ID] [--output DIR] ID", "Make reports and exports of a job as files", cmd_results},
-    {"review", "[--confirm FIELD | --set FIELD=VALUE | --withdraw FIELD]... [--document SHA256] [--unit UNIT] [--note TEXT] [--done | --reopen] ID",
-     "Confirm or correct fields of an analysis, and end its review", cmd_review},
+    {"review",
+     "[--confirm WHAT | --set WHAT=VALUE | --remove LIST/ROW | --add LIST={...} | --withdraw WHAT]... [--confirm-rest] [--document SHA256] "
+     "[--unit UNIT] [--note TEXT] [--replace] [--done | --reopen] [--rows] ID",
+     "Confirm or correct fields and rows of an analysis, and end its review", cmd_review},
     {"stats", "", "Counts by status, records, bytes, cost, throughput", cmd_stats},
     {"sources",
      "[list | test NAME [JOBFILE] | new URL | record JOB | replay NAME CASSETTE | try NAME FILE... | check [NAME...] | pause NAME | "

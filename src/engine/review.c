@@ -4,54 +4,87 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "os/fsio.h"
+#include "report/lease_model.h"
 #include "spool/jobid.h"
 #include "spool/journal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUE_BYTES ((size_t)16 * 1024)
-#define NOTE_BYTES 2000u
-#define UNIT_BYTES 64u
-#define FIELD_BYTES 128u
-
 static const char *text_of(const cJSON *json, const char *name) {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
     return text ? text : "";
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------ */
+/* --- one word laid over what was said before ---------------------------------------------------------------------------- */
 
 static cJSON *object_in(cJSON *json, const char *name) {
     cJSON *object = cJSON_GetObjectItemCaseSensitive(json, name);
     return object ? object : cJSON_AddObjectToObject(json, name);
 }
 
-/* One `reviewed` laid over what was said before. */
-static void apply(cJSON *review, const struct journal_line *line) {
-    static const char *const kept[] = {"decision", "value", "unit", "note", "reviewer"};
-    const char *document = text_of(line->json, "document"), *field = text_of(line->json, "field"), *decision = text_of(line->json, "decision");
-    const cJSON *reviewed = cJSON_GetObjectItemCaseSensitive(line->json, "reviewed");
-    char at[CLOCK_RFC3339_SIZE];
-    if (cJSON_IsBool(reviewed))
-        cJSON_ReplaceItemInObjectCaseSensitive(review, "reviewed", cJSON_CreateBool(cJSON_IsTrue(reviewed)));
-    if (!document[0] || !field[0])
-        return;
-    cJSON *all = object_in(review, "fields"), *fields = object_in(all, document);
-    cJSON_DeleteItemFromObjectCaseSensitive(fields, field);
-    if (strcmp(decision, "withdrawn") == 0) {
-        if (!fields->child)
-            cJSON_DeleteItemFromObjectCaseSensitive(all, document);
-        return;
-    }
-    cJSON *said = cJSON_AddObjectToObject(fields, field);
+/* Go down the path, of which depth names are given, and take what is empty away on the way back: nothing that was taken back leaves a trace. */
+static void prune(cJSON *json, const char *const *path, size_t depth) {
+    cJSON *levels[4] = {json};
+    for (size_t i = 0; i < depth; i++)
+        if (!(levels[i + 1] = cJSON_GetObjectItemCaseSensitive(levels[i], path[i])))
+            return;
+    for (size_t i = depth; i > 0 && !levels[i]->child; i--)
+        cJSON_DeleteItemFromObjectCaseSensitive(levels[i - 1], path[i - 1]);
+}
+
+static void put_word(cJSON *said, const cJSON *word, uint64_t seq, const char *at) {
+    static const char *const kept[] = {"decision", "value", "values", "unit", "note", "was", "reviewer"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        cJSON *value = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(line->json, kept[i]), true);
+        cJSON *value = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(word, kept[i]), true);
+        cJSON_DeleteItemFromObjectCaseSensitive(said, kept[i]);
         if (value)
             cJSON_AddItemToObject(said, kept[i], value);
     }
-    clock_format_rfc3339(line->ts_us, 0, at);
+    cJSON_DeleteItemFromObjectCaseSensitive(said, "at");
+    cJSON_DeleteItemFromObjectCaseSensitive(said, "seq");
     cJSON_AddStringToObject(said, "at", at);
+    cJSON_AddNumberToObject(said, "seq", (double)seq);
+}
+
+static void apply_row(cJSON *review, const cJSON *word, const char *document, uint64_t seq, const char *at) {
+    const char *list = text_of(word, "list"), *name = text_of(word, "row"), *cell = text_of(word, "cell");
+    const char *const path[] = {document, list, name};
+    const bool withdrawn = strcmp(text_of(word, "decision"), "withdrawn") == 0;
+    cJSON *all = object_in(review, "rows"), *rows = object_in(object_in(all, document), list), *row = object_in(rows, name);
+    if (cell[0]) {
+        cJSON *cells = object_in(row, "cells");
+        cJSON_DeleteItemFromObjectCaseSensitive(cells, cell);
+        if (!withdrawn)
+            put_word(cJSON_AddObjectToObject(cells, cell), word, seq, at);
+        if (!cells->child)
+            cJSON_DeleteItemFromObjectCaseSensitive(row, "cells");
+    } else if (withdrawn)
+        cJSON_DeleteItemFromObjectCaseSensitive(rows, name);
+    else
+        put_word(row, word, seq, at);
+    prune(all, path, 3);
+}
+
+static void apply_field(cJSON *review, const cJSON *word, const char *document, uint64_t seq, const char *at) {
+    const char *field = text_of(word, "field");
+    cJSON *all = object_in(review, "fields"), *fields = object_in(all, document);
+    cJSON_DeleteItemFromObjectCaseSensitive(fields, field);
+    if (strcmp(text_of(word, "decision"), "withdrawn") != 0)
+        put_word(cJSON_AddObjectToObject(fields, field), word, seq, at);
+    prune(all, &document, 1);
+}
+
+void review_apply(cJSON *review, const cJSON *word, uint64_t seq, const char *at) {
+    const cJSON *reviewed = cJSON_GetObjectItemCaseSensitive(word, "reviewed");
+    const char *document = text_of(word, "document");
+    cJSON_ReplaceItemInObjectCaseSensitive(review, "revision", cJSON_CreateNumber((double)seq));
+    if (cJSON_IsBool(reviewed))
+        cJSON_ReplaceItemInObjectCaseSensitive(review, "declared", cJSON_CreateString(cJSON_IsTrue(reviewed) ? "done" : "reopened"));
+    else if (document[0] && text_of(word, "list")[0] && text_of(word, "row")[0])
+        apply_row(review, word, document, seq, at);
+    else if (document[0] && text_of(word, "field")[0])
+        apply_field(review, word, document, seq, at);
 }
 
 enum rc review_read(const struct spool *spool, const char *job_id, cJSON **review, struct err *err) {
@@ -62,10 +95,15 @@ enum rc review_read(const struct spool *spool, const char *job_id, cJSON **revie
     if (rc)
         return rc;
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddFalseToObject(json, "reviewed");
+    cJSON_AddNullToObject(json, "declared");
+    cJSON_AddNumberToObject(json, "revision", 0);
     cJSON_AddObjectToObject(json, "fields");
-    while ((rc = journal_reader_find(reader, "reviewed", &line, err)) == RC_OK)
-        apply(json, &line);
+    cJSON_AddObjectToObject(json, "rows");
+    while ((rc = journal_reader_find(reader, "reviewed", &line, err)) == RC_OK) {
+        char at[CLOCK_RFC3339_SIZE];
+        clock_format_rfc3339(line.ts_us, 0, at);
+        review_apply(json, line.json, line.seq, at);
+    }
     journal_reader_close(reader);
     if (rc != RC_GONE) {
         cJSON_Delete(json);
@@ -75,131 +113,78 @@ enum rc review_read(const struct spool *spool, const char *job_id, cJSON **revie
     return RC_OK;
 }
 
-/* --- checking ----------------------------------------------------------------------------------------------------------- */
-
-struct spot {
-    char *pointer;
-    struct err *err;
-    const char *document, *field;
-};
-
-static enum rc wrong(const struct spot *at, const char *member, const char *text) {
-    if (at->pointer)
-        str_format(at->pointer, 600, "%s%s%s%s%s%s%s", at->document ? "/fields/" : "", at->document ? at->document : "", at->field ? "/" : "",
-                   at->field ? at->field : "", member[0] ? "/" : "", member, "");
-    return err_set(at->err, RC_PERM, "%s%s%s%s%s",
-                   at->field      ? at->field
-                   : at->document ? at->document
-                                  : "the review",
-                   member[0] ? ": " : "", member, text[0] ? " " : "", text);
-}
-
-static bool is_document(const char *name) {
-    return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
-}
-
-static bool is_field(const char *name) {
-    const size_t length = strlen(name);
-    return length > 0 && length <= FIELD_BYTES && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == length;
-}
-
-static bool is_value(const cJSON *value) {
-    const cJSON *item;
-    if (cJSON_IsString(value) || cJSON_IsNumber(value) || cJSON_IsBool(value))
-        return !cJSON_IsString(value) || strlen(value->valuestring) <= VALUE_BYTES;
-    if (!cJSON_IsArray(value))
-        return false;
-    size_t length = 0;
-    cJSON_ArrayForEach(item, value) {
-        if (!cJSON_IsString(item) && !cJSON_IsNumber(item) && !cJSON_IsBool(item))
-            return false;
-        length += cJSON_IsString(item) ? strlen(item->valuestring) : 20;
+enum rc review_settle(const struct review_records *records, cJSON *review, struct err *err) {
+    struct report_lease input = records->input;
+    input.review = review;
+    struct lease_model m = {.input = &input};
+    const enum rc rc = lease_model_read(&m, false, err);
+    if (!rc) {
+        cJSON_DeleteItemFromObjectCaseSensitive(review, "reviewed");
+        cJSON_DeleteItemFromObjectCaseSensitive(review, "open");
+        cJSON_AddBoolToObject(review, "reviewed", !lease_model_draft(&m));
+        cJSON_AddNumberToObject(review, "open", (double)lease_model_open(&m));
     }
-    return length <= VALUE_BYTES;
-}
-
-static enum rc check_word(const cJSON *word, const struct spot *at) {
-    const cJSON *item, *value = cJSON_GetObjectItemCaseSensitive(word, "value");
-    const char *decision = text_of(word, "decision");
-    if (cJSON_IsNull(word))
-        return RC_OK;
-    if (!cJSON_IsObject(word))
-        return wrong(at, "", "must be an object with a decision, or null to take back what was said");
-    cJSON_ArrayForEach(item, word) {
-        const bool unit = strcmp(item->string, "unit") == 0, note = strcmp(item->string, "note") == 0;
-        if ((unit || note) && !cJSON_IsNull(item) && (!cJSON_IsString(item) || strlen(item->valuestring) > (unit ? UNIT_BYTES : NOTE_BYTES)))
-            return wrong(at, item->string, "must be a short text");
-        if (!unit && !note && strcmp(item->string, "decision") != 0 && strcmp(item->string, "value") != 0)
-            return wrong(at, item->string, "is not known; there are decision, value, unit and note");
-    }
-    if (strcmp(decision, "corrected") == 0)
-        return is_value(value) ? RC_OK : wrong(at, "value", "must be a text, a number, true, false, or an array of these");
-    if (strcmp(decision, "confirmed") != 0)
-        return wrong(at, "decision", "must be \"confirmed\" or \"corrected\"");
-    return value ? wrong(at, "value", "goes with \"corrected\" alone") : RC_OK;
-}
-
-enum rc review_check(const cJSON *change, char *pointer, struct err *err) {
-    struct spot at = {.pointer = pointer, .err = err};
-    const cJSON *item, *field, *fields = cJSON_GetObjectItemCaseSensitive(change, "fields"), *reviewed = cJSON_GetObjectItemCaseSensitive(change, "reviewed");
-    size_t count = 0;
-    if (!cJSON_IsObject(change))
-        return wrong(&at, "", "must be an object");
-    cJSON_ArrayForEach(item, change) if (item != fields && item != reviewed) return wrong(&at, item->string, "is not known; there are reviewed and fields");
-    if (reviewed && !cJSON_IsBool(reviewed))
-        return wrong(&at, "reviewed", "must be true or false");
-    if (fields && !cJSON_IsObject(fields))
-        return wrong(&at, "fields", "must be an object");
-    cJSON_ArrayForEach(item, fields) {
-        at.document = item->string;
-        at.field = NULL;
-        if (!is_document(item->string) || !cJSON_IsObject(item))
-            return wrong(&at, "", "must be the SHA-256 of a document, and an object");
-        cJSON_ArrayForEach(field, item) {
-            at.field = field->string;
-            if (!is_field(field->string))
-                return wrong(&at, "", "is no name of a field");
-            if (++count > REVIEW_FIELDS_MOST)
-                return wrong(&at, "", "is one field too many for one change");
-            const enum rc rc = check_word(field, &at);
-            if (rc)
-                return rc;
-        }
-    }
-    return RC_OK;
+    lease_model_release(&m);
+    return rc;
 }
 
 /* --- changing ----------------------------------------------------------------------------------------------------------- */
 
-static enum rc add_word(struct journal *journal, const struct review_by *by, const char *document, const cJSON *word, struct err *err) {
-    cJSON *members = cJSON_IsObject(word) ? cJSON_Duplicate(word, true) : cJSON_CreateObject();
-    if (!members)
-        return err_set(err, RC_TEMP, "out of memory");
-    cJSON_AddStringToObject(members, "document", document);
-    cJSON_AddStringToObject(members, "field", word->string);
-    cJSON_AddStringToObject(members, "reviewer", by->reviewer);
-    if (cJSON_IsNull(word))
-        cJSON_AddStringToObject(members, "decision", "withdrawn");
-    const enum rc rc = journal_add(journal, "reviewed", by->by, members, err);
-    cJSON_Delete(members);
+static bool first_need(void *context, const struct lease_need *need) {
+    if (need->lost && !need->lost->sha256)
+        return true;
+    str_format(context, 200, "%.100s of %.90s", need->name, need->lost ? need->lost->name : need->document->name);
+    return false;
+}
+
+/* Done means that nothing is open, with what this change decides. */
+static enum rc check_done(const struct review_records *records, const cJSON *review, struct review_ask *ask, struct err *err) {
+    struct report_lease input = records->input;
+    char first[200] = "";
+    input.review = review;
+    struct lease_model m = {.input = &input};
+    enum rc rc = lease_model_read(&m, false, err);
+    const size_t open = rc ? 0 : lease_model_open(&m);
+    if (open) {
+        (void)lease_model_needs(&m, first_need, first);
+        ask->why = REVIEW_OPEN;
+        str_copy(ask->pointer, sizeof ask->pointer, "/reviewed");
+        rc = err_set(err, RC_PERM, "%zu thing%s to be reviewed still, the first is %s: confirm or correct it", open, open == 1 ? " is" : "s are", first);
+    }
+    lease_model_release(&m);
     return rc;
 }
 
-static enum rc add_all(struct journal *journal, const cJSON *change, const struct review_by *by, struct err *err) {
-    const cJSON *document, *word, *reviewed = cJSON_GetObjectItemCaseSensitive(change, "reviewed");
+static enum rc add_all(struct journal *journal, const cJSON *words, const struct review_ask *ask, struct err *err) {
+    cJSON *word;
     enum rc rc = RC_OK;
-    cJSON_ArrayForEach(document, cJSON_GetObjectItemCaseSensitive(change, "fields")) {
-        cJSON_ArrayForEach(word, document) {
-            rc = rc ? rc : add_word(journal, by, document->string, word, err);
-        }
+    cJSON_ArrayForEach(word, words) {
+        rc = rc ? rc : journal_add(journal, "reviewed", ask->by, word, err);
     }
-    if (rc || !cJSON_IsBool(reviewed))
+    return rc;
+}
+
+/* Under the journal's lock: what is refused leaves no trace. */
+static enum rc decide(const struct spool *spool, const char *job_id, const struct review_records *records, struct review_ask *ask, cJSON **words,
+                      struct err *err) {
+    cJSON *review, *word;
+    enum rc rc = review_read(spool, job_id, &review, err);
+    if (rc)
         return rc;
-    cJSON *members = cJSON_CreateObject();
-    cJSON_AddBoolToObject(members, "reviewed", cJSON_IsTrue(reviewed));
-    cJSON_AddStringToObject(members, "reviewer", by->reviewer);
-    rc = journal_add(journal, "reviewed", by->by, members, err);
-    cJSON_Delete(members);
+    const double revision = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(review, "revision"));
+    if (ask->match && (uint64_t)revision != ask->revision) {
+        ask->why = REVIEW_OLD;
+        rc = err_set(err, RC_PERM, "the review was changed meanwhile; read it again");
+    }
+    rc = rc ? rc : review_words(records, review, ask, words, err);
+    const cJSON *made = rc ? NULL : *words;
+    cJSON_ArrayForEach(word, made) {
+        cJSON_AddStringToObject(word, "reviewer", ask->reviewer);
+        review_apply(review, word, (uint64_t)revision, "");
+    }
+    if (!rc && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(ask->change, "reviewed")))
+        rc = check_done(records, review, ask, err);
+    cJSON_Delete(review);
     return rc;
 }
 
@@ -219,22 +204,28 @@ static enum rc put_file(const struct spool *spool, const char *job_id, const cJS
     return rc;
 }
 
-enum rc review_change(const struct spool *spool, const char *job_id, const cJSON *change, const struct review_by *by, cJSON **review, struct err *err) {
+enum rc review_change(const struct spool *spool, const char *job_id, const struct review_records *records, struct review_ask *ask, cJSON **review,
+                      struct err *err) {
     struct journal *journal;
-    cJSON *now = NULL;
+    cJSON *now = NULL, *words = NULL;
     enum rc rc = journal_open(spool, job_id, false, &journal, err);
     if (rc)
         return rc;
     rc = journal_lock(journal, err);
     if (!rc)
-        rc = add_all(journal, change, by, err);
+        rc = decide(spool, job_id, records, ask, &words, err);
+    if (!rc)
+        rc = add_all(journal, words, ask, err);
     if (!rc)
         rc = journal_commit(journal, true, err);
     if (!rc)
         rc = review_read(spool, job_id, &now, err);
     if (!rc)
+        rc = review_settle(records, now, err);
+    if (!rc)
         rc = put_file(spool, job_id, now, err);
     journal_close(journal);
+    cJSON_Delete(words);
     if (rc || !review)
         cJSON_Delete(now);
     else

@@ -59,7 +59,7 @@ bool record_date(const char *text, struct record_doubts *doubts, char out[DATE_T
 cJSON *record_merge_field(cJSON *parts, enum record_kind kind);
 /* Put rows into a list, without those that are there already, perhaps in other words; rows is taken apart. */
 void record_merge_rows(cJSON *list, cJSON *rows, const struct record_member *members);
-/* The list of checks of a record that has all else. */
+/* The list of checks of a record that has all else. An item with a member `review` was looked at by a person: its quote is not. */
 cJSON *record_checks(const cJSON *record, const struct record_doubts *doubts, const unsigned orders[2]);
 
 #endif

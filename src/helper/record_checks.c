@@ -279,10 +279,17 @@ static void check_date_order(const struct record_doubts *doubts, const unsigned 
     add(list, &c);
 }
 
+/* What a reviewer looked at needs no quote that shows it. */
+static bool is_reviewed(const cJSON *item) {
+    return cJSON_GetObjectItemCaseSensitive(item, "review") != NULL;
+}
+
 static void count_quotes(const cJSON *items, unsigned counts[3]) {
     for (const cJSON *item = items ? items->child : NULL; item; item = item->next) {
-        const cJSON *verified = cJSON_GetObjectItemCaseSensitive(item, "quote_verified"), *status = cJSON_GetObjectItemCaseSensitive(item, "status");
-        bool counts_here = !status || strcmp(status->valuestring, "found") == 0;
+        const cJSON *verified = cJSON_GetObjectItemCaseSensitive(item, "quote_verified");
+        bool counts_here = strcmp(tool_text(item, "status", "found"), "found") == 0;
+        if (is_reviewed(item))
+            continue;
         if (counts_here)
             counts[cJSON_IsTrue(verified) ? 0 : cJSON_IsFalse(verified) ? 1 : 2]++;
         count_quotes(cJSON_GetObjectItemCaseSensitive(item, "candidates"), counts); /* one level: candidates have none */
@@ -351,7 +358,7 @@ static void compare_value(struct check *c, unsigned *compared, const cJSON *item
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, member);
     const char *quote = tool_text(item, "quote", NULL), *text = cJSON_GetStringValue(value);
     struct date date;
-    if (!quote || !strpbrk(quote, "0123456789"))
+    if (is_reviewed(item) || !quote || !strpbrk(quote, "0123456789"))
         return;
     if (cJSON_IsNumber(value)) {
         ++*compared;

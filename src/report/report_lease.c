@@ -9,99 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS_MOST 400u
-
-/* --- reading ------------------------------------------------------------------------------------------------------------ */
-
-/* By lease; the newest document first. One without a date is older than all; on the same day an amendment is newer than a lease. */
-static int by_lease(const void *a, const void *b) {
-    const struct lease_document *x = a, *y = b;
-    int order = strcmp(x->lease, y->lease);
-    order = order ? order : strcmp(y->date, x->date);
-    order = order ? order : (strcmp(x->type, "lease") == 0) - (strcmp(y->type, "lease") == 0);
-    order = order ? order : strcmp(x->name, y->name);
-    return order ? order : strcmp(x->sha256, y->sha256);
-}
-
-static bool read_document(struct slice record, struct lease_document *d) {
-    *d = (struct lease_document){.record = record};
-    d->name = report_get_text(record, "/document/name");
-    d->sha256 = report_get_text(record, "/document/sha256");
-    d->date = report_get_text(record, "/document/date");
-    d->type = report_get_text(record, "/document/type");
-    d->lease = report_get_text(record, "/group");
-    if (d->lease && !d->lease[0]) {
-        free(d->lease);
-        d->lease = report_get_text(record, "/document/name");
-    }
-    return d->name && d->sha256 && d->date && d->type && d->lease;
-}
-
-static bool read_documents(struct lease_model *m) {
-    struct slice record;
-    size_t at = 0;
-    m->documents = calloc(m->input->records.count + 1, sizeof *m->documents);
-    m->leases = calloc(m->input->records.count + 1, sizeof *m->leases);
-    while (m->documents && m->leases && m->count < m->input->records.count && report_records_next(&m->input->records, &at, &record))
-        if (!read_document(record, &m->documents[m->count++]))
-            return false;
-    if (!m->documents || !m->leases)
-        return false;
-    qsort(m->documents, m->count, sizeof *m->documents, by_lease);
-    for (size_t i = 0; i < m->count; i++) {
-        if (i > 0 && strcmp(m->documents[i].lease, m->documents[i - 1].lease) == 0)
-            m->leases[m->lease_count - 1].count++;
-        else
-            m->leases[m->lease_count++] = (struct lease){m->documents[i].lease, &m->documents[i], 1};
-    }
-    return true;
-}
-
-static bool note_field(struct lease_model *m, struct slice raw) {
-    struct buf text = BUF_INIT(256);
-    const enum rc rc = json_decode_string((struct slice){raw.data - 1, raw.length + 2}, &text); /* between its quotes */
-    size_t i = 0;
-    while (i < m->field_count && strcmp(m->fields[i], buf_text(&text)) != 0)
-        i++;
-    bool good = rc != RC_TEMP;
-    if (rc == RC_OK && i == m->field_count && i < FIELDS_MOST) {
-        m->fields[i] = strdup(buf_text(&text));
-        good = m->fields[i] != NULL;
-        m->field_count += good;
-    }
-    buf_release(&text);
-    return good;
-}
-
-static bool read_fields(struct lease_model *m) {
-    m->fields = calloc(FIELDS_MOST, sizeof *m->fields);
-    for (size_t i = 0; m->fields && i < m->count; i++) {
-        struct json_iter iter;
-        struct slice name, value, fields = report_get(m->documents[i].record, "/fields");
-        if (json_type(fields) != JSON_OBJECT || !json_iter_init(&iter, fields))
-            continue;
-        while (json_iter_next(&iter, &name, &value))
-            if (!note_field(m, name))
-                return false;
-    }
-    return m->fields != NULL;
-}
-
-static void release(struct lease_model *m) {
-    for (size_t i = 0; m->documents && i < m->count; i++) {
-        free(m->documents[i].lease);
-        free(m->documents[i].name);
-        free(m->documents[i].sha256);
-        free(m->documents[i].date);
-        free(m->documents[i].type);
-    }
-    for (size_t i = 0; i < m->field_count; i++)
-        free(m->fields[i]);
-    free(m->fields);
-    free(m->documents);
-    free(m->leases);
-}
-
 const char *report_lease_title(const char *name, char out[128]) {
     str_printable(out, 128, name, strlen(name));
     for (char *at = out; *at; at++)
@@ -161,8 +68,8 @@ static bool tell_glance(struct lease_model *m) {
             report_line_text(&line, "");
             if (!names[k])
                 continue;
-            const struct lease_field field = report_lease_field(m, &m->leases[i], names[k]);
-            if (report_lease_found(&field))
+            const struct lease_field field = lease_model_field(m, &m->leases[i], names[k]);
+            if (lease_model_found(&field))
                 report_lease_add_value(&line, &field);
         }
         good = report_line_tell(&line, m->report);
@@ -174,7 +81,7 @@ static bool tell_glance(struct lease_model *m) {
 
 static bool tell_summary(struct lease_model *m) {
     char leases[24], documents[40], review[24], checks[40], date[16] = "none", what[128] = "";
-    const size_t open = report_lease_count_review(m), failed = report_lease_failed_checks(m);
+    const size_t open = lease_model_open(m), failed = report_lease_failed_checks(m);
     const bool next = report_lease_next_date(m, date, what);
     snprintf(leases, sizeof leases, "%zu", m->lease_count);
     snprintf(documents, sizeof documents, "of %zu document%s", m->count + m->input->lost_count, m->count + m->input->lost_count == 1 ? "" : "s");
@@ -183,7 +90,7 @@ static bool tell_summary(struct lease_model *m) {
     const struct report_figure figures[] = {
         {.label = "Leases", .value = leases, .note = documents},
         {.label = "Next date", .value = date, .note = next ? what : "no date lies ahead"},
-        {.label = "Needs review", .value = review, .note = "fields and notes", .tone = open ? REPORT_MIDDLING : REPORT_GOOD},
+        {.label = "Needs review", .value = review, .note = open ? "decided by nobody yet" : "all is decided", .tone = open ? REPORT_MIDDLING : REPORT_GOOD},
         {.label = "Checks that failed",
          .value = checks,
          .note = failed ? "see each lease" : "of arithmetic and dates",
@@ -196,7 +103,7 @@ static bool tell_summary(struct lease_model *m) {
 
 /* --- documents ---------------------------------------------------------------------------------------------------------- */
 
-static bool tell_documents(struct lease_model *m, const struct lease *lease) {
+static bool tell_documents(struct lease_model *m, const struct lease_bundle *lease) {
     static const struct report_column columns[] = {{.title = "Lease", .width = 18},
                                                    {.title = "Document", .width = 22, .head = true},
                                                    {.title = "Type", .width = 11},
@@ -256,7 +163,7 @@ static bool tell_documents(struct lease_model *m, const struct lease *lease) {
 
 /* --- all of it ---------------------------------------------------------------------------------------------------------- */
 
-static bool tell_lease(struct lease_model *m, const struct lease *lease) {
+static bool tell_lease(struct lease_model *m, const struct lease_bundle *lease) {
     report_page(m->report, true);
     report_heading(m->report, 1, "%s", lease->name);
     bool good = tell_documents(m, lease) && report_lease_tell_fields(m, lease);
@@ -276,9 +183,9 @@ static void tell_method(struct lease_model *m) {
     report_text(
         m->report, REPORT_PLAIN,
         "Of several documents of one lease the newest that speaks of a field holds; what older ones say is shown as superseded. A document without a date "
-        "counts as the oldest. Corrections of a reviewer hold over the analysis.");
+        "counts as the oldest. Corrections of a reviewer hold over the analysis; checks of arithmetic are made with them.");
     report_text(m->report, REPORT_PLAIN, "This is an abstract made by a machine. It is not legal advice and no substitute for reading the documents.%s",
-                cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m->input->review, "reviewed")) ? "" : " It is a draft: nobody has reviewed it yet.");
+                lease_model_draft(m) ? " It is a draft: not all that needs review was decided by a person." : "");
 }
 
 static bool tell(struct lease_model *m) {
@@ -312,7 +219,7 @@ enum rc report_lease_write(const struct report_lease *input, const struct report
     char subtitle[200], origin[200], when[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(job->completed_us, 0, when);
     str_format(m.today, sizeof m.today, "%.10s", when);
-    bool good = read_documents(&m) && read_fields(&m);
+    enum rc rc = lease_model_read(&m, form->bit == REPORT_CSV, err);
     snprintf(origin, sizeof origin, "Job %s", job->id);
     snprintf(subtitle, sizeof subtitle, "Abstract of %zu lease%s from %zu document%s. Not legal advice.", m.lease_count, m.lease_count == 1 ? "" : "s", m.count,
              m.count == 1 ? "" : "s");
@@ -323,14 +230,14 @@ enum rc report_lease_write(const struct report_lease *input, const struct report
                                      .origin = origin,
                                      .as_of_us = job->completed_us,
                                      .tmp_dir = job->tmp_dir,
-                                     .draft = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(input->review, "reviewed"))};
-    enum rc rc = good ? report_open(form, fd, &head, &m.report, err) : err_set(err, RC_TEMP, "out of memory");
+                                     .draft = !rc && lease_model_draft(&m)};
+    rc = rc ? rc : report_open(form, fd, &head, &m.report, err);
     if (!rc) {
         struct err memory = {0};
         if (!tell(&m))
             report_fail(m.report, err_set(&memory, RC_TEMP, "out of memory"), &memory);
         rc = report_close(m.report, err);
     }
-    release(&m);
+    lease_model_release(&m);
     return rc;
 }

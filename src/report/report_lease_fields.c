@@ -8,59 +8,6 @@
 
 /* --- one field ---------------------------------------------------------------------------------------------------------- */
 
-static struct slice field_of(const struct lease_document *d, const char *name) {
-    char pointer[300] = "/fields/";
-    size_t length = strlen(pointer);
-    for (const char *at = name; *at && length < sizeof pointer - 3; at++) { /* RFC 6901 */
-        if (*at == '~' || *at == '/') {
-            pointer[length++] = '~';
-            pointer[length++] = *at == '~' ? '0' : '1';
-        } else
-            pointer[length++] = *at;
-    }
-    pointer[length] = '\0';
-    return report_get(d->record, pointer);
-}
-
-static const cJSON *review_of(const struct lease_model *m, const struct lease_document *d, const char *name) {
-    const cJSON *fields = cJSON_GetObjectItemCaseSensitive(m->input->review, "fields");
-    return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(fields, d->sha256), name);
-}
-
-const char *report_lease_review_text(const cJSON *review, const char *member) {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(review, member));
-    return text ? text : "";
-}
-
-static bool status_is(struct slice field, const char *status) {
-    const struct slice value = report_get(field, "/status");
-    return value.length == strlen(status) + 2 && memcmp(value.data + 1, status, strlen(status)) == 0;
-}
-
-/* It has something to say: found, in conflict, or corrected by a person. */
-static bool speaks(const struct lease_field *field) {
-    return field->review || status_is(field->field, "found") || status_is(field->field, "conflict");
-}
-
-bool report_lease_found(const struct lease_field *field) {
-    return field->document && speaks(field);
-}
-
-struct lease_field report_lease_field(const struct lease_model *m, const struct lease *lease, const char *name) {
-    struct lease_field first = {.document = NULL};
-    for (size_t i = 0; i < lease->count; i++) {
-        const struct lease_field field = {
-            .document = &lease->documents[i], .field = field_of(&lease->documents[i], name), .review = review_of(m, &lease->documents[i], name)};
-        if (!field.field.length && !field.review)
-            continue;
-        if (speaks(&field))
-            return field;
-        if (!first.document)
-            first = field;
-    }
-    return first;
-}
-
 static void add_json(struct report_line *line, const cJSON *value) {
     if (cJSON_IsString(value)) {
         report_line_add(line, value->valuestring);
@@ -71,12 +18,8 @@ static void add_json(struct report_line *line, const cJSON *value) {
     cJSON_free(text);
 }
 
-static bool is_corrected(const cJSON *review) {
-    return strcmp(report_lease_review_text(review, "decision"), "corrected") == 0;
-}
-
 char *report_lease_text(const struct lease_field *field) {
-    if (!is_corrected(field->review))
+    if (!lease_model_corrected(field->review))
         return report_get_text(field->field, "/value");
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(field->review, "value"));
     return strdup(text ? text : "");
@@ -92,10 +35,10 @@ static void add_with_unit(struct report_line *line, struct slice field) {
 }
 
 void report_lease_add_value(struct report_line *line, const struct lease_field *field) {
-    if (is_corrected(field->review)) {
-        const char *unit = report_lease_review_text(field->review, "unit");
+    if (lease_model_corrected(field->review)) {
+        const char *unit = lease_model_said(field->review, "unit");
         add_json(line, cJSON_GetObjectItemCaseSensitive(field->review, "value"));
-        if (unit[0])
+        if (unit[0] && !cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(field->review, "value")))
             report_line_printf(line, " %s", unit);
         return;
     }
@@ -103,7 +46,7 @@ void report_lease_add_value(struct report_line *line, const struct lease_field *
     const struct slice candidates = report_get(field->field, "/candidates");
     struct json_iter iter;
     struct slice key, candidate;
-    if (field->review || !status_is(field->field, "conflict") || json_type(candidates) != JSON_ARRAY || !json_iter_init(&iter, candidates))
+    if (field->review || !lease_model_status_is(field->field, "conflict") || json_type(candidates) != JSON_ARRAY || !json_iter_init(&iter, candidates))
         return;
     for (bool first = true; json_iter_next(&iter, &key, &candidate); first = false) {
         report_line_add(line, first ? "" : " or ");
@@ -113,32 +56,41 @@ void report_lease_add_value(struct report_line *line, const struct lease_field *
 
 /* --- tables of fields --------------------------------------------------------------------------------------------------- */
 
-static void put_review(struct report_line *line, const cJSON *review, bool apart) {
-    const char *decision = report_lease_review_text(review, "decision"), *note = report_lease_review_text(review, "note");
+void report_lease_put_review(struct report_line *line, const struct lease_field *field, bool apart) {
+    const cJSON *review = field->review;
+    const char *decision = lease_model_said(review, "decision"), *note = lease_model_said(review, "note");
     report_line_text(line, decision);
     if (apart) {
-        report_line_text(line, report_lease_review_text(review, "reviewer"));
+        report_line_text(line, lease_model_said(review, "reviewer"));
         report_line_cell(line, REPORT_DATE, REPORT_PLAIN);
-        report_line_add(line, report_lease_review_text(review, "at"));
+        report_line_add(line, lease_model_said(review, "at"));
         report_line_text(line, note);
         return;
     }
-    if (review)
-        report_line_printf(line, " by %s%s%s", report_lease_review_text(review, "reviewer"), note[0] ? ": " : "", note);
+    if (!review)
+        return;
+    report_line_printf(line, " by %s%s%s", lease_model_said(review, "reviewer"), note[0] ? ": " : "", note);
+    if (!lease_model_corrected(review))
+        return;
+    report_line_add(line, "; the analysis has ");
+    if (report_get(field->field, "/value").length)
+        report_line_add_value(line, report_get(field->field, "/value"));
+    else
+        report_line_add(line, "nothing");
 }
 
 static enum report_tone tone_of(const struct lease_field *field, bool superseded) {
     if (superseded)
         return REPORT_QUIET;
-    return field->review ? REPORT_GOOD : status_is(field->field, "conflict") ? REPORT_BAD : REPORT_PLAIN;
+    return field->review ? REPORT_GOOD : lease_model_status_is(field->field, "conflict") ? REPORT_BAD : REPORT_PLAIN;
 }
 
 /* One row: of the value that holds, or of one that a newer document superseded. */
-static bool put_field(struct lease_model *m, struct report_line *line, const struct lease *lease, const char *name, const struct lease_field *field,
+static bool put_field(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, const struct lease_field *field,
                       bool superseded, bool whole) {
     char title[128];
     const enum report_tone tone = tone_of(field, superseded);
-    const bool corrected = is_corrected(field->review);
+    const bool corrected = lease_model_corrected(field->review);
     report_line_begin(line);
     if (whole) {
         report_line_text(line, lease->name);
@@ -156,8 +108,8 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
         else
             report_line_add_value(line, value);
         report_line_text(line, "");
-        if (corrected && report_lease_review_text(field->review, "unit")[0])
-            report_line_add(line, report_lease_review_text(field->review, "unit"));
+        if (corrected && lease_model_said(field->review, "unit")[0])
+            report_line_add(line, lease_model_said(field->review, "unit"));
         else
             report_line_add_value(line, report_get(field->field, "/unit"));
     } else {
@@ -174,12 +126,12 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
     if (whole)
         report_line_value(line, corrected ? report_get(field->field, "/value") : (struct slice){.length = 0});
     report_lease_put_evidence(line, field->document, field->field, superseded ? REPORT_QUIET : REPORT_PLAIN);
-    put_review(line, field->review, whole);
+    report_lease_put_review(line, field, whole);
     return report_line_tell(line, m->report);
 }
 
 /* What contradicts each other, below the row that says so. */
-static bool put_candidates(struct lease_model *m, struct report_line *line, const struct lease *lease, const char *name, const struct lease_field *field,
+static bool put_candidates(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, const struct lease_field *field,
                            bool whole) {
     const struct slice candidates = report_get(field->field, "/candidates");
     struct json_iter iter;
@@ -211,21 +163,20 @@ static bool put_candidates(struct lease_model *m, struct report_line *line, cons
     return good;
 }
 
-static bool put_all_of(struct lease_model *m, struct report_line *line, const struct lease *lease, const char *name, bool whole) {
-    const struct lease_field holds = report_lease_field(m, lease, name);
+static bool put_all_of(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, bool whole) {
+    const struct lease_field holds = lease_model_field(m, lease, name);
     if (!holds.document)
         return true;
     bool good = put_field(m, line, lease, name, &holds, false, whole) && put_candidates(m, line, lease, name, &holds, whole);
     for (size_t i = 0; good && i < lease->count; i++) {
-        const struct lease_field older = {
-            .document = &lease->documents[i], .field = field_of(&lease->documents[i], name), .review = review_of(m, &lease->documents[i], name)};
-        if (older.document > holds.document && speaks(&older) && older.field.length)
+        const struct lease_field older = lease_model_field_of(m, &lease->documents[i], name);
+        if (older.document > holds.document && lease_model_speaks(&older) && older.field.length)
             good = put_field(m, line, lease, name, &older, true, whole);
     }
     return good;
 }
 
-bool report_lease_tell_fields(struct lease_model *m, const struct lease *lease) {
+bool report_lease_tell_fields(struct lease_model *m, const struct lease_bundle *lease) {
     static const struct report_column brief[] = {
         {.title = "Field", .width = 17, .head = true}, {.title = "Value", .width = 23}, {.title = "Status", .width = 10},  {.title = "Document", .width = 14},
         {.title = "Page", .width = 6, .right = true},  {.title = "Quote", .width = 34}, {.title = "Verified", .width = 8}, {.title = "Review", .width = 13}};
@@ -255,6 +206,8 @@ bool report_lease_tell_fields(struct lease_model *m, const struct lease *lease) 
     for (size_t i = 0; i < m->lease_count; i++)
         for (size_t k = 0; good && k < m->field_count && (!lease || lease == &m->leases[i]); k++)
             good = put_all_of(m, &line, &m->leases[i], m->fields[k], !lease);
+    if (report_wants(m->report, REPORT_CSV)) /* of a workbook the rows have sheets */
+        good = good && report_lease_tell_cells(m, &line);
     report_table_end(m->report);
     report_line_release(&line);
     return good;
@@ -280,7 +233,7 @@ bool report_lease_tell_sheet(struct lease_model *m) {
     bool good = report_line_init(&line, count + 4);
     report_table_begin(m->report, &table);
     for (size_t i = 0; good && i < m->lease_count; i++) {
-        const struct lease *lease = &m->leases[i];
+        const struct lease_bundle *lease = &m->leases[i];
         report_line_begin(&line);
         report_line_text(&line, lease->name);
         report_line_cell(&line, REPORT_NUMBER, REPORT_PLAIN);
@@ -288,9 +241,9 @@ bool report_lease_tell_sheet(struct lease_model *m) {
         report_line_text(&line, lease->documents[0].name);
         report_line_value(&line, report_get(lease->documents[0].record, "/schema"));
         for (size_t k = 0; k < count; k++) {
-            const struct lease_field field = report_lease_field(m, lease, m->fields[k]);
-            report_line_cell(&line, REPORT_DATE, report_lease_found(&field) ? tone_of(&field, false) : REPORT_PLAIN); /* other texts are text */
-            if (report_lease_found(&field))
+            const struct lease_field field = lease_model_field(m, lease, m->fields[k]);
+            report_line_cell(&line, REPORT_DATE, lease_model_found(&field) ? tone_of(&field, false) : REPORT_PLAIN); /* other texts are text */
+            if (lease_model_found(&field))
                 report_lease_add_value(&line, &field);
         }
         good = report_line_tell(&line, m->report);
@@ -304,90 +257,59 @@ bool report_lease_tell_sheet(struct lease_model *m) {
 
 /* --- what needs review -------------------------------------------------------------------------------------------------- */
 
-/* Why, or NULL: it does not, or somebody has looked. */
-static const char *doubt_of(const struct lease_field *field) {
-    if (!field->document || field->review || status_is(field->field, "n/a"))
-        return NULL;
-    if (status_is(field->field, "conflict"))
-        return "values contradict each other";
-    if (status_is(field->field, "not_found"))
-        return "not found";
-    if (json_type(report_get(field->field, "/quote_verified")) == JSON_FALSE)
-        return "the quote is not in the text of that page";
-    if (!report_get(field->field, "/page").length || !report_get(field->field, "/quote").length)
-        return "without page and quote";
-    return NULL;
-}
-
-/* What is found but doubtful comes before what was not found. */
-static bool each_doubt(const struct lease_model *m, bool missing, struct report_line *line, size_t *count) {
-    bool good = true;
-    for (size_t i = 0; good && i < m->lease_count; i++)
-        for (size_t k = 0; good && k < m->field_count; k++) {
-            const struct lease_field field = report_lease_field(m, &m->leases[i], m->fields[k]);
-            const char *why = doubt_of(&field);
-            char title[128];
-            if (!why || missing != (strcmp(why, "not found") == 0))
-                continue;
-            ++*count;
-            if (!line)
-                continue;
-            report_line_begin(line);
-            report_line_text(line, m->leases[i].name);
-            report_line_text(line, report_lease_title(m->fields[k], title));
-            report_line_cell(line, REPORT_TEXT, missing ? REPORT_QUIET : REPORT_BAD);
-            report_line_add(line, why);
-            report_line_text(line, "");
-            report_lease_add_value(line, &field);
-            report_lease_put_evidence(line, field.document, field.field, REPORT_PLAIN);
-            good = report_line_tell(line, m->report);
-        }
-    return good;
-}
-
-static bool put_note(const struct lease_model *m, struct report_line *line, const char *lease, const char *what, const char *why, struct slice value,
-                     const char *document) {
-    report_line_begin(line);
-    report_line_text(line, lease);
-    report_line_text(line, what);
-    report_line_cell(line, REPORT_TEXT, REPORT_BAD);
-    report_line_add(line, why);
-    report_line_value(line, value);
-    report_line_text(line, document);
-    return report_line_tell(line, m->report);
-}
-
-/* Of whole documents: lost ones, pages that cannot be read, schedules that are not there, checks that failed. */
-static bool each_note(const struct lease_model *m, struct report_line *line, size_t *count) {
-    bool good = true;
-    for (size_t i = 0; good && i < m->input->lost_count; i++, ++*count)
-        if (line)
-            good = put_note(m, line, "", "Document", m->input->lost[i].error, (struct slice){.length = 0}, m->input->lost[i].name);
-    for (size_t i = 0; good && i < m->count; i++) {
-        const struct lease_document *d = &m->documents[i];
-        static const struct {
-            const char *pointer, *what, *why;
-        } kinds[] = {{"/document/illegible_pages", "Pages", "cannot be read"},
-                     {"/document/damaged_pages", "Pages", "are damaged"},
-                     {"/document/missing_schedules", "Schedules", "named, but not there"}};
-        for (size_t k = 0; good && k < sizeof kinds / sizeof *kinds; k++) {
-            const struct slice list = report_get(d->record, kinds[k].pointer);
-            if (json_type(list) != JSON_ARRAY || !json_count(list))
-                continue;
-            ++*count;
-            if (line)
-                good = put_note(m, line, d->lease, kinds[k].what, kinds[k].why, list, d->name);
+/* Of a row what it is known by, of a note what it is about. */
+static void put_need_name(struct report_line *line, const struct lease_need *need) {
+    char title[128], pointer[40];
+    report_line_text(line, report_lease_title(need->name, title));
+    for (size_t i = 0; need->kind == LEASE_NEED_ROW && i < 2; i++) {
+        const char *cell = lease_review_list(need->name)->same[i];
+        str_format(pointer, sizeof pointer, "/%s", cell ? cell : "");
+        const struct slice value = cell ? report_get(need->item, pointer) : (struct slice){.length = 0};
+        if (value.length) {
+            report_line_add(line, i ? ", " : ": ");
+            report_line_add_value(line, value);
         }
     }
-    return good;
 }
 
-size_t report_lease_count_review(const struct lease_model *m) {
-    size_t count = 0;
-    (void)each_note(m, NULL, &count);
-    (void)each_doubt(m, false, NULL, &count);
-    (void)each_doubt(m, true, NULL, &count);
-    return count;
+static void put_need_value(struct report_line *line, const struct lease_need *need) {
+    const struct lease_list_form *list = need->kind == LEASE_NEED_ROW ? lease_review_list(need->name) : NULL;
+    bool some = false;
+    report_line_text(line, "");
+    if (need->kind == LEASE_NEED_FIELD)
+        report_lease_add_value(line, &need->held);
+    else if (need->kind == LEASE_NEED_NOTE)
+        report_line_add_value(line, need->item);
+    for (const struct lease_cell *cell = list ? list->cells : NULL; cell && cell->name; cell++) {
+        char pointer[40];
+        str_format(pointer, sizeof pointer, "/%s", cell->name);
+        const struct slice value = report_get(need->item, pointer);
+        if (!value.length)
+            continue;
+        report_line_add(line, some ? "; " : "");
+        report_line_add_value(line, value);
+        some = true;
+    }
+}
+
+struct telling {
+    struct report *report;
+    struct report_line *line;
+};
+
+static bool put_need(void *context, const struct lease_need *need) {
+    const struct telling *t = context;
+    report_line_begin(t->line);
+    report_line_text(t->line, need->lease ? need->lease->name : "");
+    put_need_name(t->line, need);
+    report_line_cell(t->line, REPORT_TEXT, need->missing ? REPORT_QUIET : REPORT_BAD);
+    report_line_add(t->line, need->why);
+    put_need_value(t->line, need);
+    if (need->kind == LEASE_NEED_FIELD || need->kind == LEASE_NEED_ROW)
+        report_lease_put_evidence(t->line, need->document, need->item, REPORT_PLAIN);
+    else
+        report_line_text(t->line, need->lost ? need->lost->name : need->document->name);
+    return report_line_tell(t->line, t->report);
 }
 
 bool report_lease_tell_review(struct lease_model *m) {
@@ -395,17 +317,17 @@ bool report_lease_tell_review(struct lease_model *m) {
         {.title = "Lease", .width = 16},    {.title = "Field", .width = 16, .head = true}, {.title = "Why", .width = 19},   {.title = "Value", .width = 18},
         {.title = "Document", .width = 14}, {.title = "Page", .width = 6, .right = true},  {.title = "Quote", .width = 28}, {.title = "Verified", .width = 8}};
     const struct report_table table = {.title = "Review",
-                                       .empty = "Nothing: every field was found with a verified quote, or looked at by a reviewer.",
+                                       .empty = "Nothing: all was found with a verified quote, or decided by a reviewer.",
                                        .formats = REPORT_XLSX | REPORT_HTML | REPORT_PDF,
                                        .untitled = true,
                                        .wide = true,
                                        .column_count = 8,
                                        .columns = columns};
     struct report_line line;
-    size_t count = 0;
+    struct telling t = {m->report, &line};
     bool good = report_line_init(&line, 8);
     report_table_begin(m->report, &table);
-    good = good && each_note(m, &line, &count) && each_doubt(m, false, &line, &count) && each_doubt(m, true, &line, &count);
+    good = good && lease_model_needs(m, put_need, &t);
     report_table_end(m->report);
     report_line_release(&line);
     return good;

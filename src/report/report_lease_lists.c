@@ -11,8 +11,9 @@
 
 /* Rent, dates, options and clauses are lists: each document may have rows of its own. */
 
-#define COLUMNS_MOST 14u
+#define COLUMNS_MOST 18u
 #define EVIDENCE 4u /* document, page, quote, verified */
+#define REVIEW 5u   /* of a workbook: review, what the analysis has, reviewer, when, note; of pages one column */
 
 struct member {
     const char *title, *pointer;
@@ -21,67 +22,110 @@ struct member {
     bool right;
 };
 
-static const struct list {
-    const char *title, *pointer;
-    const char *same[2]; /* the Pointers by which a newer row supersedes an older one; the second may be NULL */
+static const struct list { /* as lease_lists has them */
+    const char *title;
     struct member members[7];
 } lists[LEASE_LISTS] = {
     [LEASE_RENT] = {"Rent",
-                    "/rent",
-                    {"/from", NULL},
                     {{"From", "/from", 11, REPORT_DATE, false},
                      {"To", "/to", 11, REPORT_DATE, false},
                      {"Amount", "/amount", 12, REPORT_NUMBER, true},
                      {"Currency", "/currency", 9, REPORT_TEXT, false},
                      {"Frequency", "/frequency", 11, REPORT_TEXT, false},
                      {"Tax", "/tax", 10, REPORT_TEXT, false}}},
-    [LEASE_DATES] = {"Dates", "/dates", {"/what", NULL}, {{"Date", "/date", 11, REPORT_DATE, false}, {"What", "/what", 34, REPORT_TEXT, false}}},
+    [LEASE_DATES] = {"Dates", {{"Date", "/date", 11, REPORT_DATE, false}, {"What", "/what", 34, REPORT_TEXT, false}}},
     [LEASE_OPTIONS] = {"Options",
-                       "/options",
-                       {"/kind", "/window_from"},
                        {{"Kind", "/kind", 11, REPORT_TEXT, false},
                         {"Window from", "/window_from", 11, REPORT_DATE, false},
                         {"Window to", "/window_to", 11, REPORT_DATE, false},
                         {"Notice", "/notice", 16, REPORT_TEXT, false},
                         {"Conditions", "/conditions", 30, REPORT_TEXT, false}}},
-    [LEASE_CLAUSES] = {"Clauses", "/clauses", {"/topic", NULL}, {{"Topic", "/topic", 15, REPORT_TEXT, false}, {"Text", "/text", 44, REPORT_TEXT, false}}},
+    [LEASE_CLAUSES] = {"Clauses", {{"Topic", "/topic", 15, REPORT_TEXT, false}, {"Text", "/text", 44, REPORT_TEXT, false}}},
 };
 
-static bool same_value(struct slice a, struct slice b, const char *pointer) {
-    const struct slice x = report_get(a, pointer), y = report_get(b, pointer);
-    return x.length == y.length && (!x.length || memcmp(x.data, y.data, x.length) == 0);
+/* --- what reviewers said of a row --------------------------------------------------------------------------------------- */
+
+static struct slice cell_word(struct slice row, const struct member *member) {
+    char pointer[64];
+    str_format(pointer, sizeof pointer, "/review/cells%s", member->pointer);
+    return report_get(row, pointer);
 }
 
-/* A newer document of the lease has a row for the same thing. */
-static bool is_superseded(const struct lease *lease, size_t document, const struct list *list, struct slice row) {
-    for (size_t i = 0; i < document; i++) {
-        const struct slice rows = report_get(lease->documents[i].record, list->pointer);
-        struct json_iter iter;
-        struct slice name, other;
-        if (json_type(rows) != JSON_ARRAY || !json_iter_init(&iter, rows))
+static bool is_text(struct slice value, const char *text) {
+    return value.length == strlen(text) + 2 && memcmp(value.data + 1, text, strlen(text)) == 0;
+}
+
+/* The word on the row, or the first of those on its cells. */
+static struct slice word_of(struct slice row, const struct list *list) {
+    const struct slice review = report_get(row, "/review");
+    if (report_get(review, "/decision").length)
+        return review;
+    for (const struct member *member = list->members; member->title; member++)
+        if (cell_word(row, member).length)
+            return cell_word(row, member);
+    return (struct slice){.length = 0};
+}
+
+/* "corrected" of a row that was confirmed with other cells. */
+static void add_decision(struct report_line *line, struct slice row, const struct list *list) {
+    const struct slice decision = report_get(word_of(row, list), "/decision");
+    bool corrected = false;
+    for (const struct member *member = list->members; member->title; member++)
+        corrected = corrected || is_text(report_get(cell_word(row, member), "/decision"), "corrected");
+    if (corrected && is_text(decision, "confirmed"))
+        report_line_add(line, "corrected");
+    else
+        report_line_add_value(line, decision);
+}
+
+/* "Amount 58000; To nothing": what corrected cells were. */
+static void add_was(struct report_line *line, struct slice row, const struct list *list) {
+    bool some = false;
+    for (const struct member *member = list->members; member->title; member++) {
+        const struct slice word = cell_word(row, member), was = report_get(word, "/was");
+        if (!is_text(report_get(word, "/decision"), "corrected"))
             continue;
-        while (json_iter_next(&iter, &name, &other))
-            if (same_value(row, other, list->same[0]) && (!list->same[1] || same_value(row, other, list->same[1])))
-                return true;
+        report_line_printf(line, "%s%s ", some ? "; " : "", member->title);
+        if (was.length)
+            report_line_add_value(line, was);
+        else
+            report_line_add(line, "nothing");
+        some = true;
     }
+}
+
+static bool has_was(struct slice row, const struct list *list) {
+    for (const struct member *member = list->members; member->title; member++)
+        if (is_text(report_get(cell_word(row, member), "/decision"), "corrected"))
+            return true;
     return false;
 }
 
-typedef bool row_seen(void *context, const struct lease *lease, size_t document, struct slice row, bool superseded);
-
-/* In document order, the newest document first. False: seen said so. */
-static bool each_row(const struct lease *lease, const struct list *list, row_seen *seen, void *context) {
-    for (size_t i = 0; i < lease->count; i++) {
-        const struct slice rows = report_get(lease->documents[i].record, list->pointer);
-        struct json_iter iter;
-        struct slice name, row;
-        if (json_type(rows) != JSON_ARRAY || !json_iter_init(&iter, rows))
-            continue;
-        while (json_iter_next(&iter, &name, &row))
-            if (!seen(context, lease, i, row, is_superseded(lease, i, list, row)))
-                return false;
+static void put_row_review(struct report_line *line, struct slice row, const struct list *list, bool apart) {
+    const struct slice word = word_of(row, list), note = report_get(word, "/note");
+    report_line_text(line, "");
+    if (!word.length)
+        return;
+    add_decision(line, row, list);
+    if (apart) {
+        report_line_text(line, "");
+        add_was(line, row, list);
+        report_line_value(line, report_get(word, "/reviewer"));
+        report_line_cell(line, REPORT_DATE, REPORT_PLAIN);
+        report_line_add_value(line, report_get(word, "/at"));
+        report_line_value(line, note);
+        return;
     }
-    return true;
+    report_line_add(line, " by ");
+    report_line_add_value(line, report_get(word, "/reviewer"));
+    if (note.length) {
+        report_line_add(line, ": ");
+        report_line_add_value(line, note);
+    }
+    if (has_was(row, list)) {
+        report_line_add(line, "; the analysis has ");
+        add_was(line, row, list);
+    }
 }
 
 /* --- tables ------------------------------------------------------------------------------------------------------------- */
@@ -89,66 +133,126 @@ static bool each_row(const struct lease *lease, const struct list *list, row_see
 struct telling {
     struct lease_model *m;
     const struct list *list;
-    struct report_line line;
+    enum lease_list which;
+    struct report_line *line;
     bool whole; /* with the lease, and a column that says whether it holds */
 };
 
-static bool put_row(void *context, const struct lease *lease, size_t document, struct slice row, bool superseded) {
-    struct telling *t = context;
-    const enum report_tone tone = superseded ? REPORT_QUIET : REPORT_PLAIN;
-    report_line_begin(&t->line);
+static const char *const holds_words[] = {[LEASE_HOLDS] = "holds", [LEASE_SUPERSEDED] = "superseded", [LEASE_REMOVED] = "removed"};
+
+static bool put_row(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
+    const struct telling *t = context;
+    report_line_begin(t->line);
     if (t->whole) {
-        report_line_text(&t->line, lease->name);
-        report_line_text(&t->line, superseded ? "superseded" : "holds");
+        report_line_text(t->line, lease->name);
+        report_line_text(t->line, holds_words[holds]);
     }
     for (const struct member *member = t->list->members; member->title; member++) {
         const struct slice value = report_get(row, member->pointer);
-        report_line_cell(&t->line, json_type(value) == JSON_NUMBER ? REPORT_NUMBER : member->kind == REPORT_NUMBER ? REPORT_TEXT : member->kind, tone);
-        report_line_add_value(&t->line, value);
-        if (superseded && !t->whole && member == t->list->members)
-            report_line_add(&t->line, value.length ? " (superseded)" : "(superseded)");
+        const bool corrected = is_text(report_get(cell_word(row, member), "/decision"), "corrected");
+        const enum report_tone tone = holds != LEASE_HOLDS ? REPORT_QUIET : corrected ? REPORT_GOOD : REPORT_PLAIN;
+        report_line_cell(t->line, json_type(value) == JSON_NUMBER ? REPORT_NUMBER : member->kind == REPORT_NUMBER ? REPORT_TEXT : member->kind, tone);
+        report_line_add_value(t->line, value);
+        if (holds != LEASE_HOLDS && !t->whole && member == t->list->members)
+            report_line_printf(t->line, "%s(%s)", value.length ? " " : "", holds_words[holds]);
     }
-    report_lease_put_evidence(&t->line, &lease->documents[document], row, tone);
-    return report_line_tell(&t->line, t->m->report);
+    report_lease_put_evidence(t->line, &lease->documents[document], row, holds == LEASE_HOLDS ? REPORT_PLAIN : REPORT_QUIET);
+    put_row_review(t->line, row, t->list, t->whole);
+    return report_line_tell(t->line, t->m->report);
 }
 
-bool report_lease_tell_list(struct lease_model *m, enum lease_list which, const struct lease *lease) {
+static size_t list_columns(const struct list *list, bool whole, struct report_column columns[COLUMNS_MOST]) {
     static const struct report_column evidence[EVIDENCE] = {
         {.title = "Document", .width = 14}, {.title = "Page", .width = 6, .right = true}, {.title = "Quote", .width = 32}, {.title = "Verified", .width = 8}};
-    struct report_column columns[COLUMNS_MOST];
-    struct telling t = {.m = m, .list = &lists[which], .whole = !lease};
+    static const struct report_column review[REVIEW] = {
+        {.title = "Review", .width = 16}, {.title = "The analysis has"}, {.title = "Reviewer"}, {.title = "Reviewed at"}, {.title = "Note"}};
     size_t count = 0;
-    if (t.whole) {
+    if (whole) {
         columns[count++] = (struct report_column){.title = "Lease", .head = true};
         columns[count++] = (struct report_column){.title = "Holds"};
     }
-    for (const struct member *member = t.list->members; member->title; member++)
+    for (const struct member *member = list->members; member->title; member++)
         columns[count++] = (struct report_column){.title = member->title,
                                                   .width = member->width,
                                                   .right = member->right,
                                                   .format = member->right ? "#,##0.00" : NULL,
-                                                  .head = !t.whole && member == t.list->members};
+                                                  .head = !whole && member == list->members};
     memcpy(&columns[count], evidence, sizeof evidence);
     count += EVIDENCE;
+    memcpy(&columns[count], review, whole ? sizeof review : sizeof *review);
+    return count + (whole ? REVIEW : 1);
+}
+
+bool report_lease_tell_list(struct lease_model *m, enum lease_list which, const struct lease_bundle *lease) {
+    struct report_column columns[COLUMNS_MOST];
+    struct report_line line;
+    struct telling t = {.m = m, .list = &lists[which], .which = which, .line = &line, .whole = !lease};
+    const size_t count = list_columns(t.list, t.whole, columns);
     const struct report_table table = {
         .title = t.list->title, .formats = lease ? REPORT_HTML | REPORT_PDF : REPORT_XLSX, .wide = lease != NULL, .column_count = count, .columns = columns};
-    bool good = report_line_init(&t.line, count);
+    bool good = report_line_init(&line, count);
     report_table_begin(m->report, &table);
     for (size_t i = 0; good && i < m->lease_count; i++)
         if (!lease || lease == &m->leases[i])
-            good = each_row(&m->leases[i], t.list, put_row, &t);
+            good = lease_model_rows(&m->leases[i], which, put_row, &t);
     report_table_end(m->report);
-    report_line_release(&t.line);
+    report_line_release(&line);
     return good;
+}
+
+/* --- cells as lines of fields ------------------------------------------------------------------------------------------- */
+
+static bool put_cells(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
+    const struct telling *t = context;
+    char *id = report_get_text(row, "/row");
+    bool good = id != NULL;
+    for (const struct member *member = t->list->members; good && member->title; member++) {
+        const struct slice value = report_get(row, member->pointer), own = cell_word(row, member);
+        const struct slice word = own.length ? own : report_get(row, "/review"), was = report_get(own, "/was");
+        if (!value.length && !own.length)
+            continue;
+        report_line_begin(t->line);
+        report_line_text(t->line, lease->name);
+        report_line_text(t->line, "");
+        report_line_printf(t->line, "%s/%s%s", lease_lists[t->which].name, id, member->pointer);
+        report_line_text(t->line, "");
+        report_line_printf(t->line, "%s: %s", t->list->title, member->title);
+        report_line_cell(t->line, json_type(value) == JSON_NUMBER ? REPORT_NUMBER : REPORT_DATE, REPORT_PLAIN);
+        report_line_add_value(t->line, value);
+        report_line_value(t->line, member->kind == REPORT_NUMBER ? report_get(row, "/currency") : (struct slice){.length = 0});
+        report_line_text(t->line, holds == LEASE_HOLDS ? "found" : holds_words[holds]);
+        report_line_value(t->line, was);
+        report_lease_put_evidence(t->line, &lease->documents[document], row, REPORT_PLAIN);
+        report_line_value(t->line, report_get(word, "/decision"));
+        report_line_value(t->line, report_get(word, "/reviewer"));
+        report_line_cell(t->line, REPORT_DATE, REPORT_PLAIN);
+        report_line_add_value(t->line, report_get(word, "/at"));
+        report_line_value(t->line, report_get(word, "/note"));
+        good = report_line_tell(t->line, t->m->report);
+    }
+    free(id);
+    return good;
+}
+
+bool report_lease_tell_cells(struct lease_model *m, struct report_line *line) {
+    for (size_t i = 0; i < m->lease_count; i++)
+        for (unsigned list = 0; list < LEASE_LISTS; list++) {
+            struct telling t = {.m = m, .list = &lists[list], .which = (enum lease_list)list, .line = line};
+            if (!lease_model_rows(&m->leases[i], t.which, put_cells, &t))
+                return false;
+        }
+    return true;
 }
 
 /* --- dates that lie ahead ----------------------------------------------------------------------------------------------- */
 
 struct moment {
     char date[16], what[200];
-    const struct lease *lease;
+    const struct lease_bundle *lease;
     const struct lease_document *document;
     struct slice row;
+    const struct list *list; /* NULL: a field */
+    const cJSON *review;     /* of a field */
 };
 
 struct moments {
@@ -168,7 +272,7 @@ static bool has_room(struct moments *moments) {
     return true;
 }
 
-static void put_moment(struct moments *moments, const struct lease *lease, const struct lease_document *document, struct slice row, const char *date,
+static void put_moment(struct moments *moments, const struct lease_bundle *lease, const struct lease_document *document, struct slice row, const char *date,
                        const char *what) {
     struct moment *moment = &moments->list[moments->count++];
     *moment = (struct moment){.lease = lease, .document = document, .row = row};
@@ -182,13 +286,15 @@ static bool is_date(const char *text) {
     return strlen(text) == 10 && str_format(day, sizeof day, "%sT00:00:00Z", text) && clock_parse_rfc3339(day, &us);
 }
 
-static bool add_moment(struct moments *moments, const struct lease *lease, size_t document, struct slice row, const char *pointer, const char *prefix,
-                       const char *suffix) {
-    char *date = report_get_text(row, pointer), *what = report_get_text(row, suffix), text[400];
+static bool add_moment(struct moments *moments, const struct lease_bundle *lease, size_t document, struct slice row, const char *pointer, const char *prefix,
+                       enum lease_list which) {
+    static const char *const suffixes[LEASE_LISTS] = {[LEASE_DATES] = "/what", [LEASE_RENT] = "/amount", [LEASE_OPTIONS] = "/kind"};
+    char *date = report_get_text(row, pointer), *what = report_get_text(row, suffixes[which]), text[400];
     const bool good = date && what && has_room(moments);
     if (good && is_date(date)) {
         snprintf(text, sizeof text, "%s%s", prefix, what);
         put_moment(moments, lease, &lease->documents[document], row, date, text);
+        moments->list[moments->count - 1].list = &lists[which];
     }
     free(date);
     free(what);
@@ -196,12 +302,12 @@ static bool add_moment(struct moments *moments, const struct lease *lease, size_
 }
 
 /* Fields that are dates, where no row of a list has the same day. */
-static bool add_field_dates(const struct lease_model *m, const struct lease *lease, struct moments *moments) {
+static bool add_field_dates(const struct lease_model *m, const struct lease_bundle *lease, struct moments *moments) {
     for (size_t i = 0; i < m->field_count; i++) {
-        const struct lease_field field = report_lease_field(m, lease, m->fields[i]);
-        char title[128], *date = report_lease_found(&field) ? report_lease_text(&field) : NULL;
+        const struct lease_field field = lease_model_field(m, lease, m->fields[i]);
+        char title[128], *date = lease_model_found(&field) ? report_lease_text(&field) : NULL;
         bool there = false;
-        if (!report_lease_found(&field))
+        if (!lease_model_found(&field))
             continue;
         if (!date || !has_room(moments)) {
             free(date);
@@ -209,24 +315,26 @@ static bool add_field_dates(const struct lease_model *m, const struct lease *lea
         }
         for (size_t k = 0; k < moments->count; k++)
             there = there || (moments->list[k].lease == lease && strcmp(moments->list[k].date, date) == 0);
-        if (!there && is_date(date))
+        if (!there && is_date(date)) {
             put_moment(moments, lease, field.document, field.field, date, report_lease_title(m->fields[i], title));
+            moments->list[moments->count - 1].review = field.review;
+        }
         free(date);
     }
     return true;
 }
 
-static bool note_date(void *context, const struct lease *lease, size_t document, struct slice row, bool superseded) {
-    return superseded || add_moment(context, lease, document, row, "/date", "", "/what");
+static bool note_date(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
+    return holds != LEASE_HOLDS || add_moment(context, lease, document, row, "/date", "", LEASE_DATES);
 }
 
-static bool note_rent(void *context, const struct lease *lease, size_t document, struct slice row, bool superseded) {
-    return superseded || add_moment(context, lease, document, row, "/from", "Rent from this day: ", "/amount");
+static bool note_rent(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
+    return holds != LEASE_HOLDS || add_moment(context, lease, document, row, "/from", "Rent from this day: ", LEASE_RENT);
 }
 
-static bool note_option(void *context, const struct lease *lease, size_t document, struct slice row, bool superseded) {
-    return superseded || (add_moment(context, lease, document, row, "/window_from", "Window opens: ", "/kind") &&
-                          add_moment(context, lease, document, row, "/window_to", "Window closes: ", "/kind"));
+static bool note_option(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
+    return holds != LEASE_HOLDS || (add_moment(context, lease, document, row, "/window_from", "Window opens: ", LEASE_OPTIONS) &&
+                                    add_moment(context, lease, document, row, "/window_to", "Window closes: ", LEASE_OPTIONS));
 }
 
 static int by_date(const void *a, const void *b) {
@@ -240,8 +348,8 @@ static int by_date(const void *a, const void *b) {
 static bool list_moments(const struct lease_model *m, struct moments *moments) {
     *moments = (struct moments){.count = 0};
     for (size_t i = 0; i < m->lease_count; i++)
-        if (!each_row(&m->leases[i], &lists[LEASE_DATES], note_date, moments) || !each_row(&m->leases[i], &lists[LEASE_RENT], note_rent, moments) ||
-            !each_row(&m->leases[i], &lists[LEASE_OPTIONS], note_option, moments) || !add_field_dates(m, &m->leases[i], moments))
+        if (!lease_model_rows(&m->leases[i], LEASE_DATES, note_date, moments) || !lease_model_rows(&m->leases[i], LEASE_RENT, note_rent, moments) ||
+            !lease_model_rows(&m->leases[i], LEASE_OPTIONS, note_option, moments) || !add_field_dates(m, &m->leases[i], moments))
             return false;
     if (moments->count)
         qsort(moments->list, moments->count, sizeof *moments->list, by_date);
@@ -295,40 +403,55 @@ bool report_lease_tell_next(struct lease_model *m, size_t most) {
     return good;
 }
 
+/* Where it stands, its words, and what a reviewer said of it. */
+static bool describe(const struct moment *moment, bool draft, struct buf *text) {
+    char *quote = report_get_text(moment->row, "/quote"), *page = report_get_text(moment->row, "/page");
+    const struct lease_field field = {.document = moment->document, .field = moment->row, .review = moment->review};
+    struct report_line said;
+    bool good = report_line_init(&said, 1) && quote && page;
+    if (good) {
+        report_line_begin(&said);
+        if (moment->list)
+            put_row_review(&said, moment->row, moment->list, false);
+        else
+            report_lease_put_review(&said, &field, false);
+        const char *review = buf_text(&said.text);
+        (void)buf_printf(text, "%s%s%s%s%s%s", moment->document->name, *page ? ", page " : "", page, *quote ? "\n\"" : "", quote, *quote ? "\"" : "");
+        (void)buf_printf(text, "%s%s\nFrom a machine's abstract%s. Not legal advice.", *review ? "\nReview: " : "", review,
+                         draft ? ", a draft that was not reviewed to its end yet" : "");
+        good = !said.failed;
+    }
+    report_line_release(&said);
+    free(quote);
+    free(page);
+    return good;
+}
+
 void report_lease_tell_events(struct lease_model *m) {
     struct moments moments;
     struct err err = {0};
-    const bool draft = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m->input->review, "reviewed"));
-    if (!list_moments(m, &moments))
-        report_fail(m->report, err_set(&err, RC_TEMP, "out of memory"), &err);
+    const bool draft = lease_model_draft(m);
+    bool good = list_moments(m, &moments);
     for (size_t i = 0; i < moments.count; i++) {
         const struct moment *moment = &moments.list[i];
         struct buf key = BUF_INIT(4096), text = BUF_INIT(64 * 1024);
         char sum[DIGEST_HEX_SIZE], uid[64], summary[400];
-        char *quote = report_get_text(moment->row, "/quote"), *page = report_get_text(moment->row, "/page");
         (void)buf_printf(&key, "%s|%s|%s", moment->document->sha256, moment->date, moment->what);
         digest_of_hex(buf_text(&key), key.length, sum);
         snprintf(uid, sizeof uid, "%.32s@batchspool", sum);
         snprintf(summary, sizeof summary, "%s%.180s: %s", draft ? "[Draft] " : "", moment->lease->name, moment->what);
-        (void)buf_printf(&text, "%s%s%s%s%s%s\nFrom a machine's abstract%s. Not legal advice.", moment->document->name, page && *page ? ", page " : "",
-                         page ? page : "", quote && *quote ? "\n\"" : "", quote ? quote : "", quote && *quote ? "\"" : "",
-                         draft ? ", which nobody has reviewed yet" : "");
+        good = describe(moment, draft, &text) && good;
         const struct report_event event = {.uid = uid, .date = moment->date, .summary = summary, .description = buf_text(&text)};
         report_event(m->report, &event);
         buf_release(&key);
         buf_release(&text);
-        free(quote);
-        free(page);
     }
     free(moments.list);
+    if (!good)
+        report_fail(m->report, err_set(&err, RC_TEMP, "out of memory"), &err);
 }
 
 /* --- checks ------------------------------------------------------------------------------------------------------------- */
-
-static bool result_is(struct slice check, const char *result) {
-    const struct slice value = report_get(check, "/result");
-    return value.length == strlen(result) + 2 && memcmp(value.data + 1, result, strlen(result)) == 0;
-}
 
 struct checks {
     struct lease_model *m;
@@ -337,27 +460,34 @@ struct checks {
     size_t failed;
 };
 
-static bool put_check(struct checks *c, const struct lease *lease, const struct lease_document *d, struct slice check) {
-    const bool failed = result_is(check, "failed");
+static bool put_check(struct checks *c, const struct lease_bundle *lease, const struct lease_document *d, struct slice check) {
+    const bool failed = lease_model_check_is(check, "failed");
     char *id = report_get_text(check, "/id");
-    char title[128];
+    char title[128], name[128];
     if (!id)
         return false;
     report_line_begin(&c->line);
     if (c->whole)
         report_line_text(&c->line, lease->name);
     report_line_text(&c->line, report_lease_title(id, title));
-    report_line_cell(&c->line, REPORT_TEXT, failed ? REPORT_BAD : result_is(check, "ok") ? REPORT_GOOD : REPORT_QUIET);
-    report_line_add(&c->line, failed ? "failed" : result_is(check, "ok") ? "ok" : "not possible");
+    report_line_cell(&c->line, REPORT_TEXT, failed ? REPORT_BAD : lease_model_check_is(check, "ok") ? REPORT_GOOD : REPORT_QUIET);
+    report_line_add(&c->line, failed ? "failed" : lease_model_check_is(check, "ok") ? "ok" : "not possible");
     report_line_value(&c->line, report_get(check, "/text"));
+    if (report_get(check, "/was").length) {
+        report_line_add(&c->line, "; before the review: ");
+        report_line_add_value(&c->line, report_get(check, "/was"));
+    }
     report_line_text(&c->line, d->name);
+    str_format(name, sizeof name, "check_%s", id);
+    const struct lease_field said = lease_model_field_of(c->m, d, name);
+    report_lease_put_review(&c->line, &said, false);
     free(id);
     return report_line_tell(&c->line, c->m->report);
 }
 
-static bool each_check(struct checks *c, const struct lease *only, bool count) {
+static bool each_check(struct checks *c, const struct lease_bundle *only, bool count) {
     for (size_t i = 0; i < c->m->lease_count; i++) {
-        const struct lease *lease = &c->m->leases[i];
+        const struct lease_bundle *lease = &c->m->leases[i];
         for (size_t k = 0; k < lease->count && (!only || only == lease); k++) {
             const struct slice checks = report_get(lease->documents[k].record, "/checks");
             struct json_iter iter;
@@ -365,7 +495,7 @@ static bool each_check(struct checks *c, const struct lease *only, bool count) {
             if (json_type(checks) != JSON_ARRAY || !json_iter_init(&iter, checks))
                 continue;
             while (json_iter_next(&iter, &name, &check)) {
-                c->failed += result_is(check, "failed");
+                c->failed += lease_model_check_is(check, "failed");
                 if (!count && !put_check(c, lease, &lease->documents[k], check))
                     return false;
             }
@@ -381,20 +511,18 @@ size_t report_lease_failed_checks(const struct lease_model *m) {
     return c.failed;
 }
 
-bool report_lease_tell_checks(struct lease_model *m, const struct lease *lease) {
-    static const struct report_column columns[] = {{.title = "Lease", .width = 18},
-                                                   {.title = "Check", .width = 20, .head = true},
-                                                   {.title = "Result", .width = 12},
-                                                   {.title = "What was found", .width = 50},
-                                                   {.title = "Document", .width = 18}};
+bool report_lease_tell_checks(struct lease_model *m, const struct lease_bundle *lease) {
+    static const struct report_column columns[] = {{.title = "Lease", .width = 18},    {.title = "Check", .width = 20, .head = true},
+                                                   {.title = "Result", .width = 12},   {.title = "What was found", .width = 50},
+                                                   {.title = "Document", .width = 18}, {.title = "Review", .width = 16}};
     const size_t skip = lease ? 1 : 0;
     const struct report_table table = {.title = "Checks",
                                        .formats = lease ? REPORT_HTML | REPORT_PDF : REPORT_XLSX,
-                                       .column_count = 5 - skip,
+                                       .column_count = 6 - skip,
                                        .wide = lease != NULL,
                                        .columns = columns + skip};
     struct checks c = {.m = m, .whole = !lease};
-    bool good = report_line_init(&c.line, 5 - skip);
+    bool good = report_line_init(&c.line, 6 - skip);
     report_table_begin(m->report, &table);
     good = good && each_check(&c, lease, false);
     report_table_end(m->report);

@@ -166,12 +166,14 @@ like 'Service charge cap 4500 GBP' "$text" 'show the correction'
 like "corrected by $(id -un)" "$text" 'and by whom'
 is 0 "$(grep -c 'contradict\|not in the text of' <<<"$text")" 'what was looked at needs no review'
 like DRAFT "$text" 'it is a draft still'
-exits 0 'the end of the review' bs review $lease --done
+exits 65 'the end of a review while something is open' bs review $lease --done
+like 'to be reviewed still' "$ERR" 'is refused'
+exits 0 'the rest confirmed, and the end of the review' bs review $lease --confirm-rest --done
 exits 0 'reports of it' bs results $lease --format pdf --format ics --output "$DIR/done"
 is '0 0' "$(pdf "$DIR/done/report.pdf" | grep -ci draft) $(grep -ci draft "$DIR/done/dates.ics")" 'are no draft'
 rm "$review"
 exits 0 'a review.json that went' bs review $lease --document "$deed" --withdraw tenant
-is 'true 2' "$(jq -r '"\(.reviewed) \(.fields[] | length)"' "$review")" 'is made again from the journal'
+is 'true 0' "$(jq -r '"\(.reviewed) \(.open)"' "$review")" 'is made again from the journal'
 exits 65 'a name that is none' bs review $lease --document "$high" --set 'a b=1'
 exits 65 'a value that is none' bs review $lease --document "$high" --set 'tenant={}'
 exits 0 'shown' bs review $lease

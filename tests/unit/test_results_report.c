@@ -140,7 +140,8 @@ static void test_before(void **state) {
 
 static void test_lease(void **state) {
     struct fixture f;
-    const struct review_by by = {.by = "ann", .reviewer = "ann"};
+    struct review_ask ask = {.by = "ann", .reviewer = "ann"};
+    struct review_records records;
     struct err err = {0};
     (void)state;
     start(&f);
@@ -160,8 +161,12 @@ static void test_lease(void **state) {
     assert_file(&f, JOB_A, "report.html", "<p class=\"draft\">", true);
     cJSON *change =
         cJSON_Parse("{\"reviewed\":true,\"fields\":{\"" SUM_B "\":{\"tenant\":{\"decision\":\"corrected\",\"value\":\"=New\",\"note\":\"letter\"}}}}");
-    assert_int_equal(review_check(change, NULL, &err), RC_OK);
-    assert_int_equal(review_change(f.spool, JOB_A, change, &by, NULL, &err), RC_OK);
+    ask.change = change;
+    assert_int_equal(review_records_read(f.spool, f.sources, JOB_A, &records, &err), RC_OK);
+    assert_int_equal(records.input.records.count, 2);
+    assert_int_equal(review_check(&ask, &err), RC_OK);
+    assert_int_equal(review_change(f.spool, JOB_A, &records, &ask, NULL, &err), RC_OK);
+    review_records_release(&records);
     cJSON_Delete(change);
     cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_HTML) | FORM_BIT(FORM_CSV), RC_OK));
     assert_file(&f, JOB_A, "records.csv", "\r\nG,tenant,Tenant,'=New,,not_found,,b.pdf,1,q,yes,corrected,ann,", true);
@@ -172,23 +177,30 @@ static void test_lease(void **state) {
 }
 
 static void test_review(void **state) {
-    static const char *const wrong[][2] = {{"{\"x\":1}", "/x"},
-                                           {"{\"reviewed\":1}", "/reviewed"},
-                                           {"{\"fields\":[]}", "/fields"},
-                                           {"{\"fields\":{\"ab\":{}}}", "/fields/ab"},
-                                           {"{\"fields\":{\"" SUM_A "\":{\"a/b\":null}}}", "/fields/" SUM_A "/a/b"},
-                                           {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"corrected\",\"value\":{}}}}}", "/fields/" SUM_A "/a/value"},
-                                           {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"corrected\",\"value\":[[1]]}}}}", "/fields/" SUM_A "/a/value"},
-                                           {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"confirmed\",\"value\":1}}}}", "/fields/" SUM_A "/a/value"},
-                                           {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"confirmed\",\"by\":\"x\"}}}}", "/fields/" SUM_A "/a/by"}};
+    static const char *const wrong[][2] = {
+        {"{\"x\":1}", "/x"},
+        {"{\"reviewed\":1}", "/reviewed"},
+        {"{\"fields\":[]}", "/fields"},
+        {"{\"fields\":{\"ab\":{}}}", "/fields/ab"},
+        {"{\"fields\":{\"" SUM_A "\":{\"a/b\":null}}}", "/fields/" SUM_A "/a~1b"},
+        {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"corrected\",\"value\":{}}}}}", "/fields/" SUM_A "/a/value"},
+        {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"corrected\",\"value\":[[1]]}}}}", "/fields/" SUM_A "/a/value"},
+        {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"confirmed\",\"value\":1}}}}", "/fields/" SUM_A "/a/value"},
+        {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"confirmed\",\"by\":\"x\"}}}}", "/fields/" SUM_A "/a/by"},
+        {"{\"fields\":{\"" SUM_A "\":{\"a\":{\"decision\":\"confirmed\",\"over\":-1}}}}", "/fields/" SUM_A "/a/over"},
+        {"{\"rows\":{\"" SUM_A "\":{\"x\":{}}}}", "/rows/" SUM_A "/x"},
+        {"{\"rows\":{\"" SUM_A "\":{\"rent\":{\"r1\":{}}}}}", "/rows/" SUM_A "/rent/r1"},
+        {"{\"rows\":{\"" SUM_A "\":{\"rent\":{\"r1\":{\"decision\":\"gone\"}}}}}", "/rows/" SUM_A "/rent/r1/decision"},
+        {"{\"rows\":{\"" SUM_A "\":{\"rent\":{\"a1\":{\"decision\":\"added\"}}}}}", "/rows/" SUM_A "/rent/a1/values"},
+        {"{\"rows\":{\"" SUM_A "\":{\"rent\":{\"r1\":{\"cells\":{\"to\":{\"decision\":\"corrected\"}}}}}}}", "/rows/" SUM_A "/rent/r1/cells/to/value"}};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         cJSON *change = cJSON_Parse(wrong[i][0]);
-        char pointer[600] = "";
+        struct review_ask ask = {.change = change};
         struct err err = {0};
         assert_non_null(change);
-        assert_int_equal(review_check(change, pointer, &err), RC_PERM);
-        assert_string_equal(pointer, wrong[i][1]);
+        assert_int_equal(review_check(&ask, &err), RC_PERM);
+        assert_string_equal(ask.pointer, wrong[i][1]);
         assert_true(err.text[0]);
         cJSON_Delete(change);
     }
