@@ -247,7 +247,8 @@ bool admit_lane_free(struct request *r, uint32_t lane) {
 void admit_seal(struct request *r) {
     struct gate_header header;
     const struct reply *reply = &r->reply;
-    const enum gate_kind kind = r->route == &web_route && reply->status < 400 ? GATE_PAGE : reply->fd >= 0 ? GATE_FILE : GATE_DATA;
+    const bool shown = r->route && (r->route->flags & ROUTE_SHOWN);
+    const enum gate_kind kind = r->route == &web_route && reply->status < 400 ? GATE_PAGE : reply->fd < 0 ? GATE_DATA : shown ? GATE_SHOWN : GATE_FILE;
     bool cached = false;
     for (size_t i = 0; i < reply->header_count; i++)
         cached = cached || strcmp(reply->headers[i].name, "Cache-Control") == 0;

@@ -125,7 +125,8 @@ bool gate_csrf_ok(const struct secret *secret, const char *family, const char *g
 /* --- what a browser is told -------------------------------------------------------------------------------------------- */
 
 #define ON(kind) (1u << (kind))
-#define ALL (ON(GATE_PAGE) | ON(GATE_DATA) | ON(GATE_FILE))
+#define OTHERS (ON(GATE_DATA) | ON(GATE_FILE) | ON(GATE_SHOWN))
+#define ALL (ON(GATE_PAGE) | OTHERS)
 
 /* Referrer-Policy is not no-referrer: browsers then say "Origin: null" with forms of our own, too. */
 static const struct {
@@ -139,6 +140,10 @@ static const struct {
     {ON(GATE_DATA) | ON(GATE_FILE),
      false,
      {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"}},
+    {ON(GATE_SHOWN),
+     false,
+     {"Content-Security-Policy",
+      "default-src 'none'; object-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}},
     {ALL, false, {"X-Content-Type-Options", "nosniff"}},
     {ALL, false, {"X-Frame-Options", "DENY"}},
     {ALL, false, {"Referrer-Policy", "same-origin"}},
@@ -146,7 +151,7 @@ static const struct {
     {ALL, false, {"Cross-Origin-Resource-Policy", "same-origin"}},
     {ON(GATE_PAGE), false, {"Cross-Origin-Embedder-Policy", "require-corp"}},
     {ON(GATE_PAGE), false, {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"}},
-    {ON(GATE_DATA) | ON(GATE_FILE), false, {"Cache-Control", "no-store"}},
+    {OTHERS, false, {"Cache-Control", "no-store"}},
     {ALL, true, {"Strict-Transport-Security", "max-age=31536000"}},
 };
 

@@ -57,8 +57,9 @@ bool gate_origin_or_none(const struct gate *gate, const char *host, const char *
 void gate_csrf(const struct secret *secret, const char *family, char out[GATE_CSRF_SIZE]);
 bool gate_csrf_ok(const struct secret *secret, const char *family, const char *given); /* constant time; given may be NULL */
 
-/* Fields of every answer. GATE_PAGE: the dashboard's own files. GATE_DATA: the API. GATE_FILE: bytes that somebody else made (payloads, downloads). */
-enum gate_kind { GATE_PAGE, GATE_DATA, GATE_FILE };
+/* Fields of every answer. GATE_PAGE: the dashboard's own files. GATE_DATA: the API. GATE_FILE: bytes that somebody else made (payloads, downloads).
+ * GATE_SHOWN: the same, of documents that the browser shows: its viewer of PDF does not work in a sandbox, and nothing in them is a script of ours. */
+enum gate_kind { GATE_PAGE, GATE_DATA, GATE_FILE, GATE_SHOWN };
 struct gate_header {
     const char *name, *value;
 };

@@ -204,16 +204,30 @@ static cJSON *member_error(const char *pointer, const char *detail) {
     return json;
 }
 
+static void put_member_problem(struct request *r, unsigned status, const char *pointer, const char *detail) {
+    char shown[1200];
+    str_printable(shown, sizeof shown, detail, strlen(detail));
+    cJSON *json = problem(r, status, detail);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "errors"), member_error(pointer, shown));
+    put_json(r, status, "application/problem+json", json);
+}
+
 void reply_invalid(struct request *r, const char *pointer, const char *format, ...) {
-    char detail[1000], shown[1200];
+    char detail[1000];
     va_list args;
     va_start(args, format);
     format_detail(detail, format, args);
     va_end(args);
-    str_printable(shown, sizeof shown, detail, strlen(detail));
-    cJSON *json = problem(r, 422, detail);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "errors"), member_error(pointer, shown));
-    put_json(r, 422, "application/problem+json", json);
+    put_member_problem(r, 422, pointer, detail);
+}
+
+void reply_conflict(struct request *r, const char *pointer, const char *format, ...) {
+    char detail[1000];
+    va_list args;
+    va_start(args, format);
+    format_detail(detail, format, args);
+    va_end(args);
+    put_member_problem(r, 409, pointer, detail);
 }
 
 void reply_parameter(struct request *r, const char *name, const char *format, ...) {

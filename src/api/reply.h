@@ -56,6 +56,8 @@ bool reply_header(struct request *r, const char *name, const char *format, ...) 
 void reply_problem(struct request *r, unsigned status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same, 422, with the JSON Pointer of the member of the body that is wrong. */
 void reply_invalid(struct request *r, const char *pointer, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same, 409: it is right, but does not go with what is there. */
+void reply_conflict(struct request *r, const char *pointer, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* 400, with the name of the query parameter that is wrong. */
 void reply_parameter(struct request *r, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* One more member that is wrong, of the problem that was set. */

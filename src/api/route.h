@@ -18,8 +18,9 @@ enum route_flag {
     ROUTE_USERS = 256,   /* of ROUTE_LANE: on the one lane that hashes passwords, with ROUTE_LOGIN */
     ROUTE_SOURCES = 128, /* of ROUTE_LANE: on the one lane that api->sources belongs to */
     ROUTE_HEAVY = 1024,  /* of ROUTE_LANE: reads all journals, or acts on many jobs: one after another, and not many at a time */
-    ROUTE_FETCH = 2048   /* of ROUTE_LANE: asks other hosts, which may take a minute, on lanes of its own; with ROUTE_SOURCES a body that has a sitemap does so
+    ROUTE_FETCH = 2048,  /* of ROUTE_LANE: asks other hosts, which may take a minute, on lanes of its own; with ROUTE_SOURCES a body that has a sitemap does so
                             first, and its handler is called once more then (request.h, again) */
+    ROUTE_SHOWN = 4096   /* answers with a document that the browser shows (GATE_SHOWN) */
 };
 
 /* On the loop. A piece of the body. False: the reply is set, and what still comes is thrown away. */

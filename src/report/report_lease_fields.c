@@ -119,7 +119,7 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
     report_line_cell(line, REPORT_TEXT, tone);
     if (superseded)
         report_line_add(line, "superseded");
-    else if (!whole && status_is(field->field, "not_found"))
+    else if (!whole && lease_model_status_is(field->field, "not_found"))
         report_line_add(line, "not found");
     else
         report_line_add_value(line, report_get(field->field, "/status"));

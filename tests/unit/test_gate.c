@@ -177,7 +177,7 @@ static void test_headers(void **state) {
     struct gate gate;
     (void)state;
     make(&gate, "127.0.0.1", NULL, NULL, false);
-    for (enum gate_kind kind = GATE_PAGE; kind <= GATE_FILE; kind++) {
+    for (enum gate_kind kind = GATE_PAGE; kind <= GATE_SHOWN; kind++) {
         assert_string_equal(header(&gate, kind, "X-Content-Type-Options"), "nosniff");
         assert_non_null(strstr(header(&gate, kind, "Content-Security-Policy"), "frame-ancestors 'none'"));
         assert_null(strstr(header(&gate, kind, "Content-Security-Policy"), "unsafe"));
