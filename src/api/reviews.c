@@ -150,15 +150,12 @@ static bool of_job(struct request *r, const char *sha256, char name[DOCUMENT_NAM
     free(text);
     cJSON_ArrayForEach(document, cJSON_GetObjectItemCaseSensitive(job, "documents")) {
         const char *sum = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "sha256"));
-        const char *media = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "type"));
+        const char *form = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "type"));
         const char *given = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "name"));
         if (!sum || strcmp(sum, sha256) != 0)
             continue;
         found = true;
-        *type = DOCFORM_NONE;
-        for (unsigned form = DOCFORM_PDF; media && form <= DOCFORM_PNG; form++)
-            if (strcmp(media, docform_media_type((enum docform_type)form)) == 0)
-                *type = (enum docform_type)form;
+        *type = form ? docform_from_name(form) : DOCFORM_NONE;
         if (!given || !str_copy(name, DOCUMENT_NAME_MOST + 1, given))
             str_copy(name, DOCUMENT_NAME_MOST + 1, "document");
     }

@@ -2,6 +2,7 @@
 #include "engine/review_view.h"
 
 #include "base/clock.h"
+#include "base/docform.h"
 #include "base/str.h"
 #include "helper/lease.h"
 #include "report/lease_model.h"
@@ -77,7 +78,8 @@ static cJSON *document_json(const struct review_records *records, const cJSON *r
     const cJSON *given = document_with(records->documents, sha256);
     cJSON_AddStringToObject(json, "sha256", sha256);
     cJSON_AddStringToObject(json, "name", name);
-    add_copy(json, "media_type", member(given, "type"));
+    const enum docform_type form = docform_from_name(text_of(given, "type"));
+    cJSON_AddItemToObject(json, "media_type", form ? cJSON_CreateString(docform_media_type(form)) : cJSON_CreateNull());
     cJSON_AddNumberToObject(json, "open", 0);
     cJSON_AddNumberToObject(json, "words", (double)count_words(review, sha256));
     return json;

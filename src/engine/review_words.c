@@ -58,10 +58,14 @@ static double seq_of(const cJSON *word) {
     return most;
 }
 
+static bool is_anothers(const cJSON *word, const char *reviewer) {
+    return text_of(word, "reviewer")[0] && strcmp(text_of(word, "reviewer"), reviewer) != 0;
+}
+
 /* The first word, of a row or its cells, that another person said. */
 static const cJSON *of_another(const cJSON *said, const char *reviewer) {
     const cJSON *cell;
-    if (text_of(said, "reviewer")[0] && strcmp(text_of(said, "reviewer"), reviewer) != 0)
+    if (is_anothers(said, reviewer))
         return said;
     cJSON_ArrayForEach(cell, member(said, "cells")) if (of_another(cell, reviewer)) return cell;
     return NULL;
@@ -73,9 +77,9 @@ static bool says_the_same(const cJSON *word, const cJSON *said) {
            (value ? cJSON_Compare(value, before, true) : !before);
 }
 
-/* said: what the word would replace. */
-static enum rc check_conflict(const struct making *m, const char *pointer, const cJSON *word, const cJSON *said) {
-    const cJSON *over = member(word, "over"), *other = of_another(said, m->ask->reviewer);
+/* said: what the word would replace; other: what another person said there. */
+static enum rc check_conflict(const struct making *m, const char *pointer, const cJSON *word, const cJSON *said, const cJSON *other) {
+    const cJSON *over = member(word, "over");
     if (over ? over->valuedouble == seq_of(said) : m->ask->match || m->ask->replace || !other || says_the_same(word, said))
         return RC_OK;
     other = other ? other : said;
@@ -165,7 +169,7 @@ static enum rc make_field(struct making *m, const cJSON *word) {
         return refuse(m, pointer, "the analysis of this document has no field \"%s\"", name);
     if (note && value)
         return refuse(m, pointer, "%s can be confirmed, not corrected", name);
-    enum rc rc = check_conflict(m, pointer, word, said);
+    enum rc rc = check_conflict(m, pointer, word, said, of_another(said, m->ask->reviewer));
     if (rc)
         return rc;
     cJSON *made = new_word(m, word);
@@ -204,7 +208,8 @@ static enum rc make_cell(const struct making *m, const struct lease_list_form *l
     str_format(pointer, sizeof pointer, "/rows/%s/%s/%s/cells/%s", m->document, list->name, row, word->string);
     if (!cell)
         return refuse(m, pointer, "rows of %s have no \"%s\"", list->name, word->string);
-    enum rc rc = with_row ? RC_OK : check_conflict(m, pointer, word, before || cJSON_IsNull(word) || member(word, "over") ? before : said);
+    const cJSON *holds = before ? before : said, *other = holds && is_anothers(holds, m->ask->reviewer) ? holds : NULL;
+    enum rc rc = with_row ? RC_OK : check_conflict(m, pointer, word, before, other);
     if (rc)
         return rc;
     cJSON *made = row_word(m, word, list->name, row);
@@ -261,7 +266,7 @@ static enum rc make_row(struct making *m, const struct lease_list_form *list, co
     str_format(pointer, sizeof pointer, "/rows/%s/%s/%s", m->document, list->name, word->string);
     enum rc rc = check_row(m, list, word, said, pointer);
     if (!rc && (whole || member(word, "over")))
-        rc = check_conflict(m, pointer, word, said);
+        rc = check_conflict(m, pointer, word, said, of_another(said, m->ask->reviewer));
     if (rc)
         return rc;
     if (whole) {

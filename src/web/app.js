@@ -27,6 +27,7 @@ import {capital, reasonText} from './words.js';
 const ROUTES = [
     {path: '/jobs', page: 'jobs', label: 'Jobs', icon: 'jobs', group: 0},
     {path: '/jobs/:id', page: 'job', of: '/jobs'},
+    {path: '/jobs/:id/review', page: 'review', of: '/jobs'},
     {path: '/new', page: 'new', label: 'New job', icon: 'plus', group: 0, role: 'operator'},
     {path: '/urls', page: 'urls', label: 'URLs', icon: 'link', group: 0, role: 'operator'},
     {path: '/documents', page: 'documents', label: 'Documents', icon: 'doc', group: 0, role: 'operator'},

@@ -121,7 +121,7 @@ export async function render(root, params, page) {
 async function results(root, page, id) {
     const body = h('div', {class: 'stack'}, skeleton());
     const title = h('h1', {class: 'grow'}, 'Results');
-    fill(root, h('div', {class: 'page-head'}, title, h('a', {class: 'btn', href: '/documents'}, icon('left'), 'Documents'), h('a', {class: 'btn', href: `/jobs/${encodeURIComponent(id)}`}, 'The job')), body);
+    fill(root, h('div', {class: 'page-head'}, title, h('a', {class: 'btn', href: '/documents'}, icon('left'), 'Documents'), h('a', {class: 'btn', href: `/jobs/${encodeURIComponent(id)}/review`}, icon('edit'), 'Review'), h('a', {class: 'btn', href: `/jobs/${encodeURIComponent(id)}`}, 'The job')), body);
     async function load() {
         const [job, found] = await Promise.all([page.api.get(jobPath(id), {signal: page.signal}), page.api.get(`/api/lease-processing/results/${encodeURIComponent(id)}`, {signal: page.signal}).catch((error) => { if (isAbort(error) || error.status === 401) throw error; return {results: [], error}; })]);
         fill(title, Text(job.name || id, 120));

@@ -101,6 +101,8 @@ function header(page, job, acts) {
         put('release', job.unknown_batches > 0 ? 'Decide the charge' : job.reason === 'coverage' && job.status === 'FAILED' ? 'Accept as complete' : 'Release', {icon: 'check', class: job.status === 'HELD' ? 'primary' : ''});
     if (may && can.retry)
         put('retry', job.status === 'DEFERRED' ? 'Go on now' : 'Retry', {icon: 'refresh', class: job.status === 'FAILED' ? 'primary' : ''});
+    if (job.job?.documents?.length && job.captured_batches > 0)
+        buttons.push(h('a', {class: 'btn', href: `/jobs/${encodeURIComponent(job.job_id)}/review`}, icon('edit'), 'Review'));
     const menu = menuButton(button('More acts', {icon: 'more', hideLabel: true}), () => [
         may && can.process && job.process !== 'manual' && {label: 'Load what was captured', icon: 'play', onclick: () => acts.process(menu)},
         may && can.hold && {label: 'Hold', icon: 'pause', onclick: () => acts.hold(menu)},
