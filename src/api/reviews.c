@@ -31,11 +31,15 @@ static void look_away(struct looking *l) {
     cJSON_Delete(l->review);
 }
 
-/* The ETag is the revision: it names what everybody said so far. */
+/* The ETag is the revision: it names what everybody said so far, and the analyses never change. */
 static void reply_review(struct request *r, cJSON *json) {
-    const double revision = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, "revision"));
+    const char *known = strcmp(r->method, "GET") == 0 ? request_header(r, "If-None-Match") : NULL;
+    char tag[32];
+    str_format(tag, sizeof tag, "\"%.0f\"", cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, "revision")));
     reply_json(r, 200, json);
-    reply_header(r, "ETag", "\"%.0f\"", revision);
+    reply_header(r, "ETag", "%s", tag);
+    if (known && strstr(known, tag))
+        reply_not_modified(r);
 }
 
 void reviews_get(struct request *r) {

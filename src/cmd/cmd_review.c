@@ -282,7 +282,10 @@ static int run(struct cmd *cmd, const char *job_id, const struct review_ask_line
         review = NULL;
         rc = review_check(&change, &err);
         rc = rc ? rc : review_change(cmd->spool, job_id, &records, &change, &review, &err);
-        code = !rc ? EXIT_DONE : rc == RC_PERM ? cmd_fail(cmd, EXIT_DATA, "%s: %s", change.pointer, err.text) : cmd_fail_rc(cmd, rc, &err);
+        if (rc == RC_PERM)
+            code = cmd_fail(cmd, EXIT_DATA, "%s: %s%s", change.pointer, err.text, change.why == REVIEW_CONFLICT ? "; --replace puts yours in its place" : "");
+        else if (rc)
+            code = cmd_fail_rc(cmd, rc, &err);
         if (!code)
             cmd_say(cmd, "`batchspool results %s` makes the reports anew", job_id);
     }

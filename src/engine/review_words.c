@@ -83,10 +83,9 @@ static enum rc check_conflict(const struct making *m, const char *pointer, const
     if (over ? over->valuedouble == seq_of(said) : m->ask->match || m->ask->replace || !other || says_the_same(word, said))
         return RC_OK;
     other = other ? other : said;
-    const enum rc rc = !other
-                           ? refuse(m, pointer, "what was said of it was taken back meanwhile; look at it again")
-                           : refuse(m, pointer, "%.100s said \"%.40s\" of it at %.40s; look at it again, and say over which word yours lies (over, --replace)",
-                                    text_of(other, "reviewer"), text_of(other, "decision"), text_of(other, "at"));
+    const enum rc rc = !other ? refuse(m, pointer, "what was said of it was taken back meanwhile; look at it again")
+                              : refuse(m, pointer, "%.100s said \"%.40s\" of it at %.40s; look at it again", text_of(other, "reviewer"),
+                                       text_of(other, "decision"), text_of(other, "at"));
     m->ask->why = REVIEW_CONFLICT;
     return rc;
 }

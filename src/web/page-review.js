@@ -240,7 +240,7 @@ export async function render(root, params, page) {
         const now = await page.api.get(reviewPath, {signal: page.signal}).catch(() => null);
         if (now && now.revision !== overview.revision && !document.querySelector('dialog[open]')) {
             await again();
-            page.toast('Another reviewer said something', {tone: 'info', text: 'What you see is as it is now.', key: 'others'});
+            page.toast('The review was changed elsewhere', {tone: 'info', text: 'What you see is as it is now.', key: 'others'});
         }
     });
 }

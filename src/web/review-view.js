@@ -27,7 +27,7 @@ const Decision = (word, decision = word.decision) => [Badge(...DECIDED[decision]
 const Note = (word) => word?.note && h('p', {class: 'small note'}, Text(word.note, 2000));
 const Why = (open) => open && h('span', {class: 'badge', dataset: {tone: 'warn'}}, 'Needs review', h('span', {class: 'hidden'}, `: ${open}`));
 
-const act = (label, name, props) => button(label, {class: 'small', 'aria-label': `${label} ${name}`, ...props});
+const act = (label, name, props) => button(label, {class: 'small', 'aria-label': `${label} ${name}`, title: label, ...props});
 function Acts(item, name, about, {correct = true, more = []} = {}) {
     if (!about.acts)
         return null;

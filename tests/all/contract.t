@@ -60,8 +60,13 @@ psi_start
 BACKGROUND+=("$API_PID")
 psi_source
 API_PID=$metered API_URL=$address
-# What the paths of document analysis clients submit to; their kind of work is not there yet.
-jq '.name = "lease" | .job_members = {documents: {type: "array", required: true}, count: {type: "integer", default: 3}}' "$DIR/etc/sources/items.json" >"$DIR/etc/sources/lease.json"
+# What the paths of document analysis clients submit to: a program makes a record of each document.
+# shellcheck disable=SC2016 # jq's
+jq -n --arg program '{results: [{run: .run, group: null, schema: "commercial", document: (.document + {pages: 3, type: "lease", date: null}), fields: {deposit: {value: 12000, unit: "GBP",
+    status: "found", page: 2, quote: "12,000", quote_verified: true}, tenant: {value: "A", unit: null, status: "found", page: null, quote: null, quote_verified: null}},
+    rent: [{from: "2020-01-01", to: null, amount: 5, page: 1, quote: "five", quote_verified: true}], options: [], dates: [], clauses: [],
+    checks: [{id: "rent_gaps", result: "ok", text: "none"}]}]}' '{name: "lease", documents: true, steps: [{name: "record", exec: {command: ["jq", "-c", $program],
+    stdin: {document: "${item.document}", run: "${job_id}"}}}], data_selector: "/results", primary_key: ["/document/sha256", "/run"], report: "lease", job_defaults: {process: "auto"}}' >"$DIR/etc/sources/lease.json"
 for user in ada:admin ops:operator rival:operator viola:viewer; do
     printf '%s\n' "$PASSWORD" | bs user add "${user%:*}" --role "${user#*:}" --password-file - >"$DIR/out" 2>&1 || bail "user add: $(cat "$DIR/out")"
 done

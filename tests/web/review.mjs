@@ -78,7 +78,7 @@ await t.sees(page, '.item[data-key="field:guarantor"] >> text=Corrected', 'nothi
 
 /* ---- rows ---- */
 
-await page.locator('table[aria-label="Periods of rent"] tbody tr').first().locator('text=Edit').click();
+await page.locator('table[aria-label="Periods of rent"] tbody tr').first().locator('button', {hasText: 'Edit'}).click();
 await page.locator('dialog').getByLabel('Amount').fill('51000');
 await page.click('dialog >> text=Save the row');
 await t.sees(page, 'table[aria-label="Periods of rent"] tr:has(del:text("50000")) >> text=Confirmed', 'a cell of a row is corrected, and what it was stays');
@@ -99,7 +99,7 @@ await t.sees(page, '.item[data-key="field:check_rent_gaps"] >> text=/3 rows of r
 await page.locator('table[aria-label=Dates] tbody tr').first().locator('button', {hasText: 'Remove'}).click();
 await page.click('dialog >> text=Remove the row');
 await t.sees(page, 'table[aria-label=Dates] tr.gone >> text=Removed', 'a row is removed, and still seen');
-await page.locator('table[aria-label=Dates] tr.gone').locator('text=Undo').click();
+await page.locator('table[aria-label=Dates] tr.gone').locator('button', {hasText: 'Undo'}).click();
 await page.locator('tr.gone').waitFor({state: 'detached'});
 t.ok(true, 'and is there again');
 await t.sees(page, '.said >> text=/took back/', 'who said what is listed');
@@ -143,6 +143,9 @@ await page.click('text=Open it again');
 await t.sees(page, '.banner:has-text("opened again")', 'it can be opened again');
 await page.click('text=The review is done');
 await t.sees(page, '.banner:has-text("Reviewed")', 'and ended');
+await t.narrow(page, 'the review with corrections');
+for (const wrap of await page.locator('.table-wrap').all())
+    t.ok(await wrap.evaluate((element) => element.scrollWidth <= element.clientWidth), `no table is wider than its place: ${await wrap.locator('table').getAttribute('aria-label')}`);
 await t.seen(page, 'review-done');
 
 /* ---- who may only look; narrow; states ---- */
@@ -158,7 +161,7 @@ await t.sees(phone, 'text=/Draft: \\d+ things/', 'one document, on a telephone')
 await t.axe(phone, 'on a telephone');
 await t.narrow(phone, 'on a telephone, dark');
 await t.seen(phone, 'review-phone');
-await phone.locator('table[aria-label="Periods of rent"] tbody tr').first().locator('text=Edit').click();
+await phone.locator('table[aria-label="Periods of rent"] tbody tr').first().locator('button', {hasText: 'Edit'}).click();
 await t.narrow(phone, 'a form on a telephone');
 await phone.screenshot(shots ? {path: `${shots}/review-phone-form.png`} : {});
 await phone.keyboard.press('Escape');

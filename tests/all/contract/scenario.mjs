@@ -186,15 +186,41 @@ async function loading(run) {
     await run.call('jobDownload', {as: 'ops', path: {id: run.job}, query: {format: 'csv'}, headers: {Range: 'bytes=999999999-'}, status: 416});
     await run.call('makeResults', {as: 'ops', path: {id: run.job}, body: {format: 'pdf'}, status: 202, name: 'pages'});
     await run.call('makeResults', {as: 'ops', path: {id: run.job}, body: {}, status: 202, name: 'the standard set'});
-    await run.call('jobReview', {as: 'ops', path: {id: run.job}, status: 200});
-    const document = 'ab'.repeat(32);
-    const said = await run.call('changeReview', {as: 'ops', path: {id: run.job}, body: {fields: {[document]: {deposit: {decision: 'corrected', value: 12500, unit: 'GBP'}, term: {decision: 'confirmed'}}}}, status: 200});
-    run.is(['ops', 12500, false], [said.json?.fields?.[document]?.deposit?.reviewer, said.json?.fields?.[document]?.deposit?.value, said.json?.reviewed], 'changeReview: who said what');
-    await run.call('changeReview', {as: 'ops', path: {id: run.job}, body: {reviewed: true, fields: {[document]: {deposit: null}}}, status: 200, name: 'taken back'});
-    await run.call('changeReview', {as: 'ops', path: {id: run.job}, body: {fields: {[document]: {deposit: {decision: 'corrected'}}}}, status: 422, name: '422 for a correction without a value'});
+    for (const id of ['jobReview', 'reviewDocuments', 'reviewDocument'])
+        await run.call(id, {as: 'ops', path: {id: run.job, sha256: 'ab'.repeat(32)}, status: 409, name: '409 for a job of another kind'});
     const changed = await run.call('records', {as: 'viola', query: {limit: '2', source: 'properties'}, status: 200});
     run.is(2, changed.text.trim().split('\n').filter(Boolean).length, 'records: as many lines as were asked for');
     await run.call('records', {as: 'viola', query: {since: changed.headers['x-next-cursor']}, status: 200, name: 'from the cursor on'});
+}
+
+// Of a job of one document, whose record contract.t makes.
+async function review(run, job) {
+    const list = await run.call('reviewDocuments', {as: 'viola', path: job, status: 200});
+    await unchanged(run, 'reviewDocuments', {as: 'viola', path: job});
+    const document = list.json?.documents?.[0]?.sha256 ?? 'ab'.repeat(32), path = {...job, sha256: document};
+    const one = await run.call('reviewDocument', {as: 'viola', path, status: 200});
+    run.targets.reviewDocument = run.targets.jobDocument = path;
+    run.is(['tenant', false], [list.json?.needs?.[0]?.field, list.json?.reviewed], 'reviewDocuments: what is without a quote needs review');
+    await unchanged(run, 'reviewDocument', {as: 'viola', path});
+    await run.call('reviewDocument', {as: 'viola', path: {...job, sha256: 'ab'.repeat(32)}, status: 404});
+    const bytes = await run.call('jobDocument', {as: 'viola', path, status: 200});
+    run.is(['%PDF-', 'inline'], [bytes.text.slice(0, 5), bytes.headers['content-disposition']], 'jobDocument: to be shown');
+    await unchanged(run, 'jobDocument', {as: 'viola', path});
+    await run.call('jobDocument', {as: 'viola', path: {...job, sha256: 'ab'.repeat(32)}, status: 404});
+    const row = one.json?.rows?.rent?.rows?.[0]?.row ?? 'r0';
+    const put = (body, status, more = {}) => run.call('changeReview', {as: 'ops', path: job, body, status, ...more});
+    const said = await put({fields: {[document]: {deposit: {decision: 'corrected', value: '12500.50', unit: 'GBP'}}}, rows: {[document]: {rent: {[row]: {decision: 'confirmed', cells: {to: {decision: 'corrected', value: '2025-01-01'}}}, a1: {decision: 'added', values: {from: '2025-01-02', amount: 6}}}}}}, 200);
+    run.is(['ops', 12500.5, 'confirmed', false], [said.json?.fields?.[document]?.deposit?.reviewer, said.json?.fields?.[document]?.deposit?.value, said.json?.rows?.[document]?.rent?.[row]?.decision, said.json?.reviewed], 'changeReview: who said what');
+    await put({fields: {[document]: {deposit: null}}}, 409, {as: 'ada', name: '409 for the word of another'});
+    await put({fields: {[document]: {deposit: null}}}, 412, {headers: {'If-Match': '"1"'}});
+    await put({reviewed: true}, 409, {name: '409 while something is open'});
+    await put({fields: {[document]: {deposit: {decision: 'corrected', value: 'much'}}}}, 422, {name: '422 for an amount that is none'});
+    await put({fields: {[document]: {deposit: {decision: 'corrected'}}}}, 422, {name: '422 for a correction without a value'});
+    await put({rows: {[document]: {rent: {[row]: {cells: {to: {decision: 'corrected', value: '2025-02-30'}}}}}}}, 422, {name: '422 for a day that is none'});
+    run.is(true, (await put({fields: {[document]: {tenant: {decision: 'confirmed'}, deposit: null}}}, 200, {name: 'the rest'})).json?.reviewed, 'changeReview: reviewed when nothing is open');
+    await run.call('jobReview', {as: 'viola', path: job, status: 200});
+    await unchanged(run, 'jobReview', {as: 'viola', path: job});
+    await run.call('reviewDocument', {as: 'viola', path, status: 200, name: 'with a review'});
 }
 
 async function sources(run) {
@@ -425,6 +451,7 @@ async function families(run) {
     await run.call('leaseStatus', {as: 'ops', path: of, status: 200});
     await unchanged(run, 'leaseStatus', {as: 'ops', path: of});
     await run.call('leaseResults', {as: 'ops', path: of, status: 200});
+    await review(run, of);
     await run.call('leaseDownload', {as: 'ops', path: {id: run.job}, query: {format: 'csv'}, status: 200});
     await unchanged(run, 'leaseDownload', {as: 'ops', path: {id: run.job}, query: {format: 'csv'}});
     await run.call('leaseDownload', {as: 'ops', path: {id: run.job}, query: {format: 'csv'}, headers: {Range: 'bytes=0-1'}, status: 206});
