@@ -52,6 +52,8 @@ printf '{"model":"m","choices":[{"message":{"content":"```json\\n{}\\n```","refu
 printf 'Ten (10) years from 25th March 2019\000010 yrs, GBP 20,000.00 p.a. (US$$5), not without consent' >$(FUZZ)/seed/wording; \
 printf '{"name":"x","settings":{"u":"https://h.example/","k":"Bearer $${secret:k?}","n":2,"o":""},"steps":[{"http":{"url":"$${settings.u}","headers":{"A":"$${settings.k}"}}}],"paginator":{"type":"offset","limit":"$${settings.n}"},"data_selector":""}\0{"source":"x"}\0[1,2]' \
   >$(FUZZ)/seed/source-settings; \
+printf '%s\0%s' '{"group":"G","document":{"sha256":"aa","name":"a","date":"2019-01-01","illegible_pages":[1]},"fields":{"term":{"value":5,"unit":"years","status":"found","quote_verified":false},"b":{"status":"not_found"}},"rent":[{"from":"2019-01-01","to":"2020-01-01","amount":5}],"checks":[{"id":"rent_gaps","result":"failed","text":"t"}]}' \
+  '{"declared":"done","fields":{"aa":{"term":{"decision":"corrected","value":6},"check_rent_gaps":{"decision":"confirmed","was":"t"}}},"rows":{"aa":{"rent":{"a1":{"decision":"added","values":{"from":"2021-01-01"},"cells":{"to":{"decision":"corrected","value":"2022-01-01"}}}}}}}' >$(FUZZ)/seed/lease_review; \
 printf '%s\n' '{"cassette":1,"source":"x","total":2,"parts":[{"part":"a","total":2}],"job":{"source":"x"}}' \
   '{"batch":1,"paid":true,"request":{"method":"GET","url":"https://h.example/"},"status":200,"headers":{"x-total":"2"},"body":"[1]"}' \
   '{"batch":2,"request":{},"status":200,"base64":"/w=="}' >$(FUZZ)/seed/cassette

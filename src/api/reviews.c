@@ -19,7 +19,7 @@ struct looking {
 
 static enum rc look(struct request *r, struct looking *l, struct err *err) {
     *l = (struct looking){.review = NULL};
-    enum rc rc = sources_new(r->api->options->sources_dir, &l->sources, err);
+    enum rc rc = sources_new(r->api->options->sources_dir, r->api->options->source_settings, &l->sources, err);
     rc = rc ? rc : review_records_read(r->api->spool, l->sources, r->job->id, &l->records, err);
     return rc ? rc : review_read(r->api->spool, r->job->id, &l->review, err);
 }

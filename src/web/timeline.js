@@ -26,6 +26,7 @@ const details = {
     requeued: (e) => [e.from && `from ${e.from}`],
     cancelled: (e) => [e.from && `from ${e.from}`],
     reprioritised: (e) => [e.priority],
+    reviewed: (e) => [e.reviewed === undefined ? `${clip((e.field ?? `${e.cell ? `${e.cell} of ` : ''}a row of ${e.list}`).replaceAll('_', ' '), 80)}: ${clip(e.decision ?? '', 20)}` : e.reviewed ? 'the review is done' : 'opened again', e.reviewer && `by ${clip(e.reviewer, 60)}`],
     charge_unknown: (e) => [e.cost !== undefined && `${money(e.cost, e.currency)} at most`],
 };
 const TITLES = {accepted: 'Accepted', previewed: 'Price asked', listed: 'Ids listed', claimed: 'Begun', requested: 'Asked', answered: 'Answered', captured: 'Captured', adopted: 'Taken over after a restart', retrying: 'Tries again', charge_unknown: 'Charge in doubt', loaded: 'Loaded', deferred: 'Put off', held: 'Put on hold', released: 'Released', cancelled: 'Cancelled', requeued: 'Back in the queue', reprioritised: 'Priority changed', completed: 'Completed', failed: 'Failed', rejected: 'Could not be loaded', reshelved: 'To be loaded once more'};

@@ -57,7 +57,7 @@ for (const operation of served) {
         const wanted = denied ? (who.level === 0 ? '401' : '403') : hidden ? '404' : 'let through';
         const got = answer.status === 401 && operation.role !== 'public' ? '401' : answer.status === 403 ? '403' : answer.status === 404 ? '404' : 'let through';
         // Where there is no such thing at all, everybody who may ask hears so.
-        const nothing = /\/users\/|\/keys\/|\/searches\/|\/results\/download/.test(operation.path) && wanted === 'let through' && got === '404';
+        const nothing = /\/users\/|\/keys\/|\/searches\/|\/results\/download|\/documents\/\{sha256\}/.test(operation.path) && wanted === 'let through' && got === '404';
         // It has ended the session that asked.
         if (operation.id === 'logout' && who.as)
             await run.sign_in(who.as);
