@@ -193,10 +193,12 @@ static void print_review(const cJSON *review) {
     printf("%-10s %s\n", "reviewed", cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(review, "reviewed")) ? "yes" : "no");
     printf("%-10s %.0f\n", "open", cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(review, "open")));
     cJSON_ArrayForEach(document, cJSON_GetObjectItemCaseSensitive(review, "fields")) {
-        cJSON_ArrayForEach(item, document) print_word(document->string, item->string, item);
+        for (item = document->child; item; item = item->next)
+            print_word(document->string, item->string, item);
     }
     cJSON_ArrayForEach(document, cJSON_GetObjectItemCaseSensitive(review, "rows")) {
-        cJSON_ArrayForEach(item, document) print_row_words(document->string, item);
+        for (item = document->child; item; item = item->next)
+            print_row_words(document->string, item);
     }
 }
 

@@ -325,8 +325,9 @@ static enum rc make_fields(struct making *m, const cJSON *fields) {
 static enum rc make_rows(struct making *m, const cJSON *lists) {
     const cJSON *list, *word;
     enum rc rc = open_document(m, "rows", lists->string);
-    cJSON_ArrayForEach(list, lists) cJSON_ArrayForEach(word, list) {
-        rc = rc ? rc : make_row(m, lease_review_list(list->string), word);
+    cJSON_ArrayForEach(list, lists) {
+        for (word = list->child; word && !rc; word = word->next)
+            rc = make_row(m, lease_review_list(list->string), word);
     }
     close_document(m);
     return rc;
