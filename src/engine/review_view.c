@@ -228,6 +228,8 @@ static bool view_row(void *context, const struct lease_bundle *lease, size_t doc
     cJSON *json = cJSON_ParseWithLength(row.data, row.length), *rows = cJSON_GetObjectItemCaseSensitive(v->view, "rows")->child;
     while (rows->next) /* the list that is being made is the last one */
         rows = rows->next;
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "holds");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "open");
     cJSON_AddStringToObject(json, "holds", words[holds]);
     cJSON_AddNullToObject(json, "open");
     cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(rows, "rows"), json);
@@ -255,7 +257,12 @@ static void view_rows(struct viewing *v) {
 static void view_checks(const struct viewing *v) {
     cJSON *check;
     cJSON_ArrayForEach(check, member(v->view, "checks")) {
+        static const char *const ours[] = {"field", "title", "review", "open"};
         char name[128];
+        if (!cJSON_IsObject(check))
+            continue;
+        for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+            cJSON_DeleteItemFromObjectCaseSensitive(check, ours[i]);
         str_format(name, sizeof name, "check_%.100s", text_of(check, "id"));
         cJSON_AddStringToObject(check, "field", name);
         add_title(check, text_of(check, "id"));
@@ -378,6 +385,9 @@ static enum rc view_laid(const struct lease_model *m, const cJSON *review, const
     v.view = v.document ? cJSON_ParseWithLength(v.document->record.data, v.document->record.length) : NULL;
     if (!v.view)
         return v.document ? err_set(err, RC_TEMP, "out of memory") : RC_GONE;
+    static const char *const ours[] = {"rows", "notes", "history", "reviewed", "revision"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) /* whatever the record has of these names */
+        cJSON_DeleteItemFromObjectCaseSensitive(v.view, ours[i]);
     (void)lease_open(NULL, text_of(v.view, "schema"), &schema, &ignored);
     view_fields(&v, schema.json);
     lease_release(&schema);

@@ -82,7 +82,8 @@ static bool row_decided(struct slice row, const struct lease_list_form *list) {
 
 static bool see_row(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
     const struct walk *w = context;
-    const char *why = holds == LEASE_HOLDS && !row_decided(row, &lease_lists[w->list]) ? doubt_of(row) : NULL;
+    const bool decided = lease->documents[document].laid && row_decided(row, &lease_lists[w->list]); /* not by what a record says of itself */
+    const char *why = holds == LEASE_HOLDS && !decided ? doubt_of(row) : NULL;
     const struct lease_need need = {
         .kind = LEASE_NEED_ROW, .lease = lease, .document = &lease->documents[document], .name = lease_lists[w->list].name, .item = row, .why = why};
     return !why || w->seen(w->context, &need);

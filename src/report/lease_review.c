@@ -131,6 +131,8 @@ static void name_rows(cJSON *rows) {
             if (taken && strncmp(taken, id, strlen(id)) == 0)
                 str_format(full, sizeof full, "%.13s-%u", id, ++same);
         }
+        cJSON_DeleteItemFromObjectCaseSensitive(row, "row"); /* of the record's own */
+        cJSON_DeleteItemFromObjectCaseSensitive(row, "review");
         cJSON_AddStringToObject(row, "row", full);
     }
 }

@@ -34,12 +34,25 @@ static void add_with_unit(struct report_line *line, struct slice field) {
     }
 }
 
+/* That of the correction; one that names none leaves the unit of the analysis. */
+static void add_unit(struct report_line *line, const struct lease_field *field, const char *before) {
+    const cJSON *said = lease_model_corrected(field->review) ? cJSON_GetObjectItemCaseSensitive(field->review, "unit") : NULL;
+    const struct slice unit = report_get(field->field, "/unit");
+    if (said ? !*lease_model_said(field->review, "unit") : !unit.length)
+        return;
+    report_line_add(line, before);
+    if (said)
+        report_line_add(line, lease_model_said(field->review, "unit"));
+    else
+        report_line_add_value(line, unit);
+}
+
 void report_lease_add_value(struct report_line *line, const struct lease_field *field) {
     if (lease_model_corrected(field->review)) {
-        const char *unit = lease_model_said(field->review, "unit");
-        add_json(line, cJSON_GetObjectItemCaseSensitive(field->review, "value"));
-        if (unit[0] && !cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(field->review, "value")))
-            report_line_printf(line, " %s", unit);
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(field->review, "value");
+        add_json(line, value);
+        if (value && !cJSON_IsNull(value))
+            add_unit(line, field, " ");
         return;
     }
     add_with_unit(line, field->field);
@@ -108,10 +121,7 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
         else
             report_line_add_value(line, value);
         report_line_text(line, "");
-        if (corrected && lease_model_said(field->review, "unit")[0])
-            report_line_add(line, lease_model_said(field->review, "unit"));
-        else
-            report_line_add_value(line, report_get(field->field, "/unit"));
+        add_unit(line, field, "");
     } else {
         report_line_cell(line, REPORT_TEXT, tone);
         report_lease_add_value(line, field);

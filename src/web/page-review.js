@@ -237,7 +237,7 @@ export async function render(root, params, page) {
     page.every(LOOK_AGAIN_MS, async () => {
         if (document.querySelector('dialog[open]'))
             return;
-        const now = await page.api.get(reviewPath, {signal: page.signal}).catch(() => null);
+        const now = await page.api.get(reviewPath, {signal: page.signal, headers: {'If-None-Match': `"${overview.revision}"`}}).catch(() => null); /* 304: nothing new */
         if (now && now.revision !== overview.revision && !document.querySelector('dialog[open]')) {
             await again();
             page.toast('The review was changed elsewhere', {tone: 'info', text: 'What you see is as it is now.', key: 'others'});

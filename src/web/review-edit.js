@@ -58,14 +58,14 @@ const noteField = (pointer) => { const element = h('input', {type: 'text', maxle
 /* take: a candidate that is to be the value. */
 export function editField({page, field: about, value: take, pointer, save}) {
     const said = about.review?.decision === 'corrected' ? about.review : null, from = take ?? said ?? about;
-    const element = control(about.type, from.value), unit = h('input', {type: 'text', autocomplete: 'off', maxlength: '64', value: from.unit ?? ''});
+    const element = control(about.type, from.value), unit = h('input', {type: 'text', autocomplete: 'off', maxlength: '64', value: from.unit ?? about.unit ?? ''});
     const none = h('input', {type: 'checkbox', checked: Boolean(said) && said.value === null, onchange: () => { element.disabled = unit.disabled = none.checked; }});
     const [note, notes] = noteField(pointer);
     element.disabled = unit.disabled = none.checked;
     formDialog({page, title: `Correct: ${about.title}`, ok: 'Save the correction', content: [
         field('Value', element, {pointer: `${pointer}/value`, help: about.type === 'date' ? 'A day of the calendar.' : about.type === 'number' ? 'A decimal number such as 1250.50, without separators.' : ''}),
         h('label', {class: 'check'}, none, h('span', {}, 'The document says nothing of it')), field('Unit', unit, {pointer: `${pointer}/unit`, help: 'Such as GBP, years or %. May be left empty.'}), notes],
-    save: () => save({decision: 'corrected', value: none.checked ? null : valueOf(about.type, element, from.value), ...(unit.value.trim() && !none.checked ? {unit: unit.value.trim()} : {}), ...(note.value.trim() ? {note: note.value.trim()} : {})}).catch((error) => { throw asWhole(error); })});
+    save: () => save({decision: 'corrected', value: none.checked ? null : valueOf(about.type, element, from.value), ...(none.checked ? {} : {unit: unit.value.trim()}), ...(note.value.trim() ? {note: note.value.trim()} : {})}).catch((error) => { throw asWhole(error); })});
 }
 
 /* row null: one that is added. */

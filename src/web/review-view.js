@@ -40,7 +40,7 @@ function Field(item, about) {
     const {field, said} = item, corrected = said?.decision === 'corrected', [word, tone] = STATUS[field.status] ?? [];
     const candidates = field.status === 'conflict' && !said && Array.isArray(field.candidates) ? field.candidates : [];
     return h('li', {...itemProps(item, 'field-item'), 'aria-label': field.title}, h('div', {class: 'item-head'}, h('h3', {}, Text(field.title, 120)), Why(field.open), !said && word && Badge(word, tone), said && Decision(said), field.superseded && Badge('superseded', 'neutral')),
-        corrected ? h('p', {}, Value(said.value, said.unit ?? null), h('span', {class: 'muted small'}, ' the analysis has '), h('del', {}, Value(field.value, field.unit))) : field.status === 'conflict' ? null : h('p', {}, Value(field.value, field.unit)), Note(said),
+        corrected ? h('p', {}, Value(said.value, said.unit ?? field.unit), h('span', {class: 'muted small'}, ' the analysis has '), h('del', {}, Value(field.value, field.unit))) : field.status === 'conflict' ? null : h('p', {}, Value(field.value, field.unit)), Note(said),
         candidates.length > 0 && h('ul', {class: 'candidates'}, candidates.map((one) => h('li', {}, h('p', {}, Value(one.value, one.unit)), Evidence(one, about),
             about.acts && act('Take this', `for ${field.title}: ${clip(shownValue(one.value), 60)}`, {onclick: () => about.acts.edit(item, one)})))),
         field.open && !word && h('p', {class: 'small tone-warn'}, Text(field.open, 200)), field.status !== 'not_found' && field.status !== 'conflict' && Evidence(field, about), Acts(item, field.title, about));
@@ -69,7 +69,7 @@ function Row(title, list, item, about) {
     const {row} = item, said = row.review, removed = row.holds === 'removed', name = rowName(title, list, item);
     return h('tr', {...itemProps(item, removed ? 'gone' : ''), 'aria-label': name}, list.cells.map((cell, at) => h('td', {class: `${cell.type === 'number' ? 'num' : cell.type} ${at === 0 ? 'main' : ''}`, dataset: {label: cell.title}}, cellOf(row, cell))),
         h('td', {class: 'full', dataset: {label: 'Where'}}, Evidence(row, about)),
-        h('td', {class: 'full', dataset: {label: 'Review'}}, h('div', {class: 'row'}, Why(row.open), row.holds === 'superseded' && Badge('superseded', 'neutral'), said?.decision && Decision(said)), row.open && h('p', {class: 'small tone-warn'}, Text(row.open, 200)), Note(said)),
+        h('td', {class: 'full', dataset: {label: 'Review'}}, (row.open || row.holds === 'superseded' || said?.decision) && h('div', {class: 'row'}, Why(row.open), row.holds === 'superseded' && Badge('superseded', 'neutral'), said?.decision && Decision(said)), row.open && h('p', {class: 'small tone-warn'}, Text(row.open, 200)), Note(said)),
         about.acts && h('td', {class: 'end'}, removed ? act('Undo', name, {icon: 'refresh', onclick: (event) => about.acts.undoOf(item, event.currentTarget)})
             : Acts(item, name, about, {more: said?.decision === 'added' ? [] : [act('Remove', name, {icon: 'trash', onclick: (event) => about.acts.remove(item, event.currentTarget)})]})));
 }

@@ -145,7 +145,7 @@ await page.click('text=The review is done');
 await t.sees(page, '.banner:has-text("Reviewed")', 'and ended');
 await t.narrow(page, 'the review with corrections');
 for (const wrap of await page.locator('.table-wrap').all())
-    t.ok(await wrap.evaluate((element) => element.scrollWidth <= element.clientWidth), `no table is wider than its place: ${await wrap.locator('table').getAttribute('aria-label')}`);
+    t.ok(await wrap.evaluate((element) => element.scrollWidth <= element.clientWidth), `no table is wider than its place: ${await wrap.locator('table').getAttribute('aria-label')}`, await wrap.evaluate((element) => `${element.scrollWidth} in ${element.clientWidth}: ${[...element.querySelectorAll('tr:nth-child(1) > *')].map((cell) => `${cell.innerText.slice(0, 12)} ${cell.offsetWidth}`).join(', ')}`));
 await t.seen(page, 'review-done');
 
 /* ---- who may only look; narrow; states ---- */
