@@ -28,6 +28,15 @@ static void look(const char *text, const cJSON *review) {
     lease_model_release(&m);
 }
 
+/* By what they print: names may stand twice in an object. */
+static bool same_text(const cJSON *a, const cJSON *b) {
+    char *x = cJSON_PrintUnformatted(a), *y = cJSON_PrintUnformatted(b);
+    const bool same = x && y && strcmp(x, y) == 0;
+    cJSON_free(x);
+    cJSON_free(y);
+    return same;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = malloc(size + 1);
     cJSON *laid = NULL, *again = NULL, *review;
@@ -41,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!memchr(text, '\n', length) && json_check(text, length, &json_rules_payload, &err) == RC_OK) {
         review = json_check(words, strlen(words), &json_rules_config, &err) == RC_OK ? cJSON_Parse(words) : NULL;
         const enum rc rc = lease_review_lay(slice_of(text), review, &laid, &err);
-        if (rc == RC_OK && (lease_review_lay(slice_of(text), review, &again, &err) != RC_OK || !cJSON_Compare(laid, again, true)))
+        if (rc == RC_OK && (lease_review_lay(slice_of(text), review, &again, &err) != RC_OK || !same_text(laid, again)))
             abort();
         look(text, review);
         cJSON_Delete(review);
