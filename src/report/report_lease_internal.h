@@ -5,7 +5,7 @@
 #include "report/lease_model.h"
 
 /* What the files of this report share: report_lease.c (the order of things, summary), report_lease_fields.c (fields and what needs review),
- * report_lease_lists.c (rent, dates, options, clauses, checks). */
+ * report_lease_lists.c (rent, dates, options, clauses), report_lease_checks.c. */
 
 /* Its value for people: the correction, else what the analysis says. */
 void report_lease_add_value(struct report_line *line, const struct lease_field *field);
@@ -29,11 +29,13 @@ bool report_lease_tell_sheet(struct lease_model *m); /* a row a lease */
 bool report_lease_tell_list(struct lease_model *m, enum lease_list list, const struct lease_bundle *lease);
 /* Every cell of every row as a line of the table of fields: "rent/r1a2b3c4d5e6f/amount". */
 bool report_lease_tell_cells(struct lease_model *m, struct report_line *line);
-bool report_lease_tell_checks(struct lease_model *m, const struct lease_bundle *lease);
 /* Dates that hold from today on, the next ones first; most 0: all, and those that are past. */
 bool report_lease_tell_next(struct lease_model *m, size_t most);
 bool report_lease_next_date(const struct lease_model *m, char date[16], char what[128]); /* false: none */
 void report_lease_tell_events(struct lease_model *m);
+
+/* --- report_lease_checks.c */
+bool report_lease_tell_checks(struct lease_model *m, const struct lease_bundle *lease);
 size_t report_lease_failed_checks(const struct lease_model *m);
 
 #endif
