@@ -114,7 +114,8 @@ xlsx=$(made xlsx)
 unzip -p "$xlsx" xl/worksheets/sheet3.xml >"$DIR/rent.xml"
 like '51000.5' "$(cat "$DIR/rent.xml")" 'XLSX: the corrected amount'
 like 'Amount 50000' "$(unzip -p "$xlsx" xl/worksheets/sheet3.xml xl/sharedStrings.xml 2>/dev/null)" 'XLSX: what the analysis has'
-like "corrected by $(id -un): schedule 1" "$(pdftotext -layout "$(made pdf)" - | tr -s ' \n' ' ')|$text" 'PDF: with the reviewer'
+pdf=$(pdftotext -raw "$(made pdf)" - | tr -s ' \n' ' ')
+like "51000.5 .*corrected by $(id -un): schedule 1; the analysis has Amount 50000" "$pdf" 'PDF: corrected, by whom, and what it was'
 
 # --- taken back
 exits 0 'a correction is taken back' rv --document "$high" --withdraw "$first/amount"
