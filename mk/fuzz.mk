@@ -56,7 +56,13 @@ printf '%s\0%s' '{"group":"G","document":{"sha256":"aa","name":"a","date":"2019-
   '{"declared":"done","fields":{"aa":{"term":{"decision":"corrected","value":6},"check_rent_gaps":{"decision":"confirmed","was":"t"}}},"rows":{"aa":{"rent":{"a1":{"decision":"added","values":{"from":"2021-01-01"},"cells":{"to":{"decision":"corrected","value":"2022-01-01"}}}}}}}' >$(FUZZ)/seed/lease_review; \
 printf '%s\n' '{"cassette":1,"source":"x","total":2,"parts":[{"part":"a","total":2}],"job":{"source":"x"}}' \
   '{"batch":1,"paid":true,"request":{"method":"GET","url":"https://h.example/"},"status":200,"headers":{"x-total":"2"},"body":"[1]"}' \
-  '{"batch":2,"request":{},"status":200,"base64":"/w=="}' >$(FUZZ)/seed/cassette
+  '{"batch":2,"request":{},"status":200,"base64":"/w=="}' >$(FUZZ)/seed/cassette; \
+printf '%s\n' '{"cassette":2,"source":"x","job_id":"j","job":{"ns":[1,2]}}' '{"document":"ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb","base64":"YQ=="}' \
+  '{"batch":1,"step":"a","attempt":2,"request":{"headers":[],"method":"GET","url":"https://h.example/1"},"status":200,"headers":{},"body":"{\"l\":[1,2],\"v\":\"x\"}"}' \
+  '{"batch":1,"step":"p","part":1,"end":"other_way","reason":"helper","error":"e","request":{},"status":0,"headers":{}}' \
+  '{"batch":1,"step":"p","part":1,"way":1,"cached_at":"2026-01-01T00:00:00Z","request":{},"status":200,"headers":{},"body":"{}"}' \
+  '{"batch":1,"step":"r","request":{},"status":200,"headers":{},"body":"{\"r\":[{}]}"}' \
+  '{"batch":2,"step":"a","end":"in_doubt","reason":"status_500","request":{},"status":500,"headers":{},"base64":"/w=="}' >$(FUZZ)/seed/cassette-steps
 endef
 
 fuzz: deps-check-all ## run each fuzz target for FUZZ_S seconds (20)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "engine/ready.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,6 +192,16 @@ int cmd_credentials(struct cmd *cmd, const char *dir) {
     if (!code && dir && !str_copy(cmd->config.credentials, sizeof cmd->config.credentials, dir))
         code = cmd_fail(cmd, EXIT_USAGE, "--credentials: the path is too long");
     return code;
+}
+
+void cmd_helpers_dir(const struct cmd *cmd, char *out, size_t size) {
+    char self[4096];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    if (*cmd->config.helpers)
+        str_copy(out, size, cmd->config.helpers);
+    else
+        ready_helpers_dir(self, out, size);
 }
 
 struct index *cmd_index(struct cmd *cmd) {

@@ -84,6 +84,9 @@ int cmd_sources(struct cmd *cmd);
 /* The configuration, and dir (NULL: none given) as its directory of secrets, as the daemon takes it. */
 int cmd_credentials(struct cmd *cmd, const char *dir);
 
+/* Where programs of steps are looked for first, as the daemon does; after cmd_configure. */
+void cmd_helpers_dir(const struct cmd *cmd, char *out, size_t size);
+
 /* The index for reading, or NULL when there is none that can be used: then the journals are read. */
 struct index *cmd_index(struct cmd *cmd);
 

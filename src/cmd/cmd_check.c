@@ -108,16 +108,14 @@ static void check_file(struct report *r, const char *member, const char *file, b
 
 /* Programs of its steps. What a fallback lacks is no problem as long as another way is there. */
 static void check_ready(struct report *r, const struct source *source) {
-    char what[100], self[4096], dir[4200];
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    char what[100], dir[4200];
     bool able = true;
     const cJSON *text;
     if (!source->list_count && source->step_count == 1)
         return;
     str_format(what, sizeof what, "steps of source %.80s", source->name);
-    self[length > 0 ? length : 0] = '\0';
-    ready_helpers_dir(self, dir, sizeof dir);
-    cJSON *missing = ready_missing(source, r->cmd->config.credentials, *r->cmd->config.helpers ? r->cmd->config.helpers : dir, &able);
+    cmd_helpers_dir(r->cmd, dir, sizeof dir);
+    cJSON *missing = ready_missing(source, r->cmd->config.credentials, dir, &able);
     cJSON_ArrayForEach(text, missing) {
         if (able)
             warn(r, what, "%s", text->valuestring);

@@ -5,15 +5,18 @@
 #include "base/digest.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "source/cassette.h"
+#include "source/criteria.h"
 #include "source/request.h"
 #include "source/source.h"
+#include "spool/journal_line.h"
 
 /* What the subcommands of `batchspool sources` share. */
 
 struct sources_options {
     struct cmd_list set, headers;
-    const char *name, *output, *credentials, *source_file;
-    bool allow_http;
+    const char *name, *output, *credentials, *source_file, *programs;
+    bool allow_http, documents;
     const char *until, *reason, *concurrency; /* pause, rate */
     bool back;
 };
@@ -35,6 +38,8 @@ int sources_write(struct cmd *cmd, const char *file, const char *text, size_t le
 
 /* A member's text, borrowed; "" when there is none. */
 const char *sources_text(const cJSON *json, const char *name);
+/* A member's number, otherwise what is given. */
+uint64_t sources_number(const cJSON *json, const char *name, uint64_t otherwise);
 /* A number, or null for UINT64_MAX. */
 void sources_add_count(cJSON *json, const char *name, uint64_t value);
 
@@ -53,6 +58,23 @@ struct sources_keys {
 void sources_keys_add(struct sources_keys *k, const struct source *source, struct slice records);
 /* How many differ; without a primary_key all records count. Sorts. */
 uint64_t sources_keys_unique(struct sources_keys *k, const struct source *source);
+
+/* What previews named, of a job's journal. */
+struct sources_totals {
+    uint64_t total; /* UINT64_MAX: none */
+    cJSON *parts;   /* of a split search: their totals, in the order of asking; made by the caller */
+    bool failed;
+};
+void sources_totals_see(struct sources_totals *totals, const struct journal_line *line);
+/* Tell a split search's paginator the totals of its parts, as they were named then. */
+void sources_replay_parts(const struct cassette *cassette, struct paginator *paginator, void (*missing)(void *context, const char *text), void *context);
+
+/* Cassettes of units, and of pages with several steps. told: what is told of it. */
+enum rc sources_record_steps(struct cmd *cmd, const struct sources_options *options, const char *id, const struct source *source,
+                             const struct criteria *criteria, struct buf *out, cJSON *told, struct err *err);
+/* Prints; returns the exit code. */
+int sources_replay_steps(struct cmd *cmd, const struct sources_options *options, const struct source *source, const struct criteria *criteria,
+                         struct cassette *cassette);
 
 /* limits_look_json in one line for people. */
 void sources_limits_print(const cJSON *limits);

@@ -31,8 +31,7 @@ struct taped { /* one captured page, as the journal has it */
 struct tape {
     struct taped *pages; /* by batch, from 1 */
     size_t count, capacity;
-    uint64_t total;
-    cJSON *parts; /* of a split search: their totals, in the order of asking */
+    struct sources_totals totals;
     bool failed;
 };
 
@@ -53,40 +52,41 @@ static struct taped *page_of(struct tape *tape, uint32_t batch) {
     return &tape->pages[batch];
 }
 
-static uint64_t number_of(const cJSON *json, const char *name, uint64_t otherwise) {
+uint64_t sources_number(const cJSON *json, const char *name, uint64_t otherwise) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
     return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15 ? (uint64_t)item->valuedouble : otherwise;
 }
 
-static void see_preview(struct tape *tape, const cJSON *json) {
-    const char *part = sources_text(json, "part");
+void sources_totals_see(struct sources_totals *totals, const struct journal_line *line) {
+    if (strcmp(line->event, "previewed") != 0)
+        return;
+    const char *part = sources_text(line->json, "part");
     if (!*part) {
-        tape->total = number_of(json, "total", UINT64_MAX);
+        totals->total = sources_number(line->json, "total", UINT64_MAX);
         return;
     }
     cJSON *item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "part", part);
-    sources_add_count(item, "total", number_of(json, "part_total", UINT64_MAX));
-    tape->failed = !cJSON_AddItemToArray(tape->parts, item) || tape->failed;
+    sources_add_count(item, "total", sources_number(line->json, "part_total", UINT64_MAX));
+    totals->failed = !cJSON_AddItemToArray(totals->parts, item) || totals->failed;
 }
 
 static void see_line(void *context, const struct job_row *row, const struct journal_line *line) {
     struct tape *tape = context;
     (void)row;
-    if (strcmp(line->event, "previewed") == 0)
-        see_preview(tape, line->json);
+    sources_totals_see(&tape->totals, line);
     const uint32_t batch = job_line_batch(line);
     struct taped *t = batch ? page_of(tape, batch) : NULL;
     if (!t || t->captured || job_line_inner(line)) /* a captured page is final */
         return;
     if (strcmp(line->event, "requested") == 0) {
-        t->page = (struct page){.batch = batch, .offset = number_of(line->json, "offset", 0), .limit = number_of(line->json, "limit", 0)};
+        t->page = (struct page){.batch = batch, .offset = sources_number(line->json, "offset", 0), .limit = sources_number(line->json, "limit", 0)};
         str_copy(t->page.token, sizeof t->page.token, sources_text(line->json, "token"));
         t->paid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(line->json, "paid"));
     } else if (strcmp(line->event, "answered") == 0) {
         cJSON_Delete(t->headers);
         t->headers = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(line->json, "headers"), true);
-        t->status = (int)number_of(line->json, "status", 200);
+        t->status = (int)sources_number(line->json, "status", 200);
     } else if (strcmp(line->event, "captured") == 0)
         t->captured = str_copy(t->file, sizeof t->file, sources_text(line->json, "file"));
 }
@@ -95,7 +95,7 @@ static void tape_release(struct tape *tape) {
     for (size_t i = 0; i < tape->count; i++)
         cJSON_Delete(tape->pages[i].headers);
     free(tape->pages);
-    cJSON_Delete(tape->parts);
+    cJSON_Delete(tape->totals.parts);
 }
 
 enum rc sources_request(const struct source *source, enum request_kind kind, const struct page *page, const cJSON *job, struct buf *out, struct err *err) {
@@ -105,7 +105,7 @@ enum rc sources_request(const struct source *source, enum request_kind kind, con
     enum rc rc = request_make(source, source->step_count - 1, 0, kind, page, &scope, &request, err);
     if (rc)
         return rc;
-    rc = cassette_request(&request, out);
+    rc = cassette_request(&request, NULL, out);
     request_release(&request);
     return rc ? err_set(err, rc, "out of memory, or the request is too long") : RC_OK;
 }
@@ -122,8 +122,13 @@ static enum rc tape_page(struct cmd *cmd, const struct source *source, const str
     if (!rc)
         rc = fsio_read_file(cmd->spool->raw_fd, file, &body, err);
     if (!rc) {
-        rc = cassette_write_page(out, t->page.batch, t->paid, buf_text(&request), t->status ? t->status : 200, t->headers,
-                                 (struct slice){buf_text(&body), body.length});
+        const struct cassette_page line = {.batch = t->page.batch,
+                                           .paid = t->paid,
+                                           .status = t->status ? t->status : 200,
+                                           .request = (char *)(uintptr_t)buf_text(&request),
+                                           .body = (char *)(uintptr_t)buf_text(&body),
+                                           .body_length = body.length};
+        rc = cassette_write_page(out, &line, t->headers);
         if (rc)
             err_set(err, rc, "out of memory, or the cassette would be longer than %u bytes", CASSETTE_MOST_BYTES);
     }
@@ -132,23 +137,28 @@ static enum rc tape_page(struct cmd *cmd, const struct source *source, const str
     return rc;
 }
 
-static enum rc tape_job(struct cmd *cmd, const char *id, const struct source *source, struct criteria *criteria, struct buf *out, size_t *count,
+static enum rc tape_job(struct cmd *cmd, const char *id, const struct source *source, struct criteria *criteria, struct buf *out, cJSON *told,
                         struct err *err) {
-    struct tape tape = {.total = UINT64_MAX, .parts = cJSON_CreateArray()};
+    struct tape tape = {.totals = {.total = UINT64_MAX, .parts = cJSON_CreateArray()}};
     struct job_row row;
     enum rc rc = job_row_read(cmd->spool, id, &row, see_line, &tape, err);
-    if (!rc && tape.failed)
+    if (!rc && (tape.failed || tape.totals.failed))
         rc = err_set(err, RC_TEMP, "out of memory");
     if (!rc)
-        rc = cassette_write_head(out, source->name, tape.total, tape.parts, criteria->json);
-    *count = 0;
+        rc = cassette_write_head(out, source->name, NULL, tape.totals.total, tape.totals.parts, criteria->json);
+    size_t count = 0;
     for (size_t i = 0; !rc && i < tape.count; i++)
         if (tape.pages[i].captured) {
             rc = tape_page(cmd, source, criteria, &tape.pages[i], out, err);
-            ++*count;
+            count++;
         }
+    sources_add_count(told, "pages", count);
     tape_release(&tape);
-    return !rc && !*count ? err_set(err, RC_PERM, "%s: has captured nothing", id) : rc;
+    return !rc && !count ? err_set(err, RC_PERM, "%s: has captured nothing", id) : rc;
+}
+
+static bool has_steps(const struct source *source) {
+    return source->list_count || source->step_count > 1;
 }
 
 static int record_job(struct cmd *cmd, const struct sources_options *options, const char *id) {
@@ -156,7 +166,8 @@ static int record_job(struct cmd *cmd, const struct sources_options *options, co
     struct criteria *criteria = NULL;
     struct buf out = BUF_INIT(CASSETTE_MOST_BYTES);
     char *text = NULL, source[65], mode[16], file[JOBID_SIZE + 20];
-    size_t length, count = 0;
+    size_t length;
+    cJSON *told = cJSON_CreateObject();
     struct err err = {0};
     errno = 0;
     enum rc rc = job_text_read(cmd->spool, id, &text, &length, &err);
@@ -166,20 +177,22 @@ static int record_job(struct cmd *cmd, const struct sources_options *options, co
     if (!code) {
         errno = 0;
         rc = criteria_parse(id, text, length, definition.source, &criteria, &err);
-        rc = rc ? rc : tape_job(cmd, id, definition.source, criteria, &out, &count, &err);
+        cJSON_AddStringToObject(told, "job_id", id);
+        cJSON_AddStringToObject(told, "source", source);
+        if (!rc)
+            rc = has_steps(definition.source) ? sources_record_steps(cmd, options, id, definition.source, criteria, &out, told, &err)
+                                              : tape_job(cmd, id, definition.source, criteria, &out, told, &err);
         code = rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
     }
     str_format(file, sizeof file, "%s.cassette", id);
     if (!code)
         code = sources_write(cmd, options->output ? options->output : file, buf_text(&out), out.length);
     if (!code && !(options->output && strcmp(options->output, "-") == 0)) {
-        cJSON *json = cJSON_CreateObject();
-        cJSON_AddStringToObject(json, "job_id", id);
-        cJSON_AddStringToObject(json, "source", source);
-        cJSON_AddStringToObject(json, "file", options->output ? options->output : file);
-        cJSON_AddNumberToObject(json, "pages", (double)count);
-        code = sources_print(cmd, json);
+        cJSON_AddStringToObject(told, "file", options->output ? options->output : file);
+        code = sources_print(cmd, told);
+        told = NULL;
     }
+    cJSON_Delete(told);
     free(text);
     criteria_free(criteria);
     buf_release(&out);
@@ -273,17 +286,22 @@ static enum rc replay_page(struct replaying *r, const struct page *page, struct 
     return rc;
 }
 
-/* The totals of a split search's parts, as they were named then. */
-static void replay_parts(struct replaying *r) {
+void sources_replay_parts(const struct cassette *cassette, struct paginator *paginator, void (*missing)(void *context, const char *text), void *context) {
     struct page page;
+    char text[LIMIT_TOKEN_BYTES + 100];
     int at = 0;
-    while (paginator_probe(r->paginator, &page)) {
-        const cJSON *part = cJSON_GetArrayItem(r->cassette->parts, at++);
+    while (paginator_probe(paginator, &page)) {
+        const cJSON *part = cJSON_GetArrayItem(cassette->parts, at++);
         const bool known = part && strcmp(sources_text(part, "part"), page.token) == 0;
+        str_format(text, sizeof text, "the total of the part %s is not recorded", page.token);
         if (!known)
-            differ(r, "the total of the part %s is not recorded", page.token);
-        paginator_probed(r->paginator, &page, known ? number_of(part, "total", UINT64_MAX) : UINT64_MAX);
+            missing(context, text);
+        paginator_probed(paginator, &page, known ? sources_number(part, "total", UINT64_MAX) : UINT64_MAX);
     }
+}
+
+static void part_differs(void *context, const char *text) {
+    differ(context, "%s", text);
 }
 
 /* Pages one after the other: what the plan is must not depend on how many are out at a time. */
@@ -296,7 +314,7 @@ static enum rc replay_all(struct replaying *r, struct err *err) {
     enum rc rc = paginator_new(r->source, &start, &r->paginator, err);
     if (rc)
         return rc;
-    replay_parts(r);
+    sources_replay_parts(r->cassette, r->paginator, part_differs, r);
     while (!rc && r->pages < most && (rc = paginator_next(r->paginator, &page)) == RC_OK) {
         paginator_trim(r->source, r->planned, r->keys.records, &page);
         rc = replay_page(r, &page, err);
@@ -374,8 +392,15 @@ int sources_replay(struct cmd *cmd, const struct sources_options *options, int a
     if (!code) {
         struct err err = {0};
         enum rc rc = read_cassette(argv[1], definition.source, &r, &err);
-        rc = rc ? rc : replay_all(&r, &err);
-        code = rc ? cmd_fail_rc(cmd, rc, &err) : end_replay(cmd, &r);
+        if (!rc && r.cassette->steps != has_steps(r.source))
+            rc = err_set(&err, RC_PERM, "%s: is of pages %s; record it again", argv[1],
+                         r.cassette->steps ? "with several steps, or of units, which the definition has not" : "with one step, which the definition has not");
+        if (!rc && r.cassette->steps)
+            code = sources_replay_steps(cmd, options, r.source, r.criteria, r.cassette);
+        else {
+            rc = rc ? rc : replay_all(&r, &err);
+            code = rc ? cmd_fail_rc(cmd, rc, &err) : end_replay(cmd, &r);
+        }
     }
     cJSON_Delete(r.differences);
     paginator_free(r.paginator);

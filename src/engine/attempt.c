@@ -830,11 +830,6 @@ struct dec attempt_cost(const struct source *source, unsigned step, unsigned way
     return dec_times(source->cost_per_record, source->list_count ? 1 : verdict->facts.records); /* of units a request has its price, whatever comes */
 }
 
-unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise) {
-    const cJSON *own = cJSON_GetObjectItemCaseSensitive(a->run->criteria->json, "timeout_s");
-    return cJSON_IsNumber(own) && own->valuedouble >= 1 && own->valuedouble <= 86400 ? (unsigned)own->valuedouble : otherwise;
-}
-
 /* --- starting and cancelling ---------------------------------------------------------------------------------------- */
 
 enum doer { BY_REQUEST, BY_HELPER, BY_COPY };

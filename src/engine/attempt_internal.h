@@ -3,6 +3,7 @@
 #define ENGINE_ATTEMPT_INTERNAL_H
 
 #include "engine/engine_internal.h"
+#include "source/step.h"
 
 /*
  * One attempt at one page, in the order of DESIGN 6: `requested` durable -> body streamed to payloads/tmp while it is hashed -> checked -> file and directory
@@ -90,8 +91,6 @@ bool attempt_lane_good(const struct attempt *a);
 struct dec attempt_cost(const struct source *source, unsigned step, unsigned way, const struct verdict *verdict);
 /* What its way of the step alone lacks is no trouble of the source: the next way is taken. */
 bool attempt_optional(const struct attempt *a);
-/* How long it may take: as the source says, unless the job says so in a member that its source declares. */
-unsigned attempt_timeout_s(const struct attempt *a, unsigned otherwise);
 
 /* unit.c, on a lane: what the step's templates say of earlier steps, the item and the part. RC_PERM: an answer does not have it. a->passed: there is no such
  * part. Nothing for a page of a source of one step. */

@@ -85,7 +85,7 @@ static cJSON *requested_line(const struct attempt *a, const char **event) {
     if (a->helper && !a->checking) {
         const struct source_helper *exec = &a->run->source->steps[a->step].ways[a->way].exec;
         cJSON_AddStringToObject(m, "helper", exec->command->child->valuestring);
-        cJSON_AddNumberToObject(m, "timeout_s", attempt_timeout_s(a, exec->timeout_s));
+        cJSON_AddNumberToObject(m, "timeout_s", step_timeout_s(a->run->criteria->json, exec->timeout_s));
     }
     if (a->run->start)
         cJSON_AddStringToObject(m, "start", a->run->start);

@@ -6,7 +6,6 @@
 #include "engine/helper_child.h"
 #include "engine/ready.h"
 #include "os/fsio.h"
-#include "source/step.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -181,8 +180,8 @@ void helper_start(struct attempt *a) {
         return;
     }
     log_debug("job %s unit %u: %s", a->run->id, a->page.batch, h->argv[0]);
-    loop_timer_start(a->engine->loop, &a->timer, clock_mono_ms() + (int64_t)(a->checking ? exec->timeout_s : attempt_timeout_s(a, exec->timeout_s)) * 1000,
-                     times_up);
+    loop_timer_start(a->engine->loop, &a->timer,
+                     clock_mono_ms() + (int64_t)(a->checking ? exec->timeout_s : step_timeout_s(a->run->criteria->json, exec->timeout_s)) * 1000, times_up);
 }
 
 void helper_cancel(struct attempt *a) {

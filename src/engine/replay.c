@@ -8,7 +8,6 @@
 #include "os/fsio.h"
 #include "source/incremental.h"
 #include "source/split.h"
-#include "source/step.h"
 #include "spool/bookmark.h"
 
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 #include "engine/ready.h"
 #include "os/fsio.h"
 #include "os/tree.h"
-#include "source/step.h"
 #include "spool/document.h"
 
 #include <stdlib.h>

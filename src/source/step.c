@@ -47,6 +47,12 @@ int step_number(const struct source *source, const char *name) {
     return -1;
 }
 
+unsigned step_timeout_s(const cJSON *job, unsigned otherwise) {
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(job, "timeout_s");
+
+    return cJSON_IsNumber(own) && own->valuedouble >= 1 && own->valuedouble <= 86400 ? (unsigned)own->valuedouble : otherwise;
+}
+
 /* --- what templates name of earlier steps -------------------------------------------------------------------------- */
 
 struct filling {

@@ -23,6 +23,9 @@ bool step_other_way(const struct source *source, const cJSON *job, struct step_p
 /* Its number; -1: there is none. */
 int step_number(const struct source *source, const char *name);
 
+/* How long a step of the job may take: as its source says, unless the job says so in a member that the source declares. */
+unsigned step_timeout_s(const cJSON *job, unsigned otherwise);
+
 struct step_view {
     const struct source *source;
     const cJSON *job;
