@@ -8,9 +8,10 @@
 #include "cmd/cmd_pause.h"
 #include "engine/limits_look.h"
 #include "engine/paused.h"
+#include "engine/unit_probe.h"
 #include "os/fsio.h"
-#include "source/cassette.h"
 #include "source/criteria.h"
+#include "source/rehearse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -297,17 +298,37 @@ static enum rc first_request(const struct source *source, const struct criteria 
     return rc ? err_set(err, rc, "there is no first page") : sources_request(source, kind, &page, criteria->json, shown, err);
 }
 
-static int ask_daemon(struct cmd *cmd, const char *source, const struct buf *job) {
-    char label[LIMIT_NAME_BYTES + 8];
-    cJSON *json = NULL;
-    int code = cmd_open(cmd);
-    str_format(label, sizeof label, "probe-%s", source);
-    if (!code)
-        code = cmd_drop_ask(cmd, label, job, &json);
-    if (code)
-        return code;
+/* A job of units that was given: what is asked for first. */
+static enum rc no_answer(void *context, unsigned step, uint32_t part, struct slice *answer, struct err *err) {
+    (void)context;
+    (void)step;
+    (void)part;
+    (void)answer;
+    return err_set(err, RC_GONE, "there is no answer yet");
+}
+
+static enum rc first_unit(const struct source *source, const struct criteria *criteria, struct buf *shown, struct err *err) {
+    struct step_view view = {.source = source, .job = criteria->json, .job_id = "JOB", .attempt = 1, .open = no_answer};
+    struct units *units = NULL;
+    cJSON *known = NULL;
+    bool over;
+    enum rc rc = units_new(source, criteria->json, criteria->take, &units, err);
+    if (rc)
+        return rc;
+    cJSON *item = units_item(units, 1);
+    step_enter(source, criteria->json, 0, &view.at);
+    rc = step_known_new(&view, &known, err);
+    rc = rc ? rc : step_known_fill(&view, known, &over, err);
+    rc = rc ? rc : rehearse_request(&view, item, known, NULL, shown, err);
+    cJSON_Delete(item);
+    cJSON_Delete(known);
+    units_free(units);
+    return rc;
+}
+
+static int tell_learnt(struct cmd *cmd, cJSON *json) {
     const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(json, "warnings"), *warning;
-    code = cJSON_GetArraySize(warnings) ? EXIT_DATA : EXIT_DONE;
+    const int code = cJSON_GetArraySize(warnings) ? EXIT_DATA : EXIT_DONE;
     if (!cmd->json) {
         cJSON_ArrayForEach(warning, warnings) {
             cmd_say(cmd, "%s", cJSON_IsString(warning) ? warning->valuestring : "?");
@@ -316,6 +337,32 @@ static int ask_daemon(struct cmd *cmd, const char *source, const struct buf *job
     }
     const int printed = sources_print(cmd, json);
     return printed ? printed : code;
+}
+
+static int ask_daemon(struct cmd *cmd, const char *source, const struct buf *job, const struct buf *request) {
+    char label[LIMIT_NAME_BYTES + 8];
+    cJSON *json = NULL;
+    int code = cmd_open(cmd);
+    str_format(label, sizeof label, "probe-%s", source);
+    if (!code)
+        code = cmd_drop_ask(cmd, label, job, &json);
+    if (code)
+        return code;
+    if (request->length)
+        cJSON_AddItemToObject(json, "request", cJSON_Parse(request->data));
+    return tell_learnt(cmd, json);
+}
+
+/* A draft is not the daemon's: pages are not asked for, and of units is told what this command can see. */
+static int tell_draft(struct cmd *cmd, const struct source *source, const struct buf *request) {
+    char helpers[4200];
+    cmd_helpers_dir(cmd, helpers, sizeof helpers);
+    cJSON *json = source->list_count ? unit_probe(source, cmd->config.credentials, helpers, cmd->config.ca_file) : cJSON_CreateObject();
+    if (!source->list_count)
+        cJSON_AddStringToObject(json, "source", source->name);
+    if (request->length)
+        cJSON_AddItemToObject(json, "request", cJSON_Parse(request->data));
+    return tell_learnt(cmd, json);
 }
 
 static int test(struct cmd *cmd, const struct sources_options *options, int argc, char **argv) {
@@ -332,21 +379,22 @@ static int test(struct cmd *cmd, const struct sources_options *options, int argc
         if (!rc) {
             errno = 0;
             rc = criteria_parse(argc == 2 ? argv[1] : "the job", buf_text(&job), job.length, definition.source, &criteria, &err);
-            rc = rc ? rc : first_request(definition.source, criteria, &request, &err);
+            if (!rc && !definition.source->list_count)
+                rc = first_request(definition.source, criteria, &request, &err);
+            else if (!rc && criteria->unit_count)
+                rc = first_unit(definition.source, criteria, &request, &err);
         }
         code = rc == RC_FATAL            ? cmd_fail(cmd, EXIT_USAGE, "%s", err.text)
                : rc == RC_PERM && !errno ? cmd_fail(cmd, EXIT_DATA, "%s", err.text)
                : rc                      ? cmd_fail_rc(cmd, rc, &err)
                                          : EXIT_DONE;
     }
-    if (!code && !definition.own)
-        code = ask_daemon(cmd, definition.source->name, &job);
+    if (!code && definition.own)
+        code = tell_draft(cmd, definition.source, &request);
     else if (!code) {
-        /* A draft is not the daemon's: what it would ask for is all that can be told. */
-        cJSON *json = cJSON_CreateObject();
-        cJSON_AddStringToObject(json, "source", definition.source->name);
-        cJSON_AddItemToObject(json, "request", cJSON_Parse(buf_text(&request)));
-        code = sources_print(cmd, json);
+        if (!definition.source->list_count) /* the daemon's answer tells of pages what they are like */
+            buf_reset(&request);
+        code = ask_daemon(cmd, definition.source->name, &job, &request);
     }
     criteria_free(criteria);
     buf_release(&job);

@@ -199,9 +199,11 @@ void begin_taught(struct run *run, const struct page *page, const struct answer 
 
 static void begin_probe(struct run *run) {
     run->phase = RUN_PAGES;
-    if (run->units)
-        run_end(run, PLACE_FAILED, "probe", "the source has no pages to ask for; try one unit with a job (`take`: 1)");
-    else if (run->criteria->suggest && clock_wall_us() - run->row.created_us > SUGGEST_MOST_US)
+    if (run->source->list_count && !run->criteria->suggest) {
+        unit_probe_run(run);
+        return;
+    }
+    if (run->criteria->suggest && clock_wall_us() - run->row.created_us > SUGGEST_MOST_US)
         run_end(run, PLACE_FAILED, "late", "nobody waits for these suggestions any more");
     else if (run->criteria->suggest) {
         run->ask = (struct page){.batch = 0};
@@ -396,7 +398,7 @@ static void read(struct replay *r) {
         run_end_now(run, PLACE_HOLD, reason, err.text);
         return;
     }
-    if (!errand && run->source->list_count)
+    if (!errand && run->source->list_count && strcmp(r->row.mode, "probe") != 0)
         rc = units_new(run->source, run->criteria->json, run->criteria->take, &run->units, &err);
     if (rc) {
         run_end_now(run, PLACE_HOLD, "invalid", err.text);

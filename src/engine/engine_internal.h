@@ -422,6 +422,7 @@ void attempt_cancel_free(struct run *run);
 uint64_t attempt_synced(const struct run *run); /* how far the index may follow the journal: no page is in it without its marker */
 
 /* unit.c: the steps of a unit, one after the other */
+void unit_probe_run(struct run *run);       /* of mode probe: unit_probe on a lane, then begin_answer */
 bool unit_has_steps(const struct run *run); /* its units are no pages, or have several steps */
 /* What is to be done next of a unit: from this step (and part) on, the first that the job does not pass over. */
 void unit_enter(const struct run *run, struct due_page *due, unsigned step);

@@ -8,9 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ERROR_TAIL 2048
@@ -88,14 +89,13 @@ static void times_up(struct loop_timer *timer) {
     child_signal(w->child, SIGKILL);
 }
 
-static enum rc wait_for(const char *const *argv, const struct source_helper *exec, const struct child_place *place, unsigned timeout_s, struct waited *w,
+static enum rc wait_for(const char *const *argv, const struct child_limits *limits, const struct child_place *place, unsigned timeout_s, struct waited *w,
                         struct err *err) {
-    const struct child_limits limits = helper_child_limits(exec);
     struct loop *loop;
     enum rc rc = loop_new(&loop, err);
     if (rc)
         return rc;
-    rc = child_start_in(loop, argv, &limits, place, w->answer->max, ended, w, &w->child, err);
+    rc = child_start_in(loop, argv, limits, place, w->answer->max, ended, w, &w->child, err);
     if (!rc)
         rc = loop_timer_start(loop, &w->timer, clock_mono_ms() + (int64_t)timeout_s * 1000, times_up);
     while (!rc && !w->ended)
@@ -128,6 +128,7 @@ bool helper_child_run(const struct source *source, const struct source_helper *e
     char program[4096], words[320] = "", **argv = NULL, *environment[HELPER_ENVIRONMENT_COUNT + 1] = {NULL};
     struct buf input = BUF_INIT((size_t)source->max_response_bytes * 8);
     struct child_place files = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = place->document_fd, .dir_fd = -1};
+    const struct child_limits limits = helper_child_limits(exec);
     struct waited w = {.answer = answer};
     bool good = false;
     *final = false;
@@ -144,7 +145,7 @@ bool helper_child_run(const struct source *source, const struct source_helper *e
         *rc = open_files(place->dir, &input, &files, err);
     files.environment = (const char *const *)environment;
     if (!*rc)
-        *rc = wait_for((const char *const *)argv, exec, &files, place->timeout_s, &w, err);
+        *rc = wait_for((const char *const *)argv, &limits, &files, place->timeout_s, &w, err);
     if (!*rc) {
         helper_child_words(files.error_fd, words, sizeof words);
         const struct program_end end = {.wait_status = w.status, .timed_out = w.timed_out, .bytes = answer->length, .words = words};
@@ -155,4 +156,32 @@ bool helper_child_run(const struct source *source, const struct source_helper *e
     program_arguments_free(argv);
     buf_release(&input);
     return good;
+}
+
+#define START_S 5
+#define EXIT_NOT_RUN 126 /* of a shell, env and the loader: what it is to run cannot be run, or (127) was not found */
+#define EXIT_NOT_FOUND 127
+
+bool helper_child_starts(const char *program, char *words, size_t size) {
+    const char *argv[] = {program, "--help", NULL};
+    const struct child_limits limits = {.cpu_s = START_S, .confined = true, .no_network = true};
+    struct buf answer = BUF_INIT(1024);
+    struct waited w = {.answer = &answer};
+    struct err err = {0};
+    FILE *errors = tmpfile();
+    struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = errors ? fileno(errors) : -1, .more_fd = -1, .dir_fd = -1};
+    enum rc rc = wait_for(argv, &limits, &place, START_S, &w, &err);
+    const int code = WIFEXITED(w.status) ? WEXITSTATUS(w.status) : 0;
+    const bool starts = !rc && (w.timed_out || (code != EXIT_NOT_RUN && code != EXIT_NOT_FOUND && (!WIFSIGNALED(w.status) || WTERMSIG(w.status) == SIGXCPU)));
+    *words = '\0';
+    if (!starts && rc)
+        str_copy(words, size, err.text);
+    else if (!starts && errors)
+        helper_child_words(fileno(errors), words, size);
+    if (!starts && !*words)
+        str_copy(words, size, "it ends at once");
+    if (errors)
+        fclose(errors);
+    buf_release(&answer);
+    return starts;
 }

@@ -52,7 +52,7 @@ struct fetch {
     int64_t started_ms, timeout_ms, stall_ms;
     uint64_t max_body_bytes;
     unsigned redirects_left;
-    bool once, allow_http, proxied, public_only, refused; /* refused: an address that is not public */
+    bool once, knock, allow_http, proxied, public_only, refused; /* refused: an address that is not public */
     int body_fd;
     fetch_open *body_open;
     bool to_file;
@@ -107,6 +107,10 @@ static int before_request(void *context, char *peer, char *own, int peer_port, i
     (void)own_port;
     if (fetch->public_only && !is_public(peer)) { /* a connection that another request has opened */
         fetch->refused = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (fetch->knock) {
+        (void)break_off(fetch, "reached", RC_OK);
         return CURL_PREREQFUNC_ABORT;
     }
     if (fetch->once && fetch->sent) {
@@ -485,7 +489,7 @@ static enum rc make_headers(struct fetch *fetch, char *const *headers, struct er
 }
 
 static enum rc send_request(struct fetch *fetch, struct err *err) {
-    if (fault_point("request", fetch->url.shown) != 0) {
+    if (!fetch->knock && fault_point("request", fetch->url.shown) != 0) {
         return err_set(err, RC_TEMP, "%s: not sent (fault point)", fetch->url.shown);
     }
     return fetch_multi_add(fetch->multi, fetch->easy, err);
@@ -589,6 +593,7 @@ static struct fetch *new_fetch(struct fetcher *fetcher, const struct fetch_reque
         .max_body_bytes = request->max_body_bytes,
         .redirects_left = request->once ? 0 : request->max_redirects,
         .once = request->once,
+        .knock = request->knock,
         .hold = request->hold,
         .allow_http = request->allow_http,
         .public_only = request->public_only,

@@ -38,6 +38,7 @@ struct fetch_request { /* all borrowed until fetch_start returns, but for body: 
     uint64_t max_body_bytes; /* after content coding is undone; passing it ends the fetch as broken (too_large) */
     unsigned max_redirects;  /* 0: a 3xx is an answer like any other, as it is when this many have been followed */
     bool once;               /* a request that may be charged: it leaves at most once, whatever happens to the connection; no redirect is followed */
+    bool knock;              /* look-up, connect and TLS, and no request: ends with reason "reached", not sent, when the way is there */
     bool allow_http;         /* plain http to other than loopback hosts */
     bool public_only; /* of no other address than a public one (net/public_host.h) anything is asked: what is looked at is the address that is connected to, at
                          each redirect and on kept connections too. No proxy is used, for its address would say nothing. Not with way.proxy */
@@ -61,8 +62,7 @@ struct fetch_answer { /* borrowed during the callback */
     int status;       /* of the final answer, also of a broken one; 0: none came */
     char error[256];  /* transport error text, "" when complete */
     char reason[32];  /* "", "resolve", "connect", "tls", "timeout", "reset", "truncated", "too_large", "headers_too_large", "private" (public_only: there is no
-                         public address), "disk" (writing body_fd failed: see
-                         disk_errno), "protocol" */
+                         public address), "reached" (knock), "disk" (writing body_fd failed: see disk_errno), "protocol" */
     int disk_errno;   /* with reason "disk"; ENOMEM when body_fd was -1 */
     uint64_t body_bytes;
     char sha256[DIGEST_HEX_SIZE]; /* of the body bytes */

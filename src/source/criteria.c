@@ -358,6 +358,9 @@ static void read_all(struct check *check, const struct source *source, struct cr
     }
     read_amounts(check, root, source, c);
     read_choices(check, root, source, c);
+    if (strcmp(c->mode, "probe") == 0 && source->list_count > 0 && template_at(root, source->lists[0].in) == NULL) {
+        return; /* what is asked of a source of units needs none */
+    }
     read_own(check, root, source);
     read_units(check, root, source, c);
     check_uses(check, root, source);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Cassettes of units: a captured job of tests of web pages, of leases, and of small programs, recorded and gone through again without server and daemon.
+# Sources of units without paying: captured jobs (tests of web pages, leases, small programs) recorded and gone through again without server and daemon; `sources test`.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../pagespeed.sh"
 TEXTS=$ROOT/tests/documents
@@ -174,4 +174,44 @@ api_stop
 exits 0 'replay' replay stepped "$DIR/stepped"
 same '.ok and .done == 3 and .records == 60 and .total == 60' 'gives what the job gave'
 exits 65 'with one step' bs sources replay pagespeed "$DIR/stepped"
+
+# --- what a source of units tells for nothing
+
+test_source() { bs sources test "$@" --json; }
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout "$DIR/server.key" -out "$DIR/credentials/ca.pem" 2>/dev/null
+paged_start --records 60 --cert "$DIR/credentials/ca.pem" --key "$DIR/server.key"
+like '^https:' "$API_URL" 'a server with TLS'
+make_known() {
+    jq -n --arg url "$API_URL/offset" '{name: "known", foreach: [{name: "number", in: "/numbers"}], job_members: {numbers: {type: "array", required: true}}, tls: {ca_file: "ca.pem"},
+        auth: {type: "bearer", token: "${secret:known_token}"}, metering: {cost_per_record: "1", currency: "USD"},
+        steps: [{name: "fetch", http: {method: "GET", url: $url, params: {offset: "${item.number}"}}}, {name: "record", exec: {command: ["make-record"], stdin: "${steps.fetch}"}}],
+        data_selector: "/results"}' | jq "${1:-.}" >"$DIR/etc/sources/known.json"
+    bs reload >/dev/null 2>&1
+}
+make_known
+exits 65 'without its secret' test_source known
+same '.secrets.known_token == "missing" and (.warnings | any(test("known_token")))' 'is told'
+printf known-secret >"$DIR/credentials/known_token"
+exits 0 'with all that it needs' test_source known
+same '.able and .requests == 0 and .warnings == [] and .secrets == {"known_token": "there"} and .programs["make-record"].starts' 'secrets and programs are told'
+same '[.endpoints[] | .reachable and .tls] == [true]' 'and that the host can be reached, by TLS'
+is 0 "$(curl -sk "$API_URL/_log" | grep -c '"url"')" 'which was not asked for anything'
+exits 0 'with a job' test_source known --set 'numbers=[7]'
+same '.request.url | endswith("/offset?offset=7")' 'the first request is told'
+is '' "$(grep -r known-secret "$DIR/out" "$SPOOL/results")" 'its secret is not'
+exits 65 'with a job that does not check' test_source known --set 'numbers=[]'
+cp "$DIR/etc/sources/known.json" "$DIR/draft.json"
+exits 0 'a draft' test_source known --source-file "$DIR/draft.json"
+same '[.endpoints[].reachable] == [true]' 'is looked at without the daemon'
+make_known 'del(.tls)'
+exits 65 'a certificate that nobody vouches for' test_source known
+same '.endpoints[] | .reachable == false and (.error | test("certificate"))' 'is told'
+api_stop
+make_known '.steps[1].exec.command = ["broken"]'
+printf '#!/no/such/interpreter\n' >"$HELPERS/broken" && chmod +x "$HELPERS/broken"
+exits 65 'a server that is away, and a program that does not start' test_source known
+same '(.warnings | length == 2) and ([.endpoints[].reachable] == [false]) and .programs.broken == {installed: true, path: .programs.broken.path, starts: false}' 'are told'
+rm "$HELPERS/broken"
+exits 65 'a program that is not there' test_source known
+same '(.able | not) and .programs.broken.installed == false and (.missing | any(test("broken is not installed")))' 'is told'
 finish

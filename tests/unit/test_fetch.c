@@ -427,6 +427,26 @@ static void test_public_only(void **state) {
     assert_int_equal(play_request_count(server), 1);
 }
 
+/* The way is there: a connection came to be, and nothing was asked over it. */
+static void test_knock(void **state) {
+    (void)state;
+    uint16_t port;
+    char url[256];
+    struct fetch_request request = bench_request(url_of("/normal"));
+    request.knock = true;
+    const struct fetch_answer *answer = bench_run(&bench, &request);
+    assert_string_equal(answer->reason, "reached");
+    assert_string_equal(answer->error, "");
+    assert_false(answer->sent);
+    assert_int_equal(answer->status, 0);
+    assert_int_equal(play_request_count(server), 0);
+    close(play_listen(&port));
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
+    request = bench_request(url);
+    request.knock = true;
+    bench_expect_broken(bench_run(&bench, &request), "connect", false);
+}
+
 static void test_refused_requests(void **state) {
     (void)state;
     char *headers[] = {(char[]){"X-Good: yes"}, (char[]){"X-Bad: a\r\nX-Injected: b"}, NULL};
@@ -489,9 +509,21 @@ int main(void) {
     }
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_fault_point),          CASE(test_normal),         CASE(test_methods), CASE(test_codings), CASE(test_body_to_file), CASE(test_disk_full),
-        CASE(test_body_file_comes_late), CASE(test_broken_answers), CASE(test_limits),  CASE(test_times),   CASE(test_not_sent),     CASE(test_public_only),
-        CASE(test_refused_requests),     CASE(test_retry_after),
+        CASE(test_fault_point),
+        CASE(test_normal),
+        CASE(test_methods),
+        CASE(test_codings),
+        CASE(test_body_to_file),
+        CASE(test_disk_full),
+        CASE(test_body_file_comes_late),
+        CASE(test_broken_answers),
+        CASE(test_limits),
+        CASE(test_times),
+        CASE(test_not_sent),
+        CASE(test_public_only),
+        CASE(test_knock),
+        CASE(test_refused_requests),
+        CASE(test_retry_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
