@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What is done in a process of its own, stopped or refused by the disk at every durable step, then done once more: retention (payloads of a past month, and jobs that are old enough), and an
-# export. CLEANUP_STEP=N does every Nth point.
+# What is done in a process of its own, stopped or refused by the disk at every durable step, then done once more: retention (payloads of a past month, jobs that are old enough, documents that no
+# job names), and an export. CLEANUP_STEP=N does every Nth point.
 . "$(dirname "$0")/../crash/crash.sh"
 step=${CLEANUP_STEP:-1}
 crash_world
@@ -35,6 +35,18 @@ jq -n --arg job "$one" '{mode: "results", results: {job: $job, format: "csv"}}' 
 taken report
 wait_for 20 settled_in processed "$ID" || exit 1
 report=$ID
+# Documents: two that no job names, in two months, one that a waiting job names, and one that is new.
+jq -n '{name: "papers", documents: true, steps: [{name: "read", exec: {command: ["cat"]}}], data_selector: "/results"}' >"$DIR/etc/sources/papers.json"
+bs reload >/dev/null 2>&1
+"$ROOT/tests/documents/make.pl" pdf "$DIR/kept.pdf" "$ROOT/tests/documents/amendment.txt"
+waiting=$(bs submit --source papers --document "$DIR/kept.pdf" --set not_before=2099-01-01T00:00:00Z) || exit 1
+wait_for 20 settled_in pending "$waiting" || exit 1
+orphan() { mkdir -p "$SPOOL/documents/raw/$1" && printf '%s' "$2" >"$SPOOL/documents/raw/$1/$(printf '%s' "$2" | sha256sum | cut -c1-64)${3-}"; }
+orphan 2020-01 nobody
+orphan 2020-02 nobodys .zst
+find "$SPOOL/documents/raw" -type f -exec touch -d '400 days ago' {} +
+orphan 2020-02 young
+kept=$(cd "$SPOOL/documents/raw" && find . -type f ! -mtime +300 -o -type f -name "$(sha256sum <"$DIR/kept.pdf" | cut -c1-64)*" | sort)
 stop || exit 1
 bs verify >/dev/null 2>&1 || exit 1
 bs export --job "$one" >"$DIR/export"
@@ -67,7 +79,8 @@ cleaned() {
     (cd "$SPOOL/archive" && sha256sum -c --quiet ./*.sha256 >/dev/null 2>&1) || wrong 'the sum of an archive' || return
     [ "$(for part in "$SPOOL/archive"/*.zst; do tar --zstd -tf "$part"; done | sort)" = "$(sums_of 'one|two|failed' | cut -c67-)" ] || wrong 'the members of an archive' || return
     [ "$(cd "$SPOOL/payloads/raw" && sha256sum "$OLD"/*.json)" = "$(sums_of unloaded)" ] || wrong "left in raw: $(ls "$SPOOL/payloads/raw/$OLD")" || return
-    [ "$(find "$SPOOL/jobs" -name '*.json' -printf '%f\n')" = "$unloaded.json" ] || wrong "left in jobs: $(find "$SPOOL/jobs" -name '*.json')" || return
+    [ "$(cd "$SPOOL/documents/raw" && find . -type f | sort)" = "$kept" ] || wrong "documents: $(find "$SPOOL/documents/raw" -type f)" || return
+    [ "$(find "$SPOOL/jobs" -name '*.json' -printf '%f\n' | sort)" = "$(printf '%s\n' "$unloaded.json" "$waiting.json" | sort)" ] || wrong "left in jobs: $(find "$SPOOL/jobs" -name '*.json')" || return
     [ -z "$(find "$SPOOL/archive" "$SPOOL/payloads/raw" -name '.*' -type f)" ] || wrong 'something half-done is left' || return
     for ID in "$one" "$two" "$unloaded" "$failed" "$report"; do chain_ok 2>"$DIR/err" || wrong "journal: $(cat "$DIR/err")" || return; done
     [ "$(cat "$SPOOL/journal"/*.ndjson | jq -r 'select(.event == "archived") | .file // "job"' | sort | uniq -c | sed 's/^ *//')" = \
@@ -88,6 +101,7 @@ for action in kill eio enospc short; do
         fresh "$action$n"
         faulty_run "$n:$action" "$PROGRAMS/batchspool" cleanup
         bs verify >"$DIR/out" 2>&1 || wrong "verify in between: $(cat "$DIR/out")"
+        [ -z "$(cd "$SPOOL/documents/raw" && find . -type f | sort | comm -13 - <(echo "$kept"))" ] || wrong 'a document that a job names is gone'
         [ -n "$WRONG" ] || cleaned
         told "cleanup $n:$action"
     done
