@@ -241,8 +241,10 @@ static void request_done(struct work *work) {
         attempt_end(a);
         return;
     }
-    if (a->cached_path[0] && a->rc) { /* it is asked for after all */
-        due_of(a)->state = DUE_SEND;
+    if (a->cached_path[0] && a->rc) { /* it is asked for after all, by the same number: a body that was begun has its name */
+        struct due_page *due = due_of(a);
+        due->state = DUE_SEND;
+        due->attempts = a->number - 1;
         attempt_end(a);
         return;
     }

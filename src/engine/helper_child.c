@@ -162,7 +162,8 @@ bool helper_child_run(const struct source *source, const struct source_helper *e
 #define EXIT_NOT_RUN 126 /* of a shell, env and the loader: what it is to run cannot be run, or (127) was not found */
 #define EXIT_NOT_FOUND 127
 
-bool helper_child_starts(const char *program, char *words, size_t size) {
+bool helper_child_starts(const char *program, const char *helpers_dir, char *words, size_t size) {
+    char *environment[HELPER_ENVIRONMENT_COUNT + 1] = {NULL};
     const char *argv[] = {program, "--help", NULL};
     const struct child_limits limits = {.cpu_s = START_S, .confined = true, .no_network = true};
     struct buf answer = BUF_INIT(1024);
@@ -170,7 +171,10 @@ bool helper_child_starts(const char *program, char *words, size_t size) {
     struct err err = {0};
     FILE *errors = tmpfile();
     struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = errors ? fileno(errors) : -1, .more_fd = -1, .dir_fd = -1};
-    enum rc rc = wait_for(argv, &limits, &place, START_S, &w, &err);
+    enum rc rc = helper_child_environment("/", helpers_dir, environment, &err); /* none of ours: it may have secrets */
+    place.environment = (const char *const *)environment;
+    rc = rc ? rc : wait_for(argv, &limits, &place, START_S, &w, &err);
+    helper_child_environment_free(environment);
     const int code = WIFEXITED(w.status) ? WEXITSTATUS(w.status) : 0;
     const bool starts = !rc && (w.timed_out || (code != EXIT_NOT_RUN && code != EXIT_NOT_FOUND && (!WIFSIGNALED(w.status) || WTERMSIG(w.status) == SIGXCPU)));
     *words = '\0';

@@ -17,7 +17,7 @@ void helper_child_environment_free(char *environment[HELPER_ENVIRONMENT_COUNT + 
 void helper_child_words(int error_fd, char *out, size_t size);
 
 /* Whether the program (its full path) starts at all: PROGRAM --help, without input, network and secrets, for at most five seconds. words: why not. */
-bool helper_child_starts(const char *program, char *words, size_t size);
+bool helper_child_starts(const char *program, const char *helpers_dir, char *words, size_t size);
 
 struct helper_place {
     const char *helpers_dir, *dir; /* dir: an absolute path, its working directory */

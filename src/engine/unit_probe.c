@@ -47,7 +47,8 @@ static void look_at_program(struct probing *p, const struct source_helper *exec)
     if (cJSON_HasObjectItem(p->programs, name))
         return;
     cJSON *json = cJSON_AddObjectToObject(p->programs, name);
-    const bool found = ready_program(p->helpers_dir, name, program, sizeof program), starts = found && helper_child_starts(program, why, sizeof why);
+    const bool found = ready_program(p->helpers_dir, name, program, sizeof program),
+               starts = found && helper_child_starts(program, p->helpers_dir, why, sizeof why);
     cJSON_AddBoolToObject(json, "installed", found);
     if (found) {
         cJSON_AddStringToObject(json, "path", program);
