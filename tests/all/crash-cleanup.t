@@ -40,7 +40,7 @@ jq -n '{name: "papers", documents: true, steps: [{name: "read", exec: {command: 
 bs reload >/dev/null 2>&1
 "$ROOT/tests/documents/make.pl" pdf "$DIR/kept.pdf" "$ROOT/tests/documents/amendment.txt"
 waiting=$(bs submit --source papers --document "$DIR/kept.pdf" --set not_before=2099-01-01T00:00:00Z) || exit 1
-wait_for 20 settled_in pending "$waiting" || exit 1
+wait_for 20 settled_in deferred "$waiting" || exit 1
 orphan() { mkdir -p "$SPOOL/documents/raw/$1" && printf '%s' "$2" >"$SPOOL/documents/raw/$1/$(printf '%s' "$2" | sha256sum | cut -c1-64)${3-}"; }
 orphan 2020-01 nobody
 orphan 2020-02 nobodys .zst
