@@ -40,6 +40,7 @@ struct tape {
     size_t now_capacity;
     struct taped *list;
     size_t count, capacity;
+    size_t kept;               /* of them: the first ones */
     const struct taped *first; /* of the unit that is written */
     size_t unit_count;         /* of its lines */
     bool failed;
@@ -185,29 +186,28 @@ static void taped_release(struct taped *t) {
     free(t->error);
     free(t->file);
     cJSON_Delete(t->headers);
-    *t = (struct taped){.batch = 0};
 }
 
-/* Of tries of the same way the one that captured it, else the last; none of ways behind one that captured it, which an earlier run of the unit went. */
+static void swap(struct taped *a, struct taped *b) {
+    const struct taped one = *a;
+    *a = *b;
+    *b = one;
+}
+
+/* Of tries of the same way the one that captured it, else the last; none of ways behind one that captured it, which an earlier run of the unit went. They come
+ * to the front, in order. */
 static void settle(struct tape *tape) {
     size_t kept = 0;
     if (tape->count)
         qsort(tape->list, tape->count, sizeof *tape->list, compare);
     for (size_t i = 0; i < tape->count; i++) {
         struct taped *t = &tape->list[i], *last = kept ? &tape->list[kept - 1] : NULL;
-        if (!last || compare_place(last, t)) {
-            tape->list[kept++] = *t;
+        const bool same_place = last && compare_place(last, t) == 0;
+        if (same_place && last->end == CASSETTE_CAPTURED) /* it is final */
             continue;
-        }
-        if (last->end == CASSETTE_CAPTURED) { /* it is final */
-            taped_release(t);
-        } else if (last->at.way == t->at.way) {
-            taped_release(last);
-            *last = *t;
-        } else
-            tape->list[kept++] = *t;
+        swap(same_place && last->at.way == t->at.way ? last : &tape->list[kept++], t);
     }
-    tape->count = kept;
+    tape->kept = kept;
 }
 
 /* --- the lines ----------------------------------------------------------------------------------------------------- */
@@ -322,7 +322,7 @@ static enum rc write_all(struct tape *tape, bool documents, struct buf *out, uin
     cJSON_ArrayForEach(document, list) {
         rc = rc ? rc : write_document(tape, sources_text(document, "sha256"), out, err);
     }
-    for (size_t i = 0; !rc && i < tape->count; i++) {
+    for (size_t i = 0; !rc && i < tape->kept; i++) {
         if (!tape->unit_count || tape->first->batch != tape->list[i].batch) {
             tape->first = &tape->list[i];
             tape->unit_count = 0;
@@ -350,7 +350,7 @@ enum rc sources_record_steps(struct cmd *cmd, const struct sources_options *opti
         rc = tape.count ? write_all(&tape, options->documents, out, &count, err) : err_set(err, RC_PERM, "%s: has captured nothing", id);
     }
     sources_add_count(told, units ? "units" : "pages", count);
-    sources_add_count(told, "answers", tape.count);
+    sources_add_count(told, "answers", tape.kept);
     for (size_t i = 0; i < tape.count; i++)
         taped_release(&tape.list[i]);
     for (size_t i = 0; i < tape.now_capacity; i++)

@@ -43,7 +43,9 @@ source_free items '{name: "items", foreach: [{name: "number", in: "/numbers"}], 
     steps: [(.steps[0] | .name = "fetch" | .http.params = {count: 100, limit: 1, offset: "${item.number}"}),
             {name: "record", exec: {command: ["make-record"], stdin: {results: [{number: "${item.number}", id: "${steps.fetch/items/0/RadarID}", run: "${job_id}", cached: "${cached_at}"}]}}}],
     unit_cache: {key: ["${item.number}"], ttl: "P1D"}, data_selector: "/results", primary_key: ["/number", "/run"], error_handler, concurrency_level, timeout_s, max_response_bytes}'
+# shellcheck disable=SC2218 # those of crash.sh, and the one above; others take their places below
 world whole
+# shellcheck disable=SC2218
 job_dropped
 restart && wait_for 20 rests && in_place processed "$ID" && wait_event loaded 3 && stop || { echo 'Bail out! the job to begin with'; exit 1; }
 world() {
