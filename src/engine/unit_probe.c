@@ -25,14 +25,14 @@ static void warn(struct probing *p, const char *what, const char *name, const ch
     cJSON_AddItemToArray(p->warnings, cJSON_CreateString(text));
 }
 
-static void look_at_secret(void *context, const char *name) {
+static void look_at_secret(void *context, const char *name, bool optional) {
     struct probing *p = context;
     struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
     struct err err = {0};
     const enum rc rc = sources_secret(p->credentials_dir, name, &secret, &err);
     const char *state = !rc && secret.length ? "there" : !rc ? "empty" : rc == RC_GONE ? "missing" : "unknown";
     cJSON_AddStringToObject(p->secrets, name, state);
-    if (rc || !secret.length)
+    if ((rc || !secret.length) && !(optional && rc == RC_GONE))
         warn(p, "the secret", name, rc ? err.text : "is empty");
     if (secret.data)
         explicit_bzero(secret.data, secret.capacity);
@@ -155,6 +155,8 @@ cJSON *unit_probe(const struct source *source, const char *credentials_dir, cons
     for (unsigned i = 0; i < source->step_count && p.warnings; i++)
         for (unsigned way = 0; way < source->steps[i].way_count; way++) {
             const struct source_way *w = &source->steps[i].ways[way];
+            if (w->unset) /* never taken */
+                continue;
             if (w->helper)
                 look_at_program(&p, &w->exec);
             else
