@@ -84,7 +84,7 @@ BACKGROUND+=($!)
 wait_for 5 test -s "$DIR/chat-port" || { echo 'Bail out! chatapi does not start'; exit 1; }
 CHAT=http://127.0.0.1:$(cat "$DIR/chat-port")
 lease_source() {
-    sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" | jq --arg url "$CHAT/v1/chat/completions" '(.. | objects | select(.url? | strings | test("chat/completions"))).url = $url
+    sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" | jq --arg url "$CHAT/v1/chat/completions" '.settings.endpoint = $url
         | .error_handler.backoff_strategies[1] |= (.factor = 0.05 | .jitter_range_in_seconds = 0.01 | .max_s = 1) | .api_budget.policies[0].rates[0].limit = 1000' |
         jq "${1:-.}" >"$DIR/etc/sources/lease.json"
 }
