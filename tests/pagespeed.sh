@@ -23,5 +23,6 @@ psi_source() {
     sed '/^ *\/\//d' "$ROOT/etc/sources/pagespeed.json" | jq --arg url "$API_URL" '.steps[0].http.url |= sub("https://pagespeedonline.googleapis.com"; $url)
         | if env.PSI_CACHE then . else del(.unit_cache) end
         | (.error_handler.response_filters[].max_retries | values) |= 8
+        | .error_handler.throttle.max_tries = 8
         | .error_handler.backoff_strategies[1] |= (.factor = 0.05 | .jitter_range_in_seconds = 0.01 | .max_s = 1)' | jq --arg name "${2:-pagespeed}" "(${1:-.}) | .name = \$name" >"$DIR/etc/sources/${2:-pagespeed}.json"
 }

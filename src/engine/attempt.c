@@ -87,6 +87,7 @@ static void attempt_end(struct attempt *a) {
     }
     run->attempt_count--;
     give_place(a);
+    group_over(a);
     feed->in_flight_bytes -= a->room_bytes;
     feed->in_flight_price = dec_sub(feed->in_flight_price, a->price);
     if (a->open)
@@ -139,6 +140,7 @@ static void add_failure(struct attempt *a, const char *reason) {
         cJSON_AddStringToObject(a->members, "error", error);
     if (a->request_id[0])
         cJSON_AddStringToObject(a->members, "request_id", a->request_id);
+    group_members(a, a->members);
     if (a->spent) {
         char cost[DEC_TEXT_SIZE];
         dec_format(a->cost, cost);
@@ -651,12 +653,37 @@ static bool optional_over(struct attempt *a) {
            (v->action == ACTION_RATE_LIMITED && due_of(a)->retries >= a->run->source->max_retries);
 }
 
+/* The error is its group's, and uses up none of the page's retries. */
+static void wait_for_group(struct attempt *a) {
+    struct run *run = a->run;
+    struct due_page *due = due_of(a);
+    const unsigned own = a->verdict.max_retries, most = own ? own : run->source->max_retries;
+    unsigned *used = own ? &due->apart : &due->retries;
+    int64_t until = 0;
+    const enum group_verdict group = group_failed(a, due, &until);
+    if (a->retry_after_s)
+        wait_until(a, 1);
+    if (group == GROUP_SPENT) {
+        due->ungrouped = true;
+        group_error(a->group, a->verdict.error, sizeof a->verdict.error);
+        page_failed(a, "throttled");
+    } else if (group == GROUP_PAGE && *used >= most)
+        page_failed(a, a->verdict.reason);
+    else {
+        *used += group == GROUP_PAGE;
+        try_again(a, until, a->group ? "throttled" : a->verdict.reason, false);
+        if (a->group)
+            group_park(a, due);
+    }
+}
+
 static void attempt_decide(struct attempt *a) {
     struct run *run = a->run;
     const struct verdict *v = &a->verdict;
     unsigned retries = a->page.batch ? due_of(a)->retries : run->preview_retries;
     unsigned *refusals = a->page.batch ? &due_of(a)->refusals : &run->preview_refusals;
     limits_judged(a);
+    group_judged(a);
     if (!attempt_lane_good(a)) {
         auth_hide(run->source, a->verdict.error);
         secrets_hide(run->feed, a->verdict.error);
@@ -702,7 +729,9 @@ static void attempt_decide(struct attempt *a) {
         try_again(a, limits_refused(a, ++*refusals), "rate_limited", false);
         return;
     case ACTION_RETRY:
-        if (spared(a))
+        if (group_counts(a))
+            wait_for_group(a);
+        else if (spared(a))
             try_again(a, clock_wall_us() + (governor_dead(run->feed->governor) ? 0 : run_backoff_us(run, ++*refusals, 0)), v->reason, false);
         else if (v->max_retries && a->page.batch && due_of(a)->apart < v->max_retries) {
             const unsigned apart = ++due_of(a)->apart;
@@ -875,6 +904,8 @@ void attempt_page(struct run *run, struct due_page *due) {
     unit_look_back(a);
     if (a->cached_path[0])
         a->kind = REQUEST_FREE;
+    if (!a->cached_path[0] && !by_helper)
+        group_sent(a);
     take_place(a, a->cached_path[0] ? BY_COPY : by_helper ? BY_HELPER : BY_REQUEST);
     a->durable = a->kind == REQUEST_PAID;
     a->automatic = run->row.automatic;
@@ -886,6 +917,20 @@ void attempt_page(struct run *run, struct due_page *due) {
     run->in_flight_price = dec_add(run->in_flight_price, a->price);
     payload_tmp_name(run->id, a->page.batch, a->number, a->tmp);
     on_job_lane(a, &request_class);
+}
+
+void attempt_give_up(struct run *run, struct due_page *due, struct throttle_group *group) {
+    struct attempt *a = attempt_new(run, REQUEST_FREE);
+    due->state = DUE_IN_FLIGHT;
+    a->page = due->page;
+    a->step = due->step;
+    a->way = due->way;
+    a->part = due->part;
+    a->number = due->attempts;
+    a->group = throttle_take(run->feed->throttle, group->key, clock_wall_us());
+    a->group_tries = group->tries;
+    group_error(group, a->verdict.error, sizeof a->verdict.error);
+    page_failed(a, "throttled");
 }
 
 void attempt_preview(struct run *run) {

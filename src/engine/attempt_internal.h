@@ -29,6 +29,10 @@ struct attempt { /* a lane has it while work is out */
     bool passed;                         /* the step has no such part: it is over */
     struct helper *helper;               /* a program does it, not a request, or checks its answer (helper.c); or NULL */
     bool checking;                       /* it checks */
+    struct throttle_group *group;        /* of the unit, when it matters: it is closed, or this attempt closed or opened it; or NULL */
+    uint64_t group_probe;                /* as throttle_sent has it */
+    unsigned group_tries;                /* of it, when this one failed; 0: it did not, for the group */
+    bool group_opened;                   /* by this one */
     bool spent;                          /* the answer that is of no use was paid for: cost */
     char unit_key[DIGEST_HEX_SIZE];      /* of a source with unit_cache; "" none */
     char cached_path[PAYLOAD_PATH_SIZE]; /* the payload of an earlier unit that answers this step; "" none */
@@ -115,6 +119,19 @@ void helper_unfit(struct attempt *a); /* the program that checks cannot be start
 void helper_over(struct attempt *a);  /* attempt.c: it ended; a->reason "" when it did its work, else a->verdict is set */
 void helper_cancel(struct attempt *a);
 void helper_free(struct attempt *a);
+
+/* group.c */
+void group_sent(struct attempt *a);         /* its request is about to leave */
+void group_over(struct attempt *a);         /* it ends, however it did */
+bool group_counts(const struct attempt *a); /* what went wrong counts against its group */
+bool group_knew(struct attempt *a);         /* it does, and the group was closed before: it is no news of the source */
+void group_judged(struct attempt *a);       /* its verdict is there: it may open the group */
+/* It counts. WAITS: until then (group_park, once the page is told of). PAGE: so it does, but others of the group were answered meanwhile: it uses up a retry of
+ * the page. SPENT: the group is given up, for this job. */
+enum group_verdict { GROUP_WAITS, GROUP_PAGE, GROUP_SPENT };
+enum group_verdict group_failed(struct attempt *a, struct due_page *due, int64_t *until_us);
+void group_park(struct attempt *a, struct due_page *due);
+void group_members(const struct attempt *a, cJSON *members); /* what its journal line says of its group; on any thread */
 
 /* limits.c */
 void limits_heard(struct attempt *a);  /* its answer came, or none; before it is judged */

@@ -136,7 +136,9 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .unit_key = unit_inner(a) || a->cached_us ? "" : a->unit_key,
                          .took_ms = a->answered_us > a->asked_us ? (a->answered_us - a->asked_us + 999) / 1000 : 0};
     *event = "captured";
-    return replay_captured_members(&c);
+    cJSON *m = replay_captured_members(&c);
+    group_members(a, m);
+    return m;
 }
 
 /* --- lane: the kinds of work --------------------------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ static enum rc plan(struct run *run, struct err *err) {
         return rc;
     while (run->due)
         run_due_remove(run, run->due);
+    group_release(run);
     run->records = run->units_in = run->units_failed = 0;
     page = (struct page){.batch = 0};
     for (size_t i = 0; i < r->asked_count; i++) {
@@ -307,6 +308,10 @@ static void mended(struct replay *r) {
     run->accept_duplicates = r->accept_duplicates;
     run->accept_coverage = r->accept_coverage;
     totals(run, r);
+    if (r->groups && r->groups_anew)
+        throttle_forget(run->feed->throttle, r->groups);
+    else if (r->groups && r->groups_us < run->feed->began_us)
+        throttle_adopt(run->feed->throttle, r->groups, clock_wall_us());
     run->price = run->source->cost_per_record;
     run->price_known = run->source->has_cost_per_record;
     if (strcmp(run->row.mode, "probe") == 0) {

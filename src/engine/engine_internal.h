@@ -4,8 +4,9 @@
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
  * source: which job sends next), limits.c (its limits), aside.c (budgets that are spent), control.c (what persons paused or changed), run.c (one job),
- * begin.c (its beginning), guard.c (what it may buy), attempt.c (one page), replay.c (what a journal leaves to do), shift.c (moves), loaders.c, errands.c
- * (exports, retention), schedules.c (recurring jobs), notices*.c. All of it belongs to the loop's thread; what a lane may touch is said at each struct. */
+ * begin.c (its beginning), guard.c (what it may buy), group.c (units that wait together), attempt.c (one page), replay.c (what a journal leaves to do), shift.c
+ * (moves), loaders.c, errands.c (exports, retention), schedules.c (recurring jobs), notices*.c. All of it belongs to the loop's thread; what a lane may touch
+ * is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -16,6 +17,7 @@
 #include "engine/sources.h"
 #include "net/fetch.h"
 #include "net/governor.h"
+#include "net/throttle.h"
 #include "os/watch.h"
 #include "os/worker.h"
 #include "source/answer.h"
@@ -36,6 +38,7 @@
 
 struct run;
 struct attempt;
+struct parked;
 struct intake;
 
 /* The access token of a source that wants one (OAuth 2.0): in memory alone, for all jobs of the source. */
@@ -54,7 +57,9 @@ struct feed {
     struct engine *engine;
     const struct source *source;
     struct governor *governor;
-    void *saved; /* of it, as the index has it; or NULL */
+    struct throttle *throttle; /* groups of its units that wait; in memory, and made again from journals */
+    int64_t began_us;          /* since when it knows */
+    void *saved;               /* of it, as the index has it; or NULL */
     size_t saved_bytes;
     struct run *runs;
     uint64_t round; /* of offering */
@@ -87,6 +92,8 @@ struct due_page {
     unsigned apart;             /* tries that a filter counts by itself (source_filter.max_retries) */
     unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
     bool renewed;               /* a 401 came, and it is asked for again with a new access token */
+    bool ungrouped;             /* its group was given up: what it does now is another way */
+    uint64_t period;            /* of its group (net/throttle), when it failed last; 0: it did not */
     int64_t not_before_us;
 };
 
@@ -119,6 +126,8 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct keyset *keys;
     enum run_phase phase;
     struct due_page *due;
+    struct parked *parked;    /* units that wait for their group (group.c) */
+    unsigned looked_ahead;    /* units that were put aside by this look for one that can be sent */
     struct attempt *attempts; /* in flight, at any stage */
     unsigned attempt_count;
     unsigned sending;      /* of them those that take a place among the requests in flight */
@@ -332,6 +341,8 @@ void run_loaded(struct run *run);
 void run_end(struct run *run, enum place place, const char *reason, const char *error);
 struct due_page *run_due(struct run *run, const struct page *page, unsigned attempts);
 void run_due_remove(struct run *run, struct due_page *due);
+void run_due_unlink(struct run *run, struct due_page *due); /* out of the list, and into it, by batch */
+void run_due_link(struct run *run, struct due_page *due);
 void run_page_in(struct run *run, const struct page *page, const struct page_facts *facts, uint64_t advance);
 int64_t run_backoff_us(const struct run *run, unsigned retries, int64_t retry_after_s);
 struct due_page *run_due_add(struct run *run, const struct page *page, unsigned attempts, enum due_state state);
@@ -418,6 +429,7 @@ void token_reset(struct feed *feed);                 /* forget it, and what is o
 /* attempt.c */
 void attempt_page(struct run *run, struct due_page *due);
 void attempt_preview(struct run *run);
+void attempt_give_up(struct run *run, struct due_page *due, struct throttle_group *group); /* without a request: its group is given up */
 void attempt_cancel_free(struct run *run);
 uint64_t attempt_synced(const struct run *run); /* how far the index may follow the journal: no page is in it without its marker */
 
@@ -434,6 +446,19 @@ void unit_raw_path(const struct run *run, const char *campaign, uint32_t batch, 
 /* On a lane: what helpers left there; nothing when there is none. */
 void unit_work_remove(const struct spool *spool, const char *job_id, uint32_t batch);
 void unit_work_path(const char *job_id, uint32_t batch, char out[PAYLOAD_PATH_SIZE]);
+
+/* group.c: units that wait together (error_handler.throttle) */
+/* The unit's request cannot leave now, for its group waits: it was taken out of those that are due. */
+bool group_stops(struct run *run, struct due_page *due, int64_t now_us);
+struct due_page *group_next(struct run *run, int64_t now_us); /* one that waited, and may be sent now, among those that are due again; or NULL */
+bool group_looks(const struct run *run);                      /* so many were put aside that the loop goes on with others first; the run's timer is set */
+/* When the first of the run's groups can be tried, and which; at most now: at once, as far as the group goes. 0: none waits. */
+int64_t group_until(const struct run *run, int64_t now_us, const struct throttle_group **group);
+void group_wake(struct run *run, int64_t now_us);              /* the run's timer is set to that */
+void group_why(const struct run *run, char *out, size_t size); /* what a run that has nothing else waits for */
+void group_error(const struct throttle_group *group, char *out, size_t size);
+bool group_fail(struct run *run);    /* begin to fail units whose group was given up; true: some are on their way */
+void group_release(struct run *run); /* forget which units wait */
 
 /* ready_look.c */
 void ready_look(struct engine *engine);                                    /* now, and again from time to time */
@@ -480,6 +505,9 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     struct job_row row;
     struct replay_page *pages; /* by batch */
     size_t page_count, page_capacity;
+    struct throttle *groups; /* that wait, as journalled; or NULL */
+    int64_t groups_us;       /* when that was written last */
+    bool groups_anew;        /* a person has the job go on since */
     bool accept_duplicates, accept_coverage, edited;
     bool buy_all;        /* a person decided against the saving */
     struct delta *delta; /* as journalled, opened by replay_mend; or NULL */

@@ -24,7 +24,9 @@ struct feed *feed_get(struct engine *engine, const struct source *source) {
     feed->engine = engine;
     feed->source = source;
     feed->governor = governor_new();
-    if (!feed->governor)
+    feed->throttle = throttle_new();
+    feed->began_us = clock_wall_us();
+    if (!feed->governor || !feed->throttle)
         abort();
     void *blob = engine_alloc(GOVERNOR_BLOB_BYTES);
     size_t length = GOVERNOR_BLOB_BYTES;
@@ -207,6 +209,7 @@ void feed_free(struct engine *engine) {
         loop_timer_cancel(engine->loop, &feed->timer);
         token_reset(feed);
         governor_free(feed->governor);
+        throttle_free(feed->throttle);
         free(feed->saved);
         free(feed);
     }

@@ -235,11 +235,11 @@ static void heard_nothing(struct attempt *a) {
     feed_save(feed);
 }
 
-/* A filter may say that such a status is the answer to this page alone. */
+/* A filter may say that such a status is the answer to this page alone, or to its group. */
 static bool is_judged(const struct source *source, int status) {
     for (unsigned i = 0; i < source->filter_count; i++)
         for (unsigned j = 0; j < source->filters[i].code_count; j++)
-            if (source->filters[i].action == ACTION_FAIL && source->filters[i].http_codes[j] == status)
+            if ((source->filters[i].action == ACTION_FAIL || source->filters[i].throttle) && source->filters[i].http_codes[j] == status)
                 return true;
     return false;
 }
@@ -249,7 +249,7 @@ void limits_judged(struct attempt *a) {
         return;
     if (a->verdict.action == ACTION_FAIL)
         governor_succeeded(a->run->feed->governor, clock_wall_us());
-    else
+    else if (!group_knew(a)) /* of a group that waits already it says nothing new of the source */
         governor_failed(a->run->feed->governor);
 }
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "engine/group_look.h"
 #include "os/fsio.h"
 #include "source/incremental.h"
 #include "source/split.h"
@@ -173,6 +174,16 @@ static void listed(struct replay *r, const cJSON *json) {
     str_copy(r->delta_sha256, sizeof r->delta_sha256, text_of(json, "sha256"));
 }
 
+/* A group of units waits, or does not any more. */
+static bool group_told(struct replay *r, const struct journal_line *line) {
+    if (!*text_of(line->json, "group"))
+        return true;
+    r->groups = r->groups ? r->groups : throttle_new();
+    r->groups_us = line->ts_us;
+    r->groups_anew = false;
+    return r->groups && group_look_line(r->groups, line);
+}
+
 /* A person has the failed job go on: units that failed for good are tried once more. */
 static void tried_again(struct replay *r) {
     r->failed = false;
@@ -206,12 +217,15 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
     uint64_t batch = count_of(json, "batch", 0);
     if (!batch && strcmp(line->event, "failed") == 0)
         r->failed = true;
-    if (strcmp(line->event, "requeued") == 0 && r->failed)
-        tried_again(r);
+    if (strcmp(line->event, "requeued") == 0) {
+        r->groups_anew = r->groups_anew || strcmp(text_of(json, "by"), "daemon") != 0;
+        if (r->failed)
+            tried_again(r);
+    }
     if (!batch || batch > LIMIT_BATCHES || strcmp(line->event, "released") == 0)
         return;
     struct replay_page *p = page_of(r, (uint32_t)batch);
-    if (!p) {
+    if (!p || !group_told(r, line)) {
         r->rc = RC_TEMP;
         return;
     }
@@ -682,6 +696,7 @@ void replay_free(struct replay *replay) {
     }
     free(replay->pages);
     free(replay->asked);
+    throttle_free(replay->groups);
     keyset_free(replay->keys);
     delta_free(replay->delta);
     free(replay->text);

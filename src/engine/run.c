@@ -60,6 +60,7 @@ static void run_free(struct run *run) {
     loop_timer_cancel(engine->loop, &run->timer);
     while (run->due)
         run_due_remove(run, run->due);
+    group_release(run);
     if (run->replay)
         replay_free(run->replay);
     paginator_free(run->paginator);
@@ -96,16 +97,27 @@ void run_wake_at(struct run *run, int64_t wall_us) {
 
 /* --- pages that are due --------------------------------------------------------------------------------------------- */
 
-struct due_page *run_due_add(struct run *run, const struct page *page, unsigned attempts, enum due_state state) {
+void run_due_link(struct run *run, struct due_page *due) {
     struct due_page **at = &run->due;
-    while (*at && (*at)->page.batch < page->batch)
+    while (*at && (*at)->page.batch < due->page.batch)
         at = &(*at)->next;
+    due->next = *at;
+    *at = due;
+}
+
+void run_due_unlink(struct run *run, struct due_page *due) {
+    struct due_page **at = &run->due;
+    while (*at != due)
+        at = &(*at)->next;
+    *at = due->next;
+}
+
+struct due_page *run_due_add(struct run *run, const struct page *page, unsigned attempts, enum due_state state) {
     struct due_page *due = engine_alloc(sizeof *due);
     due->page = *page;
     due->attempts = attempts;
     due->state = state;
-    due->next = *at;
-    *at = due;
+    run_due_link(run, due);
     return due;
 }
 
@@ -117,13 +129,8 @@ struct due_page *run_due(struct run *run, const struct page *page, unsigned atte
 }
 
 void run_due_remove(struct run *run, struct due_page *due) {
-    for (struct due_page **at = &run->due; *at; at = &(*at)->next) {
-        if (*at == due) {
-            *at = due->next;
-            free(due);
-            return;
-        }
-    }
+    run_due_unlink(run, due);
+    free(due);
 }
 
 /* How many requests of one job may be in flight: what is paid has its own limit, the rest as many as the source takes now; less when the job says so, in a
@@ -141,13 +148,15 @@ bool run_wants(const struct run *run) {
 }
 
 /* The page to send now, or the one that waits least (of those whose next step a program does only when there is no other); asks the paginator when too few are
- * waiting. NULL: none. */
+ * waiting. Units whose group waits are put aside. NULL: none. */
 struct due_page *run_due_next(struct run *run, int64_t now_us) {
+    run->looked_ahead = 0;
     for (;;) {
         struct due_page *best = NULL, *helped = NULL;
         unsigned waiting = 0;
-        for (struct due_page *d = run->due; d; d = d->next) {
-            if (d->state != DUE_SEND)
+        for (struct due_page *d = run->due, *next; d; d = next) {
+            next = d->next;
+            if (d->state != DUE_SEND || group_stops(run, d, now_us))
                 continue;
             waiting++;
             if (unit_by_helper(run, d)) {
@@ -160,8 +169,11 @@ struct due_page *run_due_next(struct run *run, int64_t now_us) {
             if (!best || d->not_before_us < best->not_before_us)
                 best = d;
         }
+        struct due_page *grouped = group_next(run, now_us);
+        if (grouped)
+            return grouped;
         struct page page;
-        if (waiting >= run_width(run) || paginator_next(run->paginator, &page))
+        if (group_looks(run) || waiting >= run_width(run) || paginator_next(run->paginator, &page))
             return best ? best : helped;
         unit_enter(run, run_due_add(run, &page, 0, DUE_SEND), 0);
     }
@@ -186,6 +198,8 @@ bool run_offer(struct run *run) {
         !guard_disk_room(run)) {
         if (run->end != PLACE_NONE)
             run_wake_at(run, 0);
+        else
+            group_wake(run, now);
         return false;
     }
     attempt_page(run, due);
@@ -342,8 +356,11 @@ static void wait_for(struct run *run, int64_t at_us, const char *reason) {
         at_us = now + governed > at_us ? now + governed : at_us;
         reason = governor_wait_reason(run->feed->governor);
         limits_why(run->feed, reason, text, sizeof text);
-    } else
+    } else {
         away = false;
+        if (strcmp(reason, "throttled") == 0)
+            group_why(run, text, sizeof text);
+    }
     if (at_us <= now)
         return; /* what keeps it (a page in flight, a cap, another job) pumps the feed when it ends */
     if (at_us - now <= SHORT_WAIT_US && !away) {
@@ -355,6 +372,28 @@ static void wait_for(struct run *run, int64_t at_us, const char *reason) {
     run_end(run, PLACE_DEFERRED, reason, text);
     run->end_until_us = (at_us + 999999) / 1000000 * 1000000; /* whole seconds are told, and none too few */
     run_finish(run);
+}
+
+/* Whether there is something to send, or to wait for. */
+static bool step_due(struct run *run) {
+    const struct throttle_group *group;
+    const int64_t now = clock_wall_us();
+    struct due_page *due = run_due_next(run, now);
+    const int64_t until = group_until(run, now, &group);
+    if (group_looks(run) || group_fail(run))
+        return true;
+    if (due && unit_by_helper(run, due)) { /* it waits for its back-off, or for a place for its program */
+        if (until > now && (due->not_before_us <= now || until < due->not_before_us))
+            run_wake_at(run, until);
+        else if (due->not_before_us > now)
+            run_wake_at(run, due->not_before_us);
+        return true;
+    }
+    if (due && (!until || due->not_before_us <= until))
+        wait_for(run, due->not_before_us, "backoff");
+    else if (until)
+        wait_for(run, until, "throttled");
+    return due || until;
 }
 
 void run_step(struct run *run) {
@@ -381,16 +420,8 @@ void run_step(struct run *run) {
         run_loaded(run);
         return;
     }
-    struct due_page *due = run_due_next(run, clock_wall_us());
-    if (due && unit_by_helper(run, due)) { /* it waits for its back-off, or for a place for its program */
-        if (due->not_before_us > clock_wall_us())
-            run_wake_at(run, due->not_before_us);
+    if (step_due(run))
         return;
-    }
-    if (due) {
-        wait_for(run, due->not_before_us, "backoff");
-        return;
-    }
     unsigned unknown = 0;
     for (struct due_page *d = run->due; d; d = d->next)
         unknown += d->state == DUE_UNKNOWN;

@@ -32,7 +32,8 @@ void unit_enter(const struct run *run, struct due_page *due, unsigned step) {
     struct step_place at;
     step_enter(run->source, run->criteria->json, step, &at);
     put(due, &at);
-    due->renewed = false;
+    due->renewed = due->ungrouped = false;
+    due->period = 0;
 }
 
 bool unit_by_helper(const struct run *run, const struct due_page *due) {
@@ -47,6 +48,7 @@ void unit_pump(struct run *run) {
     for (struct due_page *d = run->due; d && engine->helpers < engine->options.max_helpers; d = d->next)
         if (d->state == DUE_SEND && d->not_before_us <= now && unit_by_helper(run, d) && guard_disk_room(run))
             attempt_page(run, d);
+    group_fail(run);
 }
 
 bool unit_inner(const struct attempt *a) {
@@ -80,7 +82,8 @@ void unit_inner_done(struct attempt *a) {
     due->cached_us = a->cached_us;
     step_next(run->source, run->criteria->json, a->passed, &at);
     put(due, &at);
-    due->renewed = false;
+    due->renewed = due->ungrouped = false;
+    due->period = 0;
 }
 
 /* --- answers of earlier units --------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/batches.h"
+#include "engine/group_look.h"
 #include "engine/paused.h"
 #include "engine/pauses.h"
 #include "os/fsio.h"
@@ -80,6 +81,25 @@ static void tell_queue(const struct why *why, const struct job_row *row, bool pa
         buf_printf(out, "`batchspool priority %s urgent` puts it in front.\n", row->id);
 }
 
+static void tell_group(void *context, const struct throttle_group *group) {
+    char when[CLOCK_RFC3339_SIZE], name[200], error[200];
+    clock_format_rfc3339(group->until_us, 0, when);
+    buf_printf(context, "Waits for %s until %s: %u tries in a row failed, the last: %s.\n", printable(name, sizeof name, group_look_name(group)), when,
+               group->tries, printable(error, sizeof error, group->error));
+}
+
+/* Groups of its units that wait, while those of others go on. */
+static void tell_groups(const struct why *why, const struct job_row *row, struct buf *out) {
+    const struct source *source;
+    struct err ignored = {0};
+    size_t count = 0;
+    if (why->look->sources && (sources_get(why->look->sources, row->source, &source, &ignored) || !source->throttle.group))
+        return;
+    group_look(why->look->spool, row->id, clock_wall_us(), tell_group, out, &count, &ignored);
+    if (count > GROUP_LOOK_SHOWN)
+        buf_printf(out, "... and for %zu more\n", count - GROUP_LOOK_SHOWN);
+}
+
 static void tell_run(const struct why *why, const struct job_row *row, struct buf *out) {
     const int64_t now_us = clock_wall_us();
     const struct job_progress progress = job_progress(row, now_us);
@@ -98,6 +118,7 @@ static void tell_run(const struct why *why, const struct job_row *row, struct bu
         buf_printf(out, "It waits until %s (%s) and then goes on by itself.\n", when, reason);
     } else if (row->total_records != JOB_UNKNOWN && row->processed_records >= row->total_records && row->automatic)
         buf_printf(out, "It waits for its payloads to be loaded: %" PRIu64 " of %" PRIu64 " are.\n", row->loaded_batches, row->captured_batches);
+    tell_groups(why, row, out);
     tell_pause(why, row->source, out);
     if (now_us - job_heard_us(row) > (int64_t)why->stuck_after_s * 1000000)
         buf_printf(out, "Nothing was heard of it for %s: see the daemon's log; `batchspool requeue %s` puts it back into the queue.\n",
@@ -176,6 +197,8 @@ static void tell_place(const struct why *why, const struct jobs_entry *job, cons
     case PLACE_DEFERRED:
         clock_format_rfc3339(row->until_us, 0, when);
         buf_printf(out, "It waits until %s; `batchspool retry %s` goes on at once.\n", row->until_us ? when : "it is due", row->id);
+        if (strcmp(row->reason, "throttled") == 0)
+            tell_groups(why, row, out);
         tell_daemon(why, out);
         return;
     case PLACE_PROCESSED:

@@ -2,10 +2,13 @@
 #include "net/fetch_url.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/str.h"
 
 /* Owned by the caller (curl_free); NULL when there is none. */
 static char *part_of(CURLU *parsed, CURLUPart part, unsigned flags) {
@@ -84,6 +87,22 @@ void fetch_url_release(struct fetch_url *url) {
     free(url->text);
     free(url->shown);
     *url = (struct fetch_url){0};
+}
+
+bool fetch_url_origin(const char *text, char *out, size_t size) {
+    CURLU *parsed = curl_url();
+    bool is = parsed != NULL && curl_url_set(parsed, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+    char *scheme = is ? part_of(parsed, CURLUPART_SCHEME, 0) : NULL, *host = is ? part_of(parsed, CURLUPART_HOST, 0) : NULL;
+    char *port = is ? part_of(parsed, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT) : NULL;
+    is = scheme != NULL && host != NULL && str_format(out, size, "%s://%s%s%s", scheme, host, port != NULL ? ":" : "", port != NULL ? port : "");
+    for (char *at = out; is && *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    curl_free(port);
+    curl_free(host);
+    curl_free(scheme);
+    curl_url_cleanup(parsed);
+    return is;
 }
 
 enum rc fetch_url_redirect(struct fetch_url *url, const struct fetch_url *from, const char *location, bool allow_http, bool *same_origin, struct err *err) {

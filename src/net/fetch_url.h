@@ -3,6 +3,7 @@
 #define NET_FETCH_URL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -18,6 +19,10 @@ struct fetch_url {
 /* https, or http to loopback or with allow_http; no user name or password. RC_PERM otherwise (err never shows the query), RC_TEMP: out of memory. */
 enum rc fetch_url_init(struct fetch_url *url, const char *text, bool allow_http, struct err *err);
 void fetch_url_release(struct fetch_url *url);
+
+/* Scheme, host and port (RFC 6454) of a text, in lower case, without the port that the scheme has anyway: "https://a.example". False: it is no URL, or longer
+ * than size. */
+bool fetch_url_origin(const char *text, char *out, size_t size);
 
 /* Where a Location header leads from `from`; *same_origin: scheme, host and port are the same. RC_PERM: nowhere a redirect is followed to, that is another
  * scheme, what fetch_url_init refuses, or from elsewhere to loopback. */

@@ -315,6 +315,7 @@ static void judge_filtered(struct judged *j, enum request_kind kind, const struc
     const char *wrong = filter->action == ACTION_SUCCESS ? read_page(j, kind) : NULL;
 
     j->verdict->max_retries = filter->max_retries;
+    j->verdict->throttle = filter->throttle;
     if (wrong != NULL) {
         decide(j, CHARGE_NONE, ACTION_RETRY, wrong);
     } else if (filter->action == ACTION_SUCCESS) {

@@ -30,6 +30,7 @@ struct verdict {
     bool pause_source;         /* 401, 403 */
     unsigned max_retries;      /* RETRY: those of the filter, which count apart; 0: the source's */
     bool until_window;         /* RATE_LIMITED: until the longest fixed window begins anew */
+    bool throttle;             /* RETRY: it counts against the unit's group */
     /* of a good page */
     struct slice records; /* the array at data_selector */
     struct page_facts facts;

@@ -126,6 +126,14 @@ struct source_filter {
     enum source_action action;
     unsigned max_retries; /* RETRY: of these alone, which use up none of the source's; 0: they do */
     bool until_window;    /* RATE_LIMITED: until the longest of the source's fixed windows begins anew */
+    bool throttle;        /* RETRY: it counts against the unit's group (struct source_throttle) */
+};
+
+struct source_throttle { /* error_handler.throttle: units of one group wait together */
+    const char *group;   /* template of the unit; borrowed; NULL: there are no groups */
+    bool origin;         /* of the URL that it gives, scheme, host and port are the group */
+    unsigned max_tries;  /* in a row, then the group's units fail */
+    int64_t max_time_ms; /* since the first of them; 0: no limit */
 };
 
 enum source_backoff_type { BACKOFF_WAIT_TIME_FROM_HEADER, BACKOFF_CONSTANT, BACKOFF_EXPONENTIAL };
@@ -232,6 +240,7 @@ struct source {
     unsigned filter_count;
     struct source_backoff backoffs[8];
     unsigned backoff_count;
+    struct source_throttle throttle;
     uint64_t coverage_tolerance;
     unsigned timeout_s;
     uint64_t max_response_bytes;

@@ -28,6 +28,8 @@ void source_limits(struct check *check, const cJSON *definition, struct source *
 /* The member rates of an object, behind those that the source has. */
 void source_rates(struct check *check, const cJSON *object, struct source *source);
 void source_errors(struct check *check, const cJSON *definition, struct source *source);
+/* error_handler.throttle, after the filters and the units. */
+void source_throttle(struct check *check, const cJSON *handler, struct source *source);
 void source_members(struct check *check, const cJSON *definition, struct source *source);
 
 /* A request: method, url, params, headers, json; its object may have more members (may be NULL). */

@@ -373,7 +373,8 @@ static void check_until(struct check *check, const struct source *source, const 
 }
 
 static void read_filter(struct check *check, const cJSON *filter, struct source *source) {
-    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", "until", "max_retries", NULL},
+    static const char *const names[] = {"http_codes", "has", "error_message_contains", "error_message_path", "action", "until", "max_retries",
+                                        "throttle",   NULL},
                              *const untils[] = {"window", NULL};
     static const char *const actions[] = {"SUCCESS", "FAIL", "RETRY", "IGNORE", "RATE_LIMITED", "HOLD", NULL}; /* as enum source_action */
     struct source_filter *out = &source->filters[source->filter_count++];
@@ -405,6 +406,10 @@ static void read_filter(struct check *check, const cJSON *filter, struct source 
     check_unsigned(check, filter, "max_retries", 1, 1000, &out->max_retries);
     if (out->max_retries > 0 && out->action != ACTION_RETRY) {
         (void)check_fail(check, "max_retries", "is for the action RETRY");
+    }
+    check_flag(check, filter, "throttle", &out->throttle);
+    if (out->throttle && out->action != ACTION_RETRY) {
+        (void)check_fail(check, "throttle", "is for the action RETRY");
     }
     if (out->code_count == 0 && out->has == NULL && out->error_message_contains == NULL) {
         (void)check_fail(check, NULL, "needs http_codes, has or error_message_contains: else it is for every answer");
@@ -447,7 +452,7 @@ static void default_backoffs(struct check *check, struct source *source) {
 }
 
 void source_errors(struct check *check, const cJSON *definition, struct source *source) {
-    static const char *const names[] = {"max_retries", "response_filters", "backoff_strategies", NULL};
+    static const char *const names[] = {"max_retries", "response_filters", "backoff_strategies", "throttle", NULL};
     const cJSON *handler = cJSON_GetObjectItemCaseSensitive(definition, "error_handler");
     size_t mark;
 
@@ -458,6 +463,7 @@ void source_errors(struct check *check, const cJSON *definition, struct source *
             check_unsigned(check, handler, "max_retries", 0, 100, &source->max_retries);
             each_of(check, handler, "response_filters", 0, SOURCE_MAX_FILTERS, read_filter, source);
             each_of(check, handler, "backoff_strategies", 0, sizeof(source->backoffs) / sizeof(source->backoffs[0]), read_backoff, source);
+            source_throttle(check, handler, source);
         }
         check_leave(check, mark);
     }

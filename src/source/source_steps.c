@@ -696,7 +696,14 @@ void source_check_references(struct check *check, const struct source *source) {
     refs.step = 0;
     refs.secretless = true;
     references_in(&refs, "key", source->unit_cache_key);
+    check_leave(check, mark);
     refs.secretless = false;
+    mark = check_enter(check, "error_handler", 0);
+    (void)check_enter(check, "throttle", 0);
+    refs.member = "group";
+    if (source->throttle.group != NULL) {
+        (void)template_each(source->throttle.group, reference_seen, &refs);
+    }
     check_leave(check, mark);
     mark = check_enter(check, "metering", 0);
     refs.step = 0; /* they are laid over the first step */

@@ -22,6 +22,7 @@ const REASONS = {
     damaged: 'Its journal is damaged', coverage: 'Records are missing', paginator: 'The search cannot be paged', load: 'Payloads could not be loaded', unauthorized: 'The source refused the credentials',
     token: 'No access token', ratelimit: 'The source takes no more for now', rate_limited: 'The source said: too many requests', retry_after: 'The source asked for a pause',
     api_budget: 'The request budget is spent', backoff: 'Waits before it tries again', not_before: 'Not due yet', dead_host: 'The source cannot be reached', budget: 'The budget changed',
+    throttled: 'Waits for a part of the source that fails at the moment',
     paused: 'The source or the queue is paused', missing: 'Its file was gone', asked: 'A person asked for it', mv: 'Moved by hand', unreadable: 'The file could not be read', load_pending: 'Waits to be loaded',
 };
 export const reasonText = (reason) => !reason ? '' : REASONS[reason] ?? (/^status_\d+$/.test(reason) ? `The source answered ${reason.slice(7)}` : capital(clip(reason, 60)));

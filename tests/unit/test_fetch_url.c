@@ -103,11 +103,38 @@ static void test_redirects(void **state) {
     }
 }
 
+static void test_origins(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *origin;
+    } cases[] = {
+        {"https://A.example/x?y#z", "https://a.example"},
+        {"https://a.example:443", "https://a.example"},
+        {"http://a.example:443/", "http://a.example:443"},
+        {"HTTP://a.example:80/", "http://a.example"},
+        {"https://a.example:8443/", "https://a.example:8443"},
+        {"https://[::1]:8443/", "https://[::1]:8443"},
+        {"https://me:pw@a.example/", "https://a.example"},
+        {"a.example", NULL},
+        {"", NULL},
+        {"https://", NULL},
+    };
+    char out[100], few[10];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_int_equal(fetch_url_origin(cases[i].text, out, sizeof out), cases[i].origin != NULL);
+        if (cases[i].origin != NULL) {
+            assert_string_equal(out, cases[i].origin);
+        }
+    }
+    assert_false(fetch_url_origin("https://a.example", few, sizeof few));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_redirects),
+        cmocka_unit_test(test_origins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
