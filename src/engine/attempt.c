@@ -238,6 +238,8 @@ static void unfit(struct attempt *a) {
 
 static void request_done(struct work *work) {
     struct attempt *a = HEAP_ENTRY(work, struct attempt, work);
+    if (a->stage == STAGE_REQUEST && !a->cached_path[0] && due_of(a)->tries[a->step])
+        due_of(a)->tries[a->step]--; /* the journal does not have it */
     if (a->passed) {
         unit_inner_done(a);
         attempt_end(a);
@@ -906,6 +908,9 @@ void attempt_page(struct run *run, struct due_page *due) {
         a->kind = REQUEST_FREE;
     if (!a->cached_path[0] && !by_helper)
         group_sent(a);
+    if (!a->cached_path[0] && due->tries[due->step] < UINT16_MAX)
+        due->tries[due->step]++;
+    memcpy(a->tries, due->tries, sizeof a->tries);
     take_place(a, a->cached_path[0] ? BY_COPY : by_helper ? BY_HELPER : BY_REQUEST);
     a->durable = a->kind == REQUEST_PAID;
     a->automatic = run->row.automatic;

@@ -41,6 +41,7 @@ struct attempt { /* a lane has it while work is out */
     const char *document;                /* mapped, of a request whose body it is; or NULL */
     size_t document_length;
     unsigned number;
+    uint16_t tries[SOURCE_MAX_STEPS]; /* as in due_page, when it began */
     struct dec price;
     bool open; /* its price is in the feed's open_price */
     uint64_t room_bytes;

@@ -84,16 +84,17 @@ struct due_page {
     struct due_page *next; /* by batch */
     struct page page;
     enum due_state state;
-    unsigned step, way;         /* what of it is to be done next */
-    uint32_t part;              /* of a step that has parts, from 1; else 0 */
-    bool uncached;              /* the answer of its first step was looked for among earlier ones */
-    int64_t cached_us;          /* it was there, and is of this time; 0: it is its own */
-    unsigned refusals;          /* in a row, for the wait */
-    unsigned apart;             /* tries that a filter counts by itself (source_filter.max_retries) */
-    unsigned attempts, retries; /* attempts: ever, numbers them; retries: of this run, against max_retries */
-    bool renewed;               /* a 401 came, and it is asked for again with a new access token */
-    bool ungrouped;             /* its group was given up: what it does now is another way */
-    uint64_t period;            /* of its group (net/throttle), when it failed last; 0: it did not */
+    unsigned step, way;               /* what of it is to be done next */
+    uint32_t part;                    /* of a step that has parts, from 1; else 0 */
+    bool uncached;                    /* the answer of its first step was looked for among earlier ones */
+    int64_t cached_us;                /* it was there, and is of this time; 0: it is its own */
+    unsigned refusals;                /* in a row, for the wait */
+    unsigned apart;                   /* tries that a filter counts by itself (source_filter.max_retries) */
+    unsigned attempts, retries;       /* attempts: ever, numbers them; retries: of this run, against max_retries */
+    uint16_t tries[SOURCE_MAX_STEPS]; /* of them those of each step; an earlier unit's answer takes none */
+    bool renewed;                     /* a 401 came, and it is asked for again with a new access token */
+    bool ungrouped;                   /* its group was given up: what it does now is another way */
+    uint64_t period;                  /* of its group (net/throttle), when it failed last; 0: it did not */
     int64_t not_before_us;
 };
 
@@ -472,6 +473,7 @@ struct replay_page {
     unsigned attempts;
     char *asked_step, *done_step; /* of a unit: its last request, its last answer before the last step; NULL: none */
     uint32_t asked_part, done_part;
+    uint16_t tries[SOURCE_MAX_STEPS];         /* as in due_page, by the replay's names of steps */
     unsigned way;                             /* of the step that it stands at */
     bool failed;                              /* a unit, for good */
     int64_t cached_us;                        /* as in due_page */
@@ -503,7 +505,9 @@ struct replay { /* a lane may use all of it, and run->source and run->criteria, 
     enum rc rc;
     struct err err;
     struct job_row row;
-    struct replay_page *pages; /* by batch */
+    struct replay_page *pages;        /* by batch */
+    char steps[SOURCE_MAX_STEPS][65]; /* their names, in the order in which the journal has them */
+    unsigned step_count;
     size_t page_count, page_capacity;
     struct throttle *groups; /* that wait, as journalled; or NULL */
     int64_t groups_us;       /* when that was written last */

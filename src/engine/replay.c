@@ -74,8 +74,30 @@ static unsigned step_of(const struct source *source, const char *name) {
     return step > 0 ? (unsigned)step : 0;
 }
 
+/* Of a name in the journal; SOURCE_MAX_STEPS: there are more than a definition can have. */
+static unsigned named_step(struct replay *r, const char *name) {
+    for (unsigned i = 0; i < r->step_count; i++)
+        if (strcmp(r->steps[i], name) == 0)
+            return i;
+    if (r->step_count < SOURCE_MAX_STEPS)
+        str_copy(r->steps[r->step_count++], sizeof r->steps[0], name);
+    else
+        return SOURCE_MAX_STEPS;
+    return r->step_count - 1;
+}
+
+static void count_try(struct replay *r, struct replay_page *p, const cJSON *json) {
+    const unsigned step = cJSON_HasObjectItem(json, "cached") ? SOURCE_MAX_STEPS : named_step(r, text_of(json, "step"));
+    if (step < SOURCE_MAX_STEPS && p->tries[step] < UINT16_MAX)
+        p->tries[step]++;
+}
+
 void replay_due(const struct run *run, const struct replay_page *page, struct due_page *due) {
     const unsigned step = step_of(run->source, page->done_step);
+    for (unsigned i = 0; i < run->replay->step_count; i++)
+        for (unsigned k = 0; k < run->source->step_count; k++)
+            if (strcmp(run->replay->steps[i], run->source->steps[k].name) == 0)
+                due->tries[k] = page->tries[i];
     due->cached_us = page->cached_us;
     if (!page->done_step)
         unit_enter(run, due, 0);
@@ -234,6 +256,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         if (!r->start && cJSON_IsString(start))
             r->start = strdup(start->valuestring);
         page_requested(p, json);
+        count_try(r, p, json);
         return;
     }
     if (strcmp(line->event, "answered") == 0) {

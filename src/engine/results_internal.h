@@ -35,6 +35,7 @@ enum rc results_gather_job(const struct spool *spool, struct sources *sources, c
 struct results_failed {
     struct results_unit {
         uint32_t batch;
+        uint32_t attempts;    /* of its first step, as in unit_look.h */
         char *reason, *error; /* owned */
     } * list;
     size_t count, capacity;

@@ -61,7 +61,8 @@ static bool name_failure(struct failures *f, const struct results_unit *unit, co
     *failed = (struct report_failed){.url = address[0] ? address : "(a URL that the job does not name)",
                                      .strategy = cJSON_IsString(strategy) ? strategy->valuestring : "",
                                      .reason = unit->reason,
-                                     .error = unit->error};
+                                     .error = unit->error,
+                                     .attempts = unit->attempts};
     if (cJSON_IsObject(labels)) {
         f->labels[f->count] = cJSON_PrintUnformatted(labels);
         if (!f->labels[f->count])

@@ -235,6 +235,7 @@ enum rc unit_prepare(struct attempt *a) {
                                    .job = run->criteria->json,
                                    .job_id = run->id,
                                    .attempt = a->number,
+                                   .tries = a->tries,
                                    .cached_us = a->cached_us,
                                    .at = {a->step, a->way, a->part},
                                    .open = open_answer,

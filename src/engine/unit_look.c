@@ -43,11 +43,11 @@ static void went_wrong(struct fold *fold, struct unit_look *unit, const struct j
 }
 
 static void begun(struct fold *fold, struct unit_look *unit, const struct journal_line *line) {
-    const cJSON *attempt = cJSON_GetObjectItemCaseSensitive(line->json, "attempt");
-    const uint32_t number = cJSON_IsNumber(attempt) && attempt->valuedouble >= 1 && attempt->valuedouble < 1e6 ? (uint32_t)attempt->valuedouble : 1;
     unit->state = UNIT_RUNNING;
     unit->step = kept(fold, line->json, "step");
-    unit->attempts = number > unit->attempts ? number : unit->attempts;
+    unit->first = unit->first ? unit->first : unit->step;
+    if (unit->step == unit->first && !cJSON_HasObjectItem(line->json, "cached")) /* each text is kept once */
+        unit->attempts++;
 }
 
 static void on_line(void *context, const struct job_row *row, const struct journal_line *line) {

@@ -17,7 +17,8 @@ bool unit_state_parse(const char *name, enum unit_state *state);
 
 struct unit_look {
     enum unit_state state;
-    uint32_t attempts;                        /* of the step that was tried most */
+    uint32_t attempts;                        /* of its first step, as the journal has them; an earlier unit's answer takes none */
+    const char *first;                        /* that step; borrowed, or NULL */
     const char *step, *reason, *error, *file; /* borrowed, or NULL: the step that was begun last, what went wrong last, the payload below payloads/raw/ */
     int64_t updated_us;                       /* 0: nothing happened yet */
 };

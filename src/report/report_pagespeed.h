@@ -2,6 +2,8 @@
 #ifndef REPORT_REPORT_PAGESPEED_H
 #define REPORT_REPORT_PAGESPEED_H
 
+#include <stdint.h>
+
 #include "report/report_records.h"
 
 /*
@@ -13,6 +15,7 @@
 struct report_failed { /* a unit that has no record, because it failed for good */
     const char *url, *strategy, *reason, *error;
     struct slice labels; /* a JSON object, or empty */
+    uint32_t attempts;   /* 0: it was never asked for */
 };
 
 struct report_pagespeed {

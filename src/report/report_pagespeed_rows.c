@@ -9,7 +9,20 @@
 
 /* All rows: one for each URL, strategy and run. Pages have a part of the columns. */
 
-enum source { FROM_RECORD, FROM_URL, FROM_STRATEGY, FROM_STATUS, FROM_ERROR_CLASS, FROM_ERROR, FROM_SCORE, FROM_SAVING, FROM_CWV, FROM_DELTA, FROM_BASELINE };
+enum source {
+    FROM_RECORD,
+    FROM_URL,
+    FROM_STRATEGY,
+    FROM_STATUS,
+    FROM_ERROR_CLASS,
+    FROM_ERROR,
+    FROM_SCORE,
+    FROM_SAVING,
+    FROM_CWV,
+    FROM_DELTA,
+    FROM_BASELINE,
+    FROM_ATTEMPTS
+};
 
 struct column {
     const char *title;
@@ -75,7 +88,7 @@ static const struct column columns[] = {
     {"Lighthouse", FROM_RECORD, "/lighthouse_version", 0, 0, NULL, false},
     {"Fetched at", FROM_RECORD, "/fetched_at", 0, 0, NULL, false},
     {"Cached at", FROM_RECORD, "/cached_at", 0, 0, NULL, false},
-    {"Attempts", FROM_RECORD, "/attempts", 0, 0, NULL, true},
+    {"Attempts", FROM_ATTEMPTS, "/attempts", 0, 0, NULL, true},
     {"Warnings", FROM_RECORD, "/warnings", 0, 0, NULL, false},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
@@ -207,6 +220,13 @@ static void put(const struct rows *r, struct report_line *line, const struct pag
         break;
     case FROM_ERROR:
         put_failure(line, row, row->failed ? row->failed->error : "", "/error");
+        break;
+    case FROM_ATTEMPTS:
+        if (row->failed) {
+            report_line_cell(line, REPORT_NUMBER, REPORT_PLAIN);
+            report_line_printf(line, "%u", row->failed->attempts);
+        } else
+            put_record(r, line, column);
         break;
     case FROM_SCORE:
         report_line_cell(line, REPORT_NUMBER, report_pagespeed_tone(row->scores[column->number]));

@@ -564,12 +564,14 @@ static enum rc reference_seen(void *context, const struct template_reference *re
                    ? RC_OK
                    : check_fail(refs->check, refs->member, "${range.%s}: only ${range.from} and ${range.to}, in the paginator's split", reference->name);
     case TEMPLATE_STEP:
+    case TEMPLATE_ATTEMPTS:
         for (unsigned i = 0; i < refs->step; i++) {
             if (strcmp(refs->source->steps[i].name, reference->name) == 0) {
                 return RC_OK;
             }
         }
-        return check_fail(refs->check, refs->member, "${steps.%s}: no earlier step has this name", reference->name);
+        return check_fail(refs->check, refs->member, "${%s.%s}: no earlier step has this name", reference->kind == TEMPLATE_STEP ? "steps" : "attempts",
+                          reference->name);
     }
     return RC_OK;
 }

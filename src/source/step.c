@@ -281,6 +281,14 @@ enum rc step_known_new(const struct step_view *view, cJSON **known, struct err *
         !cJSON_AddItemToObject(json, "cached_at", *at != '\0' ? cJSON_CreateString(at) : cJSON_CreateNull())) {
         return no_memory(err);
     }
+    for (unsigned i = 0; i < view->at.step; i++) {
+        char name[LIMIT_NAME_BYTES + 16];
+
+        (void)str_format(name, sizeof(name), "attempts.%s", view->source->steps[i].name);
+        if (cJSON_AddNumberToObject(json, name, view->tries != NULL ? view->tries[i] : 1) == NULL) {
+            return no_memory(err);
+        }
+    }
     /* Only the last step is not passed over then. */
     return source_first_way(step, view->at.way, view->job) == view->at.way
                ? RC_OK

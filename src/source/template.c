@@ -21,10 +21,11 @@ static const struct form {
     enum template_kind kind;
     bool named;   /* a name follows */
     bool pointed; /* a Pointer may */
-} forms[] = {{"job.", TEMPLATE_JOB, true, false},        {"steps.", TEMPLATE_STEP, true, true},        {"item.", TEMPLATE_ITEM, true, true},
-             {"item", TEMPLATE_ITEM, false, false},      {"part_number", TEMPLATE_UNIT, false, false}, {"part", TEMPLATE_PART, false, true},
-             {"job_id", TEMPLATE_UNIT, false, false},    {"attempt", TEMPLATE_UNIT, false, false},     {"answer", TEMPLATE_UNIT, false, false},
-             {"cached_at", TEMPLATE_UNIT, false, false}, {"range.", TEMPLATE_RANGE, true, false},      {"secret:", TEMPLATE_SECRET, true, false}};
+} forms[] = {{"job.", TEMPLATE_JOB, true, false},      {"steps.", TEMPLATE_STEP, true, true},        {"item.", TEMPLATE_ITEM, true, true},
+             {"item", TEMPLATE_ITEM, false, false},    {"part_number", TEMPLATE_UNIT, false, false}, {"part", TEMPLATE_PART, false, true},
+             {"job_id", TEMPLATE_UNIT, false, false},  {"attempt", TEMPLATE_UNIT, false, false},     {"attempts.", TEMPLATE_ATTEMPTS, true, false},
+             {"answer", TEMPLATE_UNIT, false, false},  {"cached_at", TEMPLATE_UNIT, false, false},   {"range.", TEMPLATE_RANGE, true, false},
+             {"secret:", TEMPLATE_SECRET, true, false}};
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */
 
@@ -83,7 +84,10 @@ static enum rc read_reference(const char *text, struct reference *ref, struct er
 }
 
 bool template_reference_text(const struct template_reference *reference, char *out, size_t size) {
-    const char *prefix = reference->kind == TEMPLATE_STEP ? "steps." : reference->kind == TEMPLATE_PART ? "part" : "";
+    const char *prefix = reference->kind == TEMPLATE_STEP       ? "steps."
+                         : reference->kind == TEMPLATE_PART     ? "part"
+                         : reference->kind == TEMPLATE_ATTEMPTS ? "attempts."
+                                                                : "";
 
     return str_format(out, size, "%s%s%s", prefix, reference->name, reference->pointer);
 }
@@ -197,6 +201,7 @@ static enum rc look_up(const struct reference *ref, const struct template_scope 
     case TEMPLATE_STEP:
     case TEMPLATE_PART:
     case TEMPLATE_UNIT:
+    case TEMPLATE_ATTEMPTS:
         (void)template_reference_text(to, text, sizeof(text));
         *value = cJSON_GetObjectItemCaseSensitive(scope->known, text);
         return *value != NULL              ? RC_OK

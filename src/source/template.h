@@ -11,16 +11,16 @@
 #include "base/str.h"
 
 /* Templates (DESIGN 5): "${job.x}", "${steps.NAME/pointer}", "${item}", "${item.NAME/pointer}", "${part/pointer}", "${part_number}", "${job_id}", "${attempt}",
- * "${answer}", "${cached_at}", "${range.from}", "${range.to}", "${secret:NAME}", "${secret:NAME?}" (what may be missing), "$${" for "${". What was inserted is
- * never looked at again: a job's text that holds "${secret:x}" stays that text. "${settings.NAME}" is none of these: it is put in when a definition is read
- * (source.h). */
+ * "${attempts.NAME}", "${answer}", "${cached_at}", "${range.from}", "${range.to}", "${secret:NAME}", "${secret:NAME?}" (what may be missing), "$${" for "${".
+ * What was inserted is never looked at again: a job's text that holds "${secret:x}" stays that text. "${settings.NAME}" is none of these: it is put in when a
+ * definition is read (source.h). */
 
 struct template_scope {
     const cJSON *job;   /* object of the job's members */
     const cJSON *item;  /* object of the unit's members (foreach), or NULL */
     const cJSON *range; /* {"from":..,"to":..} of a part of a split search (source/split.h), or NULL */
     const cJSON *known; /* object: what the engine knows of the unit, by the reference as it is written: "steps.NAME/pointer", "part/pointer", "part_number",
-                           "job_id", "attempt", "answer"; or NULL */
+                           "job_id", "attempt", "attempts.NAME", "answer"; or NULL */
     /* The secret's text, or NULL when there is none; borrowed for the call. */
     const char *(*secret)(void *context, const char *name);
     void *secret_context;
@@ -39,11 +39,11 @@ bool template_lacks(const cJSON *value, const struct template_scope *scope);
 /* A JSON value with every string in it filled in; a string that is only one ${...} becomes the value itself. Caller frees. */
 enum rc template_json(const cJSON *value, const struct template_scope *scope, cJSON **out, struct err *err);
 
-enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_PART, TEMPLATE_UNIT, TEMPLATE_RANGE, TEMPLATE_SECRET };
+enum template_kind { TEMPLATE_JOB, TEMPLATE_STEP, TEMPLATE_ITEM, TEMPLATE_PART, TEMPLATE_UNIT, TEMPLATE_RANGE, TEMPLATE_SECRET, TEMPLATE_ATTEMPTS };
 struct template_reference {
     enum template_kind kind;               /* UNIT: part_number, job_id, attempt, answer */
     bool optional;                         /* SECRET: it may be missing */
-    char name[LIMIT_NAME_BYTES + 1];       /* of the job's member, step, item's member ("": the item) or secret */
+    char name[LIMIT_NAME_BYTES + 1];       /* of the job's member, step (of ATTEMPTS, too), item's member ("": the item) or secret */
     char pointer[LIMIT_POINTER_BYTES + 1]; /* into a step's answer, an item's member or the part; "" the whole */
 };
 /* As it is written, without "${" and "}": the name of a member of template_scope.known. */

@@ -30,6 +30,7 @@ is '["COMPLETED",200,180,180,20]' "$(show '[.status,.total_records,.processed_re
 is 180 "$(rows .url | sort -u | wc -l)" '180 records'
 is 0 "$(rows 'select(.scores.performance == null or .scores.accessibility == null or .scores.best_practices == null or .scores.seo == null or .lab.lcp_ms == null or .status != "ok")' | wc -l)" 'each with four scores and its lab figures'
 is "[\"$ID\"]" "$(rows .run | sort -u | jq -cs .)" 'of this run'
+is '[1]' "$(rows .attempts | sort -u | jq -cs .)" 'of one request each'
 is 7 "$(rows .labels.client | sort -u | wc -l)" 'with their labels'
 is '"service" "12.8.2" "mobile"' "$(rows '"\(.engine|tojson) \(.lighthouse_version|tojson) \(.strategy|tojson)"' | sort -u | jq -r .)" 'engine, version and strategy'
 result $(($(rows 'select(.field == null)' | wc -l) < 20 || $(rows 'select(.field.scope == "page")' | wc -l) < 20 || $(rows 'select(.field.scope == "origin_fallback")' | wc -l) < 20)) 'field data of the page, of its origin, and none'
@@ -48,6 +49,9 @@ wait_for 60 test -s "$results/results.json"
 result $? 'its report is made by itself'
 is 'records.csv report.html report.pdf report.xlsx' "$(jq -r '[.files[].file | split("/")[-1]] | sort | join(" ")' "$results/results.json")" 'as pages, workbook and rows'
 is '200 20' "$(($(wc -l <"$results/records.csv") - 1)) $(grep -c ',failed,' "$results/records.csv")" 'a row for each unit, for the dead ones too'
+# column NAME: of each row of the report
+column() { perl -MText::ParseWords -ne 'BEGIN { $name = shift } chomp; s/\r$//; @f = parse_line(",", 0, s/\x27/\\\x27/gr); if ($. == 1) { $at{$f[$_] =~ s/^\x{ef}\x{bb}\x{bf}//r} = $_ for 0 .. $#f } else { print $f[$at{$name}], "\n" }' "$1" "$results/records.csv"; }
+is '200 1' "$(column Attempts | sort | uniq -c | sed 's/^ *//')" 'with how many requests it took'
 like 'DNS_FAILURE' "$(pdftotext -layout "$results/report.pdf" -)" 'which are explained in the summary'
 
 # --- the disk for a scheduled list
@@ -73,7 +77,7 @@ first=$ID
 units '"c2.example",{"url":"c3.example","labels":{"client":"new"}}' '.source = "cached"' again
 at processed 'one of them and another one'
 is 3 "$(asked .url | wc -l)" 'make one more test'
-is 'c2.example true false,c3.example false true' "$(rows '[(.url | split("/")[2]), .cached_at != null, .labels.client == "new"] | join(" ")' | jq -r . | sort | paste -sd,)" 'the row says which one is from before'
+is 'c2.example true false 0,c3.example false true 1' "$(rows '[(.url | split("/")[2]), .cached_at != null, .labels.client == "new", .attempts] | join(" ")' | jq -r . | sort | paste -sd,)" 'the row says which one is from before, and took no request'
 is '[true,false]' "$(jq -c 'select(.event == "requested" and .cached) | [(.cached | test("fresh_batch0002.run_")), .paid]' "$SPOOL/journal/$ID.ndjson")" 'so does the journal'
 is "$(rows 'select(.cached_at != null) | .cached_at')" "$(jq -c 'select(.event == "captured" and .batch == 2 and (.inner | not)) | .captured_at | sub("\\.[0-9]+Z"; "Z")' "$SPOOL/journal/$first.ndjson" | head -n 1)" 'with the time of that test'
 units '"c2.example"' '.source = "cached" | .cache = false' anew
@@ -96,6 +100,7 @@ units '"once.example","fcp.example","slowhost.example","upset.example","crash.ex
 at processed 'errors of the moment'
 is '["COMPLETED",7,0]' "$(show '[.status,.processed_records,.error_count]')" 'are tried again'
 is '3 2 2 2 2 2 2' "$(for url in once fcp slowhost upset crash cut gone; do asked "select(.url | contains(\"$url\")) | .url" | wc -l; done | paste -sd' ')" 'as often as it takes'
+is '2 2 2 2 2 3' "$(rows 'select(.url | contains("gone") | not) | .attempts' | sort | paste -sd' ')" 'which is in the record of each'
 
 # --- errors that stay
 rules '{"url": "always", "kind": "wrong", "count": -1}'

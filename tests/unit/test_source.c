@@ -248,6 +248,8 @@ static const struct {
     {"{\"metering\":{\"list\":{}}}", "/metering/list: needs free_fields"},
     {"{\"metering\":{\"list\":{\"params\":{\"a\":\"${item.ids}\"}},\"preview\":{},\"free_fields\":[\"id\"],\"by_id\":{}},\"primary_key\":\"/id\"}", "no items"},
     {"{\"metering\":{\"preview\":{},\"refresh_older_than\":\"a month\"}}", "/metering/refresh_older_than: must be an ISO 8601"},
+    {"{\"steps\":[{\"http\":{\"method\":\"GET\",\"url\":\"https://a.example/x\",\"params\":{\"n\":\"${attempts.run}\"}}}]}",
+     "${attempts.run}: no earlier step"},
     {"{\"timeout_s\":0}", "/timeout_s"},
     {"{\"cache_ttl\":\"1h\"}", "/cache_ttl: must be an ISO 8601"},
     {"{\"cache_ttl\":3600}", "/cache_ttl"},

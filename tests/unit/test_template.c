@@ -54,11 +54,32 @@ static void test_check(void **state) {
                                        "${part/a~1b}",
                                        "${part_number}",
                                        "${job_id}",
-                                       "${attempt}"};
-    static const char *const bad[] = {"${",          "${job.x",       "${}",           "${job.}",     "${jobs.x}",   "${job.a b}",  "${job.x/y}",
-                                      "${secret.x}", "${secret:a/b}", "${steps.a/~2}", "${job.../x}", "${ job.x}",   "${env:HOME}", "${job.${job.x}}",
-                                      "${items}",    "${item/x}",     "${part.x}",     "${parts}",    "${job_id/x}", "${jobid}",    "${part_number/1}",
-                                      "${item.}"};
+                                       "${attempt}",
+                                       "${attempts.run}"};
+    static const char *const bad[] = {"${",
+                                      "${job.x",
+                                      "${}",
+                                      "${job.}",
+                                      "${jobs.x}",
+                                      "${job.a b}",
+                                      "${job.x/y}",
+                                      "${secret.x}",
+                                      "${secret:a/b}",
+                                      "${steps.a/~2}",
+                                      "${job.../x}",
+                                      "${ job.x}",
+                                      "${env:HOME}",
+                                      "${job.${job.x}}",
+                                      "${items}",
+                                      "${item/x}",
+                                      "${part.x}",
+                                      "${parts}",
+                                      "${job_id/x}",
+                                      "${jobid}",
+                                      "${part_number/1}",
+                                      "${item.}",
+                                      "${attempts}",
+                                      "${attempts.a/b}"};
     struct err err;
 
     (void)state;

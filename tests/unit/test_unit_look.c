@@ -89,6 +89,9 @@ static void test_fold(void **state) {
     bench_event(b, ID_A, "requested", "daemon", "{\"batch\":2,\"step\":\"run\",\"attempt\":1}");
     bench_event(b, ID_A, "failed", "daemon", "{\"batch\":2,\"step\":\"run\",\"reason\":\"status_400\",\"error\":\"DNS_FAILURE\"}");
     bench_event(b, ID_A, "requested", "daemon", "{\"batch\":3,\"step\":\"run\",\"attempt\":1}");
+    bench_event(b, ID_A, "requested", "daemon", "{\"batch\":5,\"step\":\"run\",\"attempt\":1,\"cached\":\"2026-11/y.run.json\"}");
+    bench_event(b, ID_A, "requested", "daemon", "{\"batch\":5,\"step\":\"record\",\"attempt\":2}");
+    bench_event(b, ID_A, "failed", "daemon", "{\"batch\":6,\"step\":\"run\",\"attempt\":0,\"reason\":\"throttled\"}");
     bench_event(b, ID_A, "requested", "daemon", "{\"batch\":7,\"step\":\"run\",\"attempt\":1}"); /* no such unit */
     look(b, sources, PLACE_PROCESSING, &units);
     assert_int_equal(units.units->count, 6);
@@ -96,14 +99,16 @@ static void test_fold(void **state) {
     expect(&units, 2, "failed run 1 status_400 -");
     expect(&units, 3, "running run 1 - -");
     expect(&units, 4, "queued - 0 - -");
-    assert_int_equal(units.counts[UNIT_DONE] + units.counts[UNIT_FAILED] + units.counts[UNIT_RUNNING], 3);
-    assert_int_equal(units.counts[UNIT_QUEUED], 3);
+    expect(&units, 5, "running record 0 - -");
+    expect(&units, 6, "failed run 0 throttled -");
+    assert_int_equal(units.counts[UNIT_DONE] + units.counts[UNIT_FAILED] + units.counts[UNIT_RUNNING], 5);
+    assert_int_equal(units.counts[UNIT_QUEUED], 1);
     units_look_release(&units);
     look(b, sources, PLACE_DEFERRED, &units);
     expect(&units, 3, "queued run 1 - -");
     units_look_release(&units);
     look(b, sources, PLACE_CANCELLED, &units);
-    assert_int_equal(units.counts[UNIT_CANCELLED], 4);
+    assert_int_equal(units.counts[UNIT_CANCELLED], 3);
     units_look_release(&units);
     sources_free(sources);
 }
