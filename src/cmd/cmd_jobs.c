@@ -119,6 +119,11 @@ int64_t cmd_job_waits(struct cmd *cmd, const struct job_row *row, int64_t now_us
     return look_waits(&look, row, now_us, reason);
 }
 
+struct job_progress cmd_job_progress(struct cmd *cmd, const struct job_row *row, int64_t now_us) {
+    const struct look look = cmd_look(cmd);
+    return look_progress(&look, row, now_us);
+}
+
 void cmd_job_progress_json(struct cmd *cmd, const struct job_row *row, cJSON *json) {
     const struct look look = cmd_look(cmd);
     look_progress_json(&look, row, json);

@@ -21,7 +21,8 @@ int cmd_job_run(struct cmd *cmd, int argc, char **argv, int (*run)(struct cmd *c
 /* The same as cmd_job_find for each of parts; frees nothing on failure that the caller could not free with jobs_release. */
 int cmd_jobs_find(struct cmd *cmd, char **parts, int count, struct jobs *jobs);
 
-/* look_waits and look_progress_json. */
+/* look_waits, look_progress and look_progress_json. */
+struct job_progress cmd_job_progress(struct cmd *cmd, const struct job_row *row, int64_t now_us);
 int64_t cmd_job_waits(struct cmd *cmd, const struct job_row *row, int64_t now_us, char reason[48]);
 void cmd_job_progress_json(struct cmd *cmd, const struct job_row *row, cJSON *json);
 /* "[####....]" with width places for the mark; out has width + 3 bytes. */

@@ -40,7 +40,7 @@ static const char *records_of(char out[64], const struct job_row *row) {
 
 static void print_line(struct cmd *cmd, const struct jobs_entry *job, const struct job_row *row, int id_width, int64_t now_us) {
     char id[400], reason[100], records[64], money[128], age[24], source[100], waits[48], rate[24], eta[24];
-    const struct job_progress progress = job_progress(row, now_us);
+    const struct job_progress progress = cmd_job_progress(cmd, row, now_us);
     cmd_job_waits(cmd, row, now_us, waits);
     printf("%-*s  %-10s  %-16s  %-8s  %13s  %-20s  %-16s  %5s", id_width, cmd_shown(id, sizeof id, job->file ? job->file : job->id, true),
            place_status(row->place), cmd_shown(reason, sizeof reason, *waits ? waits : row->reason, true), priority_name(row->priority),

@@ -44,7 +44,7 @@ static void print_counts(const struct job_row *row) {
 
 static void print_progress(struct cmd *cmd, const struct job_row *row) {
     const int64_t now_us = clock_wall_us();
-    const struct job_progress progress = job_progress(row, now_us);
+    const struct job_progress progress = cmd_job_progress(cmd, row, now_us);
     char rate[24], eta[24], reason[48];
     if (progress.rate_per_s >= 0)
         printf("%-10s %s records/s\n", "rate", look_rate(rate, &progress));

@@ -62,7 +62,7 @@ static void format_line(struct cmd *cmd, const struct watched *w, bool bar, char
     const struct job_row *row = &w->follow.row;
     const enum place place = w->follow.job.place;
     const int64_t now_us = clock_wall_us();
-    const struct job_progress progress = job_progress(row, now_us);
+    const struct job_progress progress = cmd_job_progress(cmd, row, now_us);
     char bars[BAR_WIDTH + 4] = "", total[24] = "?", money[140] = "", reason[80] = "", rate[24], left[24], eta[40] = "", waits[48] = "";
     if (bar)
         cmd_bar(bars, BAR_WIDTH, row->processed_records, row->total_records);

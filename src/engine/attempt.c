@@ -911,6 +911,7 @@ void attempt_page(struct run *run, struct due_page *due) {
     if (!a->cached_path[0] && due->tries[due->step] < UINT16_MAX)
         due->tries[due->step]++;
     memcpy(a->tries, due->tries, sizeof a->tries);
+    a->earlier_ms = due->took_ms;
     take_place(a, a->cached_path[0] ? BY_COPY : by_helper ? BY_HELPER : BY_REQUEST);
     a->durable = a->kind == REQUEST_PAID;
     a->automatic = run->row.automatic;

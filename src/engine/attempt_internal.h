@@ -42,6 +42,7 @@ struct attempt { /* a lane has it while work is out */
     size_t document_length;
     unsigned number;
     uint16_t tries[SOURCE_MAX_STEPS]; /* as in due_page, when it began */
+    int64_t earlier_ms;               /* due_page.took_ms, when it began */
     struct dec price;
     bool open; /* its price is in the feed's open_price */
     uint64_t room_bytes;
@@ -92,6 +93,7 @@ void attempt_lane_report(struct work **items, size_t count);
 enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err); /* fetch_open: makes the file of its body */
 cJSON *attempt_lane_members(const struct attempt *a);                    /* batch, step, attempt of its events */
 bool attempt_lane_good(const struct attempt *a);
+int64_t attempt_took_ms(const struct attempt *a); /* from the request to the answer; 0: not known */
 /* Of a good answer to this way of a step that was paid for. */
 struct dec attempt_cost(const struct source *source, unsigned step, unsigned way, const struct verdict *verdict);
 /* What its way of the step alone lacks is no trouble of the source: the next way is taken. */

@@ -116,6 +116,10 @@ static cJSON *answered_line(const struct attempt *a, const char **event) {
     return m;
 }
 
+int64_t attempt_took_ms(const struct attempt *a) {
+    return a->answered_us > a->asked_us ? (a->answered_us - a->asked_us + 999) / 1000 : 0;
+}
+
 static cJSON *captured_line(const struct attempt *a, const char **event) {
     struct captured c = {.page = a->page,
                          .facts = &a->verdict.facts,
@@ -134,7 +138,8 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .inner = unit_inner(a),
                          .cached_us = a->cached_us,
                          .unit_key = unit_inner(a) || a->cached_us ? "" : a->unit_key,
-                         .took_ms = a->answered_us > a->asked_us ? (a->answered_us - a->asked_us + 999) / 1000 : 0};
+                         .took_ms = attempt_took_ms(a),
+                         .unit_ms = unit_inner(a) ? 0 : a->earlier_ms};
     *event = "captured";
     cJSON *m = replay_captured_members(&c);
     group_members(a, m);

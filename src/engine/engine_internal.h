@@ -96,6 +96,7 @@ struct due_page {
     bool ungrouped;                   /* its group was given up: what it does now is another way */
     uint64_t period;                  /* of its group (net/throttle), when it failed last; 0: it did not */
     int64_t not_before_us;
+    int64_t took_ms; /* for the answers of its steps so far; of all parts */
 };
 
 /* The list of a job that buys only what is not owned yet. */
@@ -476,6 +477,7 @@ struct replay_page {
     uint16_t tries[SOURCE_MAX_STEPS];         /* as in due_page, by the replay's names of steps */
     unsigned way;                             /* of the step that it stands at */
     bool failed;                              /* a unit, for good */
+    int64_t took_ms;                          /* as in due_page */
     int64_t cached_us;                        /* as in due_page */
     uint64_t offset, limit, records, advance; /* advance: from its offset to where the next page begins */
     uint64_t total, count;                    /* as in struct page_facts */
@@ -550,6 +552,7 @@ struct captured {
     int64_t answered_us;
     const char *same_as;  /* below payloads/raw; "" none */
     int64_t took_ms;      /* from the request to the answer; 0: not known */
+    int64_t unit_ms;      /* for the answers of the unit's earlier steps; 0: none */
     const char *unit_key; /* what later units may find its first answer by; "" or NULL none */
     int64_t cached_us;    /* when an answer that was taken from an earlier unit came; 0: it is its own */
     const char *step;     /* its name, "" none */

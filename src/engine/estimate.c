@@ -2,7 +2,7 @@
 #include "engine/estimate.h"
 
 #include "base/clock.h"
-#include "source/paginator.h"
+#include "source/units.h"
 
 #include <string.h>
 
@@ -71,10 +71,15 @@ static uint64_t pages_of(uint64_t records, uint64_t size) {
 }
 
 /* Requests of one job that are in flight together: types whose answers name the next page have one. */
-static unsigned width_of(const struct source *source) {
+static unsigned width_of(const struct estimate_input *in) {
+    const struct source *source = in->source;
     const struct paginator_row *row = paginator_row(source->paginator_type);
     /* One job may use all that the source takes. */
     unsigned width = source->metered ? source->max_in_flight : source->max_concurrency ? source->max_concurrency : source->default_concurrency;
+    if (in->by_units) {
+        width = in->unit.width && in->unit.width < width ? in->unit.width : width;
+        return width ? width : 1;
+    }
     if (row == NULL || !row->by_position || width == 0)
         return 1;
     return width < source->max_concurrency || source->max_concurrency == 0 ? width : source->max_concurrency;
@@ -89,21 +94,23 @@ static double window_s(const struct source *source, uint64_t requests) {
     return longest;
 }
 
-/* The first page is asked for alone, and a preview before it; then they go in rounds of as many as are in flight together. */
+/* The first page is asked for alone, and a preview before it; then they go in rounds of as many as are in flight together. Units do so from the first on. */
 static double own_s(const struct estimate_input *in, uint64_t requests) {
     const struct estimate_pace *pace = &in->pace;
-    unsigned width = width_of(in->source);
+    unsigned width = width_of(in);
     double fastest = width / pace->page_s, rate = pace->pages_per_s > 0 && pace->pages_per_s < fastest ? pace->pages_per_s : fastest;
     double together = rate * pace->page_s + 0.5;
     unsigned abreast = together < 1 ? 1 : (unsigned)together;
     bool preview = in->source->metered && in->source->preview != NULL;
+    if (in->by_units)
+        return (double)pages_of(requests, abreast) * (abreast / rate);
     uint64_t rest = requests > 0 ? requests - 1 : 0;
     return (preview ? pace->page_s : 0) + (requests > 0 ? (abreast == 1 ? 1 / rate : pace->page_s) : 0) + (double)pages_of(rest, abreast) * (abreast / rate);
 }
 
 /* Jobs of one source that run together. */
 static unsigned abreast_of(const struct estimate_input *in) {
-    unsigned width = width_of(in->source), most = in->source->max_concurrency / width;
+    unsigned width = width_of(in), most = in->source->max_concurrency / width;
     most = most < in->jobs_at_once ? most : in->jobs_at_once;
     return most > 0 ? most : 1;
 }
@@ -138,26 +145,38 @@ static double days_s(const struct estimate_input *in, struct estimate *out) {
     return midnight_s + 86400.0 * (double)(days < 1000000 ? (int64_t)days - 1 : 999999);
 }
 
+static uint64_t times(uint64_t count, unsigned factor) {
+    return factor && count > UINT64_MAX / factor ? UINT64_MAX : count * factor;
+}
+
 static void set_time(const struct estimate_input *in, struct estimate *out) {
-    uint64_t requests = out->guess.requests;
+    const unsigned each = in->by_units ? in->unit.requests : 1;
+    const uint64_t requests = out->guess.requests, work = in->by_units ? in->records - in->unit.cached : requests, before = times(in->queue.requests, each);
+    uint64_t rest = 0;
     const struct estimate_pace *pace = &in->pace;
     bool paced = pace->page_s > 0;
-    double wait = paced ? queue_s(in) : 0, own = paced ? own_s(in, requests) : 0;
-    double bound = window_s(in->source, in->queue.requests + requests), days = days_s(in, out);
+    double wait = paced ? queue_s(in) : 0, own = paced ? own_s(in, work) : 0;
+    double bound = window_s(in->source, before + requests), days = days_s(in, out);
+    double quota = limits_look_quota_s(in->windows, in->window_count, before + requests, in->now_us, &rest, &out->days);
     double sum = wait + own;
-    if ((!paced && bound <= 0 && days <= 0) || days < 0)
+    if ((!paced && bound <= 0 && days <= 0 && quota <= 0) || days < 0)
         return;
     if (bound > sum) {
-        wait = window_s(in->source, in->queue.requests + 1);
+        wait = window_s(in->source, before + 1);
         sum = bound + (paced ? pace->page_s : 0);
     }
     sum = days > sum ? days : sum;
+    if (quota > 0) {
+        const double last = paced ? own_s(in, each ? rest / each : 0) : 0, last_bound = window_s(in->source, rest);
+        quota += last > last_bound ? last : last_bound;
+        sum = quota > sum ? quota : sum;
+    }
     out->guess.ms = sum * 1000 < (double)MOST_MS ? (uint64_t)(sum * 1000 + 0.5) : MOST_MS;
     out->queue_ms = wait * 1000 < (double)MOST_MS ? (uint64_t)(wait * 1000 + 0.5) : MOST_MS;
     char *basis = out->guess.basis;
     const size_t size = sizeof out->guess.basis;
     if (paced)
-        str_format(basis, size, "history of %u pages", pace->pages);
+        str_format(basis, size, "history of %u %s", pace->pages, in->by_units ? "units" : "pages");
     else
         str_copy(basis, size, "limits of the definition");
     size_t used = strlen(basis);
@@ -170,7 +189,9 @@ static void set_time(const struct estimate_input *in, struct estimate *out) {
 static void set_cost(const struct estimate_input *in, struct estimate *out) {
     const struct source *s = in->source;
     out->guess.priced = s->metered && (in->pace.priced || s->has_cost_per_record);
-    if (out->guess.priced)
+    if (out->guess.priced && in->by_units)
+        out->guess.cost = dec_times(in->pace.priced ? in->pace.price : dec_times(s->cost_per_record, in->unit.requests), in->records - in->unit.cached);
+    else if (out->guess.priced)
         out->guess.cost = dec_times(in->pace.priced ? in->pace.price : s->cost_per_record, in->records);
 }
 
@@ -180,6 +201,11 @@ void estimate_make(const struct estimate_input *in, struct estimate *out) {
     if (in->records == JOB_UNKNOWN)
         return;
     set_cost(in, out);
+    if (in->by_units) {
+        out->guess.requests = times(in->records - in->unit.cached, in->unit.requests);
+        set_time(in, out);
+        return;
+    }
     if (size == 0)
         return;
     /* A free search without records is asked all the same. */
@@ -189,13 +215,15 @@ void estimate_make(const struct estimate_input *in, struct estimate *out) {
 
 /* --- what the index says -------------------------------------------------------------------------------------------- */
 
-static void count_job(struct estimate_queue *queue, const struct job_row *row, uint64_t page_size) {
+/* Of units the queue counts units, which have an outcome when they failed, too. */
+static void count_job(struct estimate_queue *queue, const struct job_row *row, uint64_t page_size, bool by_units) {
+    const uint64_t done = row->processed_records + (by_units ? row->failed_units : 0);
     uint64_t left = JOB_UNKNOWN;
     if (strcmp(row->mode, "run") != 0 || row->reuses[0] != '\0')
         return;
     if (row->total_records != JOB_UNKNOWN && page_size > 0)
-        left = pages_of(row->total_records > row->processed_records ? row->total_records - row->processed_records : 0, page_size);
-    else if (row->guess.requests != JOB_UNKNOWN)
+        left = pages_of(row->total_records > done ? row->total_records - done : 0, page_size);
+    else if (!by_units && row->guess.requests != JOB_UNKNOWN)
         left = row->guess.requests > row->captured_batches ? row->guess.requests - row->captured_batches : 0;
     queue->jobs++;
     queue->unknown += left == JOB_UNKNOWN;
@@ -212,12 +240,12 @@ struct running {
 static bool see_running(void *context, const struct job_row *row) {
     struct running *r = context;
     if (strcmp(row->source, r->source->name) == 0 && strcmp(row->id, r->job_id) != 0)
-        count_job(r->queue, row, r->page_size);
+        count_job(r->queue, row, r->page_size, r->source->list_count > 0);
     return true;
 }
 
 static void count_queue(struct index *index, const struct source *source, enum priority priority, const char *job_id, struct estimate_source *out) {
-    uint64_t page_size = source->limit ? source->limit : out->pace.most_records;
+    uint64_t page_size = source->list_count ? 1 : source->limit ? source->limit : out->pace.most_records;
     struct running running = {.source = source, .job_id = job_id, .page_size = page_size, .queue = &out->queue};
     char after[JOBID_SIZE] = "", id[JOBID_SIZE];
     enum priority at = PRIORITY_URGENT;
@@ -231,7 +259,7 @@ static void count_queue(struct index *index, const struct source *source, enum p
         if (out->queue.cut)
             return;
         if (index_job(index, id, &row, NULL) == RC_OK)
-            count_job(&out->queue, &row, page_size);
+            count_job(&out->queue, &row, page_size, source->list_count > 0);
         str_copy(after, sizeof after, id);
     }
 }
@@ -250,6 +278,7 @@ void estimate_look(struct index *index, const struct source *source, enum priori
     day[strlen("2026-11-23")] = '\0';
     if (source->has_daily_cost_cap && index_spent(index, source->name, day, &money, NULL) == RC_OK)
         out->spent_today = dec_add(money.spent, dec_add(money.in_doubt, money.open));
+    out->window_count = limits_look_windows(index, source, now_us, out->windows);
 }
 
 static uint64_t records_of(struct index *index, const struct criteria *c, uint64_t total, const char *job_id, char *from, size_t size) {
@@ -269,6 +298,56 @@ static uint64_t records_of(struct index *index, const struct criteria *c, uint64
     return records != JOB_UNKNOWN ? records : c->take < c->max_records ? c->take : c->max_records;
 }
 
+/* --- units --------------------------------------------------------------------------------------------------------- */
+
+struct earlier {
+    int64_t since_us;
+    bool found;
+};
+
+static bool see_earlier(void *context, const struct file_row *file) {
+    struct earlier *e = context;
+    e->found = e->found || (!file->archived_us && file->captured_us >= e->since_us);
+    return !e->found;
+}
+
+static bool is_cached(struct index *index, const struct source *source, const struct criteria *c, const struct units *units, uint32_t batch, int64_t now_us) {
+    struct earlier earlier = {.since_us = now_us - source->unit_cache_ttl_ms * 1000};
+    char key[DIGEST_HEX_SIZE];
+    cJSON *item = units_item(units, batch);
+    if (item && units_key(source, c->json, item, NULL, key, NULL) == RC_OK)
+        index_files_by_sha256(index, key, NULL, see_earlier, &earlier, NULL);
+    cJSON_Delete(item);
+    return earlier.found;
+}
+
+/* Of many units some are looked at, at even distances. */
+#define LOOKED_AT 128u
+static uint64_t count_cached(struct index *index, const struct source *source, const struct criteria *c, const struct units *units, int64_t now_us) {
+    const uint64_t looked = units->count < LOOKED_AT ? units->count : LOOKED_AT;
+    uint64_t cached = 0;
+    if (!index || !source->unit_cache_key || !c->cache)
+        return 0;
+    for (uint64_t i = 0; i < looked; i++)
+        cached += is_cached(index, source, c, units, (uint32_t)(i * units->count / looked) + 1, now_us);
+    return cached * units->count / looked;
+}
+
+/* False: its lists cannot be read. */
+static bool set_units(struct index *index, const struct criteria *c, struct estimate_input *in) {
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(c->json, "concurrency");
+    struct units *units;
+    if (units_new(in->source, c->json, c->take, &units, NULL))
+        return false;
+    in->by_units = true;
+    in->records = units->count;
+    in->unit.requests = units_requests(in->source, c->json);
+    in->unit.width = cJSON_IsNumber(own) && own->valuedouble >= 1 && own->valuedouble < 1000 ? (unsigned)own->valuedouble : 0;
+    in->unit.cached = units->count ? count_cached(index, in->source, c, units, in->now_us) : 0;
+    units_free(units);
+    return true;
+}
+
 void estimate_job(struct index *index, const struct source *source, const struct criteria *criteria, uint64_t total, const char *job_id,
                   const struct estimate_source *look, unsigned jobs_at_once, struct estimate *estimate) {
     struct estimate_input in = {.source = source,
@@ -279,7 +358,12 @@ void estimate_job(struct index *index, const struct source *source, const struct
                                 .spent_today = look->spent_today,
                                 .now_us = look->at_us};
     char from[sizeof estimate->records_from] = "";
-    in.records = records_of(index, criteria, total, job_id, from, sizeof from);
+    in.windows = look->windows;
+    in.window_count = look->window_count;
+    if (source->list_count && set_units(index, criteria, &in))
+        str_copy(from, sizeof from, "units");
+    else
+        in.records = records_of(index, criteria, total, job_id, from, sizeof from);
     estimate_make(&in, estimate);
     str_copy(estimate->records_from, sizeof estimate->records_from, from);
 }

@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "engine/limits_look.h"
 #include "engine/reuse.h"
 #include "source/criteria.h"
 #include "store/history.h"
@@ -33,16 +34,24 @@ struct estimate_input {
     uint64_t records;   /* or JOB_UNKNOWN */
     struct estimate_pace pace;
     struct estimate_queue queue;
+    bool by_units; /* the units are no pages: records is how many */
+    struct {
+        uint64_t cached;   /* of them those that take an earlier unit's answer */
+        unsigned requests; /* of each of the others */
+        unsigned width;    /* of the job's own, that go together; 0: as many as the source takes */
+    } unit;
+    const struct limits_window *windows; /* of the source, as far as they are used */
+    unsigned window_count;
     unsigned jobs_at_once;  /* of the daemon */
     struct dec spent_today; /* by the source, in doubt included */
     int64_t now_us;
 };
 
 struct estimate {
-    struct job_guess guess;            /* ms: until it is done, from now on */
-    uint64_t queue_ms;                 /* of that before its own first page; JOB_UNKNOWN when ms is */
-    uint64_t days;                     /* on which it buys, when the source has a daily cap and the cost is known; else 0 */
-    char records_from[JOBID_SIZE + 8]; /* "preview", "job ID"; of a bound that the job sets itself "take", "max_records"; "" not known */
+    struct job_guess guess; /* ms: until it is done, from now on */
+    uint64_t queue_ms;      /* of that before its own first page; JOB_UNKNOWN when ms is */
+    uint64_t days;          /* on which it buys, when the source has a daily cap and the cost is known, or asks, when a day's quota does not do; else 0 */
+    char records_from[JOBID_SIZE + 8]; /* "preview", "job ID", "units"; of a bound that the job sets itself "take", "max_records"; "" not known */
 };
 
 /* The one function that estimates; pure. What is not known stays JOB_UNKNOWN. */
@@ -54,6 +63,8 @@ struct estimate_source {
     struct estimate_pace pace;
     struct estimate_queue queue;
     struct dec spent_today;
+    struct limits_window windows[SOURCE_MAX_WINDOWS];
+    unsigned window_count;
     int64_t at_us; /* when it was read */
 };
 void estimate_look(struct index *index, const struct source *source, enum priority priority, const char *job_id, int64_t now_us, struct estimate_source *out);

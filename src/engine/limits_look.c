@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#define DAY_MS INT64_C(86400000)
 #define GOVERNOR_BYTES 65536 /* the most that is kept of one */
 
 static bool stand(struct index *index, const struct source *source, struct governor *governor, int64_t now_us) {
@@ -106,4 +107,34 @@ cJSON *limits_look_json(struct index *index, const struct source *source) {
     }
     governor_free(governor);
     return json;
+}
+
+unsigned limits_look_windows(struct index *index, const struct source *source, int64_t now_us, struct limits_window out[SOURCE_MAX_WINDOWS]) {
+    struct governor_window_state state;
+    unsigned count = 0;
+    struct governor *governor = index && source->window_count ? governor_new() : NULL;
+    if (governor && stand(index, source, governor, now_us))
+        for (; governor_window_state(governor, count, now_us, &state); count++)
+            out[count] = (struct limits_window){state.limit, state.used, state.period_ms, state.end_us};
+    governor_free(governor);
+    return count;
+}
+
+double limits_look_quota_s(const struct limits_window *windows, unsigned count, uint64_t requests, int64_t now_us, uint64_t *rest, uint64_t *days) {
+    double longest = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct limits_window *w = &windows[i];
+        const uint64_t left = w->used < w->limit ? w->limit - w->used : 0;
+        if (requests <= left || w->limit == 0)
+            continue;
+        const uint64_t later = (requests - left - 1) / w->limit + 1; /* windows after this one */
+        const double until_s = (double)(w->end_us - now_us) / 1e6 + (double)(later - 1) * (double)w->period_ms / 1000;
+        const uint64_t taken = w->period_ms == DAY_MS ? later + (left > 0) : 0;
+        *days = taken > *days ? taken : *days;
+        if (until_s <= longest)
+            continue;
+        longest = until_s;
+        *rest = requests - left - (later - 1) * w->limit;
+    }
+    return longest;
 }

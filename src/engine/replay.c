@@ -99,6 +99,7 @@ void replay_due(const struct run *run, const struct replay_page *page, struct du
             if (strcmp(run->replay->steps[i], run->source->steps[k].name) == 0)
                 due->tries[k] = page->tries[i];
     due->cached_us = page->cached_us;
+    due->took_ms = page->took_ms;
     if (!page->done_step)
         unit_enter(run, due, 0);
     else if (page->done_part) {
@@ -267,6 +268,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
         p->done_step = copy_of(json, "step");
         p->done_part = (uint32_t)count_of(json, "part", 0);
         p->way = 0;
+        p->took_ms += (int64_t)count_of(json, "took_ms", 0);
         if (!clock_parse_rfc3339(text_of(json, "cached_at"), &p->cached_us))
             p->cached_us = 0;
         forget_answer(p);
@@ -450,6 +452,8 @@ cJSON *replay_captured_members(const struct captured *c) {
     cJSON_AddStringToObject(m, "captured_at", at);
     if (c->took_ms > 0)
         cJSON_AddNumberToObject(m, "took_ms", (double)c->took_ms);
+    if (c->took_ms > 0 && c->unit_ms > 0)
+        cJSON_AddNumberToObject(m, "unit_ms", (double)(c->unit_ms + c->took_ms));
     if (c->same_as[0])
         cJSON_AddStringToObject(m, "same_as", c->same_as);
     return m;

@@ -80,6 +80,7 @@ void unit_inner_done(struct attempt *a) {
     struct step_place at = {a->step, due->way, a->part};
     due->state = DUE_SEND;
     due->cached_us = a->cached_us;
+    due->took_ms += a->passed ? 0 : attempt_took_ms(a);
     step_next(run->source, run->criteria->json, a->passed, &at);
     put(due, &at);
     due->renewed = due->ungrouped = false;
@@ -88,23 +89,9 @@ void unit_inner_done(struct attempt *a) {
 
 /* --- answers of earlier units --------------------------------------------------------------------------------------- */
 
-/* Of the source and the key's templates, filled in. */
 static enum rc make_key(struct attempt *a) {
-    const struct source *source = a->run->source;
-    const struct template_scope scope = {.job = a->run->criteria->json, .item = a->item, .known = a->known};
-    struct buf text = BUF_INIT((size_t)LIMIT_JOB_FILE_BYTES);
-    cJSON *filled = NULL;
     a->unit_key[0] = '\0';
-    if (!source->unit_cache_key)
-        return RC_OK;
-    enum rc rc = template_json(source->unit_cache_key, &scope, &filled, &a->err);
-    if (!rc && ((rc = buf_printf(&text, "unit %s ", source->name)) || (rc = template_print(filled, &text))))
-        rc = err_set(&a->err, rc, "unit_cache: the key is too long");
-    if (!rc)
-        digest_of_hex(buf_text(&text), text.length, a->unit_key);
-    cJSON_Delete(filled);
-    buf_release(&text);
-    return rc;
+    return a->run->source->unit_cache_key ? units_key(a->run->source, a->run->criteria->json, a->item, a->known, a->unit_key, &a->err) : RC_OK;
 }
 
 struct looking_back {

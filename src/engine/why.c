@@ -102,7 +102,7 @@ static void tell_groups(const struct why *why, const struct job_row *row, struct
 
 static void tell_run(const struct why *why, const struct job_row *row, struct buf *out) {
     const int64_t now_us = clock_wall_us();
-    const struct job_progress progress = job_progress(row, now_us);
+    const struct job_progress progress = look_progress(why->look, row, now_us);
     char reason[48], when[CLOCK_RFC3339_SIZE], rate[24], eta[24], silent[24];
     buf_printf(out, "It runs: %" PRIu64 " records captured", row->processed_records);
     if (row->total_records != JOB_UNKNOWN)
@@ -116,7 +116,7 @@ static void tell_run(const struct why *why, const struct job_row *row, struct bu
     if (until_us) {
         clock_format_rfc3339(until_us, 0, when);
         buf_printf(out, "It waits until %s (%s) and then goes on by itself.\n", when, reason);
-    } else if (row->total_records != JOB_UNKNOWN && row->processed_records >= row->total_records && row->automatic)
+    } else if (row->total_records != JOB_UNKNOWN && row->processed_records + row->failed_units >= row->total_records && row->automatic)
         buf_printf(out, "It waits for its payloads to be loaded: %" PRIu64 " of %" PRIu64 " are.\n", row->loaded_batches, row->captured_batches);
     tell_groups(why, row, out);
     tell_pause(why, row->source, out);

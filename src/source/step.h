@@ -32,7 +32,7 @@ struct step_view {
     const char *job_id;
     unsigned attempt;
     const uint16_t *tries; /* of each step so far (${attempts.NAME}); NULL: one each */
-    int64_t cached_us; /* the time of the unit's first answer, when it is an earlier unit's; else 0 */
+    int64_t cached_us;     /* the time of the unit's first answer, when it is an earlier unit's; else 0 */
     struct step_place at;
     /* The answer of an earlier step, which json_check accepted. RC_GONE: it has none (it was passed over, or has no such part). */
     enum rc (*open)(void *context, unsigned step, uint32_t part, struct slice *answer, struct err *err);

@@ -74,6 +74,34 @@ cJSON *units_item(const struct units *units, uint32_t batch) {
     return item;
 }
 
+enum rc units_key(const struct source *source, const cJSON *job, const cJSON *item, const cJSON *known, char out[DIGEST_HEX_SIZE], struct err *err) {
+    const struct template_scope scope = {.job = job, .item = item, .known = known};
+    struct buf text = BUF_INIT((size_t)LIMIT_JOB_FILE_BYTES);
+    cJSON *filled = NULL;
+    enum rc rc = template_json(source->unit_cache_key, &scope, &filled, err);
+
+    if (rc == RC_OK && ((rc = buf_printf(&text, "unit %s ", source->name)) != RC_OK || (rc = template_print(filled, &text)) != RC_OK)) {
+        rc = err_set(err, rc, "unit_cache: the key is too long");
+    }
+    if (rc == RC_OK) {
+        digest_of_hex(buf_text(&text), text.length, out);
+    }
+    cJSON_Delete(filled);
+    buf_release(&text);
+    return rc;
+}
+
+unsigned units_requests(const struct source *source, const cJSON *job) {
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < source->step_count; i++) {
+        unsigned way = source_first_way(&source->steps[i], 0, job);
+
+        count += way < source->steps[i].way_count && !source->steps[i].ways[way].helper;
+    }
+    return count;
+}
+
 /* --- their plan ---------------------------------------------------------------------------------------------------- */
 
 struct plan {

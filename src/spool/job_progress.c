@@ -28,12 +28,13 @@ struct job_progress job_progress(const struct job_row *row, int64_t now_us) {
     const struct span span = measured(row);
     const int64_t span_us = row->progress_us - span.from_us;
     const int64_t gap_us = span.batches > BURST ? span_us / (int64_t)span.batches * BURST : span_us;
-    const bool all = row->total_records != JOB_UNKNOWN && row->processed_records >= row->total_records; /* it waits for its loads */
+    const uint64_t over = row->processed_records + row->failed_units;                 /* units that failed have their outcome, too */
+    const bool all = row->total_records != JOB_UNKNOWN && over >= row->total_records; /* it waits for its loads */
     const int64_t until_us = runs && !all && now_us - gap_us > row->progress_us ? now_us - gap_us : row->progress_us;
     progress.rate_per_s = (double)span.records * 1e6 / (double)(until_us - span.from_us);
     if (!runs || all || row->total_records == JOB_UNKNOWN || span.records == 0)
         return progress;
-    const double left_us = (double)(row->total_records - row->processed_records) / progress.rate_per_s * 1e6;
+    const double left_us = (double)(row->total_records - over) / progress.rate_per_s * 1e6;
     if (left_us < 1e16) {
         progress.eta_us = until_us + (int64_t)left_us;
         progress.eta_us = progress.eta_us > now_us ? progress.eta_us : now_us;

@@ -243,7 +243,8 @@ static enum rc put_file(struct fold *fold, const struct file_row *file) {
 }
 
 bool index_asked(const struct journal_line *line) {
-    return strcmp(line->event, "requested") == 0 || strcmp(line->event, "previewed") == 0 ||
+    const bool sent = !cJSON_HasObjectItem(line->json, "helper") && !cJSON_HasObjectItem(line->json, "cached"); /* a program, or an earlier answer, is none */
+    return (strcmp(line->event, "requested") == 0 && sent) || strcmp(line->event, "previewed") == 0 ||
            (strcmp(line->event, "retrying") == 0 && job_line_batch(line) == 0);
 }
 
@@ -251,9 +252,10 @@ static bool page_of_history(const struct job_row *row, const struct journal_line
     const char *cost = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "cost"));
     const char *answered = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "captured_at"));
     uint64_t took_ms, records = 0;
+    const bool timed = journal_line_u64(line->json, "unit_ms", &took_ms) || journal_line_u64(line->json, "took_ms", &took_ms);
     *page = (struct history_page){.answered_us = line->ts_us, .job = history_job(row->id), .cost = dec_zero()};
-    if (row->source[0] == '\0' || strcmp(line->event, "captured") != 0 || job_line_inner(line) || !journal_line_u64(line->json, "took_ms", &took_ms))
-        return false; /* also a page that recovery took over: nobody knows how long it took */
+    if (row->source[0] == '\0' || strcmp(line->event, "captured") != 0 || job_line_inner(line) || !timed || cJSON_HasObjectItem(line->json, "cached_at"))
+        return false; /* also a page that recovery took over, and a unit that another one has done: nobody knows how long it took */
     journal_line_u64(line->json, "records", &records);
     if (answered != NULL)
         clock_parse_rfc3339(answered, &page->answered_us);

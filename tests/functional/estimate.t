@@ -123,4 +123,40 @@ daemon_start
 preview_of "$DIR/f.json"
 like '^"history of [0-9]+ pages"$' "$(preview .basis)" 'and the history'
 verified 'verify finds no difference'
+
+# --- units: as many as there are, by the time of one, some of them answered already, within a day's quota
+paged_start --records 100
+jq -n --arg url "$API_URL/offset" '{name: "units", foreach: [{name: "number", in: "/numbers"}], job_members: {numbers: {type: "array", required: true}, concurrency: {type: "integer", minimum: 1, maximum: 20}},
+    steps: [{name: "fetch", http: {method: "GET", url: $url, params: {limit: 1, offset: "${item.number}"}}}, {name: "record", exec: {command: ["sh", "-c", "sleep 0.2; exec cat"], stdin: {results: [{number: "${item.number}", run: "${job_id}"}]}}}],
+    data_selector: "/results", primary_key: ["/number", "/run"], concurrency_level: {default_concurrency: 4, max_concurrency: 4},
+    unit_cache: {key: ["${item.number}"], ttl: "PT1H"}}' >"$DIR/etc/sources/units.json"
+jq '.name = "quota" | .api_budget = {policies: [{type: "fixed_window", period: "P1D", call_limit: 25, timezone: "UTC"}]} | del(.unit_cache)' "$DIR/etc/sources/units.json" >"$DIR/etc/sources/quota.json"
+bs reload >/dev/null
+jq -n '{source: "units", numbers: [range(40)], concurrency: 2}' >"$DIR/u.json"
+preview_of "$DIR/u.json"
+is '[40,40,null,"units"]' "$(preview '[.records, .requests, .seconds, .records_from]')" 'units are counted; their time is not known yet'
+drop units1 0 '{source: "units", numbers: [range(12)], concurrency: 2}'
+at processed 'a first job of units'
+is '[true,true]' "$(event 'select(.event == "captured" and (.inner | not)) | [.unit_ms >= 200, .unit_ms > .took_ms] | tojson')" 'the journal has the time of a unit, all steps together'
+preview_of "$DIR/u.json"
+is '[28,40]' "$(preview '[.requests, .records]')" 'the next one takes a part from it'
+like '^"history of 12 units"$' "$(preview .basis)" 'and its time from what a unit took'
+estimate=$(preview .seconds)
+ok "for those that are left, two at a time ($estimate s)" jq -ne "$estimate >= 28 / 2 * 0.2 and $estimate < 28 / 2 * 1.5"
+jq '.cache = false' "$DIR/u.json" >"$DIR/anew.json"
+preview_of "$DIR/anew.json"
+is 40 "$(preview .requests)" 'unless it wants all of them anew'
+jq -n '{source: "quota", numbers: [range(60)]}' >"$DIR/q.json"
+preview_of "$DIR/q.json"
+is '[60,3]' "$(preview '[.requests, .days]')" 'a quota of 25 a day: 60 take three days'
+left=$(($(date -u +%s) / 86400 * 86400 + 2 * 86400 - $(date -u +%s)))
+near "$left" "$(preview .seconds)" 'until the third of them begins, at least'
+drop quota1 0 '{source: "quota", numbers: [range(60)]}'
+days_left() { [ "$(show '.eta_s // 0 | floor')" -gt 86400 ]; }
+wait_for 10 days_left
+result $? 'while it runs its ETA knows of the quota, too'
+at deferred 'when the first day is used up it waits'
+is 25 "$(jq -r 'select(.event == "requested" and .step == "fetch") | .batch' "$SPOOL/journal/$ID.ndjson" | wc -l)" 'after so many requests, which programs are not'
+
+verified 'verify finds no difference after units'
 finish

@@ -276,15 +276,88 @@ static void test_look(void **state) {
     source_free(source);
 }
 
+/* Units are counted, not guessed; some of them have their answer already. */
+static void test_units(void **state) {
+    struct source *source = source_of("{\"concurrency_level\":{\"default_concurrency\":2,\"max_concurrency\":20}}");
+    struct estimate estimate;
+    struct estimate_input in = input_of(source, 600);
+    (void)state;
+    in.by_units = true;
+    in.unit.requests = 1;
+    in.unit.width = 5;
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.guess.requests, 600);
+    assert_true(estimate.guess.ms == JOB_UNKNOWN);
+    in.pace = (struct estimate_pace){.pages = 50, .page_s = 20};
+    estimate_make(&in, &estimate);
+    near(600 / 5 * 20000, (double)estimate.guess.ms);
+    assert_string_equal(estimate.guess.basis, "history of 50 units");
+    in.unit.width = 0; /* as many as the source takes */
+    estimate_make(&in, &estimate);
+    near(600 / 20 * 20000, (double)estimate.guess.ms);
+    in.unit.cached = 400;
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.guess.requests, 200);
+    assert_int_equal(estimate.guess.records, 600);
+    near(200 / 20 * 20000, (double)estimate.guess.ms);
+    in.unit.requests = 2;
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.guess.requests, 400);
+    in.unit.requests = 0; /* programs do it all */
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.guess.requests, 0);
+    near(200 / 20 * 20000, (double)estimate.guess.ms);
+    in.unit.cached = 600;
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.guess.ms, 0);
+    source_free(source);
+}
+
+/* A day's quota that does not do makes days of a job. */
+static void test_quota(void **state) {
+    struct source *source = source_of("{\"concurrency_level\":{\"default_concurrency\":2,\"max_concurrency\":20}}");
+    struct estimate estimate;
+    struct estimate_input in = input_of(source, 60000);
+    struct limits_window windows[] = {{.limit = 25000, .period_ms = 86400000, .end_us = in.now_us + 36000 * S}, {.limit = 1000000, .period_ms = 3600000}};
+    (void)state;
+    in.by_units = true;
+    in.unit.requests = 1;
+    in.windows = windows;
+    in.window_count = 2;
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.days, 3);
+    near(36000e3 + 86400e3, (double)estimate.guess.ms); /* the last of them begins then */
+    assert_string_equal(estimate.guess.basis, "limits of the definition");
+    in.pace = (struct estimate_pace){.pages = 50, .page_s = 20};
+    estimate_make(&in, &estimate);
+    near(36000e3 + 86400e3 + 10000 / 20 * 20000, (double)estimate.guess.ms);
+    windows[0].used = 20000; /* of today 5,000 are left */
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.days, 4);
+    windows[0].used = 30000;
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.days, 3);
+    near(36000e3 + 2 * 86400e3 + 10000 / 20 * 20000, (double)estimate.guess.ms);
+    windows[0].used = 0;
+    in.queue = (struct estimate_queue){.jobs = 1, .requests = 40000};
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.days, 4);
+    in.queue = (struct estimate_queue){.jobs = 0};
+    in.records = 25000;
+    estimate_make(&in, &estimate);
+    assert_int_equal(estimate.days, 0);
+    near(25000 / 20 * 20000, (double)estimate.guess.ms);
+    windows[0].limit = 0; /* no window */
+    estimate_make(&in, &estimate);
+    near(25000 / 20 * 20000, (double)estimate.guess.ms);
+    source_free(source);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pace),
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_time),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_cost),
-        cmocka_unit_test_setup_teardown(test_look, bench_setup, bench_teardown),
+        cmocka_unit_test(test_pace),   cmocka_unit_test(test_requests), cmocka_unit_test(test_time),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_units),    cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_queue),  cmocka_unit_test(test_cost),     cmocka_unit_test_setup_teardown(test_look, bench_setup, bench_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,10 @@ static void each_run_by_itself(void **state) {
     page(&t, T0 + 12600 * SECOND, T0 + 12601 * SECOND);
     assert_true(near(job_progress(&t.row, T0 + 12601 * SECOND).rate_per_s, 100, 0.001));
     /* All is there, it waits for its loads. */
-    t.row.total_records = t.row.processed_records;
+    t.row.total_records = t.row.processed_records + 3;
+    t.row.failed_units = 2; /* units that failed do not come any more */
+    assert_true(job_progress(&t.row, T0 + 12601 * SECOND).eta_us == T0 + 12601 * SECOND + SECOND / 100);
+    t.row.total_records = t.row.processed_records + 2;
     assert_true(near(job_progress(&t.row, T0 + 20000 * SECOND).rate_per_s, 100, 0.001));
     assert_true(job_progress(&t.row, T0 + 20000 * SECOND).eta_us == 0);
     job_memory_release(&t.memory);
