@@ -99,6 +99,21 @@ struct dec attempt_cost(const struct source *source, unsigned step, unsigned way
 /* What its way of the step alone lacks is no trouble of the source: the next way is taken. */
 bool attempt_optional(const struct attempt *a);
 
+/* attempt.c: on to the next kind of work, on the loop */
+void attempt_report(struct attempt *a, const char *event, bool keep_body); /* its event is written; then it ends, or is decided about anew */
+void attempt_record(struct run *run, bool now); /* good pages wait for those that are still being checked, unless they are paid for */
+void attempt_end(struct attempt *a);            /* gives its share of limits back, frees it, and lets the job go on */
+
+/* attempt_decide.c: what a verdict means. All but the first two end with attempt_report, attempt_record or attempt_end, and true says that they did. */
+struct due_page *attempt_due(struct attempt *a);
+void attempt_add_failure(struct attempt *a, const char *reason); /* the members of its event */
+int64_t attempt_wait_until(struct attempt *a, unsigned retries); /* the back-off; a pause that the source asked for holds for all its jobs */
+void attempt_decide(struct attempt *a);
+void attempt_try_again(struct attempt *a, int64_t until_us, const char *reason, bool counts); /* counts: as one of max_retries */
+void attempt_page_failed(struct attempt *a, const char *reason);                              /* unless there is another way to do the step */
+void attempt_page_in_doubt(struct attempt *a);
+bool attempt_renew_token(struct attempt *a); /* a 401 to an access token: asked for once more with a new one; nothing was charged */
+
 /* unit.c, on a lane: what the step's templates say of earlier steps, the item and the part. RC_PERM: an answer does not have it. a->passed: there is no such
  * part. Nothing for a page of a source of one step. */
 enum rc unit_prepare(struct attempt *a);

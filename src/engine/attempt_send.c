@@ -50,8 +50,9 @@ enum rc attempt_send(struct attempt *a, fetch_done *fetched) {
                                   .headers = a->request.headers,
                                   .body = a->document ? a->document : a->request.body,
                                   .body_length = a->document ? a->document_length : a->request.body_length,
-                                  .timeout_ms = suggest ? SUGGEST_TIMEOUT_MS
-                                                        : (int64_t)step_timeout_s(a->run->criteria->json, http->timeout_s ? http->timeout_s : source->timeout_s) * 1000,
+                                  .timeout_ms =
+                                      suggest ? SUGGEST_TIMEOUT_MS
+                                              : (int64_t)step_timeout_s(a->run->criteria->json, http->timeout_s ? http->timeout_s : source->timeout_s) * 1000,
                                   .connect_timeout_ms = 30000,
                                   .max_body_bytes = suggest && SUGGEST_BODY_BYTES < source->max_response_bytes ? SUGGEST_BODY_BYTES : most,
                                   .max_redirects = source->metered || suggest ? 0 : 3,

@@ -141,7 +141,7 @@ static inline pid_t start_worker(struct fixture *f, const char *fault) {
     const char *args[16];
     pid_t pid;
 
-    load_worker_args("/proc/self/exe", f->path, f->sources_dir, &options, args);
+    load_worker_args("/proc/self/exe", f->path, f->sources_dir, "", &options, args);
     assert_string_equal(args[1], "--load-worker");
     (void)fflush(NULL);
     pid = fork();
