@@ -44,16 +44,21 @@ export async function render(root, params, page) {
         }
         const [tone, name, words] = HEALTH[health.status] ?? HEALTH.degraded;
         const {daemon, disk, index} = health, stuck = Object.entries(health.stuck ?? {}).filter(([, count]) => count > 0), paused = health.paused ?? [], list = health.stuck_list ?? [];
+        const lacking = Object.entries(health.lacking ?? {}), optional = Object.entries(health.optional ?? {}).flatMap(([source, all]) => all.map((way) => ({source, ...way}))), {notices} = health;
         const used = disk?.total_bytes ? 1 - disk.free_bytes / disk.total_bytes : null;
         fill(state, h('div', {class: 'banner', dataset: {tone}, role: 'status'}, icon(name), h('div', {}, h('strong', {}, words), health.status === 'down' && h('p', {}, 'Jobs are taken in and go on when batchspoold is started. Nothing is lost.'), index && !index.ready && h('p', {}, 'The read index is being made: lists may be incomplete.'))),
             h('div', {class: 'stats'}, stat('Daemon', daemon?.running ? 'runs' : 'down', daemon?.since && ['since ', Ago(daemon.since)]), health.version && stat('Version', clip(health.version, 24), health.started_at && ['web program since ', Ago(health.started_at)]),
                 index && stat('Index', index.ready ? 'ready' : 'is made', index.jobs !== undefined && plural(index.jobs, 'job')),
+                notices && stat('Notices', plural(notices.pending + notices.deferred, 'waits', 'wait'), notices.failed > 0 && [`${num(notices.failed)} failed`, notices.last_error && [': ', Text(notices.last_error, 120)]]),
                 disk && h('div', {class: 'stat'}, h('span', {class: 'label'}, 'Disk free'), h('span', {class: 'value'}, bytes(disk.free_bytes)), used !== null && h('span', {class: 'more'}, `of ${bytes(disk.total_bytes)}`), used !== null && h('div', {class: 'bar'}, h('span', {dataset: {tone: used > 0.95 ? 'bad' : used > 0.85 ? 'warn' : 'ok'}, style: {width: `${used * 100}%`}})))),
             (stuck.length > 0 || paused.length > 0) && h('section', {class: 'card', 'aria-label': 'What needs a look'}, h('header', {}, h('h2', {}, 'What needs a look')), h('ul', {class: 'line-list looks'},
                 stuck.map(([kind, count]) => { const [text, href] = STUCK[kind] ?? [clip(capital(kind), 60), null]; return h('li', {}, h('strong', {class: 'num'}, num(count)), href ? h('a', {class: 'grow', href}, text) : h('span', {class: 'grow'}, text)); }),
                 list.slice(0, 50).map((s) => h('li', {class: 'stuck'}, h('span', {class: 'nowrap muted small'}, s.since ? Ago(s.since) : ''), h('div', {class: 'grow'}, s.job_id ? h('a', {href: `/jobs/${encodeURIComponent(s.job_id)}`}, Text(s.job_id.replace(/^\d{8}T\d{6}Z-[0-9a-f]+-/, ''), 80)) : Text(s.source || s.file, 100), ' ', Text(s.text, 300), s.go_on && h('p', {class: 'muted small'}, goOnText(s.reason) || Text(s.go_on, 300))))),
                 list.length > 50 && h('li', {class: 'muted'}, `and ${num(list.length - 50)} more`),
-                paused.map((source) => h('li', {}, icon('pause'), h('a', {class: 'grow', href: '/queue'}, 'Paused: ', Text(source, 64)))))));
+                paused.map((source) => h('li', {}, icon('pause'), h('a', {class: 'grow', href: '/queue'}, 'Paused: ', Text(source, 64)))))),
+            (lacking.length > 0 || optional.length > 0) && h('section', {class: 'card', 'aria-label': 'What sources need'}, h('header', {}, h('h2', {}, 'What sources need')), h('ul', {class: 'line-list looks'},
+                lacking.map(([source, {able, missing}]) => h('li', {}, icon('alert'), h('div', {class: 'grow'}, h('strong', {}, Text(source, 64)), able ? ' does with less: ' : ' cannot work: ', Text(missing.join('; '), 400)))),
+                optional.map((way) => h('li', {}, icon(way.configured ? 'check' : 'close'), h('div', {class: 'grow'}, h('strong', {}, Text(way.source, 64)), ': step ', Text(way.step, 64), ' by ', Text(way.settings.join(', '), 200), way.configured ? ' is configured' : ' is not configured'))))));
     }
 
     const charts = (series) => ({times: series.map((point) => point.t)});

@@ -18,4 +18,8 @@ await t.seen(page, 'documents-job');
 const [pdf] = await Promise.all([page.waitForEvent('download', {timeout: 30000}), page.click('a:has-text("report.pdf")')]);
 t.is('%PDF-', fs.readFileSync(await pdf.path(), 'latin1').slice(0, 5), 'its report comes as PDF');
 await t.axe(page, 'the job of a document');
+await page.goto(`${base}/health`);
+await t.sees(page, 'section[aria-label="What sources need"] >> text=/lease: step text by ocr_url is not configured/', 'health tells that no OCR service is configured');
+await t.seen(page, 'documents-health');
+await t.axe(page, 'health');
 await t.close();
