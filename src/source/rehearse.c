@@ -77,6 +77,8 @@ struct walking {
     cJSON *item, *known;
     struct cassette_page *line; /* of the way that is gone */
     struct verdict verdict;
+    unsigned attempts; /* of the unit so far, as they were recorded; beside it those of each step */
+    uint16_t tries[SOURCE_MAX_STEPS];
     bool over, final;
     struct err *err;
 };
@@ -384,6 +386,17 @@ static void compare_ends(struct walking *w) {
     }
 }
 
+/* Attempts are numbered through a unit, so that a line tells how often its way was tried. What an earlier unit had was not asked for. */
+static void count_tries(struct walking *w) {
+    const struct cassette_page *line = w->line;
+    const unsigned now = line != NULL && line->attempt > w->attempts ? line->attempt : w->attempts + 1;
+
+    if (line == NULL || line->cached_us == 0) {
+        w->tries[w->view.at.step] = (uint16_t)(w->tries[w->view.at.step] + now - w->attempts);
+    }
+    w->attempts = now;
+}
+
 static bool tell_step(struct walking *w, uint64_t ran) {
     cJSON *json = cJSON_CreateObject();
     bool good = cJSON_AddStringToObject(json, "step", step_of(w)->name) != NULL;
@@ -454,6 +467,7 @@ static enum rc take_step(struct walking *w) {
         rc = way_of(w)->helper ? do_program(w) : do_request(w, buf_text(&request));
         if (rc == RC_OK && !w->over) {
             compare_ends(w);
+            count_tries(w);
             if (is_good(&w->verdict)) {
                 rc = captured(w, ran);
             } else {
@@ -470,7 +484,8 @@ enum rc rehearse_unit(struct rehearse *rehearse, const struct page *page, struct
     enum rc rc = RC_OK;
 
     *unit = (struct rehearsed){.state = REHEARSED_UNKNOWN, .steps = cJSON_CreateArray(), .facts = {.total = UINT64_MAX, .count = UINT64_MAX}};
-    w.view = (struct step_view){.source = rehearse->source, .job = rehearse->job, .job_id = rehearse->cassette->job_id, .open = open_answer, .context = unit};
+    w.view = (struct step_view){
+        .source = rehearse->source, .job = rehearse->job, .job_id = rehearse->cassette->job_id, .tries = w.tries, .open = open_answer, .context = unit};
     w.item = rehearse->units != NULL ? units_item(rehearse->units, page->batch) : NULL;
     if (unit->steps == NULL || (rehearse->units != NULL && w.item == NULL)) {
         rc = no_memory(err);
