@@ -638,6 +638,19 @@ static enum rc mend_page(struct replay *r, struct replay_page *p) {
     return rc;
 }
 
+/* What a unit has done and the source knows no more cannot be gone on with, and to do it all again might be paid for twice. */
+static enum rc check_steps(struct replay *r, const struct replay_page *p) {
+    const struct source *source = r->run->source;
+    const char *names[] = {p->done_step, p->answered ? p->asked_step : NULL};
+    for (size_t i = 0; i < 2 && unit_has_steps(r->run) && !p->captured && !p->closed; i++)
+        if (names[i] && *names[i] && step_number(source, names[i]) < 0) {
+            r->reason = "source";
+            return err_set(&r->err, RC_PERM, "source %s has no step %s any more, of which unit %u has an answer: give the step its name back", source->name,
+                           names[i], p->batch);
+        }
+    return RC_OK;
+}
+
 /* An incremental job begins where the last one of its name ended, or where it began itself. */
 static enum rc find_start(struct replay *r) {
     const struct source *source = r->run->source;
@@ -686,8 +699,10 @@ static void mend_run(struct work **items, size_t count) {
         r->rc = r->keys ? find_start(r) : err_set(&r->err, RC_TEMP, "out of memory");
         if (!r->rc)
             r->rc = open_list(r);
-        for (size_t p = 0; !r->rc && p < r->page_count; p++)
-            r->rc = mend_page(r, &r->pages[p]);
+        for (size_t p = 0; !r->rc && p < r->page_count; p++) {
+            r->rc = check_steps(r, &r->pages[p]);
+            r->rc = r->rc ? r->rc : mend_page(r, &r->pages[p]);
+        }
     }
 }
 

@@ -255,7 +255,7 @@ waits_in_part_3() {
 }
 wait_for 10 waits_in_part_3
 result $? 'a program of the third part is at work'
-silent_for_2_s() { jq -se '(now - (.[-1].ts | sub("\\.[0-9]+"; "") | fromdate)) > 2' "$SPOOL/journal/$ID.ndjson"; }
+silent_for_2_s() { jq -se '(now - (.[-1].ts | sub("\\.[0-9]+"; "") | fromdate)) > 2' "$SPOOL/journal/$ID.ndjson" >"$DIR/out"; }
 wait_for 10 silent_for_2_s
 is 0 "$(bs stuck --json | jq -s '[.[] | .. | objects | select(.job_id? == "'"$ID"'")] | length')" 'which is not taken for stuck'
 before=$(times captured .inner)
@@ -273,6 +273,26 @@ is '["f",12,true]' "$(bs export --source units | jq -c 'select(.kind == "f") | [
 is "[3,5]" "[$before,$(times captured .inner)]" 'and nothing that was captured is done again'
 is 0 "$(find "$SPOOL/payloads/tmp" -mindepth 1 | wc -l)" 'nothing is left behind after that'
 verified 'nothing differs after the kill'
+
+# --- killed, and its step has another name afterwards ---
+
+rm -f "$HELPERS/go"
+drop_units renamed '.numbers = [4] | .kinds = ["h"] | .process = "auto"'
+wait_for 10 waits_in_part_3
+result $? 'a program of the third part is at work once more'
+daemon_kill
+wait_for 5 no_helper
+: >"$HELPERS/go"
+cp "$DIR/etc/sources/units.json" "$DIR/units.json"
+jq '.steps[1].name = "every" | .steps[2].exec.stdin |= (.parts = "${steps.every}" | .first = "${steps.every/2/resumed}")' "$DIR/units.json" >"$DIR/etc/sources/units.json"
+daemon_start
+at hold 'a job whose step is gone from the definition is held'
+like 'source units has no step each any more, of which unit 1 has an answer' "$(cat "$SPOOL/jobs/hold/$ID.why")" 'told by name'
+cp "$DIR/units.json" "$DIR/etc/sources/units.json"
+bs reload >/dev/null
+bs release "$ID" >/dev/null
+at processed 'with its name back it goes on'
+is '[12,5]' "$(bs export --source units | jq -c 'select(.kind == "h") | [.sum]' | jq -c ". + [$(times captured .inner)]")" 'where it was'
 
 # --- stopped in good order, and cancelled, while a program is at work ---
 
