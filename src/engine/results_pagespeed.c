@@ -2,11 +2,13 @@
 #include "engine/results_internal.h"
 
 #include "base/json.h"
+#include "base/strset.h"
 #include "engine/sources.h"
 #include "os/fsio.h"
 #include "report/report_pagespeed.h"
 #include "sink/sink.h"
 #include "source/criteria.h"
+#include "spool/journal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -110,8 +112,11 @@ struct pair {   /* a URL and strategy of this job, and the run of it that came l
 struct before {
     struct pair *pairs;
     size_t count;
+    const struct spool *spool;
     const char *job_id;
-    struct gathered *found; /* NULL: the first walk, which finds the runs */
+    char owner[65];
+    struct strset own, others; /* runs that were looked at */
+    struct gathered *found;    /* NULL: the first walk, which finds the runs */
     struct buf line;
     enum rc rc;
     struct err *err;
@@ -155,6 +160,30 @@ static enum rc keep_record(struct before *b, struct slice text) {
     return rc;
 }
 
+/* "": nobody knows. */
+static void owner_of(const struct spool *spool, const char *job_id, char owner[65]) {
+    struct journal_reader *reader;
+    struct journal_line line;
+    owner[0] = '\0';
+    if (journal_reader_open(spool, job_id, 0, 0, NULL, &reader, NULL))
+        return;
+    if (journal_reader_find(reader, "accepted", &line, NULL) == RC_OK)
+        str_copy(owner, 65, text_of(line.json, "created_by"));
+    journal_reader_close(reader);
+}
+
+/* A report tells nobody of another one's jobs. */
+static bool is_own(struct before *b, const char *run) {
+    char owner[65];
+    if (strset_has(&b->own, run) || strset_has(&b->others, run))
+        return strset_has(&b->own, run);
+    owner_of(b->spool, run, owner);
+    const bool own = strcmp(owner, b->owner) == 0;
+    if (!strset_keep(own ? &b->own : &b->others, run, NULL))
+        b->rc = err_set(b->err, RC_TEMP, "out of memory");
+    return own;
+}
+
 static bool see_record(void *context, const struct sink_seen *seen) {
     struct before *b = context;
     struct pair key = {.name = NULL};
@@ -163,7 +192,7 @@ static bool see_record(void *context, const struct sink_seen *seen) {
     if (!key.name)
         b->rc = err_set(b->err, RC_TEMP, "out of memory");
     struct pair *pair = key.name ? bsearch(&key, b->pairs, b->count, sizeof key, by_name) : NULL;
-    if (pair && !b->found && jobid_valid(run) && strcmp(run, b->job_id) < 0 && strcmp(run, pair->run) > 0)
+    if (pair && !b->found && jobid_valid(run) && strcmp(run, b->job_id) < 0 && strcmp(run, pair->run) > 0 && is_own(b, run))
         str_copy(pair->run, sizeof pair->run, run);
     else if (pair && b->found && strcmp(run, pair->run) == 0)
         b->rc = keep_record(b, seen->text);
@@ -172,15 +201,16 @@ static bool see_record(void *context, const struct sink_seen *seen) {
     return b->rc == RC_OK;
 }
 
-/* Ids begin with the time, so that the run before is the greatest that is less than this one. The store is walked twice, which keeps the records that are not
- * wanted out of memory and off the disk. */
+/* The one that came last of the same owner's. Ids begin with the time, so that it is the greatest that is less than this one. The store is walked twice, which
+ * keeps the records that are not wanted out of memory and off the disk. */
 static enum rc find_before(const struct results_ask *ask, struct gathered *found, struct err *err) {
-    struct before b = {.job_id = ask->errand->job, .line = BUF_INIT(SIZE_MAX / 4), .err = err};
+    struct before b = {.spool = ask->spool, .job_id = ask->errand->job, .line = BUF_INIT(SIZE_MAX / 4), .err = err};
     const struct sink_pick pick = {.source = ask->job->source};
     struct sink *sink = NULL;
     enum rc rc = list_pairs(&ask->gathered->records, &b) ? err_set(err, RC_TEMP, "out of memory") : results_gather_open(ask->spool, found, err);
     if (!rc)
         rc = sink_open(NULL, ask->spool, false, &sink, err);
+    owner_of(ask->spool, b.job_id, b.owner);
     for (int walk = 0; walk < 2 && !rc; walk++) {
         b.found = walk ? found : NULL;
         rc = sink_walk(sink, &pick, see_record, &b, err);
@@ -190,6 +220,8 @@ static enum rc find_before(const struct results_ask *ask, struct gathered *found
     for (size_t i = 0; i < b.count; i++)
         free(b.pairs[i].name);
     free(b.pairs);
+    strset_release(&b.own);
+    strset_release(&b.others);
     buf_release(&b.line);
     return rc ? rc : results_gather_map(found, err);
 }

@@ -104,6 +104,8 @@ exits 0 'against a baseline' bs results $second --baseline $first --format pdf -
 like 'Against the baseline \(80 of 80' "$(pdf "$DIR/base/report.pdf" | tr -s ' \n' ' ')" 'is told, too'
 exits 0 'the first run' bs results $first --format html --output "$DIR/firstrun"
 like 'Nothing can be compared with the run before' "$(cat "$DIR/firstrun/report.html")" 'has none before it'
+exits 0 'the run of another person' bs results $ritas --format html --output "$DIR/ritas"
+like 'Nothing can be compared with the run before' "$(cat "$DIR/ritas/report.html")" 'is not compared with those of others'
 
 # --- units that failed for good have rows of their own
 units=20261128T093000Z-0000000000aa-units
@@ -139,7 +141,7 @@ like 'DRAFT' "$text" 'it is a draft'
 like 'not legal advice' "$text" 'and no advice'
 like $'Bront\u00eb Books Limited +found +deed-of-variation.pdf' "$text" 'the amendment holds'
 like $'Bront\u00eb & S\u00f6hne Buchhandel GmbH +superseded +high-street' "$text" 'what it replaced stays'
-like 'values contradict each other +4000 GBP or 4500 GBP' "$text" 'a conflict needs review'
+like 'the documents contradict +4000 GBP or 4500 GBP' "$text" 'a conflict needs review'
 like 'the quote is not in the text' "$text" 'so does a quote that is not verified'
 like 'no rent for 2022-03-25 to 2024-03-24' "$text" 'a check that failed'
 is '2026-12-25' "$(grep -A3 'Next date' <<<"$text" | grep -o '20[0-9-]*' | head -n 1)" 'the next date'
