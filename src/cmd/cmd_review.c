@@ -73,20 +73,46 @@ static void put_word(cJSON *change, const char *document, const char *name, cJSO
     cJSON_AddItemToObject(cells, cell, word);
 }
 
-/* The one document that the job has, when the command does not say which. */
-static int document_of(struct cmd *cmd, const struct review_records *records, const char *given, char document[65]) {
+/* [{"sha256","name"}] of the job, or, when it names none, of its records. */
+static cJSON *documents_of(const struct review_records *records) {
+    cJSON *all = cJSON_Duplicate(records->documents, true);
     struct slice record;
     size_t at = 0;
-    if (given)
-        return str_copy(document, 65, given) ? EXIT_DONE : cmd_fail(cmd, EXIT_USAGE, "--document: must be the SHA-256 of a document");
-    const cJSON *one = cJSON_GetArrayItem(records->documents, 0);
-    const char *named = cJSON_GetArraySize(records->documents) == 1 ? cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "sha256")) : NULL;
-    char *sum = !named && records->input.records.count == 1 && report_records_next(&records->input.records, &at, &record)
-                    ? report_get_text(record, "/document/sha256")
-                    : NULL;
-    const bool found = (named || sum) && str_copy(document, 65, named ? named : sum);
-    free(sum);
-    return found ? EXIT_DONE : cmd_fail(cmd, EXIT_USAGE, "the job has not just one document: say which by --document SHA256");
+    if (cJSON_GetArraySize(all))
+        return all;
+    cJSON_Delete(all);
+    all = cJSON_CreateArray();
+    while (report_records_next(&records->input.records, &at, &record)) {
+        char *sum = report_get_text(record, "/document/sha256"), *name = report_get_text(record, "/document/name");
+        cJSON *one = cJSON_CreateObject();
+        cJSON_AddStringToObject(one, "sha256", sum ? sum : "");
+        cJSON_AddStringToObject(one, "name", name ? name : "");
+        cJSON_AddItemToArray(all, one);
+        free(sum);
+        free(name);
+    }
+    return all;
+}
+
+/* The document that the command names by the first digits of its sum, or the one that the job has. */
+static int document_of(struct cmd *cmd, const struct review_records *records, const char *given, char document[65]) {
+    cJSON *all = documents_of(records);
+    const cJSON *one;
+    char told[1500] = "";
+    size_t found = 0, used = 0;
+    cJSON_ArrayForEach(one, all) {
+        const char *sum = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "sha256")),
+                   *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "name"));
+        char shown[100];
+        found += sum && (!given || str_starts(sum, given)) && str_copy(document, 65, sum);
+        if (sum && str_format(told + used, sizeof told - used, "%s%.12s %s", used ? ", " : "", sum, cmd_shown(shown, sizeof shown, name ? name : "", true)))
+            used += strlen(told + used);
+    }
+    cJSON_Delete(all);
+    if (found == 1)
+        return EXIT_DONE;
+    return given ? cmd_fail(cmd, EXIT_DATA, "--document %.70s: must be the SHA-256, or its first digits, of one document of the job: %s", given, told)
+                 : cmd_fail(cmd, EXIT_USAGE, "the job has not just one document: say which by --document: %s", told);
 }
 
 static int put_sets(struct cmd *cmd, const struct review_ask_line *ask, const char *document, cJSON *change) {
@@ -140,14 +166,20 @@ static int put_rest(struct cmd *cmd, const struct review_ask_line *ask, const st
     return EXIT_DONE;
 }
 
-static int change_of(struct cmd *cmd, const struct review_ask_line *ask, const struct review_records *records, cJSON *review, cJSON *change) {
+static int change_of(struct cmd *cmd, const struct review_ask_line *line, const struct review_records *records, cJSON *review, cJSON *change) {
     char document[65];
-    int code = ask->rest ? put_rest(cmd, ask, records, review, change) : EXIT_DONE;
+    struct review_ask_line named = *line;
+    const struct review_ask_line *ask = &named;
+    int code = line->document ? document_of(cmd, records, line->document, document) : EXIT_DONE;
+    if (code)
+        return code;
+    named.document = line->document ? document : NULL;
+    code = ask->rest ? put_rest(cmd, ask, records, review, change) : EXIT_DONE;
     if (!code && (ask->done || ask->reopen))
         cJSON_AddBoolToObject(change, "reviewed", ask->done);
     if (code || (!ask->confirm.count && !ask->set.count && !ask->withdraw.count && !ask->remove.count && !ask->add.count))
         return code;
-    code = document_of(cmd, records, ask->document, document);
+    code = ask->document ? EXIT_DONE : document_of(cmd, records, NULL, document);
     for (size_t i = 0; !code && i < ask->confirm.count; i++)
         put_word(change, document, ask->confirm.items[i], word_of(ask, "confirmed", NULL));
     for (size_t i = 0; !code && i < ask->withdraw.count; i++)
@@ -308,7 +340,7 @@ int cmd_review(struct cmd *cmd, int argc, char **argv) {
         {"add", CMD_LIST, &ask.add, "LIST={...}", "a row that the analysis lacks, its cells as JSON, with page and quote; may be repeated"},
         {"withdraw", CMD_LIST, &ask.withdraw, "WHAT", "take back what was said of it; may be repeated"},
         {"confirm-rest", CMD_FLAG, &ask.rest, NULL, "confirm all that needs review still"},
-        {"document", CMD_TEXT, &ask.document, "SHA256", "the document that these are of, when the job has several"},
+        {"document", CMD_TEXT, &ask.document, "SHA256", "the document that these are of, when the job has several; the first digits will do"},
         {"unit", CMD_TEXT, &ask.unit, "UNIT", "of the fields that are set"},
         {"note", CMD_TEXT, &ask.note, "TEXT", "why"},
         {"replace", CMD_FLAG, &ask.replace, NULL, "also what another reviewer said"},

@@ -241,6 +241,12 @@ static enum rc make_values(const struct making *m, const struct lease_list_form 
         some = some || (cell && !cJSON_IsNull(value));
     }
     str_format(pointer, sizeof pointer, "/rows/%s/%s/%s/values", m->document, list->name, row);
+    static const char *const spans[][2] = {{"from", "to"}, {"window_from", "window_to"}};
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+        const char *from = text_of(out, spans[i][0]), *to = text_of(out, spans[i][1]);
+        if (*to && strcmp(from, to) > 0)
+            return refuse(m, pointer, "the row ends (%s) before it begins (%s)", to, from);
+    }
     return some ? RC_OK : refuse(m, pointer, "a row that is added must say something");
 }
 

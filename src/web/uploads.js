@@ -25,7 +25,7 @@ export function documentType(name, bytes, size) {
         if (magics.some((magic) => magic.every((byte, at) => bytes[at] === byte)))
             return {type};
     const named = TYPES.find(([, pattern]) => pattern.test(name));
-    return {why: named ? `It is named as ${named[0].split('/')[1].toUpperCase()} but is none` : 'Not a PDF, TIFF, JPEG or PNG'};
+    return {why: named ? `It is named as ${named[0].split('/')[1].toUpperCase()} but is none` : 'Not a PDF, TIFF, JPEG or PNG; save it as PDF'};
 }
 
 export async function upload(path, file, options) {

@@ -83,13 +83,16 @@ done <<EOT
 /rows/$high/rent/a[0-9a-f]+/values/colour: |--add rent={"colour":1}
 /rows/$high/rent/a[0-9a-f]+/values: .*something|--add rent={"page":1}
 /rows/$high/dates/a[0-9a-f]+/values/page: .*pages|--add dates={"what":"x","page":99}
+/rows/$high/rent/a[0-9a-f]+/values: .*ends .2028-01-01. before it begins|--add rent={"from":"2029-03-25","to":"2028-01-01"}
 EOT
 exits 65 'a good word with a wrong one' rv --document "$high" --confirm tenant --confirm no_such
+exits 64 'several documents, and none is named' rv --confirm tenant
+like "${high:0:12} high-street-lease.pdf" "$ERR" 'they are told'
 exits 65 'a document that the job has not' rv --document "$(printf 'dd%.0s' {1..32})" --confirm tenant
 is "$before" "$(wc -c <"$SPOOL/journal/$lease.ndjson")" 'nothing of all that is journalled'
 
 # --- rows corrected, removed, added
-exits 0 'a cell is corrected' rv --document "$high" --set "$first/amount=51000.50" --note 'schedule 1'
+exits 0 'a cell is corrected, of a document by its first digits' rv --document "${high:0:10}" --set "$first/amount=51000.50" --note 'schedule 1'
 exits 0 'and the break that the tenant has' rv --document "$high" --set "$break/window_from=2027-01-05" --confirm "$break"
 exits 0 'a row that is in no document is removed' rv --document "$deed" --remove "$(row "$deed" dates true)"
 exits 0 'one that the analysis lacks is added' rv --document "$high" --add 'rent={"from":"2022-03-25","to":"2024-03-24","amount":"54000.00","currency":"GBP","frequency":"quarterly","page":5,"quote":"£54,000"}'
