@@ -96,10 +96,18 @@ static void close_answer(void *context, struct slice answer) {
 
 /* What is known at a place, as JSON; "over", or the error's text. The caller frees. */
 static char *known_at(const struct source *s, const char *b, unsigned step, uint32_t part) {
+    static const uint16_t tries[] = {2, 1, 3};
     struct answers answers = {.b = b};
     cJSON *job = cJSON_Parse("{\"e\":\"y\"}"), *known = NULL;
-    const struct step_view view = {
-        .source = s, .job = job, .job_id = "j", .attempt = 3, .at = {step, 0, part}, .open = open_answer, .close = close_answer, .context = &answers};
+    const struct step_view view = {.source = s,
+                                   .job = job,
+                                   .job_id = "j",
+                                   .attempt = 3,
+                                   .tries = tries,
+                                   .at = {step, 0, part},
+                                   .open = open_answer,
+                                   .close = close_answer,
+                                   .context = &answers};
     struct err err = {0};
     bool over = false;
     enum rc rc = step_known_new(&view, &known, &err);
@@ -121,17 +129,21 @@ static void test_known(void **state) {
         const char *known;
     } cases[] = {
         {"{\"list\":[{\"n\":\"1\"},{\"n\":2}]}", 2, 1,
-         "{\"job_id\":\"j\",\"attempt\":3,\"part_number\":1,\"cached_at\":null,\"steps.b/list\":[{\"n\":\"1\"},{\"n\":2}],\"part\":{\"n\":\"1\"},\"part/"
+         "{\"job_id\":\"j\",\"attempt\":3,\"part_number\":1,\"cached_at\":null,\"attempts.a\":2,\"attempts.b\":1,\"steps.b/"
+         "list\":[{\"n\":\"1\"},{\"n\":2}],\"part\":{\"n\":\"1\"},\"part/"
          "n\":\"1\",\"steps.a\":null}"},
         {"{\"list\":[{\"n\":\"1\"},{\"n\":2}]}", 2, 2,
-         "{\"job_id\":\"j\",\"attempt\":3,\"part_number\":2,\"cached_at\":null,\"steps.b/list\":[{\"n\":\"1\"},{\"n\":2}],\"part\":{\"n\":2},\"part/"
+         "{\"job_id\":\"j\",\"attempt\":3,\"part_number\":2,\"cached_at\":null,\"attempts.a\":2,\"attempts.b\":1,\"steps.b/"
+         "list\":[{\"n\":\"1\"},{\"n\":2}],\"part\":{\"n\":2},\"part/"
          "n\":2,\"steps.a\":null}"},
         {"{\"list\":[{\"n\":\"1\"},{\"n\":2}]}", 2, 3, "over"},
         {"{\"list\":[]}", 2, 1, "over"},
         {"{\"list\":null}", 2, 1, "over"},
         {"{}", 2, 1, "over"},
         {"{\"list\":{\"n\":1}}", 2, 1, "for_each: what ${steps.b/list} names is no array"},
-        {"{}", 3, 0, "{\"job_id\":\"j\",\"attempt\":3,\"cached_at\":null,\"steps.c\":[{\"v\":\"one\"},{\"v\":\"two\"}],\"steps.c/1/v\":\"two\"}"},
+        {"{}", 3, 0,
+         "{\"job_id\":\"j\",\"attempt\":3,\"cached_at\":null,\"attempts.a\":2,\"attempts.b\":1,\"attempts.c\":3,\"steps.c\":[{\"v\":\"one\"},{\"v\":\"two\"}],"
+         "\"steps.c/1/v\":\"two\"}"},
         {"{}", 0, 0, "no way of step a is for this job: see its `when`"},
     };
     struct source *s = stepped();
