@@ -4,6 +4,7 @@
 #include "os/fsio.h"
 #include "report/report_table.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,7 +74,14 @@ enum rc results_report_write(const struct spool *spool, struct sources *sources,
         return rc;
     char tmp_dir[sizeof spool->root + 16];
     str_format(tmp_dir, sizeof tmp_dir, "%s/results", spool->root);
-    const struct report_job job = {.tmp_dir = tmp_dir,
+    char status[16];
+    str_copy(status, sizeof status, place_status(row.place));
+    for (char *c = status; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    const struct report_job job = {.unfinished = row.place == PLACE_PROCESSED  ? NULL
+                                                 : strcmp(status, "held") == 0 ? "on hold"
+                                                                               : status,
+                                   .tmp_dir = tmp_dir,
                                    .id = row.id,
                                    .name = row.name,
                                    .source = row.source,

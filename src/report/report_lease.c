@@ -216,13 +216,14 @@ static bool tell(struct lease_model *m) {
 
 enum rc report_lease_write(const struct report_lease *input, const struct report_job *job, const struct report_form *form, int fd, struct err *err) {
     struct lease_model m = {.input = input};
-    char subtitle[200], origin[200], when[CLOCK_RFC3339_SIZE];
+    char subtitle[200 + REPORT_UNFINISHED_SIZE], origin[200], unfinished[REPORT_UNFINISHED_SIZE], when[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(job->completed_us, 0, when);
     str_format(m.today, sizeof m.today, "%.10s", when);
     enum rc rc = lease_model_read(&m, form->bit == REPORT_CSV, err);
     snprintf(origin, sizeof origin, "Job %s", job->id);
-    snprintf(subtitle, sizeof subtitle, "Abstract of %zu lease%s from %zu document%s. Not legal advice.", m.lease_count, m.lease_count == 1 ? "" : "s", m.count,
-             m.count == 1 ? "" : "s");
+    report_tell_unfinished(job, unfinished);
+    snprintf(subtitle, sizeof subtitle, "Abstract of %zu lease%s from %zu document%s. Not legal advice.%s", m.lease_count, m.lease_count == 1 ? "" : "s",
+             m.count, m.count == 1 ? "" : "s", unfinished);
     const struct report_head head = {.title = m.lease_count == 1 ? m.leases[0].name
                                               : job->name[0]     ? job->name
                                                                  : "Lease abstracts",

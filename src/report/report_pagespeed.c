@@ -307,9 +307,11 @@ static bool tell(struct pagespeed *p) {
 
 enum rc report_pagespeed_write(const struct report_pagespeed *input, const struct report_job *job, const struct report_form *form, int fd, struct err *err) {
     struct pagespeed p = {.input = input};
-    char subtitle[200], origin[200];
+    char subtitle[200 + REPORT_UNFINISHED_SIZE], origin[200], unfinished[REPORT_UNFINISHED_SIZE];
     snprintf(origin, sizeof origin, "Job %s", job->id);
-    snprintf(subtitle, sizeof subtitle, "Page speed of %llu URL and strategy pairs", (unsigned long long)input->records.count + input->failed_count);
+    report_tell_unfinished(job, unfinished);
+    snprintf(subtitle, sizeof subtitle, "Page speed of %llu URL and strategy pairs%s%s", (unsigned long long)input->records.count + input->failed_count,
+             unfinished[0] ? "." : "", unfinished);
     const struct report_head head = {
         .title = job->name[0] ? job->name : "Page speed", .subtitle = subtitle, .origin = origin, .as_of_us = job->completed_us, .tmp_dir = job->tmp_dir};
     bool good = read_rows(&p) && read_labels(&p) && join_other(&p, &input->previous, false) && join_other(&p, &input->baseline, true);

@@ -98,3 +98,9 @@ enum rc report_values_cells(struct report_values *values, const struct slice *js
             cells[i].text = (struct slice){values->hold.data + values->parts[i].from, values->parts[i].length};
     return rc;
 }
+
+void report_tell_unfinished(const struct report_job *job, char out[REPORT_UNFINISHED_SIZE]) {
+    out[0] = '\0';
+    if (job->unfinished)
+        str_format(out, REPORT_UNFINISHED_SIZE, " NOT COMPLETE: the job is %s; what it has not done yet is missing here.", job->unfinished);
+}

@@ -26,8 +26,13 @@ struct report_job {
     const char *id, *name, *source, *campaign; /* "" when there is none */
     int64_t completed_us;                      /* or what is known of it last */
     uint64_t failed_units;
-    const char *tmp_dir; /* as in report_head */
+    const char *unfinished; /* the status of a job that is not complete, for people ("deferred"); NULL: it is */
+    const char *tmp_dir;    /* as in report_head */
 };
+
+/* What follows what a report says of itself: "" of a complete job; else that much may be missing. */
+#define REPORT_UNFINISHED_SIZE 120
+void report_tell_unfinished(const struct report_job *job, char out[REPORT_UNFINISHED_SIZE]);
 
 /* A value as a cell: text of strings decoded into hold (which must keep its bytes until the row is told: see report_value_text), null and what is missing
  * empty, arrays and objects as JSON text. */

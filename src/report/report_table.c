@@ -230,7 +230,7 @@ static void release(struct table *t) {
 
 enum rc report_table_write(const struct report_records *records, const struct report_job *job, const struct report_form *form, int fd, struct err *err) {
     struct table t = {.records = records};
-    char subtitle[300], origin[200];
+    char subtitle[300 + REPORT_UNFINISHED_SIZE], origin[200], unfinished[REPORT_UNFINISHED_SIZE];
     struct err told = {0};
     csv_init(&t.csv);
     report_values_init(&t.values);
@@ -238,7 +238,8 @@ enum rc report_table_write(const struct report_records *records, const struct re
     rc = rc ? rc : look(&t, err);
     if (!rc) {
         choose(&t, form->bit == REPORT_PDF ? PDF_COLUMNS : form->bit == REPORT_HTML ? HTML_COLUMNS : t.csv.count);
-        snprintf(subtitle, sizeof subtitle, "%llu records of %s", (unsigned long long)records->count, job->source);
+        report_tell_unfinished(job, unfinished);
+        snprintf(subtitle, sizeof subtitle, "%llu records of %s%s%s", (unsigned long long)records->count, job->source, unfinished[0] ? "." : "", unfinished);
         snprintf(origin, sizeof origin, "Job %s", job->id);
         const struct report_head head = {
             .title = job->name[0] ? job->name : job->source, .subtitle = subtitle, .origin = origin, .as_of_us = job->completed_us, .tmp_dir = job->tmp_dir};
