@@ -52,6 +52,7 @@ is '200 20' "$(($(wc -l <"$results/records.csv") - 1)) $(grep -c ',failed,' "$re
 # column NAME: of each row of the report
 column() { perl -MText::ParseWords -ne 'BEGIN { $name = shift } chomp; s/\r$//; @f = parse_line(",", 0, s/\x27/\\\x27/gr); if ($. == 1) { $at{$f[$_] =~ s/^\x{ef}\x{bb}\x{bf}//r} = $_ for 0 .. $#f } else { print $f[$at{$name}], "\n" }' "$1" "$results/records.csv"; }
 is '200 1' "$(column Attempts | sort | uniq -c | sed 's/^ *//')" 'with how many requests it took'
+is 0 "$(grep -c 'NOT COMPLETE' "$results/report.html")" 'of a job that is complete'
 like 'DNS_FAILURE' "$(pdftotext -layout "$results/report.pdf" -)" 'which are explained in the summary'
 
 # --- the disk for a scheduled list
@@ -137,12 +138,17 @@ rules '{"url": "", "kind": "minute", "count": 2}'
 units '"a.example","b.example","c.example"' . minute
 at processed 'a used up minute is waited for'
 is '["COMPLETED",3,0]' "$(show '[.status,.processed_records,.error_count]')" 'and uses up no retry'
-rules '{"url": "", "kind": "day", "count": -1}'
+rules '{"url": "", "kind": "day", "at": 2, "count": -1}'
 units '"a.example","b.example","c.example"' . day
 at deferred 'a used up day defers the job'
 is 'api_budget' "$(event 'select(.event == "deferred") | .reason')" 'until midnight at the service'
 is "$(date -u -d "@$(TZ=America/Los_Angeles date -d 'tomorrow 00:00' +%s)" +%FT%TZ)" "$(event 'select(.event == "deferred") | .until')" 'which is in California'
 is 0 "$(failed .batch | wc -l)" 'no unit has failed'
+one_loaded() { [ "$(show .processed_records)" = 1 ]; }
+wait_for 20 one_loaded
+exits 0 'a report of what is there' bs results "$ID" --format html --format pdf --output "$DIR/part"
+like 'NOT COMPLETE: the job is deferred' "$(cat "$DIR/part/report.html")" 'says that the rest is missing'
+like 'NOT COMPLETE: the job is deferred' "$(pdftotext -layout "$DIR/part/report.pdf" - | tr -s ' \n' ' ')" 'on paper, too'
 daemon_stop
 
 # --- without a key
