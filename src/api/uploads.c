@@ -138,15 +138,24 @@ void uploads_criteria(struct request *r) {
 }
 
 struct told {
-    cJSON *urls, *rejected;
+    cJSON *urls, *labels, *rejected; /* labels: by URL, of those that have some */
     size_t url_count, rejected_count;
 };
 
 static void told_url(void *context, size_t line, const char *url, const struct url_list_labels *labels) {
     struct told *t = context;
-    (void)line, (void)labels;
-    if (t->url_count++ < URLS_TOLD)
-        cJSON_AddItemToArray(t->urls, cJSON_CreateString(url));
+    cJSON *all = NULL;
+    (void)line;
+    if (t->url_count++ >= URLS_TOLD)
+        return;
+    cJSON_AddItemToArray(t->urls, cJSON_CreateString(url));
+    for (size_t i = 0; labels && i < labels->count; i++) {
+        char value[URL_LIST_LABEL_BYTES + 1];
+        if (!labels->values[i].length || !str_format(value, sizeof value, "%.*s", (int)labels->values[i].length, labels->values[i].data))
+            continue;
+        all = all ? all : cJSON_AddObjectToObject(t->labels, url);
+        cJSON_AddStringToObject(all, labels->names[i], value);
+    }
 }
 
 static void told_wrong(void *context, size_t line, const char *text, const char *why) {
@@ -167,7 +176,7 @@ void uploads_urls(struct request *r) {
     struct err err = {0};
     if (!u || !read_back(r, u))
         return;
-    struct told told = {.urls = cJSON_CreateArray(), .rejected = cJSON_CreateArray()};
+    struct told told = {.urls = cJSON_CreateArray(), .labels = cJSON_CreateObject(), .rejected = cJSON_CreateArray()};
     const struct url_list_told listener = {.url = told_url, .wrong = told_wrong, .context = &told};
     enum rc rc = url_list_read(buf_text(&r->body), r->body.length, &listener, &counts, &err);
     if (rc)
@@ -177,6 +186,7 @@ void uploads_urls(struct request *r) {
     else if (kept(r, u, &document)) {
         cJSON *json = upload_json(r, &document);
         cJSON_AddItemToObject(json, "urls", told.urls);
+        cJSON_AddItemToObject(json, "labels", told.labels);
         cJSON_AddItemToObject(json, "rejected", told.rejected);
         cJSON_AddNumberToObject(json, "total", (double)counts.urls);
         cJSON_AddNumberToObject(json, "duplicates", (double)counts.duplicates);
@@ -184,5 +194,6 @@ void uploads_urls(struct request *r) {
         return;
     }
     cJSON_Delete(told.urls);
+    cJSON_Delete(told.labels);
     cJSON_Delete(told.rejected);
 }

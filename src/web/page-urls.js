@@ -8,14 +8,16 @@ import {bytes, num, plural, Text} from './format.js';
 import {capital} from './words.js';
 import {copyText, styles} from './assets.js';
 import {PRIORITIES} from './builder.js';
-import {LIST_BYTES_MAX, URLS_MAX, cleanUrls, testCount} from './urllist.js';
+import {LIST_BYTES_MAX, URLS_MAX, cleanUrl, cleanUrls, testCount} from './urllist.js';
+import {safeName, upload} from './uploads.js';
 
 export async function render(root, params, page) {
     await styles('/pages.css');
     const strategies = new Set(['mobile', 'desktop']);
-    let list = cleanUrls(''), timer = 0, key = null;
+    const labels = new Map(); /* of a file's columns, by cleaned address */
+    let list = cleanUrls(''), fromFile = null, timer = 0, key = null;
     const area = h('textarea', {class: 'input mono url-list', rows: '14', spellcheck: 'false', wrap: 'off', placeholder: 'example.com\nhttps://example.com/pricing/\n# a line that begins with # is a remark', oninput: () => { clearTimeout(timer); timer = setTimeout(check, area.value.length > 200000 ? 600 : 150); }});
-    const file = h('input', {type: 'file', accept: '.txt,.csv,text/plain,text/csv', class: 'hidden', tabindex: '-1', 'aria-label': 'A file with a list', onchange: () => { if (file.files[0]) take(file.files[0]); file.value = ''; }});
+    const file = h('input', {type: 'file', accept: '.txt,.csv,.xml,.gz,text/plain,text/csv', class: 'hidden', tabindex: '-1', 'aria-label': 'A file with a list', onchange: () => { if (file.files[0]) take(file.files[0]); file.value = ''; }});
     const about = h('div', {role: 'status'}), told = h('div', {class: 'stack'});
     const name = h('input', {type: 'text', maxlength: '128', placeholder: 'Shop, November'});
     const campaign = h('input', {type: 'text', maxlength: '64', spellcheck: 'false', placeholder: 'web-2026-11'});
@@ -28,10 +30,22 @@ export async function render(root, params, page) {
     const tests = ['mobile', 'desktop'].map((strategy) => checkbox(capital(strategy), {checked: true, onchange: (event) => { if (event.target.checked) strategies.add(strategy); else strategies.delete(strategy); counted(); }}));
     const strategyField = h('fieldset', {class: 'field', dataset: {pointer: '/strategies'}}, h('legend', {class: 'small'}, 'Tested as'), h('div', {class: 'row options'}, tests), h('p', {class: 'error'}));
 
+    /* The server reads files, as the command line does: lists, CSV with labels, sitemaps, compressed ones. */
     async function take(chosen) {
         if (chosen.size > LIST_BYTES_MAX)
             return page.toast('This file is too large', {tone: 'bad', text: `At most ${bytes(LIST_BYTES_MAX)}.`});
-        add(await chosen.text());
+        try {
+            const found = await upload('/api/uploads/urls', chosen, {type: 'text/plain', query: {name: safeName(chosen.name)}, signal: page.signal});
+            for (const [url, said] of Object.entries(found.labels))
+                labels.set(cleanUrl(url).url ?? url, said);
+            fromFile = found.rejected.length ? {name: chosen.name, rejected: found.rejected} : null;
+            add(found.urls.join('\n'));
+            if (found.total > found.urls.length)
+                page.toast(`The file has ${plural(found.total, 'page')}`, {tone: 'warn', text: `The first ${num(found.urls.length)} are here.`});
+        } catch (error) {
+            if (!isAbort(error))
+                page.toast('This file has no list of pages', {tone: 'bad', text: error.errors?.[0]?.detail ?? error.message});
+        }
     }
     function add(text) {
         area.value = area.value.trim() ? `${area.value.replace(/\s+$/, '')}\n${text}` : text;
@@ -74,9 +88,12 @@ export async function render(root, params, page) {
         list = cleanUrls(area.value);
         const {urls, bad, duplicates, changed, cut} = list;
         fill(about, h('div', {class: 'row'}, h('span', {class: `badge ${urls.length ? '' : 'plain'}`, dataset: {tone: urls.length ? 'ok' : 'neutral'}}, plural(urls.length, 'page')),
+            labels.size > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(urls.filter((url) => labels.has(url)).length)} with labels`),
             changed > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(changed)} cleaned`), duplicates.length > 0 && h('span', {class: 'badge', dataset: {tone: 'neutral'}}, `${plural(duplicates.length, 'double')} left out`),
             bad.length > 0 && h('span', {class: 'badge', dataset: {tone: 'bad'}}, `${num(bad.length)} wrong`), cut > 0 && h('span', {class: 'badge', dataset: {tone: 'warn'}}, `${num(cut)} beyond ${num(URLS_MAX)}`)));
-        fill(told, bad.length > 0 && h('section', {class: 'card', 'aria-label': 'Lines that are wrong'}, h('header', {}, h('h2', {class: 'grow'}, 'Wrong, left out'), button('Take them out of the list', {icon: 'trash', class: 'ghost small', onclick: dropBad})),
+        fill(told, fromFile && h('section', {class: 'card', 'aria-label': 'Left out of the file'}, h('header', {}, h('h2', {class: 'grow'}, 'Left out of ', Text(fromFile.name, 60)), button('Hide', {icon: 'close', class: 'ghost small', onclick: () => { fromFile = null; check(); }})),
+            h('ul', {class: 'line-list'}, fromFile.rejected.map(({line, text, detail}) => h('li', {}, h('span', {class: 'nowrap muted'}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(text, 160), h('span', {class: 'muted'}, ' ', Text(detail, 160))))))),
+        bad.length > 0 && h('section', {class: 'card', 'aria-label': 'Lines that are wrong'}, h('header', {}, h('h2', {class: 'grow'}, 'Wrong, left out'), button('Take them out of the list', {icon: 'trash', class: 'ghost small', onclick: dropBad})),
             h('ul', {class: 'line-list'}, bad.slice(0, 100).map(({line, text, why}) => h('li', {}, h('button', {type: 'button', class: 'btn ghost small', onclick: () => show(line)}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(text, 160), h('span', {class: 'muted'}, ` ${why}`)))), bad.length > 100 && h('li', {class: 'muted'}, `and ${num(bad.length - 100)} more`))),
         duplicates.length > 0 && h('details', {class: 'card doubles'}, h('summary', {}, `${plural(duplicates.length, 'double')}, left out`), h('ul', {class: 'line-list'}, duplicates.slice(0, 100).map(({line, url, first}) => h('li', {}, h('button', {type: 'button', class: 'btn ghost small', onclick: () => show(line)}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(url, 160), h('span', {class: 'muted'}, ` as in line ${num(first)}`)))))));
         counted();
@@ -107,7 +124,7 @@ export async function render(root, params, page) {
                 errors.push({pointer, detail: `A whole number from ${low} to ${high}`});
             return value;
         };
-        const body = {urls: list.urls, strategies: [...strategies], priority: priority.value, concurrency: whole(concurrency, 1, 20, '/concurrency'), timeout_s: whole(timeout, 60, 1800, '/timeout_s')};
+        const body = {urls: list.urls.map((url) => (labels.has(url) ? {url, labels: labels.get(url)} : url)), strategies: [...strategies], priority: priority.value, concurrency: whole(concurrency, 1, 20, '/concurrency'), timeout_s: whole(timeout, 60, 1800, '/timeout_s')};
         if (name.value.trim())
             body.name = name.value.trim();
         if (campaign.value.trim())

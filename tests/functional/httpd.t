@@ -536,6 +536,8 @@ wait_for "$WAIT_S" none_left
 is '0 1' "$(left) $(find "$SPOOL/documents/raw" -type f | wc -l)" 'uploads: broken off, it leaves nothing'
 call ops POST '/api/uploads/urls?name=urls.txt' -H 'Content-Type: text/plain' --data-binary $'example.com\nhttps://example.org/\nEXAMPLE.com/\nnot a url\n'
 answers '201 [2,1,4]' 'uploads: URLs, cleaned, with the line of what is wrong' '[.total, .duplicates, .rejected[0].line]'
+call ops POST /api/uploads/urls -H 'Content-Type: text/csv' --data-binary $'url,team\nexample.com/,Shop\nexample.org,\n'
+answers '201 [["https://example.com","https://example.org"],{"https://example.com":{"team":"Shop"}}]' 'uploads: CSV, with its labels' '[.urls, .labels]'
 seq -f '%.0f.example' 1 19000 >"$DIR/many"
 call ops POST /api/uploads/urls -H 'Content-Type: text/plain' --data-binary @"$DIR/many"
 answers '201 [19000,10000]' 'uploads: of many the first are told' '[.total, (.urls | length)]'

@@ -161,6 +161,18 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
     await page.click('button:has-text("Start")');
     await t.sees(page, '.banner[data-errors]:has-text("no source"), .banner:has-text("Started")', 'a server without the source says so');
     await t.axe(page, 'URLs');
+    /* From a file: CSV with labels is read as the command line reads it, and what is sent has them. */
+    await page.goto(`${base}/urls`);
+    await page.setInputFiles('input[type=file]', {name: 'shop.csv', mimeType: 'text/csv', buffer: Buffer.from('url,team\nshop.example.org/w1,Shop\nnonsense here,Pay\nshop.example.org/w2,Pay\nshop.example.org/w3,\n')});
+    await t.sees(page, '.badge:has-text("2 with labels")', 'the labels of a file are kept');
+    t.is('https://shop.example.org/w1\nhttps://shop.example.org/w2\nhttps://shop.example.org/w3', await page.inputValue('textarea.url-list'), 'its addresses are those of its column');
+    await t.sees(page, 'section[aria-label="Left out of the file"]:has-text("Line 3")', 'what is wrong in it is told by line');
+    await t.seen(page, 'urls-file');
+    await t.axe(page, 'URLs of a file');
+    const [start] = await Promise.all([page.waitForRequest(/batch-processing\/start/), page.click('button:has-text("Start")')]);
+    t.is([{url: 'https://shop.example.org/w1', labels: {team: 'Shop'}}, {url: 'https://shop.example.org/w2', labels: {team: 'Pay'}}, 'https://shop.example.org/w3'], start.postDataJSON().urls, 'and sent with them');
+    await page.setInputFiles('input[type=file]', {name: 'empty.csv', mimeType: 'text/csv', buffer: Buffer.from('url,team\n')});
+    await t.sees(page, '#toasts :text("no list of pages")', 'a file without any is told');
     /* From a sitemap: what is wrong is told in the dialog; what is found comes into the list. */
     await page.goto(`${base}/urls`);
     await page.fill('textarea.url-list', 'example.com');
