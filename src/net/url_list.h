@@ -12,7 +12,7 @@
 /*
  * A list of URLs as people have them, compressed by gzip or not:
  * - one a line, or the first field of each line;
- * - CSV with a first row of names: the column "url" (or "loc", "page", "address", "website") has the URL, the others are labels of it;
+ * - CSV with a first row of names: the column "url" (or else "urls", "loc", "address", "website", "page") has the URL, the others are labels of it;
  * - a sitemap (sitemaps.org), or the index of several.
  * Cleaned: blanks off, https:// before a bare host, international host names in ASCII, lower-case scheme and host, default port, trailing slashes and the
  * fragment off, duplicates out; empty lines and lines that begin with # are passed over. Bytes are given piece by piece; memory is that of the distinct URLs.

@@ -27,12 +27,15 @@ static struct slice trimmed(struct slice cell) {
     return cell;
 }
 
-static bool names_url(struct slice cell) {
-    static const char *const names[] = {"url", "urls", "loc", "page", "address", "website"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (cell.length == strlen(names[i]) && strncasecmp(cell.data, names[i], cell.length) == 0)
-            return true;
-    return false;
+/* Names of the column that has the URL; what stands before others goes before them: beside `url` a `page` is a label. */
+static const char *const url_names[] = {"url", "urls", "loc", "address", "website", "page"};
+#define NO_NAME (sizeof url_names / sizeof *url_names)
+
+static size_t url_name(struct slice cell) {
+    size_t i = 0;
+    while (i < NO_NAME && (cell.length != strlen(url_names[i]) || strncasecmp(cell.data, url_names[i], cell.length) != 0))
+        i++;
+    return i;
 }
 
 /* The one of them that a line has most of. */
@@ -59,7 +62,7 @@ enum rc url_list_csv_begin(struct url_list *list, const char *header, size_t len
     if (step == CSV_MORE)
         step = csv_reader_end(&probe);
     for (size_t i = 0; step == CSV_ROW && i < csv_reader_count(&probe) && !*is_csv; i++)
-        *is_csv = names_url(trimmed(csv_reader_cell(&probe, i)));
+        *is_csv = url_name(trimmed(csv_reader_cell(&probe, i))) < NO_NAME;
     csv_reader_release(&probe);
     if (*is_csv) {
         csv_reader_release(&list->csv);
@@ -86,14 +89,18 @@ static bool is_named(const struct url_list *list, struct slice name) {
 }
 
 static enum rc take_names(struct url_list *list) {
+    size_t best = NO_NAME;
+    for (size_t i = 0; i < csv_reader_count(&list->csv); i++) {
+        const size_t known = url_name(trimmed(csv_reader_cell(&list->csv, i)));
+        if (known < best) {
+            best = known;
+            list->url_column = i;
+        }
+    }
     for (size_t i = 0; i < csv_reader_count(&list->csv); i++) {
         const struct slice name = trimmed(csv_reader_cell(&list->csv, i));
         char shown[200] = "";
-        if (list->url_column == NO_COLUMN && names_url(name)) {
-            list->url_column = i;
-            continue;
-        }
-        if (!name.length)
+        if (!name.length || i == list->url_column)
             continue;
         str_printable(shown, sizeof shown, name.data, name.length);
         if (!is_label(name) || is_named(list, name) || list->names_count == URL_LIST_LABELS_MOST) {

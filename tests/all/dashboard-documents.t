@@ -10,9 +10,7 @@ debian_program chromium chromium
 export CHROMIUM=$PROGRAM
 (npm_install "$HERE") >"$DIR/out" 2>&1
 [ -d "$DIR/server/node_modules" ] || bail "npm ci: $(cat "$DIR/out")"
-"$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
-BACKGROUND+=($!)
-wait_for 5 test -s "$DIR/chat-port" || bail 'chatapi does not start'
+. "$ROOT/tests/chat.sh"
 printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
 sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" | jq --arg url "http://127.0.0.1:$(cat "$DIR/chat-port")/v1/chat/completions" '.settings.endpoint = $url' >"$DIR/etc/sources/lease.json"
 "$ROOT/tests/documents/make.pl" pdf "$DIR/Harbour House.pdf" "$ROOT/tests/documents/commercial.txt"

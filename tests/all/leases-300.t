@@ -5,9 +5,7 @@
 PAGES=${LEASE_PAGES:-300} KILLS=5
 export BATCHSPOOL_LEASE=$ROOT/etc/lease
 MAKE=$ROOT/tests/documents/make.pl
-"$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
-BACKGROUND+=($!)
-wait_for 5 test -s "$DIR/chat-port" || { echo 'Bail out! chatapi does not start'; exit 1; }
+. "$ROOT/tests/chat.sh"
 printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
 sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" |
     jq --arg url "http://127.0.0.1:$(cat "$DIR/chat-port")/v1/chat/completions" '.settings.endpoint = $url | .steps[0].fallback[1].exec.command += ["--dpi", "100"]' >"$DIR/etc/sources/lease.json"

@@ -78,11 +78,7 @@ exits 65 'a cassette of pages' replay pagespeed "$DIR/damaged"
 
 # --- leases: parts, fallback, check, documents
 
-"$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
-CHAT_PID=$!
-BACKGROUND+=($!)
-wait_for 5 test -s "$DIR/chat-port" || { echo 'Bail out! chatapi does not start'; exit 1; }
-CHAT=http://127.0.0.1:$(cat "$DIR/chat-port")
+. "$ROOT/tests/chat.sh"
 lease_source() {
     sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" | jq --arg url "$CHAT/v1/chat/completions" '.settings.endpoint = $url
         | .error_handler.backoff_strategies[1] |= (.factor = 0.05 | .jitter_range_in_seconds = 0.01 | .max_s = 1) | .api_budget.policies[0].rates[0].limit = 1000' |

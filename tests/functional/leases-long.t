@@ -6,10 +6,7 @@ TEXTS=$ROOT/tests/documents
 export BATCHSPOOL_LEASE=$ROOT/etc/lease
 WAIT_S=120
 
-"$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
-BACKGROUND+=($!)
-wait_for 5 test -s "$DIR/chat-port" || { echo 'Bail out! chatapi does not start'; exit 1; }
-CHAT=http://127.0.0.1:$(cat "$DIR/chat-port")
+. "$ROOT/tests/chat.sh"
 printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
 sed '/^ *\/\//d' "$ROOT/etc/sources/lease.json" | jq '.api_budget.policies[0].rates[0].limit = 10000' >"$DIR/etc/sources/lease.json"
 config ".source_settings.lease.endpoint = \"$CHAT/v1/chat/completions\""

@@ -8,14 +8,7 @@ TEXTS=$ROOT/tests/documents
 export BATCHSPOOL_LEASE=$ROOT/etc/lease
 WAIT_S=120
 
-"$PROGRAMS/tools/chatapi" --port-file "$DIR/chat-port" --token "$TOKEN" >"$DIR/chat.log" 2>&1 &
-BACKGROUND+=($!)
-wait_for 5 test -s "$DIR/chat-port" || { echo 'Bail out! chatapi does not start'; exit 1; }
-CHAT=http://127.0.0.1:$(cat "$DIR/chat-port")
-set_chat() {
-    curl -sf -o /dev/null -X POST "$CHAT/_reset"
-    is '{"ok":true}' "$(curl -s -d "$1" "$CHAT/_set")" "chatapi takes ${1:0:60}"
-}
+. "$ROOT/tests/chat.sh"
 # asked PATH [JQ]: the requests that came for it
 asked() { curl -s "$CHAT/_log" | jq -c "[.[] | select(.path == \"$1\")] | ${2:-length}"; }
 # settings JQ: of lease, over what the shipped file says

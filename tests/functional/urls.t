@@ -18,6 +18,9 @@ is '{"source":"pages","urls":["https://example.com","https://example.org/a","htt
 printf '\xef\xbb\xbfclient;url;team\r\n"A; B";example.com;x\r\nC;example.org;\r\n' >"$DIR/list.csv"
 exits 0 'CSV with labels' bs submit --urls "$DIR/list.csv" --source pages --set 'strategies=["mobile","desktop"]' --set name=Shops
 is '["Shops",["mobile","desktop"],[{"url":"https://example.com","labels":{"client":"A; B","team":"x"}},{"url":"https://example.org","labels":{"client":"C"}}]]' "$(dropped '[.name,.strategies,.urls]')" 'each URL has its own'
+printf 'Page,url\nHome,shop.example.org/home\n' >"$DIR/named.csv"
+exits 0 'a column page beside url' bs submit --urls "$DIR/named.csv" --source pages
+is '[{"url":"https://shop.example.org/home","labels":{"Page":"Home"}}]' "$(dropped .urls)" 'is a label'
 
 cat >"$DIR/sitemap.xml" <<'END'
 <?xml version="1.0" encoding="UTF-8"?>
