@@ -47,6 +47,8 @@ enum json_type json_type(struct slice value);
 /* The value that a JSON Pointer (RFC 6901; "" is the whole) names. False when there is none. Names are compared after decoding
  * escapes; of duplicate names the last counts, as in most readers. */
 bool json_find(struct slice document, const char *pointer, struct slice *value);
+/* "/name" with its escapes after the Pointer that is there, in size bytes with its NUL. False, and nothing added, when it does not fit. */
+bool json_pointer_add(char *pointer, size_t size, const char *name);
 
 /* True when pointer is a well-formed JSON Pointer ("" or "/..." with ~0 ~1 escapes only), at most LIMIT_POINTER_BYTES. */
 bool json_pointer_valid(const char *pointer);

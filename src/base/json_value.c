@@ -212,3 +212,26 @@ bool json_to_u64(struct slice value, bool text_too, uint64_t *out) {
     }
     return number_parse(value, &n) && number_to_u64(&n, out);
 }
+
+bool json_pointer_add(char *pointer, size_t size, const char *name) {
+    size_t at = strlen(pointer), start = at;
+
+    if (at + 2 > size) {
+        return false;
+    }
+    pointer[at++] = '/';
+    for (; *name != '\0'; name++) {
+        if (at + 3 > size) {
+            pointer[start] = '\0';
+            return false;
+        }
+        if (*name == '~' || *name == '/') {
+            pointer[at++] = '~';
+            pointer[at++] = *name == '~' ? '0' : '1';
+        } else {
+            pointer[at++] = *name;
+        }
+    }
+    pointer[at] = '\0';
+    return true;
+}

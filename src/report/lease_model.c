@@ -134,17 +134,7 @@ void lease_model_release(struct lease_model *m) {
 /* --- fields ------------------------------------------------------------------------------------------------------------- */
 
 static struct slice field_in(const struct lease_document *d, const char *name) {
-    char pointer[300] = "/fields/";
-    size_t length = strlen(pointer);
-    for (const char *at = name; *at && length < sizeof pointer - 3; at++) { /* RFC 6901 */
-        if (*at == '~' || *at == '/') {
-            pointer[length++] = '~';
-            pointer[length++] = *at == '~' ? '0' : '1';
-        } else
-            pointer[length++] = *at;
-    }
-    pointer[length] = '\0';
-    return report_get(d->record, pointer);
+    return report_get_in(d->record, "/fields", name);
 }
 
 static const cJSON *word_on(const struct lease_model *m, const char *sha256, const char *name) {

@@ -105,19 +105,10 @@ static struct report_cell number_cell(const char *text, enum report_tone tone) {
 /* --- labels ------------------------------------------------------------------------------------------------------------- */
 
 static bool note_labelled(struct groups *g, const struct pagespeed_row *row, const char *label) {
-    char pointer[700] = "/";
-    size_t length = 1;
-    for (const char *at = label; *at && length < sizeof pointer - 3; at++) { /* RFC 6901 */
-        if (*at == '~' || *at == '/') {
-            pointer[length++] = '~';
-            pointer[length++] = *at == '~' ? '0' : '1';
-        } else
-            pointer[length++] = *at;
-    }
-    pointer[length] = '\0';
-    if (!report_get(row->labels, pointer).length)
+    const struct slice said = report_get_in(row->labels, "", label);
+    if (!said.length)
         return true;
-    char *value = report_get_text(row->labels, pointer);
+    char *value = report_get_text(said, "");
     struct group *group = value ? group_of(g, label, value) : NULL;
     bool good = value && !g->failed;
     free(value);

@@ -24,6 +24,12 @@ struct slice report_get(struct slice record, const char *pointer) {
     return value;
 }
 
+struct slice report_get_in(struct slice record, const char *place, const char *name) {
+    char pointer[700];
+    return str_copy(pointer, sizeof pointer, place) && json_pointer_add(pointer, sizeof pointer, name) ? report_get(record, pointer)
+                                                                                                       : (struct slice){.length = 0};
+}
+
 bool report_get_number(struct slice record, const char *pointer, double *number) {
     const struct slice value = report_get(record, pointer);
     char text[64];

@@ -18,6 +18,8 @@ bool report_records_next(const struct report_records *records, size_t *at, struc
 
 /* Members of a record, by Pointer: empty when it is null or not there. */
 struct slice report_get(struct slice record, const char *pointer);
+/* The same of the member of this name, whatever is in it, of the object at `place`. */
+struct slice report_get_in(struct slice record, const char *place, const char *name);
 bool report_get_number(struct slice record, const char *pointer, double *number);
 /* The same as text, as report_values_cells would show it; "" when it is not there. The caller frees; NULL: out of memory. */
 char *report_get_text(struct slice record, const char *pointer);

@@ -65,30 +65,6 @@ bool check_slice(const struct check *check, const char *pointer, struct slice *v
     return json_find((struct slice){.data = check->text, .length = check->length}, pointer, value);
 }
 
-/* "/name" with its escapes after what is there. False, and nothing added, when it does not fit. */
-static bool add_name(char *path, size_t size, const char *name) {
-    size_t at = strlen(path), start = at;
-
-    if (at + 2 > size) {
-        return false;
-    }
-    path[at++] = '/';
-    for (; *name != '\0'; name++) {
-        if (at + 3 > size) {
-            path[start] = '\0';
-            return false;
-        }
-        if (*name == '~' || *name == '/') {
-            path[at++] = '~';
-            path[at++] = *name == '~' ? '0' : '1';
-        } else {
-            path[at++] = *name;
-        }
-    }
-    path[at] = '\0';
-    return true;
-}
-
 size_t check_enter(struct check *check, const char *name, unsigned index) {
     size_t mark = strlen(check->path);
     char number[16];
@@ -97,7 +73,7 @@ size_t check_enter(struct check *check, const char *name, unsigned index) {
         (void)snprintf(number, sizeof(number), "%u", index);
         name = number;
     }
-    (void)add_name(check->path, sizeof(check->path), name);
+    (void)json_pointer_add(check->path, sizeof(check->path), name);
     return mark;
 }
 
@@ -128,14 +104,14 @@ __attribute__((format(printf, 4, 0))) static enum rc fail(struct check *check, c
     }
     (void)str_copy(path, sizeof(path), check->path);
     if (member != NULL) {
-        (void)add_name(path, sizeof(path), member);
+        (void)json_pointer_add(path, sizeof(path), member);
     }
     (void)vsnprintf(text, sizeof(text), format, args);
     place_of(check, path, where, sizeof(where));
     if (check->fault != NULL) {
         (void)str_copy(check->fault->pointer, sizeof(check->fault->pointer), path);
         if (lacks != NULL) {
-            (void)add_name(check->fault->pointer, sizeof(check->fault->pointer), lacks);
+            (void)json_pointer_add(check->fault->pointer, sizeof(check->fault->pointer), lacks);
         }
         (void)str_copy(check->fault->detail, sizeof(check->fault->detail), text);
     }
@@ -363,7 +339,7 @@ void check_money(struct check *check, const cJSON *object, const char *name, str
     (void)str_copy(path, sizeof(path), check->path);
     if (cJSON_IsString(item)) {
         text = slice_of(item->valuestring);
-    } else if (!cJSON_IsNumber(item) || !add_name(path, sizeof(path), name) || !check_slice(check, path, &text)) {
+    } else if (!cJSON_IsNumber(item) || !json_pointer_add(path, sizeof(path), name) || !check_slice(check, path, &text)) {
         text = slice_of("");
     }
     if (!dec_parse(text, out) || dec_compare(*out, dec_zero()) < 0) {

@@ -32,24 +32,6 @@ void detect_plain(const char *text, char out[64]) {
     out[length] = '\0';
 }
 
-/* Append "/name" with RFC 6901's escapes. False: too long. */
-static bool add_token(char pointer[DETECT_POINTER], size_t length, const char *name) {
-    pointer[length++] = '/';
-    for (; *name != '\0'; name++) {
-        if (length + 3 > DETECT_POINTER - 1) {
-            return false;
-        }
-        if (*name == '~' || *name == '/') {
-            pointer[length++] = '~';
-            pointer[length++] = *name == '~' ? '0' : '1';
-        } else {
-            pointer[length++] = *name;
-        }
-    }
-    pointer[length] = '\0';
-    return true;
-}
-
 /* name is between its quotes. */
 static bool decode_name(struct slice name, struct buf *out) {
     buf_reset(out);
@@ -78,7 +60,7 @@ static void walk(struct slice document, member_seen *fn, void *context) {
             continue;
         }
         pointer[lengths[depth]] = '\0';
-        if (!decode_name(name, &text) || !add_token(pointer, lengths[depth], buf_text(&text))) {
+        if (!decode_name(name, &text) || !json_pointer_add(pointer, sizeof(pointer), buf_text(&text))) {
             continue;
         }
         member.name = buf_text(&text);
@@ -207,7 +189,8 @@ static enum rc find_key(struct slice records, struct detect_look *look) {
     }
     if (json_iter_init(&iter, records) && json_iter_next(&iter, &name, &first) && json_iter_init(&iter, first)) {
         while (seen++ < MOST_KEYS && json_iter_next(&iter, &name, &value)) {
-            bool fit = decode_name(name, &text) && add_token(pointer, 0, buf_text(&text));
+            pointer[0] = '\0';
+            bool fit = decode_name(name, &text) && json_pointer_add(pointer, sizeof(pointer), buf_text(&text));
             unsigned named = fit ? key_rank(buf_text(&text)) : best;
 
             /* Of members that no name recommends a number may be a price: text and integers of one record alone say too little. */

@@ -353,11 +353,38 @@ static void test_outline_of_many(void **state) {
     buf_release(&b);
 }
 
+/* What is added finds the member of that name, and nothing is written where it does not fit. */
+static void test_pointer_add(void **state) {
+    static const char *const names[] = {"", "a", "~", "/", "~1", "a/b~c", "0"};
+    char pointer[16];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[64];
+        struct slice value;
+
+        (void)snprintf(text, sizeof(text), "{\"x\":{\"%s\":1}}", names[i]);
+        (void)snprintf(pointer, sizeof(pointer), "/x");
+        assert_true(json_pointer_add(pointer, sizeof(pointer), names[i]));
+        assert_true(json_find((struct slice){text, strlen(text)}, pointer, &value));
+        assert_int_equal(*value.data, '1');
+    }
+    for (size_t size = 3; size < 9; size++) {
+        (void)snprintf(pointer, sizeof(pointer), "/x");
+        memset(pointer + 3, '#', sizeof(pointer) - 3);
+        bool fits = json_pointer_add(pointer, size, "ab~");
+
+        assert_string_equal(pointer, fits ? "/x/ab~0" : "/x");
+        assert_int_equal(fits, size > strlen("/x/ab~0"));
+        assert_int_equal(pointer[size], '#');
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_documents), cmocka_unit_test(test_every_border), cmocka_unit_test(test_lookalikes),
         cmocka_unit_test(test_any_bytes),        cmocka_unit_test(test_stops),        cmocka_unit_test(test_outline),
-        cmocka_unit_test(test_outline_of_many),
+        cmocka_unit_test(test_outline_of_many),  cmocka_unit_test(test_pointer_add),
     };
 
     return cmocka_run_group_tests(tests, make_room, NULL);
