@@ -28,7 +28,7 @@ struct rehearsal {
     uint64_t different, counts[REHEARSED_UNKNOWN + 1], unrecorded, total;
     bool full;          /* records was */
     char helpers[4200]; /* where programs are looked for first */
-    char dir[64];       /* where they work; "" none has yet */
+    char dir[1024];     /* where they work; "" none has yet */
     uint64_t number;    /* of their directories */
 };
 
@@ -74,7 +74,11 @@ static int open_document(struct rehearsal *r, const char *sha256, int dir_fd) {
 static enum rc make_dir(struct rehearsal *r, char *path, size_t size, int *fd, struct err *err) {
     if (!*r->dir) {
         const char *tmp = getenv("TMPDIR");
-        if (!str_format(r->dir, sizeof r->dir, "%s/batchspool-replay.XXXXXX", tmp && strlen(tmp) < 30 && *tmp == '/' ? tmp : "/tmp") || !mkdtemp(r->dir)) {
+        if (!str_format(r->dir, sizeof r->dir, "%s/batchspool-replay.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp")) {
+            *r->dir = '\0';
+            return err_set(err, RC_PERM, "TMPDIR is too long");
+        }
+        if (!mkdtemp(r->dir)) {
             *r->dir = '\0';
             return err_sys(err, "a directory for programs");
         }

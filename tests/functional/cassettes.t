@@ -31,7 +31,8 @@ exits 0 'record' bs sources record "$pages" --output "$DIR/pages" --json
 same '.units == 6 and .answers == 10' 'tells units and answers'
 is 0 "$(grep -c psi-key "$DIR/pages")" 'the key is not in it'
 is 6 "$(grep -cF 'key=${secret:pagespeed_key}' "$DIR/pages")" 'but its name, in each request'
-is 0 "$(find "$SPOOL/payloads/raw" -name '*.run_*' -exec cmp -s {} <(jq -j 'select(.batch == 1 and .step == "run") | .body' "$DIR/pages") \; -print | wc -l | grep -cx 1 | sed 's/1/0/')" 'an answer is in it byte for byte'
+jq -j 'select(.batch == 1 and .step == "run") | .body' "$DIR/pages" >"$DIR/body"
+is 1 "$(find "$SPOOL/payloads/raw" -name '*_batch0001.run_*' -exec cmp -s {} "$DIR/body" \; -print | wc -l)" 'an answer is in it byte for byte'
 is '["failed","status_500"]' "$(jq -c 'select(.batch == 3) | [.end, .reason]' "$DIR/pages")" 'so is an error'
 api_stop
 daemon_stop
@@ -43,6 +44,8 @@ exits 0 'replay that keeps the records' replay pagespeed "$DIR/pages" --output "
 is "$(bs export --job "$pages" | jq -cS . | sort)" "$(jq -cS . "$DIR/records" | sort)" 'they are those that were loaded'
 exits 0 'replay without running programs' replay pagespeed "$DIR/pages" --programs none
 same '.ok and .programs_run == 0 and .programs_recorded == 4 and .records == 4' 'gives the same'
+TMPDIR="$DIR/where nobody made a directory for files that are put aside" exits 0 'replay that has no room for programs' replay pagespeed "$DIR/pages"
+same '.programs_run == 0 and (.not_run["batchspool-pagespeed"] | test("directory for programs: No such file"))' 'says so'
 exits 64 'other programs' bs sources replay pagespeed "$DIR/pages" --programs some
 
 # --- a changed definition is told
