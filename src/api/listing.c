@@ -27,7 +27,9 @@ cJSON *listing_row_json(const struct job_row *row, bool waiting) {
     cJSON *json = job_row_json(row);
     if (!json)
         return NULL;
-    job_progress_json(row, clock_wall_us(), json);
+    const int64_t now_us = clock_wall_us();
+    const struct job_progress progress = job_progress(row, now_us);
+    job_progress_json(row, &progress, now_us, json);
     cJSON_AddStringToObject(json, "place", place_name(row->place));
     cJSON_AddBoolToObject(json, "accepted", !waiting);
     return json;

@@ -58,6 +58,7 @@ const struct route routes[] = {
     {.method = "POST", .path = "/api/preview", .operation = "previewJob", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_preview, .finish = submission_previewed, .body_max = LIMIT_JOB_FILE_BYTES},
     {.method = "POST", .path = JOB "/cancel", .operation = "cancelJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_cancel, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = JOB "/retry", .operation = "retryJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_retry, .finish = control_done, .body_max = ACT_BYTES},
+    {.method = "POST", .path = JOB "/retry-failed", .operation = "retryFailed", .role = ROLE_OPERATOR, .flags = ACT | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = submission_again, .finish = submission_created, .body_max = ACT_BYTES},
     {.method = "POST", .path = JOB "/hold", .operation = "holdJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_hold, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = JOB "/release", .operation = "releaseJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_CONTROL, .handle = control_release, .finish = control_done, .body_max = ACT_BYTES},
     {.method = "POST", .path = JOB "/process", .operation = "processJob", .role = ROLE_OPERATOR, .flags = ACT, .scope = SCOPE_PROCESS, .handle = control_process, .finish = control_done, .body_max = ACT_BYTES},

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "engine/submit.h"
+#include "engine/unit_look.h"
 #include "os/fsio.h"
 
 #include <errno.h>
@@ -165,6 +166,27 @@ bool submission_check(struct request *r) {
 void submission_create(struct request *r) {
     if (check_members(r) && submit(r, NULL))
         reply_empty(r, 201);
+}
+
+void submission_again(struct request *r) {
+    struct err err = {0};
+    char *text = NULL;
+    if (!submission_sources(r))
+        return;
+    const enum rc rc = unit_look_again(r->api->spool, r->api->sources, r->job, &text, &err);
+    r->body.max = LIMIT_JOB_FILE_BYTES;
+    buf_reset(&r->body);
+    cJSON_Delete(r->json);
+    r->json = rc ? NULL : cJSON_Parse(text);
+    if (rc == RC_PERM)
+        reply_problem(r, 409, "%s", err.text);
+    else if (rc)
+        reply_rc(r, rc, &err);
+    else if (!r->json || buf_add_text(&r->body, text))
+        reply_problem(r, 413, "the job may have at most %u bytes", LIMIT_JOB_FILE_BYTES);
+    else
+        submission_create(r);
+    free(text);
 }
 
 void submission_dropped(struct request *r, const char *job_id) {

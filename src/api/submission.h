@@ -8,6 +8,8 @@
 
 void submission_create(struct request *r); /* lane of the sources */
 void submission_created(struct request *r);
+/* What failed of a complete job, as a new one (unit_look_again). Lane of the sources; finish: submission_created. */
+void submission_again(struct request *r);
 void submission_preview(struct request *r); /* lane of the sources */
 void submission_previewed(struct request *r);
 

@@ -13,7 +13,7 @@ static const struct cmd_row rows[] = {
     {"init", "", "Make a spool, or repair its directories", cmd_init},
     {"submit",
      "[--set MEMBER=VALUE]... [--wait] FILE... | - | (--document FILE)... --source NAME [--group NAME] | --urls FILE [--source NAME] | "
-     "--sitemap URL [--labels] [--any-host] [--private-hosts] [--source NAME]",
+     "--sitemap URL [--labels] [--any-host] [--private-hosts] [--source NAME] | --failed JOB",
      "Check job files, drop them and print their ids", cmd_submit},
     {"preview", "FILE | -", "What a job would fetch and cost, without buying", cmd_preview},
     {"list", "[--status STATUS] [--source NAME] [--campaign ID] [--mode MODE] [--archived]", "What is where", cmd_list},

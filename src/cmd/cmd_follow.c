@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "os/fsio.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +53,12 @@ static bool answered(const struct cmd *cmd, const char *id, const char *file) {
 
 static void tell(const struct cmd *cmd, const struct cmd_follow *follow) {
     const struct job_row *row = &follow->row;
-    if (follow->job.place == PLACE_PROCESSED)
+    if (follow->job.place == PLACE_PROCESSED) {
+        if (row->failed_units)
+            cmd_say(cmd, "%s: complete; %" PRIu64 " of its %" PRIu64 " units failed: `batchspool why %s` names them", follow->job.id, row->failed_units,
+                    row->total_records, follow->job.id);
         return;
+    }
     /* Out of processing/ the event comes before the rename, elsewhere after it: the reason may not be there yet, but then the place tells enough. */
     const bool known = row->place == follow->job.place;
     cmd_say(cmd, "%s: %s%s%s%s%s", follow->job.id, place_name(follow->job.place), known && *row->reason ? ": " : "", known ? row->reason : "",

@@ -60,7 +60,7 @@ static void print_progress(struct cmd *cmd, const struct job_row *row) {
 }
 
 /* What was thought when it was accepted, and what it then took, with the time that it waited. */
-static void print_estimate(const struct job_row *row) {
+static void print_estimate(const struct job_row *row, const struct batches *batches) {
     char text[CMD_ESTIMATE_TEXT];
     if (!*cmd_guess(text, &row->guess, row->currency))
         return;
@@ -68,15 +68,18 @@ static void print_estimate(const struct job_row *row) {
     if (row->place != PLACE_PROCESSED)
         return;
     const int64_t from_us = row->not_before_us > row->created_us ? row->not_before_us : row->created_us;
-    struct job_guess took = {.requests = row->captured_batches,
+    struct job_guess took = {.requests = batches->requests,
                              .records = row->processed_records,
                              .ms = row->completed_us > from_us ? (uint64_t)(row->completed_us - from_us) / 1000 : 0,
                              .cost = row->cost,
                              .priced = row->metered};
-    printf("%-10s %s\n", "took", cmd_guess(text, &took, row->currency));
+    printf("%-10s %s", "took", cmd_guess(text, &took, row->currency));
+    if (batches->cached)
+        printf("; %" PRIu64 " answers from the cache", batches->cached);
+    putchar('\n');
 }
 
-static void print_job(struct cmd *cmd, const struct job_row *row, enum place place) {
+static void print_job(struct cmd *cmd, const struct job_row *row, enum place place, const struct batches *batches) {
     char reason[100];
     printf("%-10s %s\n", "id", row->id);
     printf("%-10s %s (%s%s)%s%s\n", "status", place_status(row->place), row->archived_us && place == PLACE_NONE ? "" : "jobs/",
@@ -98,25 +101,28 @@ static void print_job(struct cmd *cmd, const struct job_row *row, enum place pla
     print_field("reuses", row->reuses);
     print_counts(row);
     print_progress(cmd, row);
-    print_estimate(row);
+    print_estimate(row, batches);
 }
 
 static void print_batches(const struct batches *batches) {
     bool first = true;
     for (size_t i = 0; i < batches->count; i++) {
         const struct batch *batch = &batches->list[i];
+        const char *item = batch->file ? batch->file->item : batch->item ? batch->item : "";
         if (batch->state == BATCH_NONE)
             continue;
         if (first)
             printf("\nbatches\n");
         first = false;
-        char error[400];
+        char error[400], shown[400];
+        item = cmd_shown(shown, sizeof shown, item, false);
         if (batch->file)
-            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s%s%s\n", i + 1, batches_state(batch), batch->file->records,
-                   batch->file->bytes, batch->file->sha256, batch->file->file_path, batch->file->same_as[0] ? "  same as " : "", batch->file->same_as,
-                   batch->file->archive[0] ? "  in " : "", batch->file->archive);
+            printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s%s%s%s%s\n", i + 1, batches_state(batch), batch->file->records,
+                   batch->file->bytes, batch->file->sha256, batch->file->file_path, *item ? "  of " : "", item, batch->file->same_as[0] ? "  same as " : "",
+                   batch->file->same_as, batch->file->archive[0] ? "  in " : "", batch->file->archive);
         else
-            printf("  %04zu  %-14s  %s\n", i + 1, batches_state(batch), cmd_shown(error, sizeof error, batch->error, false));
+            printf("  %04zu  %-14s  %s%s%s\n", i + 1, batches_state(batch), item, *item && batch->error[0] ? ": " : "",
+                   cmd_shown(error, sizeof error, batch->error, false));
     }
 }
 
@@ -207,7 +213,7 @@ static int show_job(struct cmd *cmd, const struct jobs_entry *job) {
     if (cmd->json)
         code = print_document(cmd, job, &row, &batches);
     else {
-        print_job(cmd, &row, job->place);
+        print_job(cmd, &row, job->place, &batches);
         print_batches(&batches);
         print_events(&batches);
     }

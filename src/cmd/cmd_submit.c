@@ -2,12 +2,14 @@
 #include "cmd/cmd_documents.h"
 #include "cmd/cmd_drop.h"
 #include "cmd/cmd_estimate.h"
+#include "cmd/cmd_jobs.h"
 #include "cmd/cmd_urls.h"
 
 #include "base/json.h"
 #include "base/limits.h"
 #include "engine/ready.h"
 #include "engine/submit.h"
+#include "engine/unit_look.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -156,6 +158,32 @@ static int with_urls(struct cmd *cmd, const char *urls, const struct cmd_urls_si
     return code;
 }
 
+/* One job for the units of another one that failed. */
+static int with_failed(struct cmd *cmd, const char *part, const struct cmd_list *settings, bool wait) {
+    struct submission one = {.text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .urls = true};
+    struct jobs_entry job;
+    struct job_row row;
+    struct err err = {0};
+    char time[17], hex[13], *text = NULL;
+    int code = cmd_job_find(cmd, part, &job);
+    if (code)
+        return code;
+    errno = 0;
+    enum rc rc = cmd_job_row(cmd, &job, &row, &err);
+    free(job.file);
+    if (!rc && !row.accepted)
+        return cmd_fail(cmd, EXIT_DATA, "%s: it was never accepted, so that nothing of it failed", part);
+    rc = rc ? rc : unit_look_again(cmd->spool, cmd->sources, &row, &text, &err);
+    if (rc)
+        return rc == RC_PERM ? cmd_fail(cmd, EXIT_DATA, "%s", err.text) : cmd_fail_rc(cmd, rc, &err);
+    jobid_parts(row.id, time, hex, &one.file);
+    code = buf_printf(&one.text, "%s\n", text) ? cmd_fail(cmd, EXIT_DATA, "the job is longer than %u bytes", LIMIT_JOB_FILE_BYTES)
+                                               : finish_submissions(cmd, &one, 1, settings, wait);
+    free(text);
+    buf_release(&one.text);
+    return code;
+}
+
 static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct cmd_list *settings, bool wait) {
     struct submission *list = calloc((size_t)argc, sizeof *list);
     if (!list)
@@ -173,7 +201,7 @@ static int with_submissions(struct cmd *cmd, int argc, char **argv, const struct
 
 int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     struct cmd_list settings = {.count = 0}, documents = {.count = 0};
-    const char *urls = NULL, *source = NULL, *group = NULL;
+    const char *urls = NULL, *source = NULL, *group = NULL, *failed = NULL;
     struct cmd_urls_site site = {.where = NULL};
     bool wait = false;
     const struct cmd_option options[] = {
@@ -183,6 +211,7 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
         {"labels", CMD_FLAG, &site.labels, NULL, "with --sitemap: each URL has the labels sitemap (the file's name) and lastmod"},
         {"any-host", CMD_FLAG, &site.any_host, NULL, "with --sitemap: URLs of other hosts, too"},
         {"private-hosts", CMD_FLAG, &site.private_hosts, NULL, "with --sitemap: it may lie on this machine or in a private network"},
+        {"failed", CMD_TEXT, &failed, "JOB", "what failed of a job that is complete (URLs, documents) as a new job, by its id"},
         {"source", CMD_TEXT, &source, "NAME", "with --document, --urls or --sitemap: the source that works on it (of URLs pagespeed, if none is named)"},
         {"group", CMD_TEXT, &group, "NAME", "with --document: what the documents belong to, such as one lease with its amendments"},
         {"set", CMD_LIST, &settings, "MEMBER=VALUE", "set a member of the job; the value as JSON when it is some, else as text"},
@@ -192,11 +221,9 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
     int code;
     if (!cmd_parse(cmd, &argc, &argv, options, &code))
         return code;
-    const bool lists = urls || site.where;
-    if ((urls && site.where) || (!site.where && (site.labels || site.any_host || site.private_hosts)) ||
-        (lists             ? argc > 0 || documents.count || group
-         : documents.count ? argc > 0 || !source
-                           : argc < 1 || source || group))
+    const int kinds = (argc > 0) + (urls != NULL) + (site.where != NULL) + (documents.count > 0) + (failed != NULL);
+    if (kinds != 1 || (source && (argc || failed)) || (documents.count ? !source : group != NULL) ||
+        (!site.where && (site.labels || site.any_host || site.private_hosts)))
         return cmd_usage(cmd);
     if (urls && (strncmp(urls, "https://", 8) == 0 || strncmp(urls, "http://", 7) == 0))
         return cmd_fail(cmd, EXIT_USAGE, "--urls reads a file; --sitemap %s reads what lies there", urls);
@@ -207,7 +234,9 @@ int cmd_submit(struct cmd *cmd, int argc, char **argv) {
         return cmd_fail(cmd, EXIT_USAGE, "standard input can be read once only");
     if ((code = cmd_open(cmd)) != EXIT_DONE || (code = cmd_sources(cmd)) != EXIT_DONE)
         return code;
-    if (lists)
+    if (failed)
+        return with_failed(cmd, failed, &settings, wait);
+    if (urls || site.where)
         return with_urls(cmd, urls, &site, source, &settings, wait);
     return documents.count ? with_documents(cmd, &documents, source, group, &settings, wait) : with_submissions(cmd, argc, argv, &settings, wait);
 }

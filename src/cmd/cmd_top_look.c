@@ -41,7 +41,7 @@ static enum rc add_job(struct top *top, const struct jobs_entry *job, const stru
                           .records = row->processed_records,
                           .total = row->total_records,
                           .errors = row->error_count,
-                          .progress = job_progress(row, top->now_us),
+                          .progress = cmd_job_progress(top->cmd, row, top->now_us),
                           .until_us = row->place == PLACE_DEFERRED ? row->until_us : 0,
                           .cost = row->cost,
                           .in_doubt = row->cost_in_doubt,

@@ -119,6 +119,16 @@ static bool is_archived(const struct spool *spool, const struct jobs_entry *job)
     return job->id[0] && job_row_read(spool, job->id, &row, NULL, NULL, NULL) == RC_OK && row.archived_us;
 }
 
+/* Why not: of a complete job whose units failed in part there is a way. */
+static enum rc illegal(const struct spool *spool, const struct jobs_entry *job, const struct verb *verb, enum rc rc, struct err *err) {
+    char name[JOBID_SIZE + 8];
+    struct job_row row;
+    if (job->place == PLACE_PROCESSED && verb->to == PLACE_PENDING && job_row_read(spool, job->id, &row, NULL, NULL, NULL) == RC_OK && row.failed_units)
+        return refuse(err_set(err, rc, "%s: it is complete; `batchspool submit --failed %s` makes a new job of its %llu units that failed", job->id, job->id,
+                              (unsigned long long)row.failed_units));
+    return refuse(err_prefix(err, rc, "%s", jobs_file(job, name)));
+}
+
 static enum rc move_one(const struct spool *spool, struct jobs_entry *job, const struct verb *verb, const char *by, struct err *err) {
     enum rc rc = RC_GONE;
     for (int look = 0; look < LOOKS && rc == RC_GONE; look++) {
@@ -128,10 +138,9 @@ static enum rc move_one(const struct spool *spool, struct jobs_entry *job, const
             rc = refuse(err_set(err, RC_PERM, "%s: it was archived (batchspool cleanup): submit it anew", job->id));
         else if (job->place == PLACE_NONE)
             rc = refuse(err_set(err, RC_GONE, "%s: its file is in no directory; the daemon will make it again in hold/", job->id));
-        else if ((rc = move_legal(job->place, verb->to, err)) != RC_OK) {
-            char name[JOBID_SIZE + 8];
-            rc = refuse(err_prefix(err, rc, "%s", jobs_file(job, name)));
-        } else if (jobs_has_journal(spool, job->id))
+        else if ((rc = move_legal(job->place, verb->to, err)) != RC_OK)
+            rc = illegal(spool, job, verb, rc, err);
+        else if (jobs_has_journal(spool, job->id))
             rc = move_accepted(spool, job, verb, by, err);
         else
             rc = move_drop(spool, job, verb->to, err);

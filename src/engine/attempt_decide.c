@@ -19,8 +19,11 @@ struct due_page *attempt_due(struct attempt *a) {
 
 void attempt_add_failure(struct attempt *a, const char *reason) {
     const char *error = a->verdict.error[0] ? a->verdict.error : a->error[0] ? a->error : a->err.text;
+    char item[UNITS_LABEL_SIZE];
     cJSON_Delete(a->members);
     a->members = a->page.batch ? attempt_lane_members(a) : engine_members();
+    if (units_label(a->run->units, a->page.batch, item))
+        cJSON_AddStringToObject(a->members, "item", item);
     if (a->status)
         cJSON_AddNumberToObject(a->members, "status", a->status);
     cJSON_AddStringToObject(a->members, "reason", reason);
@@ -151,9 +154,11 @@ void attempt_try_again(struct attempt *a, int64_t until_us, const char *reason, 
 static void unit_failed(struct attempt *a, const char *reason) {
     struct run *run = a->run;
     struct page_facts none = {.total = JOB_UNKNOWN, .count = JOB_UNKNOWN};
+    char item[UNITS_LABEL_SIZE];
     attempt_add_failure(a, reason);
-    str_format(run->unit_error, sizeof run->unit_error, "unit %u: %s%s%.200s", a->page.batch, reason, a->verdict.error[0] || a->err.text[0] ? ": " : "",
-               a->verdict.error[0] ? a->verdict.error : a->err.text);
+    units_label(run->units, a->page.batch, item);
+    str_format(run->unit_error, sizeof run->unit_error, "unit %u (%.120s): %s%s%.200s", a->page.batch, item, reason,
+               a->verdict.error[0] || a->err.text[0] ? ": " : "", a->verdict.error[0] ? a->verdict.error : a->err.text);
     log_info("job %s %s", run->id, run->unit_error);
     run->units_failed++;
     run_page_in(run, &a->page, &none, 0);

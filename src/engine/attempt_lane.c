@@ -68,7 +68,10 @@ cJSON *attempt_lane_members(const struct attempt *a) {
 
 static cJSON *requested_line(const struct attempt *a, const char **event) {
     char price[DEC_TEXT_SIZE];
+    char item[UNITS_LABEL_SIZE];
     cJSON *m = attempt_lane_members(a);
+    if (units_label(a->run->units, a->page.batch, item))
+        cJSON_AddStringToObject(m, "item", item);
     cJSON_AddBoolToObject(m, "paid", a->kind == REQUEST_PAID);
     cJSON_AddNumberToObject(m, "offset", (double)a->page.offset);
     cJSON_AddNumberToObject(m, "limit", (double)a->page.limit);
@@ -121,6 +124,7 @@ int64_t attempt_took_ms(const struct attempt *a) {
 }
 
 static cJSON *captured_line(const struct attempt *a, const char **event) {
+    char item[UNITS_LABEL_SIZE] = "";
     struct captured c = {.page = a->page,
                          .facts = &a->verdict.facts,
                          .attempt = a->number,
@@ -140,6 +144,8 @@ static cJSON *captured_line(const struct attempt *a, const char **event) {
                          .unit_key = unit_inner(a) || a->cached_us ? "" : a->unit_key,
                          .took_ms = attempt_took_ms(a),
                          .unit_ms = unit_inner(a) ? 0 : a->earlier_ms};
+    if (!c.inner && units_label(a->run->units, a->page.batch, item))
+        c.item = item;
     *event = "captured";
     cJSON *m = replay_captured_members(&c);
     group_members(a, m);

@@ -65,6 +65,21 @@ static void fold_batch(struct batch *batch, const struct journal_line *line) {
     }
 }
 
+static void fold_item(struct batches *batches, struct batch *batch, const cJSON *json) {
+    const char *item = text_member(json, "item");
+    if (!*item || batch->item)
+        return;
+    batch->item = strdup(item);
+    batches->out_of_memory = batches->out_of_memory || !batch->item;
+}
+
+static void fold_request(struct batches *batches, const cJSON *json) {
+    if (cJSON_HasObjectItem(json, "cached"))
+        batches->cached++;
+    else if (!cJSON_HasObjectItem(json, "helper"))
+        batches->requests++;
+}
+
 /* A decision without a batch is about every one that is in doubt. */
 static void fold_release(struct batches *batches, const cJSON *json) {
     const char *decision = text_member(json, "decision");
@@ -113,6 +128,9 @@ static void on_line(void *context, const struct job_row *row, const struct journ
     else if (batch) {
         fold_file(batches, batch, line);
         fold_batch(batch, line);
+        fold_item(batches, batch, line->json);
+        if (strcmp(line->event, "requested") == 0)
+            fold_request(batches, line->json);
     }
     keep_event(batches, line);
 }
@@ -150,8 +168,10 @@ enum rc batches_read(const struct spool *spool, const char *id, struct batches *
 }
 
 void batches_release(struct batches *batches) {
-    for (size_t i = 0; i < batches->count; i++)
+    for (size_t i = 0; i < batches->count; i++) {
         free(batches->list[i].file);
+        free(batches->list[i].item);
+    }
     free(batches->list);
     batches->list = NULL;
     batches->count = batches->capacity = 0;
@@ -182,6 +202,7 @@ const char *batches_state(const struct batch *batch) {
 static void add_open(cJSON *open, const struct batch *batch, size_t number) {
     cJSON *item = cJSON_CreateObject();
     cJSON_AddNumberToObject(item, "batch_number", (double)number);
+    cJSON_AddItemToObject(item, "item", batch->item ? cJSON_CreateString(batch->item) : cJSON_CreateNull());
     cJSON_AddStringToObject(item, "state", batches_state(batch));
     cJSON_AddStringToObject(item, "error", batch->error);
     cJSON_AddItemToArray(open, item);

@@ -13,6 +13,7 @@ struct batch {
     struct file_row *file; /* when captured */
     enum shelf shelf;      /* where its marker lies */
     char error[200];
+    char *item; /* of a unit: which it is, for people; owned, or NULL */
 };
 
 #define BATCH_EVENTS 20
@@ -23,6 +24,7 @@ struct batches {
     size_t count, capacity;
     char events[BATCH_EVENTS][400]; /* for people; the last ones, a ring */
     size_t event_count;
+    uint64_t requests, cached; /* that were sent, and that an earlier unit's answer saved */
     bool out_of_memory;
 };
 
@@ -32,9 +34,9 @@ void batches_release(struct batches *batches);
 /* "charge_unknown", "requested" ... and for a captured batch the shelf. */
 const char *batches_state(const struct batch *batch);
 
-/* `files` (as file_row_json, with their shelf) and `open_batches` into an object. */
-/* open_batches alone: those that have no payload yet. */
+/* open_batches: those that have no payload yet. */
 void batches_open_json(const struct batches *batches, cJSON *json);
+/* `files` (as file_row_json, with their shelf) and `open_batches` into an object. */
 void batches_json(const struct batches *batches, cJSON *json);
 /* All of one job but its events: the row (look_row), place, file, progress, criteria, batches_json. The caller frees; NULL: out of memory. */
 cJSON *batches_document(const struct look *look, const struct jobs_entry *job, const struct job_row *row, const struct batches *batches);

@@ -124,7 +124,7 @@ struct run { /* one claimed job; a lane with the job's number may use id, source
     struct paginator *paginator;
     struct units *units; /* when the source's units are no pages; else NULL */
     uint64_t units_in, units_failed;
-    char unit_error[300]; /* of the last that failed for good */
+    char unit_error[420]; /* of the last that failed for good */
     struct keyset *keys;
     enum run_phase phase;
     struct due_page *due;
@@ -553,6 +553,7 @@ struct captured {
     const char *same_as;  /* below payloads/raw; "" none */
     int64_t took_ms;      /* from the request to the answer; 0: not known */
     int64_t unit_ms;      /* for the answers of the unit's earlier steps; 0: none */
+    const char *item;     /* which unit it is, for people; "" or NULL none */
     const char *unit_key; /* what later units may find its first answer by; "" or NULL none */
     int64_t cached_us;    /* when an answer that was taken from an earlier unit came; 0: it is its own */
     const char *step;     /* its name, "" none */

@@ -105,21 +105,35 @@ int64_t look_waits(const struct look *look, const struct job_row *row, int64_t n
     return paused.until_us;
 }
 
-struct job_progress look_progress(const struct look *look, const struct job_row *row, int64_t now_us) {
-    struct job_progress progress = job_progress(row, now_us);
+/* The days that the quotas of its source make it take. */
+static void heed_quotas(const struct look *look, const struct job_row *row, int64_t now_us, struct job_progress *progress) {
     struct limits_window windows[SOURCE_MAX_WINDOWS];
     const struct source *source = NULL;
     const uint64_t over = row->processed_records + row->failed_units;
     uint64_t rest = 0, days = 0;
-    if (!progress.eta_us || !row->processed_records || over >= row->total_records || !look->sources ||
-        sources_get(look->sources, row->source, &source, NULL) != RC_OK || !source->window_count)
-        return progress;
+    if (!row->processed_records || over >= row->total_records || !look->sources || sources_get(look->sources, row->source, &source, NULL) != RC_OK ||
+        !source->window_count)
+        return;
     const double left = (double)(row->total_records - over), pages = left * (double)row->captured_batches / (double)row->processed_records;
     const unsigned count = limits_look_windows(look->index, source, now_us, windows);
     const double quota_s = limits_look_quota_s(windows, count, (uint64_t)(pages + 0.5), now_us, &rest, &days);
-    const double last_s = pages > 0 ? left * ((double)rest / pages) / progress.rate_per_s : 0;
-    if (quota_s > 0 && quota_s + last_s < 1e10 && now_us + (int64_t)((quota_s + last_s) * 1e6) > progress.eta_us)
-        progress.eta_us = now_us + (int64_t)((quota_s + last_s) * 1e6);
+    const double last_s = pages > 0 ? left * ((double)rest / pages) / progress->rate_per_s : 0;
+    if (quota_s > 0 && quota_s + last_s < 1e10 && now_us + (int64_t)((quota_s + last_s) * 1e6) > progress->eta_us)
+        progress->eta_us = now_us + (int64_t)((quota_s + last_s) * 1e6);
+}
+
+struct job_progress look_progress(const struct look *look, const struct job_row *row, int64_t now_us) {
+    struct job_progress progress = job_progress(row, now_us);
+    char reason[48];
+    if (!progress.eta_us)
+        return progress;
+    if (!spool_daemon_runs(look->spool)) {
+        progress.eta_us = 0;
+        return progress;
+    }
+    const int64_t until_us = look_waits(look, row, now_us, reason);
+    progress.eta_us += until_us > now_us ? until_us - now_us : 0;
+    heed_quotas(look, row, now_us, &progress);
     return progress;
 }
 
@@ -127,12 +141,7 @@ void look_progress_json(const struct look *look, const struct job_row *row, cJSO
     char reason[48], when[CLOCK_RFC3339_SIZE];
     const int64_t now_us = clock_wall_us(), until_us = look_waits(look, row, now_us, reason);
     const struct job_progress progress = look_progress(look, row, now_us);
-    job_progress_json(row, now_us, json);
-    if (progress.eta_us) {
-        clock_format_rfc3339(progress.eta_us, 6, when);
-        cJSON_ReplaceItemInObjectCaseSensitive(json, "eta", cJSON_CreateString(when));
-        cJSON_ReplaceItemInObjectCaseSensitive(json, "eta_s", cJSON_CreateNumber((double)((progress.eta_us - now_us) / 1000000)));
-    }
+    job_progress_json(row, &progress, now_us, json);
     if (!until_us)
         return;
     clock_format_rfc3339(until_us, 6, when);

@@ -24,7 +24,7 @@ enum rc look_row(const struct look *look, const struct jobs_entry *job, struct j
 
 /* A running job that waits, for a page's back-off or for its source: until when and for what; 0: it does not. */
 int64_t look_waits(const struct look *look, const struct job_row *row, int64_t now_us, char reason[48]);
-/* job_progress, with the days that the quotas of its source make it take. */
+/* job_progress, with what it waits for and the days that the quotas of its source make it take; without a daemon there is no ETA. */
 struct job_progress look_progress(const struct look *look, const struct job_row *row, int64_t now_us);
 /* The same as JSON, and for what it waits. */
 void look_progress_json(const struct look *look, const struct job_row *row, cJSON *json);

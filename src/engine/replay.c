@@ -446,6 +446,8 @@ cJSON *replay_captured_members(const struct captured *c) {
         clock_format_rfc3339(c->cached_us, 6, at);
         cJSON_AddStringToObject(m, "cached_at", at);
     }
+    if (c->item && *c->item)
+        cJSON_AddStringToObject(m, "item", c->item);
     if (c->unit_key && *c->unit_key)
         cJSON_AddStringToObject(m, "unit", c->unit_key);
     clock_format_rfc3339(c->answered_us, 6, at);
@@ -535,8 +537,11 @@ static enum rc adopt(struct replay *r, struct replay_page *p) {
                          .same_as = verdict.facts.records ? p->answered->same_as : ""};
     if (run->delta)
         delta_facts(&verdict.facts);
-    if (run->units && !inner)
+    char item[UNITS_LABEL_SIZE];
+    if (run->units && !inner) {
         verdict.facts.count = run->units->count;
+        c.item = units_label(run->units, p->batch, item) ? item : NULL;
+    }
     c.advance = keys_advance(&keys, run->source, p->limit, verdict.facts.records);
     rc = keys.failed ? err_set(&r->err, RC_TEMP, "out of memory") : RC_OK;
     keys_release(&keys);

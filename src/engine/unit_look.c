@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "source/paginator.h"
 
 static const char *const names[UNIT_STATES] = {"queued", "running", "done", "failed", "cancelled"};
 
@@ -88,9 +89,10 @@ static void settle(struct units_look *look, enum place place) {
 
 static enum rc read_text(struct sources *sources, const char *text, size_t length, struct units_look *look, struct err *err) {
     char name[65], mode[16];
-    const struct source *source;
+    const struct source *source = NULL;
     enum rc rc = criteria_source("job", text, length, name, mode, err);
     rc = rc ? rc : sources_get(sources, name, &source, err);
+    look->source = source;
     if (!rc && !source->list_count)
         rc = err_set(err, RC_PERM, "the source %s has no lists of units", name);
     rc = rc ? rc : criteria_parse("job", text, length, source, &look->criteria, err);
@@ -124,6 +126,80 @@ void units_look_release(struct units_look *look) {
     free(look->list);
     strset_release(&look->texts);
     memset(look, 0, sizeof *look);
+}
+
+/* --- what failed, again --------------------------------------------------------------------------------------------- */
+
+static const char *group_of(const cJSON *value) {
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(value, "group"));
+}
+
+/* Documents of one group are one matter. */
+static void keep_groups(const struct units_list *list, bool *keep) {
+    for (uint64_t i = 0; i < list->count; i++) {
+        const char *group = keep[i] ? group_of(list->values[i]) : NULL;
+        for (uint64_t j = 0; group && j < list->count; j++) {
+            const char *other = group_of(list->values[j]);
+            keep[j] = keep[j] || (other && strcmp(other, group) == 0);
+        }
+    }
+}
+
+/* each: units that come before the list goes on to its next element. */
+static enum rc put_failed(const struct units_look *look, unsigned number, uint64_t each, cJSON **job) {
+    const struct units_list *list = &look->units->lists[number];
+    bool *keep = calloc((size_t)list->count, sizeof *keep);
+    cJSON *kept = keep ? cJSON_CreateArray() : NULL;
+    bool good = kept;
+    for (uint64_t i = 0; good && i < look->units->count; i++)
+        keep[i / each % list->count] |= look->list[i].state == UNIT_FAILED;
+    if (good)
+        keep_groups(list, keep);
+    for (uint64_t i = 0; good && i < list->count; i++)
+        good = !keep[i] || cJSON_AddItemToArray(kept, cJSON_Duplicate(list->values[i], true));
+    free(keep);
+    if (good)
+        return paginator_put_value(job, look->source->lists[number].in, kept);
+    cJSON_Delete(kept);
+    return RC_TEMP;
+}
+
+static enum rc make_again(const struct units_look *look, char **text) {
+    static const char *const once[] = {"take", "not_before", "created_by"};
+    cJSON *job = cJSON_Duplicate(look->criteria->json, true);
+    enum rc rc = job ? RC_OK : RC_TEMP;
+    for (size_t i = 0; i < sizeof once / sizeof once[0]; i++)
+        cJSON_DeleteItemFromObjectCaseSensitive(job, once[i]);
+    uint64_t each = 1;
+    for (unsigned i = look->units->list_count; !rc && i-- > 0; each *= look->units->lists[i].count)
+        rc = put_failed(look, i, each, &job);
+    *text = rc ? NULL : cJSON_PrintUnformatted(job);
+    cJSON_Delete(job);
+    return *text ? RC_OK : RC_TEMP;
+}
+
+enum rc unit_look_again(const struct spool *spool, struct sources *sources, const struct job_row *row, char **text, struct err *err) {
+    struct units_look look;
+    char *was = NULL;
+    size_t length = 0;
+    *text = NULL;
+    if (row->place == PLACE_FAILED || row->place == PLACE_CANCELLED)
+        return err_set(err, RC_PERM, "%s: it is %s, and `batchspool retry` goes on with it", row->id, place_name(row->place));
+    if (row->place != PLACE_PROCESSED)
+        return err_set(err, RC_PERM, "%s: it is not complete yet", row->id);
+    if (!row->failed_units)
+        return err_set(err, RC_PERM, "%s: no unit of it failed", row->id);
+    enum rc rc = job_text_read(spool, row->id, &was, &length, err);
+    if (rc)
+        return rc;
+    rc = units_look(spool, sources, row, was, length, &look, err);
+    free(was);
+    if (!rc && !look.counts[UNIT_FAILED])
+        rc = err_set(err, RC_PERM, "%s: no unit of it failed", row->id); /* pages that were ignored */
+    if (!rc && make_again(&look, text))
+        rc = err_set(err, RC_TEMP, "out of memory");
+    units_look_release(&look);
+    return rc;
 }
 
 /* The first word of capitals and low lines: DNS_FAILURE; but not the ERR_FAILED of net::ERR_FAILED. */

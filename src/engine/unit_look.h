@@ -24,7 +24,8 @@ struct unit_look {
 };
 
 struct units_look {
-    struct criteria *criteria; /* owned; and the rest */
+    const struct source *source; /* borrowed from sources */
+    struct criteria *criteria;   /* owned; and the rest */
     struct units *units;
     struct unit_look *list; /* list[n - 1] is unit n */
     uint64_t counts[UNIT_STATES];
@@ -36,6 +37,13 @@ struct units_look {
 enum rc units_look(const struct spool *spool, struct sources *sources, const struct job_row *row, const char *text, size_t length, struct units_look *look,
                    struct err *err);
 void units_look_release(struct units_look *look);
+/*
+ * The text of a new job that does again what failed of one that is complete: the job as it was, of its lists the elements that a failed unit has, and of
+ * documents those of the same group. Of several lists that makes units that did not fail, too; where the source has a unit_cache their answers are taken from
+ * there. row: the job. RC_PERM: it is not complete, no unit of it failed, or its text does not fit its source any more; err says what to do. RC_GONE: its text
+ * is nowhere. RC_TEMP. *text is the caller's.
+ */
+enum rc unit_look_again(const struct spool *spool, struct sources *sources, const struct job_row *row, char **text, struct err *err);
 /* The code of what went wrong, in the words of who said it ("DNS_FAILURE"), else its reason ("status_500"). */
 void unit_look_class(const struct unit_look *unit, char out[64]);
 

@@ -21,6 +21,11 @@ static const char *printable(char *out, size_t size, const char *text) {
     return out;
 }
 
+/* What ends a sentence that ends with this text. */
+static const char *stop(const char *text) {
+    return str_ends(text, ".") ? "" : ".";
+}
+
 static const char *span(char out[24], int64_t us) {
     clock_format_span(us, out);
     return out;
@@ -44,7 +49,8 @@ static bool tell_pause(const struct why *why, const char *name, struct buf *out)
     if (!paused_look(why->look->index, name, source, clock_wall_us(), &paused))
         return false;
     clock_format_rfc3339(paused.until_us, 0, when);
-    buf_printf(out, "The source %s is paused until %s: %s.%s\n", name, when, printable(shown, sizeof shown, paused.reason),
+    printable(shown, sizeof shown, paused.reason);
+    buf_printf(out, "The source %s is paused until %s: %s%s%s\n", name, when, shown, stop(shown),
                paused_for_access(paused.reason) ? " It refused the credentials: renew them, then send the daemon SIGHUP." : "");
     return true;
 }
@@ -84,8 +90,9 @@ static void tell_queue(const struct why *why, const struct job_row *row, bool pa
 static void tell_group(void *context, const struct throttle_group *group) {
     char when[CLOCK_RFC3339_SIZE], name[200], error[200];
     clock_format_rfc3339(group->until_us, 0, when);
-    buf_printf(context, "Waits for %s until %s: %u tries in a row failed, the last: %s.\n", printable(name, sizeof name, group_look_name(group)), when,
-               group->tries, printable(error, sizeof error, group->error));
+    printable(error, sizeof error, group->error);
+    buf_printf(context, "Waits for %s until %s: %u tries in a row failed, the last: %s%s\n", printable(name, sizeof name, group_look_name(group)), when,
+               group->tries, error, stop(error));
 }
 
 /* Groups of its units that wait, while those of others go on. */
@@ -148,6 +155,28 @@ static void tell_files(const struct why *why, const struct job_row *row, struct 
         buf_printf(out, "Mend the cause, then `batchspool requeue --files %s` puts these payloads back to be loaded.\n", row->id);
 }
 
+/* Of a job that is complete. */
+static void tell_failed_units(const struct why *why, const struct job_row *row, struct buf *out) {
+    struct batches batches;
+    struct err err = {0};
+    char error[400], item[400];
+    size_t failed = 0;
+    if (!row->failed_units)
+        return;
+    buf_printf(out, "%" PRIu64 " of its %" PRIu64 " units failed for good; `batchspool submit --failed %s` makes a new job of them.\n", row->failed_units,
+               row->total_records, row->id);
+    enum rc rc = batches_read(why->look->spool, row->id, &batches, &err);
+    for (size_t i = 0; (!rc || rc == RC_CORRUPT) && i < batches.count; i++) {
+        const struct batch *batch = &batches.list[i];
+        if (batch->state == BATCH_FAILED && ++failed <= MOST_FILES)
+            buf_printf(out, "unit %04zu (%s): %s\n", i + 1, printable(item, sizeof item, batch->item ? batch->item : ""),
+                       printable(error, sizeof error, batch->error));
+    }
+    batches_release(&batches);
+    if (failed > MOST_FILES)
+        buf_printf(out, "... and %zu more: `batchspool show %s`\n", failed - MOST_FILES, row->id);
+}
+
 static void tell_in_doubt(const struct why *why, const struct job_row *row, struct buf *out) {
     struct batches batches;
     struct err err = {0};
@@ -205,6 +234,7 @@ static void tell_place(const struct why *why, const struct jobs_entry *job, cons
         buf_add_text(out, "It is complete.\n");
         if (*row->reuses)
             buf_printf(out, "Its payloads are those of job %s; nothing was asked for.\n", row->reuses);
+        tell_failed_units(why, row, out);
         return;
     case PLACE_HOLD:
         buf_printf(out, "A person must let it go on: `batchspool release %s`.\n", row->id);

@@ -74,6 +74,36 @@ cJSON *units_item(const struct units *units, uint32_t batch) {
     return item;
 }
 
+static const char *text_of(const cJSON *value) {
+    if (cJSON_IsObject(value)) {
+        const cJSON *url = cJSON_GetObjectItemCaseSensitive(value, "url");
+
+        value = url != NULL ? url : cJSON_GetObjectItemCaseSensitive(value, "name");
+    }
+    return cJSON_GetStringValue(value);
+}
+
+bool units_label(const struct units *units, uint32_t batch, char out[UNITS_LABEL_SIZE]) {
+    const cJSON *values[SOURCE_MAX_LISTS];
+    struct buf text = BUF_INIT((size_t)LIMIT_JOB_FILE_BYTES);
+    uint64_t left = batch - UINT32_C(1);
+    bool there = units != NULL && batch >= 1 && batch <= units->count;
+
+    for (unsigned i = there ? units->list_count : 0; i-- > 0; left /= units->lists[i].count) {
+        values[i] = units->lists[i].values[left % units->lists[i].count];
+    }
+    for (unsigned i = 0; there && i < units->list_count; i++) {
+        const char *known = text_of(values[i]);
+        char *printed = known != NULL ? NULL : cJSON_PrintUnformatted(values[i]);
+
+        (void)buf_printf(&text, "%s%s", i > 0 ? " " : "", known != NULL ? known : printed != NULL ? printed : "");
+        cJSON_free(printed);
+    }
+    str_printable(out, UNITS_LABEL_SIZE, buf_text(&text), text.length);
+    buf_release(&text);
+    return there;
+}
+
 enum rc units_key(const struct source *source, const cJSON *job, const cJSON *item, const cJSON *known, char out[DIGEST_HEX_SIZE], struct err *err) {
     const struct template_scope scope = {.job = job, .item = item, .known = known};
     struct buf text = BUF_INIT((size_t)LIMIT_JOB_FILE_BYTES);

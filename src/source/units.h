@@ -24,6 +24,10 @@ enum rc units_new(const struct source *source, const cJSON *job, uint64_t take, 
 void units_free(struct units *units);
 /* Of unit `batch`, counted from 1: an object of the lists' names and its elements, that the caller frees. NULL: out of memory, or no such unit. */
 cJSON *units_item(const struct units *units, uint32_t batch);
+/* The same for people's eyes, "https://www.example/ mobile": of each list its element, of an object its url or name; as str_printable. False, and "": there is
+ * no such unit (units may be NULL). Any thread. */
+#define UNITS_LABEL_SIZE 300
+bool units_label(const struct units *units, uint32_t batch, char out[UNITS_LABEL_SIZE]);
 /* What units share their first answer by (unit_cache, which the source has): of the source and the key's templates, filled in. known: as in template_scope.
  * RC_PERM, RC_TEMP. */
 enum rc units_key(const struct source *source, const cJSON *job, const cJSON *item, const cJSON *known, char out[DIGEST_HEX_SIZE], struct err *err);

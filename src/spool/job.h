@@ -142,6 +142,7 @@ struct file_row { /* DESIGN 7 batch_file_status: one captured payload */
     uint64_t properties_count, success_count, error_count, processing_time_ms;
     char same_as[256];   /* the payload that had these bytes before, below the spool; "" none */
     int64_t archived_us; /* its raw payload and marker are gone (retention), or are about to; 0: they are there */
+    char item[300];      /* of a unit: which it is, for people; "" none */
     char archive[64];    /* where it is then, below the spool; "" nowhere */
 };
 /* Fold one line in; true when it was about this file. Start from a zeroed row with job_id set and batch of the event (`captured` makes it; it has a file_path
@@ -162,7 +163,7 @@ struct job_progress {
 };
 struct job_progress job_progress(const struct job_row *row, int64_t now_us);
 /* rate_per_s, eta, eta_s, waiting_until and waiting_for into what job_row_json made. */
-void job_progress_json(const struct job_row *row, int64_t now_us, cJSON *json);
+void job_progress_json(const struct job_row *row, const struct job_progress *progress, int64_t now_us, cJSON *json);
 /* A job in processing/ that has nothing in flight and waits for a page's back-off: until when, and the reason; 0: it does not. */
 int64_t job_waits_until(const struct job_row *row, int64_t now_us, const char **reason);
 /* When something was heard of it last: it came to its place, asked, or was answered. */

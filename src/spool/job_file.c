@@ -30,6 +30,7 @@ static void apply_captured(struct file_row *row, const struct job_row *job, cons
     str_copy(row->campaign, sizeof row->campaign, job->campaign);
     if (text_of(line, "same_as")[0] != '\0')
         str_format(row->same_as, sizeof row->same_as, "payloads/raw/%s", text_of(line, "same_as"));
+    str_copy(row->item, sizeof row->item, text_of(line, "item"));
     journal_line_u64(line->json, "bytes", &row->bytes);
     journal_line_u64(line->json, "records", &row->records);
     row->status = FILE_PENDING;
@@ -185,17 +186,16 @@ cJSON *job_row_json(const struct job_row *row) {
     return json;
 }
 
-void job_progress_json(const struct job_row *row, int64_t now_us, cJSON *json) {
-    const struct job_progress progress = job_progress(row, now_us);
+void job_progress_json(const struct job_row *row, const struct job_progress *progress, int64_t now_us, cJSON *json) {
     const char *reason = "";
     char rate[40];
-    if (progress.rate_per_s < 0)
+    if (progress->rate_per_s < 0)
         cJSON_AddNullToObject(json, "rate_per_s");
-    else if (str_format(rate, sizeof rate, "%.3f", progress.rate_per_s))
+    else if (str_format(rate, sizeof rate, "%.3f", progress->rate_per_s))
         cJSON_AddRawToObject(json, "rate_per_s", rate);
-    add_time(json, "eta", progress.eta_us);
-    if (progress.eta_us != 0)
-        cJSON_AddNumberToObject(json, "eta_s", (double)((progress.eta_us - now_us) / 1000000));
+    add_time(json, "eta", progress->eta_us);
+    if (progress->eta_us != 0)
+        cJSON_AddNumberToObject(json, "eta_s", (double)((progress->eta_us - now_us) / 1000000));
     else
         cJSON_AddNullToObject(json, "eta_s");
     add_time(json, "waiting_until", job_waits_until(row, now_us, &reason));
@@ -214,6 +214,7 @@ cJSON *file_row_json(const struct file_row *row) {
     add_text(json, "job_id", row->job_id);
     add_text(json, "campaign_id", row->campaign);
     add_count(json, "batch_number", row->batch);
+    add_text(json, "item", row->item);
     add_text(json, "status", file_status_name(row->status));
     add_count(json, "bytes", row->bytes);
     add_count(json, "records", row->records);

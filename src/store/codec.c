@@ -127,6 +127,7 @@ static const struct field FILE_FIELDS[] = {
     WIDE(struct file_row, error_count),
     WIDE(struct file_row, processing_time_ms),
     TEXT(struct file_row, same_as),
+    TEXT(struct file_row, item),
     WIDE(struct file_row, archived_us),
     TEXT(struct file_row, archive),
 };

@@ -15,7 +15,7 @@
 #define MAX_READERS 512
 #define LOCK_MODE 0660
 #define UNSYNCED (MDB_NOSYNC | MDB_NOMETASYNC)
-#define FORMAT "batchspool index 11"
+#define FORMAT "batchspool index 12"
 #define BOOT_BYTES 64
 
 static const char *const TABLE_NAMES[TABLE_COUNT] = {"meta",     "jobs",  "files",   "queue", "places",   "deferred", "campaigns", "sha256",

@@ -316,7 +316,7 @@ function tellEnds() {
     endTimer = 0;
     if (rows.length <= 2)
         for (const row of rows)
-            toast(`${ENDS[row.status][1]}: ${row.name || row.job_id}`, {tone: ENDS[row.status][0], text: row.status === 'COMPLETED' ? `${plural(row.processed_records ?? 0, 'record')} captured, ${num(row.success_count ?? 0)} loaded` : reasonText(row.reason), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
+            toast(`${ENDS[row.status][1]}: ${row.name || row.job_id}`, {tone: ENDS[row.status][0], text: row.status === 'COMPLETED' ? `${plural(row.processed_records ?? 0, 'record')} captured, ${num(row.success_count ?? 0)} loaded${row.failed_units > 0 ? `, ${num(row.failed_units)} failed` : ''}` : reasonText(row.reason), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
     else {
         const count = (status) => rows.filter((row) => row.status === status).length;
         const parts = Object.entries(ENDS).map(([status, [, word]]) => count(status) && `${count(status)} ${word.toLowerCase()}`).filter(Boolean);

@@ -53,6 +53,15 @@ function makeActs(page, get, changed) {
         },
         hold: (element) => send(element, 'hold', null, 'On hold'),
         retry: (element) => send(element, 'retry', null, 'Back in the queue'),
+        async retryFailed(element) {
+            try {
+                const made = await busy(element, page.api.post(jobPath(get().job_id, 'retry-failed'), {}, {signal: page.signal}));
+                page.toast('A new job does them again');
+                page.navigate(`/jobs/${encodeURIComponent(made.job_id)}`);
+            } catch (error) {
+                page.toastError(error, 'It cannot be done again');
+            }
+        },
         process: (element) => send(element, 'process', null, 'Loading has begun'),
         priority: (element, priority) => send(element, 'priority', {priority}, `Priority ${priority}`),
         async release(element, batch = null) {
@@ -157,13 +166,22 @@ function whyText(job) {
         if (key === 'since')
             out.push(h('p', {class: 'muted small'}, 'Since ', Time(text)));
         else if (key === 'go on')
-            out.push(h('p', {}, h('span', {class: 'muted'}, 'To go on: '), goOnText(job.reason) || withCommands(text)));
+            out.push(h('p', {}, h('span', {class: 'muted'}, 'To go on: '), goOnText(job) || withCommands(text)));
         else if (key === 'what')
             out.push(h('p', {}, withCommands(job.reason && text.startsWith(`${job.reason}: `) ? text.slice(job.reason.length + 2) : text === job.reason ? '' : text)));
         else if (key === '' && text.trim())
             out.push(h('p', {}, withCommands(text)));
     }
     return out;
+}
+
+/* Units of a complete job that have no record: a list of URLs is done although some of them are dead. */
+function failedCard(page, job, acts) {
+    if (job.status !== 'COMPLETED' || !(job.failed_units > 0))
+        return null;
+    return h('section', {class: 'banner', dataset: {tone: 'warn'}, 'aria-label': 'Failed in part'}, icon('alert'),
+        h('div', {}, h('strong', {}, `${num(job.failed_units)} of ${num(job.total_records)} failed`), h('p', {}, 'They have no record; each is listed below with what went wrong, and in the reports.')),
+        page.can('operator') && button('Try them again', {icon: 'refresh', class: 'small', onclick: (event) => acts.retryFailed(event.currentTarget)}));
 }
 
 function whyCard(job) {
@@ -210,6 +228,9 @@ function factsCard(job) {
         row('Expected', job.estimate && (job.estimate.records !== null && job.estimate.records !== undefined || job.estimate.seconds) && [job.estimate.requests && `${plural(job.estimate.requests, 'request')}`, job.estimate.records !== null && job.estimate.records !== undefined && plural(job.estimate.records, 'record'), job.estimate.seconds && duration(job.estimate.seconds)].filter(Boolean).join(', ')))));
 }
 
+/* Of a list of URLs or documents what each is called. */
+const nameOf = (item) => typeof item === 'string' ? item : item?.url ?? item?.name;
+const named = (value) => Array.isArray(value) && value.length > 0 && value.every(nameOf) ? value.map(nameOf) : value;
 /* Members that the page shows elsewhere. */
 const COMMON = new Set(['source', 'name', 'campaign_id', 'created_by', 'priority', 'process', 'max_cost', 'not_before', 'mode']);
 function criteriaCard(page, job) {
@@ -220,7 +241,7 @@ function criteriaCard(page, job) {
     const raw = () => openDialog({title: 'The job file', wide: true, content: h('pre', {class: 'code', tabindex: '0'}, clip(text, 200000)), actions: [button('Copy', {icon: 'copy', onclick: () => copy(page, text)})]});
     const list = job.criteria ?? file.criteria;
     const pairs = Array.isArray(list) ? list.slice(0, 60).map((c) => [c?.name ?? '', c?.value]) : Object.entries(file).filter(([key]) => !COMMON.has(key)).slice(0, 60);
-    return card('Criteria', h('div', {class: 'card-body'}, pairs.length ? h('dl', {class: 'kv criteria'}, pairs.map(([name, value]) => [h('dt', {}, Text(name, 60)), h('dd', {}, Text(shortJson(value, 400), 400))])) : h('p', {class: 'muted'}, 'None: everything that the source gives.')), button('JSON', {class: 'small ghost', onclick: raw}));
+    return card('Criteria', h('div', {class: 'card-body'}, pairs.length ? h('dl', {class: 'kv criteria'}, pairs.map(([name, value]) => [h('dt', {}, Text(name, 60)), h('dd', {}, Text(shortJson(named(value), 400), 400))])) : h('p', {class: 'muted'}, 'None: everything that the source gives.')), button('JSON', {class: 'small ghost', onclick: raw}));
 }
 
 function card(title, body, ...tools) {
@@ -240,7 +261,7 @@ function batchesCard(page, get, acts) {
     let cursors = [null], abort = null, timer = 0;
     const columns = [
         {label: '#', class: 'num', cell: (f) => f.batch_number},
-        {label: 'State', class: 'state', cell: (f) => { const [word, tone] = f.state ? OPEN[f.state] ?? [capital(f.state), 'neutral'] : SHELVES[f.shelf ?? SHELF_OF[f.status]] ?? [capital(f.status), 'neutral']; return h('div', {class: 'stack tight'}, h('span', {}, Badge(word, tone)), (f.error || f.error_details) && h('span', {class: 'small muted'}, clip(f.error || f.error_details, 200)), f.same_as && h('span', {class: 'small muted'}, 'same bytes as an earlier payload')); }},
+        {label: 'State', class: 'state', cell: (f) => { const [word, tone] = f.state ? OPEN[f.state] ?? [capital(f.state), 'neutral'] : SHELVES[f.shelf ?? SHELF_OF[f.status]] ?? [capital(f.status), 'neutral']; return h('div', {class: 'stack tight'}, h('span', {}, Badge(word, tone)), f.item && h('span', {class: 'small'}, Text(f.item, 300)), (f.error || f.error_details) && h('span', {class: 'small muted'}, clip(f.error || f.error_details, 200)), f.same_as && h('span', {class: 'small muted'}, 'same bytes as an earlier payload')); }},
         {label: 'Captured', class: 'num', cell: (f) => f.state ? '' : num(f.records)},
         {label: 'Loaded', class: 'num', cell: (f) => f.state ? '' : f.processed_at ? [num(f.success_count), f.error_count > 0 && h('span', {class: 'tone-bad'}, ` · ${num(f.error_count)} errors`)] : h('span', {class: 'muted'}, '–')},
         {label: 'SHA-256', class: 'wide-only', cell: (f) => f.sha256 ? h('button', {type: 'button', class: 'hash', title: `${f.sha256} (copy)`, 'aria-label': `${f.sha256.slice(0, 10)}: copy the checksum of batch ${f.batch_number}`, onclick: () => copy(page, f.sha256)}, f.sha256.slice(0, 10)) : ''},
@@ -369,7 +390,7 @@ export async function render(root, {id}, page) {
     function draw() {
         page.title(job.name ? clip(job.name, 60) : id);
         drawHead();
-        redraw(why, () => whyCard(job));
+        redraw(why, () => [failedCard(page, job, acts), whyCard(job)]);
         redraw(left, () => progressCard(job));
         redraw(money_, () => [moneyCard(job), factsCard(job), criteriaCard(page, job)]);
     }

@@ -55,7 +55,7 @@ function fold(events) {
 function entry(item, currency) {
     const e = item.count > 1 ? {...item.sum, inner: item.first.inner} : item.first;
     const step = item.first.inner ? `, step ${clip(item.first.step, 64)}${item.first.part ? ` (part ${num(item.first.part)})` : ''}` : '';
-    const pages = item.from === undefined ? '' : item.count > 1 ? `: pages ${num(item.from)} to ${num(item.to)}` : `: page ${num(item.from)}`;
+    const pages = item.from === undefined ? '' : item.count > 1 ? `: pages ${num(item.from)} to ${num(item.to)}` : `: ${item.first.item ? clip(item.first.item, 200) : `page ${num(item.from)}`}`;
     const facts = (details[item.event]?.({currency, ...e}) ?? []).filter((f) => f !== undefined && f !== null && f !== false && f !== '');
     const {by, reason, error} = item.first;
     return h('li', {dataset: {tone: TONES[item.event] ?? 'neutral'}},

@@ -30,4 +30,5 @@ export const reasonText = (reason) => !reason ? '' : REASONS[reason] ?? (/^statu
 /* How to go on, where buttons do what the text of the server has commands for; '' : as the server says. */
 const LIMIT = '“Run again with changes” makes a job with a higher limit or a narrower search; then cancel this one. Release goes on with it once its limit was changed in the job file.';
 const GO_ON = {max_records: LIMIT, max_cost: LIMIT, charge_unknown: 'Ask the provider whether it charged. Then “Decide the charge”: buy the page once more, or go on without it.'};
-export const goOnText = (reason) => (Object.hasOwn(GO_ON, reason ?? '') ? GO_ON[reason] : '');
+const LATER = 'By itself, at that time. “Go on now” does not wait for it.';
+export const goOnText = ({reason, status}) => (Object.hasOwn(GO_ON, reason ?? '') ? GO_ON[reason] : status === 'DEFERRED' ? LATER : '');

@@ -61,6 +61,18 @@ call 200 'a page of it' "$BASE/progress/$RUN?limit=1&url_status=failed"
 is '[["https://dead-404.example/x"],"2"]' "$(got '[[.urls[].url],.next_cursor]')" 'of those that failed'
 call 200 'the next' "$BASE/progress/$RUN?limit=1&url_status=failed&cursor=2"
 is '[["https://dead-dns.example"],null]' "$(got '[[.urls[].url],.next_cursor]')" 'is the last'
+call 200 'its payloads' "/api/batch-jobs/$RUN/files"
+is '[["https://example.com mobile","https://example.org/page mobile"],[["https://dead-404.example/x mobile","failed"],["https://dead-dns.example mobile","failed"]]]' "$(got '[[.files[].item],[.open_batches[] | [.item,.state]]]')" 'each is named, those that failed too'
+AS=viola call 403 'a viewer tries nothing again' "/api/batch-jobs/$RUN/retry-failed" -X POST
+call 201 'what failed, once more' "/api/batch-jobs/$RUN/retry-failed" -X POST -H 'Idempotency-Key: again'
+AGAIN=$(got .job_id | jq -r .)
+like "Location: /api/batch-jobs/$AGAIN" "$(tr -d '\r' <"$DIR/fields")" 'is a new job'
+call 201 'with the same key' "/api/batch-jobs/$RUN/retry-failed" -X POST -H 'Idempotency-Key: again'
+is "\"$AGAIN\"" "$(got .job_id)" 'it is the same one'
+ended_as "$AGAIN" FAILED
+is '["ops","Shops","high",[{"url":"https://dead-404.example/x","labels":{"client":"A"}},{"url":"https://dead-dns.example","labels":{}}]]' "$(as ops "/api/batch-jobs/$AGAIN" | jq -c '[.created_by,.name,.priority,.job.urls]')" 'of the URLs that failed'
+call 409 'a job that failed' "/api/batch-jobs/$AGAIN/retry-failed" -X POST
+like 'batchspool retry' "$(got .detail)" 'is retried itself'
 call 400 'an unknown status' "$BASE/progress/$RUN?url_status=dead"
 call 200 'results' "$BASE/results/$RUN"
 is '[4,4,["ok","failed","failed","ok"]]' "$(got '[.total_urls,(.results | length),[.results[].status]]')" 'a row for each URL'

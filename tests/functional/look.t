@@ -51,6 +51,10 @@ is 1 "$((left > 20 && left <= 31))" "and until when ($left s)"
 like ' PROCESSING +status_503 ' "$(bs list --status PROCESSING)" 'list shows it as its reason'
 like "It waits until 20[^ ]* \(status_503\) and then goes on by itself" "$(bs why "$ID")" 'why tells it'
 like "waits for +status_503" "$(bs show "$ID")" 'show too'
+is true "$(show '.eta >= .waiting_until')" 'and it is done later than that'
+daemon_kill
+is '[null,null]' "$(show '[.eta, .eta_s]')" 'without a daemon nobody knows when'
+daemon_start
 bs cancel "$ID"
 at cancelled 'and it can be cancelled meanwhile'
 

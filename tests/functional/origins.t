@@ -84,7 +84,7 @@ result $? 'with as many at a time as the job may have'
 beside=$(spans)
 echo "# alone $alone s, beside one that waits $beside s"
 is 1 "$(told retrying '.throttled // empty' | sort -rn | head -n 1)" 'before the other one was tried for the second time'
-like 'Waits for origin https://sick.example until 20[0-9T:Z-]+: 1 tries in a row failed, the last: .*Something went wrong' "$(bs why "$ID")" 'why tells what waits'
+like 'Waits for origin https://sick.example until 20[0-9T:Z-]+: 1 tries in a row failed, the last: .*Something went wrong[.]$' "$(bs why "$ID" | grep '^Waits for origin')" 'why tells what waits'
 is '"throttled"' "$(show .waiting_for)" 'and show, that nothing else is to be done'
 beside=$ID
 anew '{"url": "sick.example", "kind": "wrong", "count": -1}'

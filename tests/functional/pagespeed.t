@@ -37,6 +37,13 @@ result $(($(rows 'select(.field == null)' | wc -l) < 20 || $(rows 'select(.field
 is 0 "$(rows 'select((.field == null) != (.cwv_pass == null))' | wc -l)" 'Core Web Vitals are assessed where there is field data'
 is 20 "$(failed .batch | wc -l)" 'each dead URL is told in the journal'
 is '10 DNS_FAILURE,4 ERR_CONNECTION_REFUSED,5 Status code: 404,1 not HTML' "$(failed .error | sed -nE 's/.*(DNS_FAILURE|ERR_CONNECTION_REFUSED|Status code: 404|not HTML).*/\1/p' | sort | uniq -c | sed 's/^ *//' | paste -sd,)" 'with what Lighthouse said'
+is '["https://dead-dns1.example mobile"]' "$(failed 'select(.batch == 181) | .item' | jq -cs .)" 'and which it is'
+is '["https://dead-404.example/1 mobile","failed"]' "$(show '.open_batches[] | select(.batch_number == 191) | [.item, .state]')" 'so do those who look at the job'
+is '["https://www7.example/page/7 mobile"]' "$(show '[.files[] | select(.batch_number == 7) | .item]')" 'of each payload, too'
+is 'took 200 requests, 180 records' "$(bs show "$ID" | sed -nE 's/^took +([^,]*, [^,]*), .*/took \1/p')" 'what it took are requests, not results'
+like "^It is complete\..20 of its 200 units failed for good; \`batchspool submit --failed $ID\` makes a new job of them..unit 0181 \(https://dead-dns1.example mobile\): .*DNS_FAILURE" "$(bs why "$ID" | tail -n +2 | tr '\n' .)" 'why says so, by name'
+exits 65 'a complete job goes on no more' bs retry "$ID"
+like "submit --failed $ID. makes a new job of its 20 units" "$ERR" 'but there is a way'
 is 200 "$(asked .url | wc -l)" 'no page was tested twice, not even the dead ones'
 is 'ACCESSIBILITY BEST_PRACTICES PERFORMANCE SEO' "$(asked .categories | tr ' ' '\n' | sort -u | paste -sd' ')" 'of all four categories'
 result $(($(curl -s "$API_URL/_stats" | jq .max_in_flight) > 20)) 'at most 20 at a time'
@@ -91,6 +98,48 @@ at processed 'when the earlier answer is gone'
 is 5 "$(asked .url | wc -l)" 'it is asked for again'
 mv "$DIR"/aside/* "$SPOOL"/payloads/raw/*/
 rm -rf "$DIR/etc/sources/cached.json"
+
+# --- what failed, once more
+curl -s -X POST "$API_URL/_reset" >/dev/null
+PSI_CACHE=1 psi_source . again
+rules '{"url": "down", "kind": "error", "code": "DNS_FAILURE", "status": 400, "count": 2}'
+printf '%s\n' url,client https://up.example,A https://down1.example,B https://down2.example,C >"$DIR/again.csv"
+exits 0 'a job that fails in part is complete' bs submit --source again --urls "$DIR/again.csv" --set process=auto --set name=Shops --set concurrency=1 --set take=9 --set 'strategies=["mobile","desktop"]' --wait
+ID=$OUT
+like "$ID: complete; 2 of its 6 units failed: .batchspool why $ID. names them" "$ERR" 'and whoever waits for it is told'
+is '[3,4]' "$(failed .batch | sort | jq -cs .)" 'both strategies of one URL'
+first=$ID
+exits 0 'what failed as a new job' bs submit --failed "$first" --wait
+ID=$OUT
+is '["Shops",["mobile","desktop"],[{"url":"https://down1.example","labels":{"client":"B"}}],1,"auto",false]' "$(jq -c 'select(.event == "accepted") | .text' "$SPOOL/journal/$ID.ndjson" | jq -r . | jq -c '[.name, .strategies, .urls, .concurrency, .process, has("take")]')" 'is of these URLs, as the first one was, with their labels'
+is '["COMPLETED",2,0]' "$(show '[.status,.processed_records,.error_count]')" 'and succeeds'
+is '' "$ERR" 'without a word'
+like '^[0-9TZ]+-[0-9a-f]{12}-again-csv$' "$ID" 'its id has the name of the first one'
+exits 65 'once more' bs submit --failed "$ID"
+like "$ID: no unit of it failed" "$ERR" 'there is nothing left'
+rules '{"url": "odd", "strategy": "mobile", "kind": "error", "code": "DNS_FAILURE", "status": 400}, {"url": "even", "strategy": "desktop", "kind": "error", "code": "DNS_FAILURE", "status": 400}'
+printf '%s\n' odd.example even.example good.example >"$DIR/odd"
+exits 0 'URLs of which one strategy failed' bs submit --source again --urls "$DIR/odd" --set process=auto --set 'strategies=["mobile","desktop"]' --wait
+ID=$OUT
+before=$(asked .url | wc -l)
+exits 0 'are done again' bs submit --failed "$ID" --wait
+is $((before + 2)) "$(asked .url | wc -l)" 'by one request each: what was good comes from the cache'
+ID=$OUT
+like '^took +2 requests, 4 records, .*; 2 answers from the cache$' "$(bs show "$ID" | grep ^took)" 'which show says'
+is '["COMPLETED",4]' "$(show '[.status,.processed_records]')" 'and all have their record'
+bs pause >/dev/null
+ID=$(bs submit --source again --urls "$DIR/again.csv")
+wait_for 5 has_journal "${ID#*-*-}"
+exits 65 'what failed of a job that waits' bs submit --failed "$ID"
+like 'is not complete yet' "$ERR" 'is not known yet'
+bs cancel "$ID" >/dev/null
+exits 65 'of one that was cancelled' bs submit --failed "$ID"
+like 'batchspool retry' "$ERR" 'goes another way'
+exits 64 'a job and a list' bs submit --failed "$ID" --urls "$DIR/again.csv"
+exits 66 'an unknown one' bs submit --failed nobody
+bs resume >/dev/null
+rm -f "$DIR/etc/sources/again.json"
+rules
 
 # --- errors that pass
 curl -s -X POST "$API_URL/_reset" >/dev/null

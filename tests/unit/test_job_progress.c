@@ -166,7 +166,8 @@ static void as_json(void **state) {
     begin(&t);
     page(&t, T0, T0 + SECOND);
     cJSON *json = cJSON_CreateObject();
-    job_progress_json(&t.row, T0 + SECOND, json);
+    const struct job_progress progress = job_progress(&t.row, T0 + SECOND);
+    job_progress_json(&t.row, &progress, T0 + SECOND, json);
     char *text = cJSON_PrintUnformatted(json);
     assert_string_equal(text, "{\"rate_per_s\":100.000,\"eta\":\"2026-11-23T17:05:51.000000Z\",\"eta_s\":49,\"waiting_until\":null,\"waiting_for\":null}");
     cJSON_free(text);

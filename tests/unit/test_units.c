@@ -43,6 +43,36 @@ static void assert_item(const struct units *units, uint32_t batch, const char *e
     cJSON_Delete(item);
 }
 
+static void assert_label(const struct units *units, uint32_t batch, const char *expected) {
+    char label[UNITS_LABEL_SIZE];
+
+    assert_true(units_label(units, batch, label));
+    assert_string_equal(label, expected);
+}
+
+static void test_labels(void **state) {
+    struct source *s = source_without_pages(TWO_LISTS);
+    cJSON *job = cJSON_Parse("{\"urls\":[\"https://a.example/\\u202e\",{\"labels\":{\"url\":\"x\"},\"url\":\"b\"},{\"sha256\":\"0\",\"name\":\"lease.pdf\"},3],"
+                             "\"how\":{\"strategies\":[\"m\",\"d\"]}}");
+    struct units *units;
+    struct err err = {0};
+    char label[UNITS_LABEL_SIZE] = "x";
+
+    (void)state;
+    assert_int_equal(units_new(s, job, 7, &units, &err), RC_OK);
+    assert_label(units, 2, "https://a.example/\\u202e d");
+    assert_label(units, 3, "b m");
+    assert_label(units, 6, "lease.pdf d");
+    assert_label(units, 7, "3 m");
+    assert_false(units_label(units, 0, label));
+    assert_string_equal(label, "");
+    assert_false(units_label(units, 8, label)); /* not within take */
+    assert_false(units_label(NULL, 1, label));
+    units_free(units);
+    cJSON_Delete(job);
+    source_free(s);
+}
+
 static void test_cross_product(void **state) {
     struct source *s = source_without_pages(TWO_LISTS);
     cJSON *job = cJSON_Parse("{\"urls\":[\"a\",{\"url\":\"b\"},3],\"how\":{\"strategies\":[\"m\",\"d\"]}}");
@@ -176,8 +206,8 @@ static void test_ways(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cross_product), cmocka_unit_test(test_lists_that_are_none), cmocka_unit_test(test_plan),
-                                       cmocka_unit_test(test_definitions), cmocka_unit_test(test_ways)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cross_product), cmocka_unit_test(test_labels),      cmocka_unit_test(test_lists_that_are_none),
+                                       cmocka_unit_test(test_plan),          cmocka_unit_test(test_definitions), cmocka_unit_test(test_ways)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

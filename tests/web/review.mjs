@@ -31,6 +31,18 @@ await t.axe(page, 'the review');
 await t.narrow(page, 'the review');
 await t.seen(page, 'review-desktop');
 
+/* ---- what failed, once more ---- */
+
+const whole = await t.page('ada', {where: `/jobs/${job}`});
+await t.sees(whole, 'text=1 of 3 failed', 'a job that is complete says what failed');
+await t.sees(whole, 'table[aria-label="Batches"] tr:has-text("unreadable.pdf") >> text=Failed', 'by name');
+await t.sees(whole, 'table[aria-label="Batches"] tr:has-text("high-street-lease.pdf") >> text=Loaded', 'and what each payload is of');
+await t.seen(whole, 'job-failed-in-part');
+await whole.click('text=Try them again');
+await whole.waitForURL((url) => url.pathname.startsWith('/jobs/') && !url.pathname.endsWith(job));
+await t.sees(whole, 'text=Why it failed', 'it can be tried again, as a job of its own');
+await whole.context().close();
+
 /* ---- by the keyboard ---- */
 
 await page.locator('h1').click();
