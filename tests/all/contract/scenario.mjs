@@ -430,6 +430,10 @@ async function families(run) {
         const of = {id: other.json.processing_run_id};
         await settled(run, of.id, ['processed', 'failed', 'hold']);
         const failed = await run.call('batchProgress', {as: 'ops', path: of, query: {url_status: 'failed', limit: '1'}, status: 200, name: 'the URLs that failed'});
+        const again = await run.call('retryFailed', {as: 'ops', path: of, headers: {'Idempotency-Key': 'again'}, status: 201});
+        await settled(run, id_of(again), ['failed']);
+        await run.call('retryFailed', {as: 'ops', path: {id: id_of(again)}, status: 409});
+        await run.call('retryFailed', {as: 'ops', path: of, headers: {'Idempotency-Key': 'x'.repeat(300)}, status: 400});
         run.is([1, 'DNS_FAILURE'], [failed.json?.url_counts?.failed, failed.json?.urls?.[0]?.error_class], 'batchProgress: a dead URL is told');
         const results = await run.call('batchResults', {as: 'ops', path: of, query: {limit: '1', cursor: '1'}, status: 200, name: 'the second row'});
         run.is(['ok', 2], [results.json?.results?.[0]?.status, results.json?.results?.[0]?.batch_number], 'batchResults: a row has its record');
