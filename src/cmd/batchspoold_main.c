@@ -9,6 +9,7 @@
 #include "engine/load.h"
 #include "engine/ready.h"
 #include "os/lockfile.h"
+#include "os/wall.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
@@ -139,6 +140,9 @@ static int serve_locked(struct program *program, const struct spool *spool) {
     int code = rc ? fail(EXIT_IO, &err) : 0;
     if (!rc) {
         log_info("batchspoold runs: spool %s, sources %s", program->config->spool, program->config->sources);
+        if (!wall_possible())
+            log_warn("this kernel has no Landlock: nothing keeps helper programs, which read other people's documents, from the rest of the spool and from "
+                     "credentials");
         code = loop_run(loop, &err) ? fail(EXIT_OSERR, &err) : 0;
         engine_free(program->engine);
     }

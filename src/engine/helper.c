@@ -6,6 +6,7 @@
 #include "engine/helper_child.h"
 #include "engine/ready.h"
 #include "os/fsio.h"
+#include "os/wall.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct helper {
     char **argv;
     char *environment[HELPER_ENVIRONMENT_COUNT + 1];
     const struct source_helper *exec;
-    int input_fd, output_fd, error_fd, document_fd, dir_fd; /* output: of a check, that nobody reads */
+    int input_fd, output_fd, error_fd, document_fd, dir_fd, wall_fd; /* output: of a check, that nobody reads */
     struct child *child;
     bool timed_out;
 };
@@ -81,6 +82,17 @@ static enum rc prepare(struct attempt *a, const struct source_helper *exec, cons
     return rc;
 }
 
+/* It reads what other people wrote, in programs that have been fooled before: of the spool it has its directory and its descriptors, and no credentials. */
+static enum rc raise_wall(struct attempt *a) {
+    struct helper *h = a->helper;
+    const char *hidden[] = {a->engine->spool->root, a->engine->options.credentials_dir};
+    const int shown[] = {h->dir_fd, h->input_fd, a->checking ? h->output_fd : a->body_fd, h->error_fd, h->document_fd};
+    if (!a->run->source->confine)
+        return RC_OK;
+    const enum rc rc = wall_new(hidden, sizeof hidden / sizeof hidden[0], shown, sizeof shown / sizeof shown[0], &h->wall_fd, &a->err);
+    return rc == RC_GONE ? RC_OK : rc; /* an old kernel: said when the daemon began */
+}
+
 static enum rc know_answer(struct attempt *a) {
     const char *data;
     size_t length;
@@ -99,14 +111,15 @@ enum rc helper_prepare_check(struct attempt *a) {
     enum rc rc = is_answer(exec->input) ? RC_OK : know_answer(a);
     if (!rc)
         rc = scratch(a, &a->helper->output_fd);
-    return rc ? rc : prepare(a, exec, ".check");
+    rc = rc ? rc : prepare(a, exec, ".check");
+    return rc ? rc : raise_wall(a);
 }
 
 enum rc helper_prepare(struct attempt *a) {
     enum rc rc = prepare(a, &a->run->source->steps[a->step].ways[a->way].exec, "");
     if (!rc && a->body_fd < 0)
         rc = attempt_lane_body(a, &a->body_fd, &a->err);
-    return rc;
+    return rc ? rc : raise_wall(a);
 }
 
 /* --- loop ---------------------------------------------------------------------------------------------------------- */
@@ -168,6 +181,7 @@ void helper_start(struct attempt *a) {
                                       .error_fd = h->error_fd,
                                       .more_fd = h->document_fd,
                                       .dir_fd = h->dir_fd,
+                                      .wall_fd = h->wall_fd,
                                       .environment = (const char *const *)h->environment};
     if (!a->checking)
         a->asked_us = clock_wall_us();
@@ -194,7 +208,7 @@ void helper_cancel(struct attempt *a) {
 
 void helper_new(struct attempt *a) {
     a->helper = engine_alloc(sizeof *a->helper);
-    a->helper->input_fd = a->helper->output_fd = a->helper->error_fd = a->helper->document_fd = a->helper->dir_fd = -1;
+    a->helper->input_fd = a->helper->output_fd = a->helper->error_fd = a->helper->document_fd = a->helper->dir_fd = a->helper->wall_fd = -1;
     a->engine->helpers++;
 }
 
@@ -219,6 +233,7 @@ void helper_free(struct attempt *a) {
     close_if(h->error_fd);
     close_if(h->document_fd);
     close_if(h->dir_fd);
+    close_if(h->wall_fd);
     free(h);
     a->helper = NULL;
 }

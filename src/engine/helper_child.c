@@ -127,7 +127,7 @@ bool helper_child_run(const struct source *source, const struct source_helper *e
                       struct buf *answer, struct verdict *verdict, bool *final, enum rc *rc, struct err *err) {
     char program[4096], words[320] = "", **argv = NULL, *environment[HELPER_ENVIRONMENT_COUNT + 1] = {NULL};
     struct buf input = BUF_INIT((size_t)source->max_response_bytes * 8);
-    struct child_place files = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = place->document_fd, .dir_fd = -1};
+    struct child_place files = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = place->document_fd, .dir_fd = -1, .wall_fd = -1};
     const struct child_limits limits = helper_child_limits(exec);
     struct waited w = {.answer = answer};
     bool good = false;
@@ -170,7 +170,7 @@ bool helper_child_starts(const char *program, const char *helpers_dir, char *wor
     struct waited w = {.answer = &answer};
     struct err err = {0};
     FILE *errors = tmpfile();
-    struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = errors ? fileno(errors) : -1, .more_fd = -1, .dir_fd = -1};
+    struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = errors ? fileno(errors) : -1, .more_fd = -1, .dir_fd = -1, .wall_fd = -1};
     enum rc rc = helper_child_environment("/", helpers_dir, environment, &err); /* none of ours: it may have secrets */
     place.environment = (const char *const *)environment;
     rc = rc ? rc : wait_for(argv, &limits, &place, START_S, &w, &err);

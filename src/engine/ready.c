@@ -86,7 +86,7 @@ static bool says_ready(const struct source_helper *exec, const char *program, co
     if (!errors)
         return true; /* nobody knows */
     const struct child_place place = {
-        .input_fd = -1, .output_fd = -1, .error_fd = fileno(errors), .more_fd = -1, .dir_fd = -1, .environment = around.environment};
+        .input_fd = -1, .output_fd = -1, .error_fd = fileno(errors), .more_fd = -1, .dir_fd = -1, .wall_fd = -1, .environment = around.environment};
     str_copy(why, size, "it is not ready");
     enum rc rc = child_run_in(argv, &limits, &place, &output, &status, &err);
     if (rc)

@@ -2,6 +2,7 @@
 #include "os/child.h"
 
 #include "base/heap.h"
+#include "os/wall.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -66,7 +67,7 @@ struct plan {
     size_t limit_count;
     bool confined, no_network, session;
     pid_t parent;
-    int input_fd, output_fd, error_fd, more_fd, dir_fd, report_fd; /* error, more, dir: -1 as it is, none, as it is */
+    int input_fd, output_fd, error_fd, more_fd, dir_fd, wall_fd, report_fd; /* error, more, dir, wall: -1 as it is, none, as it is, none */
 };
 
 static void close_if(int fd) {
@@ -175,7 +176,7 @@ static _Noreturn void become(const struct plan *plan) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() != plan->parent)
         _exit(EXIT_NOT_RUN);
     default_signals();
-    if ((plan->session ? setsid() > 0 : setpgid(0, 0) == 0) && place_descriptors(plan)) {
+    if ((plan->session ? setsid() > 0 : setpgid(0, 0) == 0) && (plan->wall_fd < 0 || wall_enter(plan->wall_fd)) && place_descriptors(plan)) {
         report = REPORT_FD;
         if (confine(plan))
             execve(plan->argv[0], plan->argv, plan->environment);
@@ -227,7 +228,7 @@ static enum rc fail_start(struct err *err, const char *program, int errnum) {
     return rc == RC_GONE ? RC_PERM : rc == RC_AGAIN ? RC_TEMP : rc;
 }
 
-static const struct child_place usual_place = {-1, -1, -1, -1, -1, NULL};
+static const struct child_place usual_place = {-1, -1, -1, -1, -1, -1, NULL};
 
 /* Its output comes into process->output_fd; where the place says where it goes, that is -1. session: one of its own, when it is confined. */
 static enum rc launch(const char *const *argv, const struct child_limits *limits, const struct child_place *place, bool session, struct process *process,
@@ -238,7 +239,8 @@ static enum rc launch(const char *const *argv, const struct child_limits *limits
                         .parent = getpid(),
                         .error_fd = at->error_fd,
                         .more_fd = at->more_fd,
-                        .dir_fd = at->dir_fd};
+                        .dir_fd = at->dir_fd,
+                        .wall_fd = at->wall_fd};
     int output[2] = {-1, -1}, report[2] = {-1, -1}, null_fd = -1, errnum = 0;
 
     *process = (struct process){.pid = -1, .pid_fd = -1, .output_fd = -1};

@@ -32,6 +32,7 @@ struct child_place {
     int error_fd;                   /* standard error; -1: that of the parent */
     int more_fd;                    /* descriptor 3; -1: closed */
     int dir_fd;                     /* working directory; -1: that of the parent */
+    int wall_fd;                    /* of wall_new, behind which it is; -1: none */
     const char *const *environment; /* "NAME=value", NULL at the end; NULL: that of the parent */
 };
 

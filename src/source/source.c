@@ -81,6 +81,7 @@ static void read_top(struct check *check, struct source *source) {
                                         "paginator",
                                         "foreach",
                                         "documents",
+                                        "confine",
                                         "job_defaults",
                                         "max_concurrent_jobs",
                                         "job_retention_days",
@@ -117,6 +118,7 @@ static void read_top(struct check *check, struct source *source) {
         check_file_name(check, source);
     }
     check_flag(check, root, "allow_http", &source->allow_http);
+    check_flag(check, root, "confine", &source->confine);
     source_units(check, root, source);
     source_steps(check, root, source);
     source_suggest(check, root, source);

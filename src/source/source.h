@@ -173,6 +173,7 @@ struct source {
     struct source_list lists[SOURCE_MAX_LISTS];
     unsigned list_count;         /* 0: the units are pages */
     bool documents;              /* descriptor 3 of a helper is the document */
+    bool confine;                /* its helpers reach nothing else of the spool than their directory, nor credentials */
     bool automatic;              /* what a job of it has by default: process */
     int on_duplicate;            /* enum on_duplicate; -1: as money says */
     const cJSON *unit_cache_key; /* array of templates: units for which it is the same share the answer of their first step; or NULL */

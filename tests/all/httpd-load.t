@@ -81,8 +81,8 @@ if wanted kill; then
     api_stop
 fi
 if wanted few; then
-    httpd_start 60
-    part connections few=60
+    httpd_start 80
+    part connections few=80
     httpd_stop
 fi
 

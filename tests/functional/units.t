@@ -142,6 +142,53 @@ bs reload >/dev/null 2>&1
 drop_units network '.numbers = [26] | .kinds = ["n"]'
 at processed '... unless the definition says so'
 
+# What it reads may be made to take it over: then it reaches its own directory, and nothing else that is ours.
+helper make-record <<'END'
+#!/bin/bash
+input=$(cat /dev/stdin)
+spool=$(cat "$BATCHSPOOL_HELPERS/spool")
+try() { eval "$2" >/dev/null 2>&1 && printf '%s ' "$1"; }
+can=$(
+    try credentials "cat '${spool%/*}'/credentials/*"
+    try list "ls '$spool'"
+    try journal "cat '$spool'/journal/*"
+    try append "for file in '$spool'/journal/*; do : >>\$file; done"
+    try raw "cat '$spool'/payloads/raw/*/*"
+    try publish "echo x >'$spool/payloads/raw/taken'"
+    try drop "echo x >'$spool/jobs/tmp/taken'"
+    try tmp "echo x >'$spool/payloads/tmp/taken'"
+    try index "cat '$spool'/index/*"
+    try daemon "kill -0 $(cat "$BATCHSPOOL_HELPERS/daemon")"
+    try trace "readlink /proc/$(cat "$BATCHSPOOL_HELPERS/daemon")/exe"
+    echo -n ': '
+    try own "echo x >file && mkdir sub && mv file sub/file && cat '$TMPDIR/sub/file'"
+    try helpers "cat '$BATCHSPOOL_HELPERS/spool'"
+    try system "ls /usr/bin && cat /etc/passwd"
+)
+jq -c --arg can "$can" '{results: [{number: .item.number, kind: .item.kind, can: $can}]}' <<<"$input" >/dev/stdout
+END
+printf %s "$SPOOL" >"$HELPERS/spool"
+printf %s "$DAEMON_PID" >"$HELPERS/daemon"
+mkdir -p "$DIR/credentials"
+(umask 077 && echo hush >"$DIR/credentials/key")
+source_units units '.confine = true'
+bs reload >/dev/null 2>&1
+drop_units nosy '.numbers = [1] | .kinds = ["n"]'
+at processed 'a program that was taken over by its input'
+rm "$DIR/credentials/key"
+if daemon_says 'no Landlock'; then
+    echo '# this kernel has no Landlock'
+else
+    is '": own helpers system "' "$(jq -c '.results[].can' "$SPOOL/$(show .files[0].file_path | jq -r .)")" 'reaches its directory, and neither spool nor credentials, nor the daemon'
+fi
+verified 'nothing differs after it'
+source_units units
+bs reload >/dev/null 2>&1
+drop_units trusted '.numbers = [1] | .kinds = ["t"]'
+at processed 'the same program, of a definition that does not say so'
+like '"credentials list journal append raw publish drop tmp index daemon trace : own ' "$(jq -c '.results[].can' "$SPOOL/$(show .files[0].file_path | jq -r .)")" 'reaches what its user does'
+rm -f "$SPOOL"/{payloads/raw,payloads/tmp,jobs/tmp}/taken
+
 # --- other ways, parts, `when` ---
 
 helper split-parts <<'END'

@@ -311,6 +311,7 @@ static void a_place_has_descriptors_directory_and_environment(void **state) {
                                 .error_fd = scratch_file(""),
                                 .more_fd = scratch_file("document\n"),
                                 .dir_fd = open("/usr", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                                .wall_fd = -1,
                                 .environment = environment};
     struct seen seen;
     char text[200];
@@ -329,7 +330,7 @@ static void a_place_has_descriptors_directory_and_environment(void **state) {
 
 static void a_confined_one_is_confined(void **state) {
     const struct child_limits limits = {.file_bytes = 4096, .files = 20, .confined = true, .no_network = true};
-    struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = scratch_file(""), .more_fd = -1, .dir_fd = -1};
+    struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = scratch_file(""), .more_fd = -1, .dir_fd = -1, .wall_fd = -1};
     struct seen seen;
     char text[200];
 
@@ -374,7 +375,7 @@ static void one_that_still_runs_is_no_stray(void **state) {
     struct err err = {0};
 
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = ends[0], .dir_fd = -1};
+    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = ends[0], .dir_fd = -1, .wall_fd = -1};
     first.loop = *state;
     assert_int_equal(child_start_in(*state, argv, &limits, &place, 1000, child_done, &first, &child, &err), RC_OK);
     confined_shell(&seen, *state, "setsid sleep 600 & sleep 0.1", &limits, NULL);
@@ -391,7 +392,7 @@ static void one_that_still_runs_is_no_stray(void **state) {
 
 static void what_an_earlier_run_left_goes(void **state) {
     const char *const environment[] = {"PATH=/usr/bin:/bin", "HOME=/tmp/batchspool-test-child/a", NULL}, *const argv[] = {"/bin/sleep", "600", NULL};
-    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = -1, .dir_fd = -1, .environment = environment};
+    const struct child_place place = {.input_fd = -1, .output_fd = -1, .error_fd = -1, .more_fd = -1, .dir_fd = -1, .wall_fd = -1, .environment = environment};
     struct seen seen = {.loop = *state};
     struct child *child;
     struct err err = {0};

@@ -26,9 +26,9 @@ export const get = async (path, options = {}) => {
 export const status = (name) => Number(readFileSync(`/proc/${settings.pid}/status`, 'utf8').match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))[1]);
 export const descriptors = () => readdirSync(`/proc/${settings.pid}/fd`).length;
 
-// A connection of its own: everything that came is in text.
-export function connect() {
-    const socket = net.connect(Number(base().port), base().hostname);
+// A connection of its own, from this address: everything that came is in text.
+export function connect(localAddress = undefined) {
+    const socket = net.connect({ port: Number(base().port), host: base().hostname, localAddress });
     const it = { socket, text: '', closed: false, began: Date.now() };
     socket.on('data', (data) => { it.text += data.toString('latin1'); it.seen?.(); });
     socket.on('error', () => {});
