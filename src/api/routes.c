@@ -70,7 +70,7 @@ const struct route routes[] = {
     {.method = "GET", .path = "/api/files/process/{run_id}", .operation = "processRun", .role = ROLE_VIEWER, .scope = SCOPE_READ, .handle = payloads_run},
     {.method = "POST", .path = "/api/documents", .operation = "uploadDocument", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_document, .upload = uploads_piece, .body_max = UPLOAD_MOST},
     {.method = "POST", .path = "/api/uploads/criteria", .operation = "uploadCriteria", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = uploads_criteria, .upload = uploads_piece, .body_max = LIMIT_JOB_FILE_BYTES},
-    {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD, .scope = SCOPE_SUBMIT, .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
+    {.method = "POST", .path = "/api/uploads/urls", .operation = "uploadUrls", .role = ROLE_OPERATOR, .flags = UPLOAD | ROUTE_SOURCES, .scope = SCOPE_SUBMIT, .handle = uploads_urls, .upload = uploads_piece, .body_max = 4u * 1024 * 1024},
     {.method = "POST", .path = "/api/uploads/sitemap", .operation = "readSitemap", .role = ROLE_OPERATOR, .flags = ROUTE_JSON | ROUTE_LANE | ROUTE_FETCH, .scope = SCOPE_SUBMIT, .handle = sitemaps_list, .body_max = ACT_BYTES},
     {.method = "GET", .path = "/api/searches", .operation = "listSearches", .role = ROLE_VIEWER, .flags = FILES, .scope = SCOPE_READ, .handle = searches_list},
     {.method = "POST", .path = "/api/searches", .operation = "createSearch", .role = ROLE_OPERATOR, .flags = FILES | ROUTE_JSON, .scope = SCOPE_SUBMIT, .handle = searches_create, .body_max = SEARCHES_BYTES},

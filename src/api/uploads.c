@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/submission.h"
+#include "api/url_jobs.h"
 #include "net/url_list.h"
 #include "os/fsio.h"
 #include "spool/document.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 
 #define URLS_TOLD 10000u
-#define WRONG_TOLD 1000u
+#define LINES_TOLD 1000u /* that are wrong; of which something is left out */
 #define SPARE_BYTES (128u * 1024u * 1024u) /* that uploads leave for the answers of sources */
 
 static void release(void *own) {
@@ -138,8 +139,8 @@ void uploads_criteria(struct request *r) {
 }
 
 struct told {
-    cJSON *urls, *labels, *rejected; /* labels: by URL, of those that have some */
-    size_t url_count, rejected_count;
+    cJSON *urls, *labels, *rejected, *notes; /* labels: by URL, of those that have some */
+    size_t url_count, rejected_count, note_count;
 };
 
 static void told_url(void *context, size_t line, const char *url, const struct url_list_labels *labels) {
@@ -158,15 +159,24 @@ static void told_url(void *context, size_t line, const char *url, const struct u
     }
 }
 
-static void told_wrong(void *context, size_t line, const char *text, const char *why) {
-    struct told *t = context;
-    if (t->rejected_count++ >= WRONG_TOLD)
+static void add_line(cJSON *list, size_t *count, size_t line, const char *text, const char *why) {
+    if ((*count)++ >= LINES_TOLD)
         return;
     cJSON *one = cJSON_CreateObject();
     cJSON_AddNumberToObject(one, "line", (double)line);
     cJSON_AddStringToObject(one, "text", text);
     cJSON_AddStringToObject(one, "detail", why);
-    cJSON_AddItemToArray(t->rejected, one);
+    cJSON_AddItemToArray(list, one);
+}
+
+static void told_wrong(void *context, size_t line, const char *text, const char *why) {
+    struct told *t = context;
+    add_line(t->rejected, &t->rejected_count, line, text, why);
+}
+
+static void told_note(void *context, size_t line, const char *text, const char *why) {
+    struct told *t = context;
+    add_line(t->notes, &t->note_count, line, text, why);
 }
 
 void uploads_urls(struct request *r) {
@@ -174,10 +184,11 @@ void uploads_urls(struct request *r) {
     struct document document;
     struct url_list_counts counts;
     struct err err = {0};
-    if (!u || !read_back(r, u))
+    bool public_only;
+    if (!u || !read_back(r, u) || !url_jobs_public_only(r, request_query(r, "source"), &public_only))
         return;
-    struct told told = {.urls = cJSON_CreateArray(), .labels = cJSON_CreateObject(), .rejected = cJSON_CreateArray()};
-    const struct url_list_told listener = {.url = told_url, .wrong = told_wrong, .context = &told};
+    struct told told = {.urls = cJSON_CreateArray(), .labels = cJSON_CreateObject(), .rejected = cJSON_CreateArray(), .notes = cJSON_CreateArray()};
+    const struct url_list_told listener = {.url = told_url, .wrong = told_wrong, .note = told_note, .public_only = public_only, .context = &told};
     enum rc rc = url_list_read(buf_text(&r->body), r->body.length, &listener, &counts, &err);
     if (rc)
         reply_rc(r, rc, &err);
@@ -188,6 +199,7 @@ void uploads_urls(struct request *r) {
         cJSON_AddItemToObject(json, "urls", told.urls);
         cJSON_AddItemToObject(json, "labels", told.labels);
         cJSON_AddItemToObject(json, "rejected", told.rejected);
+        cJSON_AddItemToObject(json, "notes", told.notes);
         cJSON_AddNumberToObject(json, "total", (double)counts.urls);
         cJSON_AddNumberToObject(json, "duplicates", (double)counts.duplicates);
         reply_json(r, 201, json);
@@ -196,4 +208,5 @@ void uploads_urls(struct request *r) {
     cJSON_Delete(told.urls);
     cJSON_Delete(told.labels);
     cJSON_Delete(told.rejected);
+    cJSON_Delete(told.notes);
 }

@@ -53,18 +53,42 @@ static bool rename_members(struct request *r) {
     return rename_member(r, "strategy", "strategies") && rename_member(r, "batch_size", "concurrency") && rename_member(r, "timeout", "timeout_s");
 }
 
+bool url_jobs_public_only(struct request *r, const char *name, bool *public_only) {
+    const struct source *source;
+    struct err err = {0};
+    if (!submission_sources(r))
+        return false;
+    const bool known = sources_get(r->api->sources, name ? name : URL_SOURCE, &source, &err) == RC_OK;
+    const struct source_member *member = known ? source_urls(source) : NULL;
+    *public_only = !member || !member->private_hosts;
+    return true;
+}
+
+/* What is wrong with one; NULL: nothing. */
+static const char *url_fault(const cJSON *member, bool public_only, struct err *err) {
+    char clean[URL_LIST_URL_MOST];
+    if (!cJSON_IsString(member))
+        return "must be a text";
+    if (url_list_clean(member->valuestring, clean, err))
+        return err->text;
+    return public_only && url_list_is_private(clean) ? URL_LIST_PRIVATE : NULL;
+}
+
 /* Every URL that is wrong is told, by its index; what is right is checked once more by the source. */
 static bool check_urls(struct request *r) {
+    bool public_only;
+    if (!url_jobs_public_only(r, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->json, "source")), &public_only))
+        return false;
     const cJSON *item;
-    char clean[URL_LIST_URL_MOST], pointer[40];
+    char pointer[40];
     size_t index = 0, wrong = 0;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(r->json, "urls")) {
         const cJSON *member = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, "url") : item;
         struct err err = {0};
         str_format(pointer, sizeof pointer, "/urls/%zu%s", index++, cJSON_IsObject(item) ? "/url" : "");
-        if (cJSON_IsString(member) && url_list_clean(member->valuestring, clean, &err) == RC_OK)
+        const char *why = url_fault(member, public_only, &err);
+        if (!why)
             continue;
-        const char *why = cJSON_IsString(member) ? err.text : "must be a text";
         if (!wrong++)
             reply_invalid(r, pointer, "%s", why);
         else if (wrong <= TOLD_MOST)

@@ -20,7 +20,8 @@
 struct submission {
     const char *file; /* as given; "-" is standard input; of --sitemap its address */
     struct buf text;  /* as read, made of what --document or --urls named, or changed by --set */
-    bool urls;        /* --urls: it is long, and nobody's to read */
+    bool made;        /* of what --document, --urls or --sitemap named: nobody wrote it */
+    bool urls;        /* it is long, and nobody's to read */
     char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
     char estimate[CMD_ESTIMATE_TEXT];
@@ -43,10 +44,32 @@ static enum rc apply_settings(struct submission *s, const struct cmd_list *setti
     return rc ? err_set(err, rc, "%s: out of memory, or longer than %u bytes", s->file, LIMIT_JOB_FILE_BYTES) : RC_OK;
 }
 
-static enum rc check_text(struct cmd *cmd, struct submission *s, struct err *err) {
+/* The one that made the member that is wrong; or NULL. */
+static const char *setting_of(const struct cmd_list *settings, const char *pointer) {
+    const size_t length = *pointer ? strcspn(pointer + 1, "/") : 0;
+    for (size_t i = settings->count; i > 0 && length; i--)
+        if (strncmp(settings->items[i - 1], pointer + 1, length) == 0 && settings->items[i - 1][length] == '=')
+            return settings->items[i - 1];
+    return NULL;
+}
+
+/* Line and column count for a text that the caller has, not for one that was made here. */
+static enum rc tell_fault(const struct submission *s, const char *file, const struct cmd_list *settings, const struct check_fault *fault, struct err *err) {
+    const char *setting = setting_of(settings, fault->pointer), *colon = *fault->pointer ? ": " : "";
+    if (setting)
+        return err_set(err, RC_PERM, "--set %.100s: %s: %s", setting, fault->pointer, fault->detail);
+    if (s->made || settings->count)
+        return err_set(err, RC_PERM, "%s: %s%s%s", file, fault->pointer, colon, fault->detail);
+    return RC_PERM;
+}
+
+static enum rc check_text(struct cmd *cmd, struct submission *s, const struct cmd_list *settings, struct err *err) {
     const char *file = strcmp(s->file, "-") == 0 ? "standard input" : s->file;
+    struct check_fault fault = {.pointer = ""};
     struct submit submit;
-    enum rc rc = submit_check(cmd->sources, file, buf_text(&s->text), s->text.length, &submit, NULL, err);
+    enum rc rc = submit_check(cmd->sources, file, buf_text(&s->text), s->text.length, &submit, &fault, err);
+    if (rc == RC_PERM)
+        rc = tell_fault(s, file, settings, &fault, err);
     str_copy(s->source, sizeof s->source, submit.source);
     str_copy(s->mode, sizeof s->mode, submit.mode);
     if (!rc && submit.definition && isatty(STDERR_FILENO))
@@ -70,7 +93,7 @@ static int prepare(struct cmd *cmd, struct submission *s, const struct cmd_list 
     if (rc == RC_FATAL)
         return cmd_fail(cmd, EXIT_USAGE, "%s", err.text);
     if (!rc)
-        rc = check_text(cmd, s, &err);
+        rc = check_text(cmd, s, settings, &err);
     return rc == RC_PERM ? cmd_fail(cmd, EXIT_DATA, "%s", err.text) : rc ? cmd_fail_rc(cmd, rc, &err) : EXIT_DONE;
 }
 
@@ -139,7 +162,7 @@ static int finish_submissions(struct cmd *cmd, struct submission *list, size_t c
 /* One job for all documents. */
 static int with_documents(struct cmd *cmd, const struct cmd_list *documents, const char *source, const char *group, const struct cmd_list *settings,
                           bool wait) {
-    struct submission one = {.file = documents->items[0], .text = BUF_INIT(LIMIT_JOB_FILE_BYTES)};
+    struct submission one = {.file = documents->items[0], .text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .made = true};
     int code = cmd_documents(cmd, documents, source, group, &one.text);
     if (!code)
         code = finish_submissions(cmd, &one, 1, settings, wait);
@@ -149,7 +172,7 @@ static int with_documents(struct cmd *cmd, const struct cmd_list *documents, con
 
 /* One job for a list of URLs. */
 static int with_urls(struct cmd *cmd, const char *urls, const struct cmd_urls_site *site, const char *source, const struct cmd_list *settings, bool wait) {
-    struct submission one = {.file = urls ? urls : site->where, .text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .urls = true};
+    struct submission one = {.file = urls ? urls : site->where, .text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .made = true, .urls = true};
     source = source ? source : "pagespeed";
     int code = urls ? cmd_urls(cmd, urls, source, &one.text) : cmd_urls_sitemap(cmd, site, source, &one.text);
     if (!code)

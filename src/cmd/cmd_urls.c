@@ -23,7 +23,7 @@ struct urls_job {
     struct buf *text;
     size_t fit; /* URLs that are in it */
     enum rc rc; /* RC_PERM: the next one did not fit */
-    size_t said, others, wrong;
+    size_t said, others, wrong, notes;
     bool public_only; /* of a sitemap: so the source has it */
 };
 
@@ -65,6 +65,12 @@ static void on_wrong(void *context, size_t line, const char *text, const char *w
         cmd_say(job->cmd, "%s: line %zu: %s%s%s", job->shown, line, text, *text ? " " : "", why);
 }
 
+static void on_note(void *context, size_t line, const char *text, const char *why) {
+    struct urls_job *job = context;
+    if (job->notes++ < SAID_MOST)
+        cmd_say(job->cmd, "%s: line %zu: %s %s", job->shown, line, text, why);
+}
+
 static enum rc read_file(const char *file, struct url_list *list, struct url_list_counts *counts, struct err *err) {
     char bytes[PIECE];
     const int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
@@ -87,14 +93,9 @@ static enum rc read_file(const char *file, struct url_list *list, struct url_lis
     return rc ? rc : url_list_end(list, counts, err);
 }
 
-static const struct source_member *member_of(const struct source *source) {
-    for (unsigned i = 0; i < source->member_count; i++)
-        if (strcmp(source->members[i].type, "urls") == 0)
-            return &source->members[i];
-    return NULL;
-}
-
 static int finish(struct urls_job *job, const struct url_list_counts *counts) {
+    if (job->notes > SAID_MOST)
+        cmd_say(job->cmd, "%s: something is left out of %zu lines, of which the first %u are shown", job->shown, job->notes, SAID_MOST);
     if (counts->wrong)
         return cmd_fail(job->cmd, EXIT_DATA, "%s: %zu %s wrong%s; nothing was submitted", job->shown, counts->wrong,
                         counts->wrong == 1 ? "line is" : "lines are", counts->wrong > SAID_MOST ? ", of which the first 20 are shown" : "");
@@ -118,7 +119,7 @@ static int begin(struct urls_job *job, const char *source_name, bool *public_onl
     const enum rc rc = sources_get(job->cmd->sources, source_name, &source, &err);
     if (rc)
         return rc == RC_TEMP ? cmd_fail_rc(job->cmd, rc, &err) : cmd_fail(job->cmd, EXIT_DATA, "%s", err.text);
-    const struct source_member *member = member_of(source);
+    const struct source_member *member = source_urls(source);
     if (!member)
         return cmd_fail(job->cmd, EXIT_DATA, "the source %s takes no list of URLs: none of its job_members is of type urls", source_name);
     *public_only = !member->private_hosts;
@@ -135,7 +136,7 @@ static int end(struct urls_job *job) {
 
 int cmd_urls(struct cmd *cmd, const char *file, const char *source, struct buf *text) {
     struct urls_job job = {.cmd = cmd, .shown = strcmp(file, "-") == 0 ? "standard input" : file, .text = text};
-    struct url_list_told told = {.url = on_url, .wrong = on_wrong, .context = &job};
+    struct url_list_told told = {.url = on_url, .wrong = on_wrong, .note = on_note, .context = &job};
     struct url_list_counts counts = {0, 0, 0};
     struct url_list *list = NULL;
     struct err err = {0};
@@ -167,7 +168,7 @@ static bool on_site_url(void *context, const char *file, size_t line, const char
     const bool refused = job->public_only && url_list_is_private(url);
     job->wrong += refused;
     if (refused)
-        on_site_wrong(job, file, line, url, "is a host of this machine or of a private network, which the source does not allow (private_hosts)");
+        on_site_wrong(job, file, line, url, URL_LIST_PRIVATE ", which the source does not allow (private_hosts)");
     else
         on_url(job, line, url, labels);
     return job->rc == RC_OK;

@@ -399,7 +399,7 @@ enum rc sitemap_read(const char *where, const struct sitemap_options *options, c
         return err_set(err, RC_PERM, "\"%s\" %s", shown, why.text);
     }
     if (!rc && !options->private_hosts && url_list_is_private(url))
-        return err_set(err, RC_PERM, "%s: is a host of this machine or of a private network", url);
+        return err_set(err, RC_PERM, "%s: " URL_LIST_PRIVATE, url);
     struct sitemap *s = rc ? NULL : calloc(1, sizeof *s);
     if (!s)
         return err_set(err, RC_TEMP, "out of memory");

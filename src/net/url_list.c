@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define NOT_HTTP "is neither http nor https"
 #define SHOWN_MOST 200u
 #define TAKEN_MOST ((size_t)1 << 20)
 #define PIECE ((size_t)64 * 1024) /* decompressed at a time; and the most of a line that is kept */
@@ -77,10 +78,11 @@ static const char *refused(CURLU *url, const char *text) {
     for (const char *at = text; *at; at++)
         if ((unsigned char)*at <= ' ' || *at == 0x7f)
             return "has a blank or a control character";
-    if (!set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME))
-        return "is no URL";
+    const CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+    if (code != CURLUE_OK)
+        return code == CURLUE_BAD_PORT_NUMBER ? "has a port that is none: those are 1 to 65535" : "is no URL";
     if (curl_url_get(url, CURLUPART_SCHEME, &part, 0) != CURLUE_OK || (strcasecmp(part, "http") != 0 && strcasecmp(part, "https") != 0))
-        why = "is neither http nor https";
+        why = NOT_HTTP;
     curl_free(part);
     part = NULL;
     if (!why && curl_url_get(url, CURLUPART_USER, &part, 0) == CURLUE_OK)
@@ -103,11 +105,19 @@ static bool is_bare(const char *text) {
     return !scheme || strcspn(text, "/?#") < (size_t)(scheme - text);
 }
 
+/* "mailto:a@example.com", "tel:+49": letters, and no port after the colon. */
+static bool is_other_scheme(const char *text) {
+    const size_t letters = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return letters && text[letters] == ':' && !isdigit((unsigned char)text[letters + 1]);
+}
+
 enum rc url_list_clean(const char *text, char out[URL_LIST_URL_MOST], struct err *err) {
     char whole[URL_LIST_URL_MOST], *clean = NULL;
     *out = '\0';
     if (!str_format(whole, sizeof whole, "%s%s", is_bare(text) ? "https://" : "", text) || !str_is_utf8(text, strlen(text)))
         return err_set(err, RC_PERM, strlen(text) + 9 > sizeof whole ? URL_LIST_TOO_LONG : "is no UTF-8");
+    if (is_bare(text) && is_other_scheme(text))
+        return err_set(err, RC_PERM, NOT_HTTP);
     CURLU *url = curl_url();
     if (!url)
         return err_set(err, RC_TEMP, "out of memory");
@@ -147,13 +157,21 @@ void url_list_wrong(struct url_list *list, size_t line, const char *text, const 
     list->told.wrong(list->told.context, line, shown, why);
 }
 
+void url_list_note(struct url_list *list, size_t line, struct slice text, const char *why) {
+    char shown[SHOWN_MOST];
+    if (!list->told.note)
+        return;
+    str_printable(shown, sizeof shown, text.data, text.length);
+    list->told.note(list->told.context, line, shown, why);
+}
+
 enum rc url_list_one(struct url_list *list, size_t line, const char *text, const struct url_list_labels *labels) {
     char clean[URL_LIST_URL_MOST];
     struct err why = {0};
     bool fresh = false;
     enum rc rc = url_list_clean(text, clean, &why);
     if (!rc && list->told.public_only && url_list_is_private(clean))
-        rc = err_set(&why, RC_PERM, "is a host of this machine or of a private network");
+        rc = err_set(&why, RC_PERM, URL_LIST_PRIVATE);
     if (rc == RC_PERM) {
         url_list_wrong(list, line, text, why.text);
         return RC_OK;
@@ -172,15 +190,15 @@ enum rc url_list_one(struct url_list *list, size_t line, const char *text, const
 
 /* --- lines --------------------------------------------------------------------------------------------------------------- */
 
-/* The first field of a line, without quotes and blanks. False: it is longer than a URL may be, and out has its beginning. */
-static bool first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST]) {
-    size_t used = 0;
+/* The first field of a line, without quotes and blanks, and what stands behind it. False: it is longer than a URL may be, and out has its beginning. */
+static bool first_field(const char *line, size_t length, char out[URL_LIST_URL_MOST], struct slice *rest) {
+    size_t used = 0, i;
     while (length && isspace((unsigned char)*line)) {
         line++;
         length--;
     }
     const bool quoted = length && *line == '"';
-    for (size_t i = quoted; i < length; i++) {
+    for (i = quoted; i < length; i++) {
         if (quoted ? line[i] == '"' : line[i] == ',' || line[i] == ';' || line[i] == '\t')
             break;
         if (used + 1 == URL_LIST_URL_MOST) {
@@ -194,17 +212,33 @@ static bool first_field(const char *line, size_t length, char out[URL_LIST_URL_M
     while (used && isspace((unsigned char)out[used - 1]))
         used--;
     out[used] = '\0';
+    while (i < length && strchr("\",;\t\r ", line[i]))
+        i++;
+    *rest = (struct slice){line + i, length - i};
     return true;
+}
+
+/* A line of which something is left out: each when that is all of it, else the first. */
+static void tell_rest(struct url_list *list, struct slice rest, bool all) {
+    if (!rest.length || (list->rest_told && !all))
+        return;
+    list->rest_told = list->rest_told || !all;
+    url_list_note(list, list->line, rest,
+                  all ? "stands behind an empty first field, where the URL should be: the line is left out"
+                      : "is left out, as all behind the first field of a line, unless the first line has the columns' names, of which one is url");
 }
 
 static enum rc take_line(struct url_list *list, const char *text, size_t length, struct err *err) {
     char field[URL_LIST_URL_MOST];
+    struct slice rest;
     if (++list->line > URL_LIST_LINES_MOST)
         return err_set(err, RC_PERM, "has more than %u lines", URL_LIST_LINES_MOST);
-    if (!first_field(text, length, field)) {
+    if (!first_field(text, length, field, &rest)) {
         url_list_wrong(list, list->line, field, URL_LIST_TOO_LONG);
         return RC_OK;
     }
+    if (*field != '#')
+        tell_rest(list, rest, !*field);
     enum rc rc = *field && *field != '#' ? url_list_one(list, list->line, field, NULL) : RC_OK;
     return rc ? err_set(err, rc, "out of memory") : RC_OK;
 }

@@ -23,6 +23,7 @@
 #define URL_LIST_BYTES_MOST ((size_t)1 << 30) /* of what was compressed, too */
 #define URL_LIST_LABELS_MOST 64u
 #define URL_LIST_LABEL_BYTES 1024u
+#define URL_LIST_PRIVATE "is a host of this machine or of a private network"
 
 struct url_list;
 
@@ -35,6 +36,7 @@ struct url_list_labels { /* of one URL; borrowed */
 struct url_list_told {
     void (*url)(void *context, size_t line, const char *url, const struct url_list_labels *labels); /* clean, and new; labels: NULL when the list has none */
     void (*wrong)(void *context, size_t line, const char *text, const char *why);                   /* text may be any bytes, at most 200 */
+    void (*note)(void *context, size_t line, const char *text, const char *why);                    /* what is left out though nothing is wrong; may be NULL */
     void (*sitemap)(void *context, size_t line, const char *url);                                   /* that an index names; NULL: such are wrong */
     bool public_only;                                                                               /* URLs of this machine and of private networks are wrong */
     bool lastmod;                                                                                   /* URLs of a sitemap have the label lastmod */

@@ -72,13 +72,20 @@ enum rc url_list_csv_begin(struct url_list *list, const char *header, size_t len
     return RC_OK;
 }
 
-static bool is_label(struct slice text) {
-    if (text.length > URL_LIST_LABEL_BYTES || !str_is_utf8(text.data, text.length))
-        return false;
-    for (size_t i = 0; i < text.length; i++)
+/* Why it is neither a label nor a column's name; or NULL. */
+static const char *label_fault(struct slice text) {
+    _Static_assert(URL_LIST_LABEL_BYTES == 1024, "the text says so");
+    if (text.length > URL_LIST_LABEL_BYTES)
+        return "is a label of more than 1024 bytes";
+    if (!str_is_utf8(text.data, text.length))
+        return "is a label that is no UTF-8";
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.data[i] == '\n' || text.data[i] == '\r')
+            return "is a label with a line break in it";
         if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
-            return false;
-    return true;
+            return "is a label with a control character in it";
+    }
+    return NULL;
 }
 
 static bool is_named(const struct url_list *list, struct slice name) {
@@ -103,9 +110,9 @@ static enum rc take_names(struct url_list *list) {
         if (!name.length || i == list->url_column)
             continue;
         str_printable(shown, sizeof shown, name.data, name.length);
-        if (!is_label(name) || is_named(list, name) || list->names_count == URL_LIST_LABELS_MOST) {
+        if (label_fault(name) || is_named(list, name) || list->names_count == URL_LIST_LABELS_MOST) {
             url_list_wrong(list, 1, shown,
-                           !is_label(name)        ? "is no name for a column"
+                           label_fault(name)      ? "is no name for a column"
                            : is_named(list, name) ? "is the name of two columns"
                                                   : "is one column too many");
             continue;
@@ -118,12 +125,32 @@ static enum rc take_names(struct url_list *list) {
     return RC_OK;
 }
 
+/* The first cell with something in it that is no label: in a column without a name, or behind the last one. Without a URL: any. */
+static struct slice spare_cell(const struct url_list *list, bool any) {
+    size_t named = 0; /* of columns, which go up */
+    for (size_t i = 0; i < csv_reader_count(&list->csv); i++) {
+        const struct slice cell = trimmed(csv_reader_cell(&list->csv, i));
+        while (named < list->names_count && list->columns[named] < i)
+            named++;
+        const bool used = i == list->url_column || (named < list->names_count && list->columns[named] == i);
+        if (cell.length && (any || !used))
+            return cell;
+    }
+    return (struct slice){"", 0};
+}
+
 static enum rc take_row(struct url_list *list) {
     struct slice values[URL_LIST_LABELS_MOST], cell = trimmed(csv_reader_cell(&list->csv, list->url_column));
     const struct url_list_labels labels = {.names = (const char *const *)list->names, .values = values, .count = list->names_count};
     char url[URL_LIST_URL_MOST];
     const size_t line = (size_t)list->csv.line;
-    if (!cell.length || *cell.data == '#')
+    const struct slice spare = spare_cell(list, !cell.length);
+    if (cell.length && *cell.data == '#')
+        return RC_OK;
+    if (spare.length)
+        url_list_note(list, line, spare,
+                      cell.length ? "stands in a column without a name, and is left out" : "stands in a row without a URL, which is left out");
+    if (!cell.length)
         return RC_OK;
     const size_t length = cell.length < sizeof url ? cell.length : sizeof url - 1;
     for (size_t i = 0; i < length; i++)
@@ -135,8 +162,9 @@ static enum rc take_row(struct url_list *list) {
     }
     for (size_t i = 0; i < list->names_count; i++) {
         values[i] = trimmed(csv_reader_cell(&list->csv, list->columns[i]));
-        if (!is_label(values[i])) {
-            url_list_wrong(list, line, list->names[i], "is a label that is too long, or no text");
+        const char *fault = label_fault(values[i]);
+        if (fault) {
+            url_list_wrong(list, line, list->names[i], fault);
             return RC_OK;
         }
     }

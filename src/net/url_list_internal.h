@@ -24,6 +24,7 @@ struct url_list {
     size_t line, bytes; /* lines that are done; bytes that came, decompressed */
     struct buf first;   /* the first line, until the form is known; then a line that is not complete */
     bool cut;           /* the rest of that line is dropped */
+    bool rest_told;     /* that only the first field of a line counts */
     /* gzip */
     bool gzip, begun, ended; /* ended: of its last stream all has come */
     z_stream z;
@@ -45,6 +46,7 @@ struct url_list {
 /* One URL of a line: cleaned, told once, or told as wrong. RC_TEMP: out of memory. */
 enum rc url_list_one(struct url_list *list, size_t line, const char *text, const struct url_list_labels *labels);
 void url_list_wrong(struct url_list *list, size_t line, const char *text, const char *why);
+void url_list_note(struct url_list *list, size_t line, struct slice text, const char *why);
 
 enum rc url_list_csv_begin(struct url_list *list, const char *header, size_t length, bool *is_csv); /* the first line names a column for URLs */
 enum rc url_list_csv_take(struct url_list *list, const char *bytes, size_t length, struct err *err);

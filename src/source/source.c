@@ -185,6 +185,15 @@ enum rc source_parse_with(const char *file, const char *text, size_t length, con
     return RC_OK;
 }
 
+const struct source_member *source_urls(const struct source *source) {
+    for (unsigned i = 0; i < source->member_count; i++) {
+        if (strcmp(source->members[i].type, "urls") == 0) {
+            return &source->members[i];
+        }
+    }
+    return NULL;
+}
+
 void source_free(struct source *source) {
     if (source == NULL) {
         return;

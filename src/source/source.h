@@ -264,6 +264,9 @@ enum rc source_parse(const char *file, const char *text, size_t length, struct s
 enum rc source_parse_with(const char *file, const char *text, size_t length, const cJSON *settings, struct source **source, struct err *err);
 void source_free(struct source *source);
 
+/* The member of type urls, or NULL. */
+const struct source_member *source_urls(const struct source *source);
+
 struct check;
 /* The object of settings that stands at the current place of a check. */
 enum rc source_settings_check(struct check *check, const cJSON *settings);

@@ -6,6 +6,15 @@
 #include "base/strset.h"
 #include "net/url_list.h"
 
+#define MORE_MOST 3u /* that are shown beside the first */
+
+struct refused { /* URLs that are wrong: told together */
+    size_t count;
+    unsigned first; /* its index */
+    bool object;    /* it is one */
+    char text[240], more[MORE_MOST * 56];
+};
+
 static bool is_label(const cJSON *value) {
     return cJSON_IsNumber(value) || cJSON_IsBool(value) || (cJSON_IsString(value) && strlen(value->valuestring) <= URL_LIST_LABEL_BYTES);
 }
@@ -65,7 +74,37 @@ static bool keep(const char *clean, cJSON *item, cJSON *out) {
     return false;
 }
 
-static void read_one(struct check *check, const struct source_member *member, struct strset *seen, cJSON *item, cJSON *out) {
+static void refuse(struct refused *refused, unsigned index, bool object, const char *text, const char *why) {
+    const size_t used = strlen(refused->more);
+    char shown[96];
+
+    refused->count++;
+    if (refused->count == 1) {
+        refused->first = index;
+        refused->object = object;
+        (void)str_printable(shown, sizeof(shown), text, strlen(text));
+        (void)str_format(refused->text, sizeof(refused->text), "\"%s\" %s", shown, why);
+    } else if (refused->count <= 1 + MORE_MOST) {
+        (void)str_printable(shown, 50, text, strlen(text));
+        (void)str_format(refused->more + used, sizeof(refused->more) - used, "%s\"%s\"", used != 0 ? ", " : "", shown);
+    }
+}
+
+static void tell_refused(struct check *check, const struct refused *refused) {
+    size_t mark = check_enter(check, NULL, refused->first);
+    const char *member = refused->object ? "url" : NULL;
+
+    if (refused->count == 1) {
+        (void)check_fail(check, member, "%s", refused->text);
+    } else {
+        (void)check_fail(check, member, "%s; %zu more %s wrong: %s%s", refused->text, refused->count - 1, refused->count == 2 ? "is" : "are", refused->more,
+                         refused->count > 1 + MORE_MOST ? " ..." : "");
+    }
+    check_leave(check, mark);
+}
+
+static void read_one(struct check *check, const struct source_member *member, unsigned index, struct strset *seen, cJSON *item, cJSON *out,
+                     struct refused *refused) {
     const char *text = text_of(check, item);
     char clean[URL_LIST_URL_MOST];
     struct err why = {.text = ""};
@@ -77,13 +116,10 @@ static void read_one(struct check *check, const struct source_member *member, st
     }
     rc = url_list_clean(text, clean, &why);
     if (rc == RC_OK && !member->private_hosts && url_list_is_private(clean)) {
-        rc = err_set(&why, RC_PERM, "is a host of this machine or of a private network, which the source does not allow (private_hosts)");
+        rc = err_set(&why, RC_PERM, URL_LIST_PRIVATE ", which the source does not allow (private_hosts)");
     }
     if (rc == RC_PERM) {
-        char shown[160];
-
-        (void)str_printable(shown, sizeof(shown), text, strlen(text));
-        (void)check_fail(check, cJSON_IsObject(item) ? "url" : NULL, "\"%s\" %s", shown, why.text);
+        refuse(refused, index, cJSON_IsObject(item), text, why.text);
     } else if (rc != RC_OK || strset_keep(seen, clean, &fresh) == NULL || (fresh && !keep(clean, item, out))) {
         (void)check_no_memory(check);
     }
@@ -92,6 +128,7 @@ static void read_one(struct check *check, const struct source_member *member, st
 void url_member_read(struct check *check, const struct source_member *member, cJSON *list) {
     struct strset seen = {.slots = NULL};
     cJSON *out = cJSON_CreateArray(), *item;
+    struct refused refused = {.count = 0};
     unsigned index = 0;
     size_t mark = check_enter(check, member->name, 0);
 
@@ -99,12 +136,16 @@ void url_member_read(struct check *check, const struct source_member *member, cJ
         (void)check_no_memory(check);
     }
     cJSON_ArrayForEach(item, list) {
-        size_t inner = check_enter(check, NULL, index++);
+        size_t inner = check_enter(check, NULL, index);
 
         if (check->rc == RC_OK) {
-            read_one(check, member, &seen, item, out);
+            read_one(check, member, index, &seen, item, out, &refused);
         }
         check_leave(check, inner);
+        index++;
+    }
+    if (refused.count != 0) {
+        tell_refused(check, &refused);
     }
     check_leave(check, mark);
     strset_release(&seen);

@@ -44,12 +44,25 @@ for wrong in '"batch_size": 21' '"batch_size": 0' '"concurrency": 21' '"timeout"
     post 422 "refused: $wrong" start "{\"urls\": [\"example.com\"], $wrong}"
 done
 post 422 'no URLs' start '{"urls": []}'
-post 422 'a private address' start '{"urls": ["http://127.0.0.1/"]}'
+post 422 'private addresses' start '{"urls": ["http://127.0.0.1/", "example.com", {"url": "http://localhost:3000"}, "10.1.2.3"]}'
+is '["/urls/0","/urls/2/url","/urls/3"]' "$(got '[.errors[].pointer]')" 'each is told'
+is '["is a host of this machine or of a private network"]' "$(got '[.errors[].detail] | unique')" 'and what is wrong with it'
 post 201 'a key' start '{"urls": ["one.example"]}' -H 'Idempotency-Key: k1'
 FIRST=$(got .job_id)
 post 201 'the same key again' start '{"urls": ["one.example"]}' -H 'Idempotency-Key: k1'
 is "$FIRST" "$(got .job_id)" 'is the same job'
 AS=viola post 403 'a viewer starts nothing' start '{"urls": ["example.com"]}'
+
+# --- a file of URLs
+upload() { call "$1" "$2" "/api/uploads/urls$3" -H 'Content-Type: text/plain' --data-binary "$4"; }
+LIST=$'url,client,\nexample.com,A,\n169.254.169.254,B,\nintranet.local,C,\n,D,\nmailto:x@example.org,E,\nexample.org,"F\nG",\nexample.net,H,I\n'
+upload 201 'a file' '' "$LIST"
+is '[["https://example.com","https://example.net"],[[3,"169.254.169.254"],[4,"intranet.local"],[6,"mailto:x@example.org"],[7,"client"]],["is a host of this machine or of a private network","is neither http nor https","is a label with a line break in it"]]' "$(got '[.urls,[.rejected[] | [.line,.text]],(.rejected | [.[1,2,3].detail])]')" 'what admission refuses is told by line'
+is '[[5,"D","stands in a row without a URL, which is left out"],[9,"I","stands in a column without a name, and is left out"]]' "$(got '[.notes[] | [.line,.text,.detail]]')" 'what is left out, too'
+psi_source '.job_members.urls.private_hosts = true' inside
+upload 201 'for another source' '?source=inside' "$LIST"
+is '["https://example.com","https://169.254.169.254","https://intranet.local","https://example.net"]' "$(got .urls)" 'its own rule holds'
+rm "$DIR/etc/sources/inside.json"
 
 # --- progress and results
 call 200 'progress' "$BASE/progress/$RUN"

@@ -22,6 +22,20 @@ printf 'Page,url\nHome,shop.example.org/home\n' >"$DIR/named.csv"
 exits 0 'a column page beside url' bs submit --urls "$DIR/named.csv" --source pages
 is '[{"url":"https://shop.example.org/home","labels":{"Page":"Home"}}]' "$(dropped .urls)" 'is a label'
 
+printf 'client,url,\nA,example.com,\nB,,\nC,example.org,spare\n' >"$DIR/spare.csv"
+exits 0 'what is used for nothing' bs submit --urls "$DIR/spare.csv" --source pages
+is '[["https://example.com",{"client":"A"}],["https://example.org",{"client":"C"}]]' "$(dropped '[.urls[] | [.url,.labels]]')" 'is left out'
+like 'line 3: B stands in a row without a URL' "$ERR" 'a row without a URL is told'
+like 'line 4: spare stands in a column without a name' "$ERR" 'and a column without a name'
+seq -f 'host%.0f.example,x' 30 >"$DIR/fields.txt"
+exits 0 'lines of several fields' bs submit --urls "$DIR/fields.txt" --source pages
+is 1 "$(grep -c 'line 1: x is left out, as all behind the first field' <<<"$ERR")" 'are told once'
+is 30 "$(dropped '.urls | length')" 'and taken'
+printf 'url,client\n%s' "$(seq -f ',row%.0f' 30)" >"$DIR/rows.csv"
+exits 65 'rows without URLs alone' bs submit --urls "$DIR/rows.csv" --source pages
+is 20 "$(grep -c 'stands in a row without a URL' <<<"$ERR")" 'the first twenty are told'
+like 'something is left out of 30 lines, of which the first 20 are shown' "$ERR" 'and how many there are'
+
 cat >"$DIR/sitemap.xml" <<'END'
 <?xml version="1.0" encoding="UTF-8"?>
 <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
@@ -56,6 +70,9 @@ exits 65 'a source that takes none' bs submit --urls "$DIR/list.txt" --source ot
 like 'takes no list of URLs' "$ERR" 'is told'
 exits 65 'a source that there is not' bs submit --urls "$DIR/list.txt" --source pags
 exits 65 'what the source does not take' bs submit --urls "$DIR/list.txt" --source pages --set 'strategies=["tablet"]'
+like '^batchspool submit: --set strategies=."tablet".: /strategies: must be a list of "mobile", "desktop"' "$ERR" 'is told by the argument that says it'
+exits 65 'a member that the source does not have' bs submit --urls "$DIR/list.txt" --source pages --set strategy=mobile
+like '^batchspool submit: --set strategy=mobile: /strategy: unknown member' "$ERR" 'as well'
 exits 64 'a list and a job' bs submit --urls "$DIR/list.txt" "$DIR/list.txt"
 exits 64 'a source without a list' bs submit --source pages "$DIR/list.txt"
 
@@ -76,9 +93,9 @@ at processed 'a job that a person wrote is taken'
 ID=$(bs submit --urls "$DIR/many.txt" --source pages)
 at processed 'so is one of 18,000 URLs'
 is 18000 "$(event 'select(.event == "accepted") | .text | fromjson | .urls | length')" 'of which the journal has each'
-jq -n '{source: "pages", urls: ["example.com", "ftp://example.com"]}' >"$SPOOL/jobs/tmp/wrong.json"
+jq -n '{source: "pages", urls: ["example.com", "ftp://example.com", "mailto:x@example.com", "10.0.0.1", "http://localhost:3000", "example.com:99999", "nonsense"]}' >"$SPOOL/jobs/tmp/wrong.json"
 mv "$SPOOL/jobs/tmp/wrong.json" "$SPOOL/jobs/pending/"
 taken wrong
 at failed 'one with a wrong URL is not'
-like '/urls/1: "ftp://example.com" is neither http nor https' "$(why)" 'its note says which'
+like '/urls/1: "ftp://example.com" is neither http nor https; 5 more are wrong: "mailto:x@example.com", "10.0.0.1", "http://localhost:3000" \.\.\.' "$(why)" 'its note says which, and how many'
 finish

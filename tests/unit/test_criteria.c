@@ -49,6 +49,10 @@ static void test_urls(void **state) {
         {"\"urls\":\"example.com\"", "/urls: must be a list of URLs"},
         {"\"urls\":[\"example.com\",\"example\"]", "/urls/1: \"example\" has no host name"},
         {"\"urls\":[{\"url\":\"ftp://example.com\"}]", "/urls/0/url: \"ftp://example.com\" is neither http nor https"},
+        {"\"urls\":[{\"url\":\"http://10.0.0.1\"},\"b\",\"c\",\"http://[::1]\"]",
+         "/urls/0/url: \"http://10.0.0.1\" is a host of this machine or of a private network, which the source does not allow (private_hosts); "
+         "3 more are wrong: \"b\", \"c\", \"http://[::1]\""},
+        {"\"urls\":[\"b\",\"c\"]", "/urls/0: \"b\" has no host name; 1 more is wrong: \"c\""},
         {"\"urls\":[{\"url\":7}]", "/urls/0/url: must be a text"},
         {"\"urls\":[7]", "/urls/0: must be a URL"},
         {"\"urls\":[{\"url\":\"example.com\",\"label\":{}}]", "did you mean \"labels\"?"},

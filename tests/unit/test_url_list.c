@@ -166,6 +166,57 @@ static void lists(void **state) {
     assert_string_equal(heard.text, "1! a b.com\n2 https://example.com\n");
 }
 
+static void on_note(void *context, size_t line, const char *text, const char *why) {
+    put(context, "%zu~ %s %.15s\n", line, text, why);
+}
+
+static void on_fault(void *context, size_t line, const char *text, const char *why) {
+    put(context, "%zu! %s %s\n", line, text, why);
+}
+
+/* What is left out is told, though nothing is wrong. */
+static void notes(void **state) {
+    static const struct {
+        const char *text, *heard;
+    } cases[] = {
+        {"url,client,\nexample.com,A,\nexample.org,B,spare\nexample.net,C,,more\n",
+         "2 https://example.com client=A\n3~ spare stands in a col\n3 https://example.org client=B\n4~ more stands in a col\n4 https://example.net client=C\n"},
+        {"client,url\nA,\n,\n#,#remark\nB,example.com\n", "2~ A stands in a row\n5 https://example.com client=B\n"},
+        {"url\nexample.com,x\n", "2~ x stands in a col\n2 https://example.com\n"},
+        {"example.com, A;B\nexample.org,C\n,D\n\"example.net\",\n#x,y\n , ;\n",
+         "1~ A;B is left out, as\n1 https://example.com\n2 https://example.org\n3~ D stands behind a\n4 https://example.net\n"},
+        {"url,client\nexample.com,\"a\nb\"\nexample.org,\xff\nexample.net,a\x01\n",
+         "2! client is a label with a line break in it\n4! client is a label that is no UTF-8\n5! client is a label with a control character in it\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct heard heard = {.used = 0};
+        const struct url_list_told told = {.url = on_url, .wrong = on_fault, .note = on_note, .context = &heard};
+        struct url_list_counts counts;
+        struct err err = {0};
+        assert_int_equal(url_list_read(cases[i].text, strlen(cases[i].text), &told, &counts, &err), RC_OK);
+        assert_string_equal(heard.text, cases[i].heard);
+    }
+}
+
+/* The reason is the one that helps. */
+static void reasons(void **state) {
+    static const char *const cases[][2] = {
+        {"mailto:x@example.com", "is neither http nor https"},   {"MAILTO:x@example.com", "is neither http nor https"},
+        {"tel:+4930123", "is neither http nor https"},           {"ftp://example.com", "is neither http nor https"},
+        {"https://x@example.com", "has a user name"},            {"x@example.com", "has a user name"},
+        {"https://example.com:99999", "a port that is none"},    {"example.com:65536/x", "a port that is none"},
+        {"http://[2001:db8::1]:70000/", "a port that is none"},
+    };
+    char out[URL_LIST_URL_MOST];
+    struct err err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (url_list_clean(cases[i][0], out, &err) != RC_PERM || !strstr(err.text, cases[i][1]))
+            fail_msg("%s: %s", cases[i][0], err.text);
+    assert_int_equal(url_list_clean("example.com:65535", out, &err), RC_OK);
+}
+
 #define SITEMAP(text) "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">" text "</urlset>\n"
 
 static void sitemaps(void **state) {
@@ -433,6 +484,8 @@ int main(void) {
         cmocka_unit_test(limits),
         cmocka_unit_test(one_url),
         cmocka_unit_test(lists),
+        cmocka_unit_test(notes),
+        cmocka_unit_test(reasons),
         cmocka_unit_test(sitemaps),
         cmocka_unit_test(compressed),
         cmocka_unit_test(private_hosts),
