@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/cmd_urls.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "engine/sources.h"
@@ -15,6 +16,7 @@
 #define PIECE ((size_t)64 * 1024)
 #define SITEMAP_MS 600000
 #define OTHERS_MOST 5u
+#define ASKED_MS 1000 /* between what is said of files that are read */
 #define END_BYTES 8u /* the end of the text has its room */
 
 struct urls_job {
@@ -25,6 +27,7 @@ struct urls_job {
     enum rc rc; /* RC_PERM: the next one did not fit */
     size_t said, others, wrong, notes;
     bool public_only; /* of a sitemap: so the source has it */
+    int64_t asked_ms; /* of a sitemap: when the last was said to be read; 0: none */
 };
 
 static enum rc add_labels(struct buf *text, const struct url_list_labels *labels) {
@@ -180,6 +183,16 @@ static void on_site_other(void *context, const char *file, size_t line, const ch
         cmd_say(job->cmd, "%s: line %zu: %s is of another host, and left out", file, line, url);
 }
 
+/* Who waits at a terminal sees for what. */
+static void on_site_asked(void *context, const char *file) {
+    struct urls_job *job = context;
+    const int64_t now_ms = clock_mono_ms();
+    if (!isatty(STDERR_FILENO) || (job->asked_ms && now_ms - job->asked_ms < ASKED_MS))
+        return;
+    job->asked_ms = now_ms;
+    cmd_say(job->cmd, "reading %s", file);
+}
+
 static int sitemap_code(enum rc rc) {
     return rc == RC_PERM ? EXIT_DATA : rc == RC_GONE ? EXIT_NOINPUT : rc == RC_AGAIN ? EXIT_LATER : EXIT_IO;
 }
@@ -202,7 +215,7 @@ int cmd_urls_sitemap(struct cmd *cmd, const struct cmd_urls_site *site, const ch
                                             .ca_file = *cmd->config.ca_file ? cmd->config.ca_file : NULL,
                                             .timeout_ms = SITEMAP_MS,
                                             .stop_fd = -1};
-    const struct sitemap_told told = {.url = on_site_url, .wrong = on_site_wrong, .other = on_site_other, .context = &job};
+    const struct sitemap_told told = {.url = on_site_url, .wrong = on_site_wrong, .other = on_site_other, .asked = on_site_asked, .context = &job};
     struct sitemap_counts counts;
     struct err err = {0};
     int code = begin(&job, source, &job.public_only);

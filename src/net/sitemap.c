@@ -43,6 +43,7 @@ struct sitemap {
     struct err err;
     /* the answer under way */
     bool answered, stopped;
+    bool reached; /* some answer came */
     struct loop_fd stop;
     int status;
     int64_t retry_after_s;
@@ -85,6 +86,7 @@ static void on_answer(void *context, const struct fetch_answer *answer) {
     const char *location = fields_get(answer->fields, "location");
     s->answered = true;
     s->status = answer->complete ? answer->status : 0;
+    s->reached = s->reached || answer->sent;
     s->retry_after_s = answer->retry_after_s;
     str_copy(s->reason, sizeof s->reason, answer->reason);
     str_copy(s->error, sizeof s->error, answer->error);
@@ -167,6 +169,8 @@ static bool is_redirect(const struct sitemap *s) {
 }
 
 static bool is_busy(const struct sitemap *s) {
+    if (!s->reached)
+        return false;
     return s->status == 429 || s->status >= 500 || strcmp(s->reason, "timeout") == 0 || strcmp(s->reason, "reset") == 0 || strcmp(s->reason, "truncated") == 0;
 }
 
@@ -198,6 +202,8 @@ static enum rc pause_for(struct sitemap *s, int64_t seconds, const char *url, st
 /* Into s->body; url is where it was at last. */
 static enum rc get(struct sitemap *s, char url[URL_LIST_URL_MOST], struct err *err) {
     unsigned redirects = 0, tries = 0;
+    if (s->told->asked)
+        s->told->asked(s->told->context, url);
     for (;;) {
         if (!left_ms(s))
             return too_late(s, url, err);
@@ -338,13 +344,13 @@ static bool is_host(const char *url) {
     return host && host[3 + strcspn(host + 3, "/?")] == '\0';
 }
 
-/* Which sitemaps a host has: what its robots.txt says; whatever is wrong with that, it has none. */
+/* Which sitemaps a host has: what its robots.txt says; whatever is wrong with that, it has none, unless the host cannot be reached. */
 static enum rc ask_host(struct sitemap *s, const char *host, struct err *err) {
     char url[URL_LIST_URL_MOST];
     if (!str_format(s->now, sizeof s->now, "%s/robots.txt", host) || !str_format(url, sizeof url, "%s/sitemap.xml", host))
         return err_set(err, RC_PERM, "%s: is longer than a URL may be", host);
     enum rc rc = get(s, s->now, err);
-    if (rc == RC_CANCELLED || rc == RC_TEMP || rc == RC_FATAL)
+    if (rc && (!s->reached || rc == RC_CANCELLED || rc == RC_TEMP || rc == RC_FATAL))
         return rc;
     if (!rc) {
         add_site(s, s->now);
@@ -388,6 +394,15 @@ static void end(struct sitemap *s) {
     free(s);
 }
 
+/* Where there is no https, a bare host is another address than was meant. */
+static enum rc tell_assumed(const struct sitemap *s, const char *where, const char *url, enum rc rc, struct err *err) {
+    char text[sizeof err->text];
+    if (s->reached || (rc != RC_AGAIN && strcmp(s->reason, "tls") != 0) || strncasecmp(where, "http://", 7) == 0 || strncasecmp(where, "https://", 8) == 0)
+        return rc;
+    str_copy(text, sizeof text, err->text);
+    return err_set(err, rc, "%s; https:// was assumed: if the site has http alone, name http%.200s", text, url + strlen("https"));
+}
+
 enum rc sitemap_read(const char *where, const struct sitemap_options *options, const struct sitemap_told *told, struct sitemap_counts *counts,
                      struct err *err) {
     char url[URL_LIST_URL_MOST], shown[200];
@@ -412,6 +427,7 @@ enum rc sitemap_read(const char *where, const struct sitemap_options *options, c
     else if (!rc)
         add_file(s, url, 0);
     rc = rc ? rc : read_files(s, err);
+    rc = rc ? tell_assumed(s, where, url, rc, err) : RC_OK;
     end(s);
     return rc;
 }

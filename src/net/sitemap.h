@@ -23,7 +23,7 @@
 #define SITEMAP_FILES_MOST 1000u
 #define SITEMAP_DEPTH_MOST 3u
 #define SITEMAP_REDIRECTS_MOST 5u
-#define SITEMAP_TRIES_MOST 3u /* of a file, when its server is busy, broken or silent */
+#define SITEMAP_TRIES_MOST 3u /* of a file, when its server is busy, broken or silent; one, when nothing of the site has answered yet */
 
 struct sitemap_options {
     bool private_hosts, any_host;
@@ -38,6 +38,7 @@ struct sitemap_told {
     bool (*url)(void *context, const char *file, size_t line, const char *url, const struct url_list_labels *labels);
     void (*wrong)(void *context, const char *file, size_t line, const char *text, const char *why); /* text may be any bytes, at most 200 */
     void (*other)(void *context, const char *file, size_t line, const char *url);                   /* of another host */
+    void (*asked)(void *context, const char *file);                                                 /* each file, before it is read; may be NULL */
     void *context;
 };
 
@@ -45,7 +46,7 @@ struct sitemap_counts {
     size_t urls, duplicates, wrong, other_hosts, files; /* files: sitemaps that were read, indices too */
 };
 
-/* where: a URL, or a bare host. All err texts name the file, and its line where there is one.
+/* where: a URL, or a bare host. All err texts name the file, and its line where there is one; they say so when https:// was assumed and nothing answered.
  * RC_PERM: an address that is none or not allowed, or what lies there is no sitemap or more than the limits above. RC_GONE: there is no such host, or nothing
  * there (4xx). RC_AGAIN: the site did not answer as it should in time; later it may. RC_CANCELLED: stop_fd. RC_TEMP: out of memory, or ca_file is not readable.
  * After each of them what was told is half a list. */

@@ -135,7 +135,24 @@ wrong 'more than fit into a job' 65 'has more than [0-9]{5} URLs; [0-9]{5} of th
 is '/large-index.xml /large.xml ' "$(asked)" 'what is left is not read'
 exits 65 'what is no address' bs submit --source pages --sitemap 'not an address'
 exits 66 'a host that there is not' bs submit --source pages --sitemap no-such-host.invalid
-like 'no-such-host.invalid/sitemap.xml: .*resolve' "$ERR" 'is told'
+like 'no-such-host.invalid/robots.txt: .*resolve' "$ERR" 'is told'
+exits 75 'a bare host where nobody listens' sitemap 127.0.0.1:1
+like 'https://127.0.0.1:1/robots.txt: .*; https:// was assumed: if the site has http alone, name http://127.0.0.1:1; nothing was submitted' "$ERR" 'is told which scheme was assumed, and the other'
+exits 75 'with its scheme' sitemap http://127.0.0.1:1
+is 0 "$(grep -c assumed <<<"$ERR")" 'nothing was assumed'
+# One that takes connections and says nothing, and counts them.
+perl -MIO::Socket::INET -e '$| = 1; my $s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1") or die; open(my $p, ">", $ARGV[0]); print $p $s->sockport; close $p;
+    while (my $c = $s->accept) { push @c, $c; open(my $n, ">", $ARGV[1]); print $n scalar @c; close $n }' "$DIR/mute.port" "$DIR/mute.count" &
+BACKGROUND+=("$!")
+wait_for 5 test -s "$DIR/mute.port"
+MUTE=127.0.0.1:$(cat "$DIR/mute.port")
+exits 75 'a host that does not answer' sitemap "$MUTE"
+like "https://$MUTE/robots.txt: .*timeout.*name http://$MUTE" "$ERR" 'is told'
+is 1 "$(cat "$DIR/mute.count")" 'it is asked once, and waited for as long as one connection may take'
+script -qec "\"$PROGRAMS/batchspool\" submit --source pages --private-hosts --sitemap \"$AT/empty.xml\"" /dev/null </dev/null >"$DIR/terminal"
+like "reading $AT/empty.xml" "$(cat "$DIR/terminal")" 'who waits at a terminal is told for what'
+exits 65 'who does not' sitemap "$AT/empty.xml"
+is 0 "$(grep -c reading <<<"$ERR")" 'is not'
 exits 64 'a list at an address' bs submit --source pages --urls "$AT/sitemap.xml"
 like "sitemap $AT/sitemap.xml reads what lies there" "$ERR" 'is told the option'
 exits 64 'both' bs submit --sitemap "$AT" --urls x

@@ -70,9 +70,9 @@ exits 65 'a source that takes none' bs submit --urls "$DIR/list.txt" --source ot
 like 'takes no list of URLs' "$ERR" 'is told'
 exits 65 'a source that there is not' bs submit --urls "$DIR/list.txt" --source pags
 exits 65 'what the source does not take' bs submit --urls "$DIR/list.txt" --source pages --set 'strategies=["tablet"]'
-like '^batchspool submit: --set strategies=."tablet".: /strategies: must be a list of "mobile", "desktop"' "$ERR" 'is told by the argument that says it'
+like 'batchspool submit: --set strategies=."tablet".: /strategies: must be a list of "mobile", "desktop"' "$ERR" 'is told by the argument that says it'
 exits 65 'a member that the source does not have' bs submit --urls "$DIR/list.txt" --source pages --set strategy=mobile
-like '^batchspool submit: --set strategy=mobile: /strategy: unknown member' "$ERR" 'as well'
+like 'batchspool submit: --set strategy=mobile: /strategy: unknown member' "$ERR" 'as well'
 exits 64 'a list and a job' bs submit --urls "$DIR/list.txt" "$DIR/list.txt"
 exits 64 'a source without a list' bs submit --source pages "$DIR/list.txt"
 
