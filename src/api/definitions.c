@@ -65,6 +65,10 @@ static void add_members(const struct source *source, cJSON *json) {
         cJSON_AddBoolToObject(one, "required", m->required);
         if (m->initial)
             cJSON_AddItemToObject(one, "default", cJSON_Duplicate(m->initial, true));
+        if (m->values)
+            cJSON_AddItemToObject(one, "values", cJSON_Duplicate(m->values, true));
+        if (m->private_hosts)
+            cJSON_AddTrueToObject(one, "private_hosts");
         if (m->has_minimum)
             cJSON_AddNumberToObject(one, "minimum", m->minimum);
         if (m->has_maximum)

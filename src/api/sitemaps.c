@@ -14,7 +14,8 @@
 
 struct reading {
     struct request *r;
-    char pointer[64]; /* of the address in the body */
+    const char *prefix; /* Pointer to what was asked for in the body */
+    char pointer[64];   /* to the address in it */
     const char *where;
     bool any_host, labels;
     size_t urls_most; /* that are kept; what comes then is counted */
@@ -79,13 +80,13 @@ static bool read_flag(struct reading *g, const cJSON *json, const char *name, bo
     *out = cJSON_IsTrue(flag);
     if (!flag || cJSON_IsBool(flag))
         return true;
-    str_format(pointer, sizeof pointer, "%.*s/%s", (int)(strrchr(g->pointer, '/') - g->pointer), g->pointer, name);
+    str_format(pointer, sizeof pointer, "%s/%s", g->prefix, name);
     reply_invalid(g->r, pointer, "must be true or false");
     return false;
 }
 
-/* An address, or an object of it and what goes with it. prefix: the Pointer to it. */
-static bool read_wish(struct reading *g, const cJSON *json, const char *prefix) {
+/* An address, or an object of it and what goes with it. */
+static bool read_wish(struct reading *g, const cJSON *json) {
     static const char *const known[] = {"url", "any_host", "labels"};
     const cJSON *member;
     g->where = cJSON_GetStringValue(cJSON_IsObject(json) ? cJSON_GetObjectItemCaseSensitive(json, "url") : json);
@@ -95,15 +96,15 @@ static bool read_wish(struct reading *g, const cJSON *json, const char *prefix) 
             is = is || strcmp(member->string, known[i]) == 0;
         if (is)
             continue;
-        str_format(g->pointer, sizeof g->pointer, "%s/%.40s", prefix, member->string);
+        str_format(g->pointer, sizeof g->pointer, "%s/%.40s", g->prefix, member->string);
         reply_invalid(g->r, g->pointer, "is no member here: there are url, any_host and labels");
         return false;
     }
     if (!cJSON_IsObject(json) && !g->where) {
-        reply_invalid(g->r, prefix, "must be the address of a sitemap, or an object of url, any_host and labels");
+        reply_invalid(g->r, g->prefix, "must be the address of a sitemap, or an object of url, any_host and labels");
         return false;
     }
-    str_format(g->pointer, sizeof g->pointer, "%s%s", prefix, cJSON_IsObject(json) ? "/url" : "");
+    str_format(g->pointer, sizeof g->pointer, "%s%s", g->prefix, cJSON_IsObject(json) ? "/url" : "");
     if (!g->where || !*g->where) {
         reply_invalid(g->r, g->pointer, "must be the address of a sitemap, or a host");
         return false;
@@ -146,9 +147,10 @@ static bool read_all(struct reading *g) {
         reply_invalid(g->r, g->pointer, "%s", cJSON_GetStringValue(g->wrong->child));
         for (one = g->wrong->child->next; one; one = one->next)
             reply_invalid_add(g->r, g->pointer, cJSON_GetStringValue(one));
-    } else if (!g->counts.urls && g->counts.other_hosts)
-        reply_invalid(g->r, g->pointer, "all of its %zu URLs are of other hosts (any_host takes them)", g->counts.other_hosts);
-    else if (!g->counts.urls)
+    } else if (!g->counts.urls && g->counts.other_hosts) { /* the member that takes them */
+        str_format(g->pointer, sizeof g->pointer, "%s/any_host", g->prefix);
+        reply_invalid(g->r, g->pointer, "all of its %zu URLs are of other hosts", g->counts.other_hosts);
+    } else if (!g->counts.urls)
         reply_invalid(g->r, g->pointer, "there is no URL in it");
     else
         return true;
@@ -167,8 +169,8 @@ static void release(struct reading *g) {
 }
 
 void sitemaps_list(struct request *r) {
-    struct reading g = {.r = r, .urls_most = URLS_TOLD};
-    if (read_wish(&g, r->json, "") && read_all(&g)) {
+    struct reading g = {.r = r, .prefix = "", .urls_most = URLS_TOLD};
+    if (read_wish(&g, r->json) && read_all(&g)) {
         cJSON *json = cJSON_CreateObject();
         cJSON_AddItemToObject(json, "urls", g.urls);
         g.urls = NULL;
@@ -181,12 +183,12 @@ void sitemaps_list(struct request *r) {
 }
 
 bool sitemaps_expand(struct request *r) {
-    struct reading g = {.r = r, .urls_most = SIZE_MAX};
+    struct reading g = {.r = r, .prefix = "/sitemap", .urls_most = SIZE_MAX};
     cJSON *wish = cJSON_DetachItemFromObjectCaseSensitive(r->json, "sitemap");
     bool done = false;
     if (cJSON_GetObjectItemCaseSensitive(r->json, "urls"))
         reply_invalid(r, "/sitemap", "stands in place of urls, which are there too");
-    else if (read_wish(&g, wish, "/sitemap") && read_all(&g)) {
+    else if (read_wish(&g, wish) && read_all(&g)) {
         done = !g.full && cJSON_AddItemToObject(r->json, "urls", g.urls);
         if (g.full)
             reply_invalid(r, "/sitemap",

@@ -11,10 +11,27 @@ import {PRIORITIES} from './builder.js';
 import {LIST_BYTES_MAX, URLS_MAX, cleanUrl, cleanUrls, testCount} from './urllist.js';
 import {safeName, upload} from './uploads.js';
 
+const SITEMAP_MS = 70000; /* the server gives a site a minute */
+
+/* What the source of these jobs says of their members: defaults, limits, choices. Without it the server's answer to a job says that it is missing. */
+async function membersOf(page) {
+    try {
+        return (await page.api.get('/api/sources/pagespeed', {signal: page.signal})).job_members ?? {};
+    } catch (error) {
+        if (error.status === 404)
+            return {};
+        throw error;
+    }
+}
+const limitsOf = ({minimum, maximum}) => maximum === undefined ? '' : `${minimum} to ${maximum}`;
+const numberInput = ({minimum = null, maximum = null, default: value = ''}) => h('input', {type: 'number', min: minimum, max: maximum, step: '1', value, inputmode: 'numeric'});
+
 export async function render(root, params, page) {
-    await styles('/pages.css');
-    const strategies = new Set(['mobile', 'desktop']);
-    const labels = new Map(); /* of a file's columns, by cleaned address */
+    const [members] = await Promise.all([membersOf(page), styles('/pages.css')]);
+    const {urls: pages = {}, strategies: ways = {}, concurrency: atATime = {}, timeout_s: seconds = {}} = members;
+    const publicOnly = !pages.private_hosts;
+    const strategies = new Set(ways.default);
+    const labels = new Map(); /* of a file's columns, or a sitemap, by cleaned address */
     let list = cleanUrls(''), fromFile = null, timer = 0, key = null;
     const area = h('textarea', {class: 'input mono url-list', rows: '14', spellcheck: 'false', wrap: 'off', placeholder: 'example.com\nhttps://example.com/pricing/\n# a line that begins with # is a remark', oninput: () => { clearTimeout(timer); timer = setTimeout(check, area.value.length > 200000 ? 600 : 150); }});
     const file = h('input', {type: 'file', accept: '.txt,.csv,.xml,.gz,text/plain,text/csv', class: 'hidden', tabindex: '-1', 'aria-label': 'A file with a list', onchange: () => { if (file.files[0]) take(file.files[0]); file.value = ''; }});
@@ -22,12 +39,11 @@ export async function render(root, params, page) {
     const name = h('input', {type: 'text', maxlength: '128', placeholder: 'Shop, November'});
     const campaign = h('input', {type: 'text', maxlength: '64', spellcheck: 'false', placeholder: 'web-2026-11'});
     const priority = select(PRIORITIES.map((p) => [p, capital(p)]), {value: 'normal'});
-    const concurrency = h('input', {type: 'number', min: '1', max: '20', step: '1', value: '5', inputmode: 'numeric'});
-    const timeout = h('input', {type: 'number', min: '60', max: '1800', step: '10', value: '300', inputmode: 'numeric'});
+    const concurrency = numberInput(atATime), timeout = numberInput(seconds);
     const count = h('span', {class: 'value'}, '0'), countMore = h('span', {class: 'more'});
     const submit = h('button', {type: 'submit', class: 'btn primary wide'}, icon('play'), h('span', {}, 'Start'));
     const done = h('div', {role: 'status'});
-    const tests = ['mobile', 'desktop'].map((strategy) => checkbox(capital(strategy), {checked: true, onchange: (event) => { if (event.target.checked) strategies.add(strategy); else strategies.delete(strategy); counted(); }}));
+    const tests = (ways.values ?? ['mobile', 'desktop']).map((strategy) => checkbox(capital(strategy), {checked: strategies.has(strategy), onchange: (event) => { if (event.target.checked) strategies.add(strategy); else strategies.delete(strategy); counted(); }}));
     const strategyField = h('fieldset', {class: 'field', dataset: {pointer: '/strategies'}}, h('legend', {class: 'small'}, 'Tested as'), h('div', {class: 'row options'}, tests), h('p', {class: 'error'}));
 
     /* The server reads files, as the command line does: lists, CSV with labels, sitemaps, compressed ones. */
@@ -37,8 +53,9 @@ export async function render(root, params, page) {
         try {
             const found = await upload('/api/uploads/urls', chosen, {type: 'text/plain', query: {name: safeName(chosen.name)}, signal: page.signal});
             for (const [url, said] of Object.entries(found.labels))
-                labels.set(cleanUrl(url).url ?? url, said);
-            fromFile = found.rejected.length ? {name: chosen.name, rejected: found.rejected} : null;
+                keepLabels(url, said);
+            const left = [...found.rejected, ...found.notes].sort((a, b) => a.line - b.line);
+            fromFile = left.length ? {name: chosen.name, left} : null;
             add(found.urls.join('\n'));
             if (found.total > found.urls.length)
                 page.toast(`The file has ${plural(found.total, 'page')}`, {tone: 'warn', text: `The first ${num(found.urls.length)} are here.`});
@@ -46,6 +63,9 @@ export async function render(root, params, page) {
             if (!isAbort(error))
                 page.toast('This file has no list of pages', {tone: 'bad', text: error.errors?.[0]?.detail ?? error.message});
         }
+    }
+    function keepLabels(url, said) {
+        labels.set(cleanUrl(url).url ?? url, said);
     }
     function add(text) {
         area.value = area.value.trim() ? `${area.value.replace(/\s+$/, '')}\n${text}` : text;
@@ -55,11 +75,12 @@ export async function render(root, params, page) {
     /* What lies at the address of a sitemap is added to the list; the server reads it. */
     function fromSitemap() {
         const where = h('input', {type: 'text', maxlength: '2048', spellcheck: 'false', inputmode: 'url', autocomplete: 'off', placeholder: 'example.com, or https://example.com/sitemap.xml'});
-        const other = h('input', {type: 'checkbox'});
+        const other = h('input', {type: 'checkbox'}), labelled = h('input', {type: 'checkbox'});
         const go = h('button', {type: 'submit', class: 'btn primary'}, icon('download'), h('span', {}, 'Read it'));
         const form = h('form', {class: 'stack', novalidate: true, onsubmit: read},
             field('Address of a sitemap, or a host', where, {pointer: '/url', help: 'Of a host what its robots.txt names is read, else /sitemap.xml. It may take a minute.'}),
-            h('label', {class: 'check'}, other, h('span', {}, 'Pages of other hosts, too')), h('div', {class: 'row end'}, button('Cancel', {onclick: () => shown.close()}), go));
+            h('div', {class: 'field', dataset: {pointer: '/any_host'}}, h('div', {}, h('label', {class: 'check'}, other, h('span', {}, 'Pages of other hosts, too'))), h('p', {class: 'error'})),
+            h('label', {class: 'check'}, labelled, h('span', {}, "With labels: the sitemap's name, and when the page was changed")), h('div', {class: 'row end'}, button('Cancel', {onclick: () => shown.close()}), go));
         const shown = openDialog({title: 'Pages from a sitemap', content: [form]});
         where.focus();
         async function read(event) {
@@ -68,9 +89,12 @@ export async function render(root, params, page) {
             if (!where.value.trim())
                 return showErrors(form, {message: 'An address is missing.', errors: [{pointer: '/url', detail: 'Which sitemap, or which host?'}]});
             try {
-                const found = await busy(go, page.api.post('/api/uploads/sitemap', {url: where.value.trim(), any_host: other.checked}, {signal: page.signal}));
+                const found = await busy(go, page.api.post('/api/uploads/sitemap', {url: where.value.trim(), any_host: other.checked, labels: labelled.checked}, {signal: page.signal, timeout: SITEMAP_MS}));
                 shown.close();
-                add(found.urls.join('\n'));
+                const urls = found.urls.map((one) => one.url ?? one);
+                for (const {url, labels: said} of labelled.checked ? found.urls : [])
+                    keepLabels(url, said);
+                add(urls.join('\n'));
                 const left = [found.total > found.urls.length || found.more ? `It has ${found.more ? 'more than ' : ''}${num(found.total)}; the first ${num(found.urls.length)} are here.` : '', found.other_hosts ? `${plural(found.other_hosts, 'page')} of other hosts left out.` : ''].filter(Boolean).join(' ');
                 page.toast(`${plural(found.urls.length, 'page')} found`, {text: left, tone: left ? 'warn' : undefined});
             } catch (error) {
@@ -85,14 +109,14 @@ export async function render(root, params, page) {
         countMore.textContent = `${plural(list.urls.length, 'page')} × ${plural(strategies.size, 'way')}`;
     }
     function check() {
-        list = cleanUrls(area.value);
+        list = cleanUrls(area.value, publicOnly);
         const {urls, bad, duplicates, changed, cut} = list;
         fill(about, h('div', {class: 'row'}, h('span', {class: `badge ${urls.length ? '' : 'plain'}`, dataset: {tone: urls.length ? 'ok' : 'neutral'}}, plural(urls.length, 'page')),
             labels.size > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(urls.filter((url) => labels.has(url)).length)} with labels`),
             changed > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(changed)} cleaned`), duplicates.length > 0 && h('span', {class: 'badge', dataset: {tone: 'neutral'}}, `${plural(duplicates.length, 'double')} left out`),
             bad.length > 0 && h('span', {class: 'badge', dataset: {tone: 'bad'}}, `${num(bad.length)} wrong`), cut > 0 && h('span', {class: 'badge', dataset: {tone: 'warn'}}, `${num(cut)} beyond ${num(URLS_MAX)}`)));
         fill(told, fromFile && h('section', {class: 'card', 'aria-label': 'Left out of the file'}, h('header', {}, h('h2', {class: 'grow'}, 'Left out of ', Text(fromFile.name, 60)), button('Hide', {icon: 'close', class: 'ghost small', onclick: () => { fromFile = null; check(); }})),
-            h('ul', {class: 'line-list'}, fromFile.rejected.map(({line, text, detail}) => h('li', {}, h('span', {class: 'nowrap muted'}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(text, 160), h('span', {class: 'muted'}, ' ', Text(detail, 160))))))),
+            h('ul', {class: 'line-list'}, fromFile.left.map(({line, text, detail}) => h('li', {}, h('span', {class: 'nowrap muted'}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(text, 160), h('span', {class: 'muted'}, ' ', Text(detail, 160))))))),
         bad.length > 0 && h('section', {class: 'card', 'aria-label': 'Lines that are wrong'}, h('header', {}, h('h2', {class: 'grow'}, 'Wrong, left out'), button('Take them out of the list', {icon: 'trash', class: 'ghost small', onclick: dropBad})),
             h('ul', {class: 'line-list'}, bad.slice(0, 100).map(({line, text, why}) => h('li', {}, h('button', {type: 'button', class: 'btn ghost small', onclick: () => show(line)}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(text, 160), h('span', {class: 'muted'}, ` ${why}`)))), bad.length > 100 && h('li', {class: 'muted'}, `and ${num(bad.length - 100)} more`))),
         duplicates.length > 0 && h('details', {class: 'card doubles'}, h('summary', {}, `${plural(duplicates.length, 'double')}, left out`), h('ul', {class: 'line-list'}, duplicates.slice(0, 100).map(({line, url, first}) => h('li', {}, h('button', {type: 'button', class: 'btn ghost small', onclick: () => show(line)}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(url, 160), h('span', {class: 'muted'}, ` as in line ${num(first)}`)))))));
@@ -118,13 +142,13 @@ export async function render(root, params, page) {
         check();
         clearErrors(form);
         const errors = [];
-        const whole = (input, low, high, pointer) => {
+        const whole = (input, {minimum = 1, maximum = Infinity}, pointer) => {
             const value = Number(input.value);
-            if (!Number.isInteger(value) || value < low || value > high)
-                errors.push({pointer, detail: `A whole number from ${low} to ${high}`});
-            return value;
+            if (input.value && (!Number.isInteger(value) || value < minimum || value > maximum))
+                errors.push({pointer, detail: `A whole number from ${minimum} to ${maximum}`});
+            return input.value ? value : undefined; /* the source's own */
         };
-        const body = {urls: list.urls.map((url) => (labels.has(url) ? {url, labels: labels.get(url)} : url)), strategies: [...strategies], priority: priority.value, concurrency: whole(concurrency, 1, 20, '/concurrency'), timeout_s: whole(timeout, 60, 1800, '/timeout_s')};
+        const body = {urls: list.urls.map((url) => (labels.has(url) ? {url, labels: labels.get(url)} : url)), strategies: [...strategies], priority: priority.value, concurrency: whole(concurrency, atATime, '/concurrency'), timeout_s: whole(timeout, seconds, '/timeout_s')};
         if (name.value.trim())
             body.name = name.value.trim();
         if (campaign.value.trim())
@@ -162,7 +186,7 @@ export async function render(root, params, page) {
             h('aside', {class: 'stack sticky', 'aria-label': 'Tests'}, h('section', {class: 'card'}, h('header', {}, h('h2', {}, 'Tests')), h('div', {class: 'card-body'},
                 h('div', {class: 'stats preview-one'}, h('div', {class: 'stat'}, h('span', {class: 'label'}, 'Tests'), count, countMore)),
                 strategyField,
-                h('div', {class: 'form-grid narrow'}, field('At a time', concurrency, {pointer: '/concurrency', help: '1 to 20'}), field('Seconds for each', timeout, {pointer: '/timeout_s', help: '60 to 1800'})),
+                h('div', {class: 'form-grid narrow'}, field('At a time', concurrency, {pointer: '/concurrency', help: limitsOf(atATime)}), field('Seconds for each', timeout, {pointer: '/timeout_s', help: limitsOf(seconds)})),
                 field('Priority', priority, {pointer: '/priority'}), field('Name', name, {pointer: '/name'}), field('Campaign', campaign, {pointer: '/campaign_id'}), submit, done)))));
     fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'URLs'), h('p', {}, 'Test how web pages do, many at a time.')), form);
     page.leave(() => clearTimeout(timer));

@@ -10,8 +10,32 @@ function partsOf(line) {
     return line.split(/[\s;]+|,(?=\s|$|https?:\/\/)/i).map((part) => part.replace(/^[<("'[]+|[>)"'\],]+$/g, '')).filter(Boolean);
 }
 
+/* Hosts of this machine and of private networks, as the server has them (net/public_host.c); tests/private-hosts.txt holds both to the same. host: as URL has it. */
+const NETS = [['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12], ['192.0.0.0', 24],
+    ['192.0.2.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15], ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 3]];
+const numberOf = (text) => text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+
+function isPrivate4(address) {
+    return NETS.some(([net, bits]) => Math.floor(address / 2 ** (32 - bits)) === Math.floor(numberOf(net) / 2 ** (32 - bits)));
+}
+function isPrivate6(text) {
+    const [head, tail] = text.split('::').map((half) => half.split(':').filter(Boolean).map((word) => parseInt(word, 16)));
+    const words = tail ? [...head, ...Array(8 - head.length - tail.length).fill(0), ...tail] : head;
+    const begins = (...first) => first.every((word, i) => words[i] === word);
+    if (begins(0, 0, 0, 0, 0, 0xffff) || begins(0x64, 0xff9b, 0, 0, 0, 0))
+        return isPrivate4(words[6] * 65536 + words[7]);
+    if (begins(0x2002))
+        return isPrivate4(words[1] * 65536 + words[2]);
+    return words[0] >> 13 !== 1 || (begins(0x2001) && words[1] < 0x200) || begins(0x2001, 0xdb8) || (begins(0x3fff) && words[1] < 0x1000);
+}
+function isPrivate(host) {
+    if (host.startsWith('['))
+        return isPrivate6(host.slice(1, -1));
+    return /^[\d.]+$/.test(host) ? isPrivate4(numberOf(host)) : /(^|\.)localhost\.?$|\.(local|internal|home\.arpa)\.?$/.test(host);
+}
+
 /* -> {url} or {why} */
-export function cleanUrl(text) {
+export function cleanUrl(text, publicOnly = false) {
     if (text.length > URL_CHARACTERS_MAX)
         return {why: `longer than ${URL_CHARACTERS_MAX} characters`};
     const scheme = /^([a-z][a-z0-9+.-]*):(?!\d)/i.exec(text)?.[1]?.toLowerCase();
@@ -27,23 +51,25 @@ export function cleanUrl(text) {
     }
     if (url.username || url.password)
         return {why: 'has a name or password in it'};
-    const isNumber = /^\[.*\]$|^\d+(\.\d+){3}$/.test(url.hostname) && text.toLowerCase().includes(url.hostname);
+    const isNumber = /^\[.*\]$/.test(url.hostname) || (/^\d+(\.\d+){3}$/.test(url.hostname) && text.includes(url.hostname));
     if (!isNumber && url.hostname !== 'localhost' && (/^[\d.]+$/.test(url.hostname) || !/^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]*[a-z0-9]\.?$/.test(url.hostname)))
         return {why: url.hostname.includes('.') ? "not a host's name" : "no dot in the host's name"};
     if (/[\u0000-\u0020\u007f\u202a-\u202e\u2066-\u2069]/.test(text))
         return {why: 'has characters that cannot be seen'};
+    if (publicOnly && isPrivate(url.hostname))
+        return {why: 'of this machine or of a private network'};
     const path = url.search || url.hash ? url.pathname.replace(/^\/$/, '') : url.pathname.replace(/\/+$/, '');
     return {url: `${url.protocol}//${url.host}${path}${url.search}${url.hash}`};
 }
 
 /* -> {urls: [text], bad: [{line, text, why}], duplicates: [{line, url, first}], changed, cut}. A line that begins with # is a remark. */
-export function cleanUrls(text) {
+export function cleanUrls(text, publicOnly = false) {
     const first = new Map(), bad = [], duplicates = [];
     let changed = 0, cut = 0;
     for (const [at, line] of text.split(/\r\n|\r|\n/).entries()) {
         if (/^\s*#/.test(line))
             continue;
-        const parts = partsOf(line), results = parts.map(cleanUrl);
+        const parts = partsOf(line), results = parts.map((part) => cleanUrl(part, publicOnly));
         if (parts.length > 1 && results.every((cleaned) => cleaned.why)) { /* a sentence: told once */
             bad.push({line: at + 1, text: line.trim().slice(0, 200), why: 'no web address in this line'});
             continue;

@@ -4,6 +4,7 @@
 # metered API. SHOTS=DIR keeps pictures of them.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/servers.sh"
+. "$(dirname "$0")/../pagespeed.sh"
 HERE=$ROOT/tests/web
 PASSWORD='correct horse battery staple'
 
@@ -16,6 +17,10 @@ authorized='.steps[0].http.headers.Authorization = "Bearer ${secret:api_token}"'
 shipped demo http://127.0.0.1:8089 "$API_URL" "$authorized"
 shipped propertyradar https://api.propertyradar.com "$API_URL" "$authorized"
 cp "$ROOT"/etc/sources/*.builder.json "$DIR/etc/sources/"
+BACKGROUND+=("$API_PID")
+(umask 077 && printf psi-key >"$DIR/credentials/pagespeed_key")
+psi_start
+psi_source
 config '.httpd = {requests_per_minute: 100000, logins_per_minute: 10000} | .sitemap_private_hosts = true'
 mkdir "$DIR/site"
 { echo '<urlset>'; seq -f '<url><loc>https://shop.example/page/%.0f</loc></url>' 12; echo '</urlset>'; } >"$DIR/site/sitemap.xml"

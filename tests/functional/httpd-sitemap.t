@@ -49,7 +49,10 @@ is '[["https://one.example","https://two.example/a"],2,1,0,1,false]' "$(got '[.u
 list 200 'with labels' "{\"url\": \"$AT/sitemap.xml\", \"any_host\": true, \"labels\": true}"
 is '{"url":"https://one.example","labels":{"sitemap":"sitemap","lastmod":"2026-11-28"}}' "$(got '.urls[0]')" 'each has its own'
 list 422 'of other hosts' "{\"url\": \"$AT/sitemap.xml\"}"
-is '["/url","all of its 2 URLs are of other hosts (any_host takes them)"]' "$(got '.errors[0] | [.pointer,.detail]')" 'all are left out'
+is '["/any_host","all of its 2 URLs are of other hosts"]' "$(got '.errors[0] | [.pointer,.detail]')" 'the member that takes them is told'
+start 422 'for a job' "{\"sitemap\": \"$AT/sitemap.xml\"}"
+is '"/sitemap/any_host"' "$(got '.errors[0].pointer')" 'too'
+is '[["mobile"],["mobile","desktop"],180,null]' "$(as ops /api/sources/pagespeed | jq -c '.job_members | [.strategies.default,.strategies.values,.timeout_s.default,.urls.private_hosts]')" 'defaults and choices are those of the source'
 page mixed.xml "$AT/1" https://one.example/
 list 200 'some' "{\"url\": \"$AT/mixed.xml\"}"
 is "[[\"$AT/1\"],1]" "$(got '[.urls,.other_hosts]')" 'are counted'

@@ -148,6 +148,13 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
 /* ---- URLs, documents ---- */
 {
     await page.goto(`${base}/urls`);
+    await page.waitForSelector('textarea.url-list');
+    t.is([['true', 'false'], '5', '180'], await page.evaluate(() => [[...document.querySelectorAll('[data-pointer="/strategies"] input')].map((box) => String(box.checked)),
+        document.querySelector('[data-pointer="/concurrency"] input').value, document.querySelector('[data-pointer="/timeout_s"] input').value]), "defaults are the source's");
+    await page.fill('textarea.url-list', 'example.com\n10.1.2.3\nhttp://localhost:3000\nhttp://169.254.169.254/');
+    await t.sees(page, '.badge:has-text("3 wrong")', 'pages of private networks are told while one types');
+    t.like(/Line 3\s+http:\/\/localhost:3000 of this machine or of a private network/, await page.locator('section[aria-label="Lines that are wrong"]').innerText(), 'each with its line');
+    await page.check('label:has-text("Desktop") input');
     await page.fill('textarea.url-list', 'example.com/\nhttps://example.com\nftp://x.example\nhttps://shop.example/a/, https://shop.example/b\n# remark');
     await t.sees(page, '.badge:has-text("3 pages")', 'addresses are cleaned as one types');
     t.like(/2 cleaned[\s\S]*1 double[\s\S]*1 wrong/, await page.locator('#main').innerText(), 'doubles and wrong ones are told');
@@ -158,15 +165,19 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
     await page.click('button:has-text("Start")');
     await t.sees(page, '[data-pointer="/concurrency"] .error:has-text("1 to 20")', 'limits are checked');
     await page.fill('[data-pointer="/concurrency"] input', '20');
+    await page.route('**/batch-processing/start', (route) => route.fulfill({status: 422, contentType: 'application/problem+json', body: JSON.stringify({title: 'Unprocessable', status: 422, errors: [{pointer: '/source', detail: 'there is no source'}]})}));
     await page.click('button:has-text("Start")');
-    await t.sees(page, '.banner[data-errors]:has-text("no source"), .banner:has-text("Started")', 'a server without the source says so');
+    await t.sees(page, '.banner[data-errors]:has-text("no source for tests")', 'a server without the source says so');
+    await page.unroute('**/batch-processing/start');
+    await page.click('button:has-text("Start")');
+    await t.sees(page, '.banner:has-text("Started")', 'one with it starts the tests');
     await t.axe(page, 'URLs');
     /* From a file: CSV with labels is read as the command line reads it, and what is sent has them. */
     await page.goto(`${base}/urls`);
-    await page.setInputFiles('input[type=file]', {name: 'shop.csv', mimeType: 'text/csv', buffer: Buffer.from('url,team\nshop.example.org/w1,Shop\nnonsense here,Pay\nshop.example.org/w2,Pay\nshop.example.org/w3,\n')});
+    await page.setInputFiles('input[type=file]', {name: 'shop.csv', mimeType: 'text/csv', buffer: Buffer.from('url,team\nshop.example.org/w1,Shop\nnonsense here,Pay\nshop.example.org/w2,Pay\nshop.example.org/w3,\n,Web\n192.168.1.1,Home\n')});
     await t.sees(page, '.badge:has-text("2 with labels")', 'the labels of a file are kept');
     t.is('https://shop.example.org/w1\nhttps://shop.example.org/w2\nhttps://shop.example.org/w3', await page.inputValue('textarea.url-list'), 'its addresses are those of its column');
-    await t.sees(page, 'section[aria-label="Left out of the file"]:has-text("Line 3")', 'what is wrong in it is told by line');
+    t.like(/Line 3\s+nonsense here[\s\S]*Line 6\s+Web stands in a row without a URL[\s\S]*Line 7\s+192\.168\.1\.1 is a host of this machine/, await page.locator('section[aria-label="Left out of the file"]').innerText(), 'what is wrong in it, or left out, is told by line');
     await t.seen(page, 'urls-file');
     await t.axe(page, 'URLs of a file');
     const [start] = await Promise.all([page.waitForRequest(/batch-processing\/start/), page.click('button:has-text("Start")')]);
@@ -185,10 +196,15 @@ await t.sees(page, '.criteria-find input', 'the builder is there');
     await t.axe(page, 'the dialog for a sitemap');
     await t.seen(page, 'sitemap-dialog');
     await page.fill('dialog [data-pointer="/url"] input', `${site}/sitemap.xml`);
-    await page.check('dialog input[type=checkbox]');
+    await page.press('dialog [data-pointer="/url"] input', 'Enter');
+    await t.sees(page, 'dialog [data-pointer="/any_host"] .error:has-text("all of its 12 URLs are of other hosts")', 'pages of other hosts are told at what takes them');
+    await t.seen(page, 'sitemap-others');
+    await page.check('dialog label:has-text("other hosts") input');
+    await page.check('dialog label:has-text("With labels") input');
     await page.press('dialog [data-pointer="/url"] input', 'Enter');
     await t.sees(page, '#toasts :text("12 pages found")', 'what is found is told');
     await t.sees(page, '.badge:has-text("13 pages")', 'and added to the list');
+    await t.sees(page, '.badge:has-text("12 with labels")', 'with labels');
     await t.seen(page, 'sitemap-found');
     await page.goto(`${base}/documents`);
     await page.setInputFiles('input[type=file]', [{name: 'bad.pdf', mimeType: 'application/pdf', buffer: Buffer.from('hello')}, {name: 'empty.png', mimeType: 'image/png', buffer: Buffer.alloc(0)},

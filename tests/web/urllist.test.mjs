@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
 import {cleanUrl, cleanUrls, testCount, URLS_MAX} from '../../src/web/urllist.js';
 
@@ -27,6 +28,15 @@ test('what is no web address says why', () => {
     for (const text of ['ftp://example.com', 'javascript:alert(1)', 'mailto:a@example.com', 'a@example.com', 'example', 'https://', 'https:///x', 'http://user:x@example.com', 'exa mple.com',
         'https://exam<ple.com', 'https://-a.com', 'https://example..com', `https://example.com/${'a'.repeat(2100)}`, 'https://example.com/\u202e', 'http://1.2.3', 'https://example.com:99999'])
         assert.ok(cleanUrl(text).why, text);
+});
+
+test('hosts of this machine and of private networks are those that the server refuses', () => {
+    const lines = readFileSync(new URL('../private-hosts.txt', import.meta.url), 'utf8').split('\n').filter((line) => line && !line.startsWith('#')).map((line) => line.split(' '));
+    assert.ok(lines.length > 40);
+    for (const [kind, url] of lines)
+        assert.equal(Boolean(cleanUrl(url, true).why), kind === 'private', url);
+    assert.deepEqual(cleanUrls('http://10.1.2.3/\nexample.com', true).bad, [{line: 1, text: 'http://10.1.2.3/', why: 'of this machine or of a private network'}]);
+    assert.deepEqual(cleanUrls('http://10.1.2.3/\nexample.com').bad, []);
 });
 
 test('a list: lines, commas, quotes, remarks; doubles and bad ones by line', () => {
