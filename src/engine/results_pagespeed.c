@@ -104,9 +104,10 @@ static void failures_release(struct failures *f) {
 
 /* --- the run before ----------------------------------------------------------------------------------------------------- */
 
-struct pair {   /* a URL and strategy of this job, and the run of it that came last before */
+struct pair {        /* a URL and strategy of this job, and the run of it that came last before */
     char *name; /* URL, line feed, strategy; owned */
     char run[JOBID_SIZE];
+    char tested[48]; /* fetched_at of an answer that came from the cache, which runs before have too; "": it is of this run */
 };
 
 struct before {
@@ -137,15 +138,25 @@ static char *pair_name(struct slice record) {
     return name;
 }
 
+/* False: out of memory. */
+static bool note_tested(struct slice record, char out[48]) {
+    if (json_type(report_get(record, "/cached_at")) != JSON_STRING)
+        return true;
+    char *tested = report_get_text(record, "/fetched_at");
+    if (tested && !str_copy(out, 48, tested))
+        out[0] = '\0';
+    free(tested);
+    return tested != NULL;
+}
+
 static enum rc list_pairs(const struct report_records *records, struct before *b) {
     struct slice record;
     size_t at = 0;
     b->pairs = calloc(records->count + 1, sizeof *b->pairs);
     while (b->pairs && b->count < records->count && report_records_next(records, &at, &record)) {
         b->pairs[b->count].name = pair_name(record);
-        if (!b->pairs[b->count].name)
+        if (!b->pairs[b->count].name || !note_tested(record, b->pairs[b->count++].tested))
             return RC_TEMP;
-        b->count++;
     }
     if (b->pairs)
         qsort(b->pairs, b->count, sizeof *b->pairs, by_name);
@@ -184,6 +195,13 @@ static bool is_own(struct before *b, const char *run) {
     return own;
 }
 
+/* The answer of this run, which it took from the cache. */
+static bool is_same_answer(const struct pair *pair, struct slice record) {
+    const struct slice tested = report_get(record, "/fetched_at"); /* with its quotes */
+    const size_t length = strlen(pair->tested);
+    return length && tested.length == length + 2 && memcmp(tested.data + 1, pair->tested, length) == 0;
+}
+
 static bool see_record(void *context, const struct sink_seen *seen) {
     struct before *b = context;
     struct pair key = {.name = NULL};
@@ -192,7 +210,8 @@ static bool see_record(void *context, const struct sink_seen *seen) {
     if (!key.name)
         b->rc = err_set(b->err, RC_TEMP, "out of memory");
     struct pair *pair = key.name ? bsearch(&key, b->pairs, b->count, sizeof key, by_name) : NULL;
-    if (pair && !b->found && jobid_valid(run) && strcmp(run, b->job_id) < 0 && strcmp(run, pair->run) > 0 && is_own(b, run))
+    if (pair && !b->found && jobid_valid(run) && strcmp(run, b->job_id) < 0 && strcmp(run, pair->run) > 0 && !is_same_answer(pair, seen->text) &&
+        is_own(b, run))
         str_copy(pair->run, sizeof pair->run, run);
     else if (pair && b->found && strcmp(run, pair->run) == 0)
         b->rc = keep_record(b, seen->text);
@@ -201,7 +220,7 @@ static bool see_record(void *context, const struct sink_seen *seen) {
     return b->rc == RC_OK;
 }
 
-/* The one that came last of the same owner's. Ids begin with the time, so that it is the greatest that is less than this one. The store is walked twice, which
+/* The one that came last of the same owner's and has another answer. Ids begin with the time, so that it is the greatest that is less than this one. The store is walked twice, which
  * keeps the records that are not wanted out of memory and off the disk. */
 static enum rc find_before(const struct results_ask *ask, struct gathered *found, struct err *err) {
     struct before b = {.spool = ask->spool, .job_id = ask->errand->job, .line = BUF_INIT(SIZE_MAX / 4), .err = err};

@@ -227,13 +227,41 @@ static bool tell_bands(struct pagespeed *p) {
     return good;
 }
 
-static void tell_compared(struct pagespeed *p, bool baseline) {
+/* Answers that came from the cache: how many, and when they were given. False: out of memory. */
+static bool tell_cached(struct pagespeed *p, size_t *cached) {
+    char first[32] = "", last[32] = "", until[48] = "";
+    *cached = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        if (json_type(report_get(p->rows[i].record, "/cached_at")) != JSON_STRING)
+            continue;
+        char *at = report_get_text(p->rows[i].record, "/cached_at");
+        if (!at)
+            return false;
+        if (!(*cached)++ || strcmp(at, first) < 0)
+            str_copy(first, sizeof first, at);
+        if (strcmp(at, last) > 0)
+            str_copy(last, sizeof last, at);
+        free(at);
+    }
+    if (strncmp(first, last, 16) != 0)
+        snprintf(until, sizeof until, " to %.10s %.5s", last, strlen(last) > 11 ? last + 11 : "");
+    if (*cached)
+        report_text(p->report, REPORT_PLAIN, "%zu of %zu results came from the cache: their pages had been tested shortly before, %.10s %.5s%s UTC.", *cached,
+                    p->count, first, strlen(first) > 11 ? first + 11 : "", until);
+    return true;
+}
+
+static void tell_compared(struct pagespeed *p, bool baseline, bool cached) {
     struct pagespeed_changes c;
     report_pagespeed_count_changes(p, baseline, &c);
     const char *other = baseline ? "the baseline" : "the run before";
     if (!c.compared) {
-        if (!baseline || p->input->baseline_id)
-            report_text(p->report, REPORT_QUIET, "Nothing can be compared with %s: it has none of these URLs.", other);
+        if (baseline && p->input->baseline_id)
+            report_text(p->report, REPORT_QUIET, "Nothing can be compared with the baseline: it has none of these URLs.");
+        else if (!baseline && cached)
+            report_text(p->report, REPORT_QUIET, "There is nothing to compare with yet: no earlier run has other answers.");
+        else if (!baseline)
+            report_text(p->report, REPORT_QUIET, "This is the first run of these URLs; the next one is compared with it.");
         return;
     }
     report_text(p->report, c.worse || c.drops ? REPORT_BAD : REPORT_PLAIN,
@@ -275,8 +303,11 @@ static bool tell_summary(struct pagespeed *p) {
         {.label = "Analysed", .value = analysed, .note = analysed_note},
         {.label = "Errors", .value = errors, .note = failed ? "see errors by cause" : "none failed for good", .tone = failed ? REPORT_BAD : REPORT_GOOD}};
     report_figures(p->report, figures, 4);
-    tell_compared(p, false);
-    tell_compared(p, true);
+    size_t cached;
+    if (!tell_cached(p, &cached))
+        return false;
+    tell_compared(p, false, cached);
+    tell_compared(p, true, cached);
     return tell_bands(p);
 }
 
@@ -286,10 +317,15 @@ static bool tell(struct pagespeed *p) {
     struct report *r = p->report;
     if (report_wants(r, REPORT_CSV))
         return report_pagespeed_tell_rows(p);
+    struct pagespeed_changes changes;
+    report_pagespeed_count_changes(p, false, &changes);
+    /* A workbook has the same sheets each time. */
+    const bool compared = changes.compared || report_wants(r, REPORT_XLSX);
     bool good = tell_summary(p) && report_pagespeed_tell_labels(p);
-    report_page(r, false);
-    report_heading(r, 1, "Changes");
-    good = good && report_pagespeed_tell_changes(p, false);
+    if (compared || p->input->baseline_id)
+        report_heading(r, 1, "Changes");
+    if (compared)
+        good = good && report_pagespeed_tell_changes(p, false);
     if (p->input->baseline_id)
         good = good && report_pagespeed_tell_changes(p, true);
     report_heading(r, 1, "Opportunities and errors");

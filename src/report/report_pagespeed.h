@@ -22,7 +22,7 @@ struct report_pagespeed {
     struct report_records records;
     const struct report_failed *failed;
     size_t failed_count;
-    struct report_records previous; /* of each URL and strategy the record of the run before, where there is one; any order */
+    struct report_records previous; /* of each URL and strategy the record of the last run before that has another answer, where there is one; any order */
     struct report_records baseline; /* the same of the run that all are compared with */
     const char *baseline_id;        /* its job, or NULL */
 };

@@ -22,6 +22,7 @@
 #define CELL_LINES 60u
 #define PAD 4.0F
 #define TABLE_BEGIN 112.0F /* title and head of a table with some rows, which stay together */
+#define TEXT_BEGIN 41.0F   /* three lines of it */
 #define OUT_BYTES 16384u
 
 enum ink { INK_TEXT, INK_GOOD, INK_MIDDLING, INK_BAD, INK_SOFT, INK_ACCENT, INK_LINE, INK_BAND, INK_WHITE, INK_COUNT };
@@ -52,6 +53,8 @@ struct pdf {
     HPDF_STATUS failure, detail;
     bool draft;
     char title[200], origin[300], as_of[CLOCK_RFC3339_SIZE];
+    char heading[400]; /* waits for what comes below it, which decides whether it still fits on the page; "": none */
+    unsigned heading_level;
     /* the table that is being told */
     const struct report_table *table;
     float *widths;
@@ -300,8 +303,13 @@ static enum rc pdf_open(int fd, const struct report_head *head, struct report_pa
     return RC_OK;
 }
 
+static enum rc put_heading(struct pdf *p, float below);
+
 static enum rc pdf_page(struct report_paper *paper, bool wide) {
     struct pdf *p = (struct pdf *)paper;
+    const enum rc rc = put_heading(p, 0);
+    if (rc)
+        return rc;
     return p->fresh ? turn_page(p, wide) : new_page(p, wide);
 }
 
@@ -320,17 +328,29 @@ static void list_heading(struct pdf *p, const char *text) {
     HPDF_Outline_SetDestination(item, at);
 }
 
-static enum rc pdf_heading(struct report_paper *paper, unsigned level, const char *text) {
-    struct pdf *p = (struct pdf *)paper;
-    const struct style *style = level == 1 ? &heading1 : &heading2;
-    enum rc rc = need(p, style->leading + (level == 1 ? 30.0F : 10.0F) + TABLE_BEGIN); /* never alone at a page's end */
+/* The one that waits, if any, with room for what begins below it: never alone at a page's end. */
+static enum rc put_heading(struct pdf *p, float below) {
+    const struct style *style = p->heading_level == 1 ? &heading1 : &heading2;
+    const float above = p->heading_level == 1 ? 12.0F : 8.0F;
+    if (!p->heading[0])
+        return RC_OK;
+    enum rc rc = need(p, above + style->leading + 3.0F + below);
     if (rc)
         return rc;
-    p->y -= p->fresh ? 0.0F : level == 1 ? 12.0F : 8.0F;
-    if (level == 1)
-        list_heading(p, text);
-    rc = paragraph(p, style, text);
+    p->y -= p->fresh ? 0.0F : above;
+    if (p->heading_level == 1)
+        list_heading(p, p->heading);
+    rc = paragraph(p, style, p->heading);
     p->y -= 3.0F;
+    p->heading[0] = '\0';
+    return rc;
+}
+
+static enum rc pdf_heading(struct report_paper *paper, unsigned level, const char *text) {
+    struct pdf *p = (struct pdf *)paper;
+    const enum rc rc = put_heading(p, heading2.leading + TABLE_BEGIN);
+    p->heading_level = level;
+    snprintf(p->heading, sizeof p->heading, "%s", text);
     return rc;
 }
 
@@ -338,7 +358,8 @@ static enum rc pdf_text(struct report_paper *paper, enum report_tone tone, const
     struct pdf *p = (struct pdf *)paper;
     struct style style = body;
     style.ink = (enum ink)tone;
-    const enum rc rc = paragraph(p, &style, text);
+    enum rc rc = put_heading(p, TEXT_BEGIN);
+    rc = rc ? rc : paragraph(p, &style, text);
     p->y -= 4.0F;
     return rc;
 }
@@ -366,7 +387,7 @@ static void figure(struct pdf *p, const struct report_figure *figure, float x, f
 
 static enum rc pdf_figures(struct report_paper *paper, const struct report_figure *figures, size_t count) {
     struct pdf *p = (struct pdf *)paper;
-    enum rc rc = RC_OK;
+    enum rc rc = put_heading(p, FIGURE_HEIGHT + FIGURE_GAP);
     for (size_t i = 0; i < count && !rc; i += FIGURES_A_ROW) {
         rc = need(p, FIGURE_HEIGHT + FIGURE_GAP);
         const float width = (inner(p) - FIGURE_GAP * (FIGURES_A_ROW - 1)) / FIGURES_A_ROW;
@@ -520,6 +541,7 @@ static enum rc pdf_table(struct report_paper *paper, const struct report_table *
     p->rows = 0;
     if (table->wide != p->wide)
         rc = p->fresh ? turn_page(p, table->wide) : new_page(p, table->wide);
+    rc = rc ? rc : put_heading(p, TABLE_BEGIN);
     rc = rc ? rc : need(p, TABLE_BEGIN);
     if (!rc && !table->untitled) {
         p->y -= p->fresh ? 0.0F : 6.0F;
@@ -573,8 +595,8 @@ static enum rc save(struct pdf *p) {
 
 static enum rc pdf_close(struct report_paper *paper, bool complete, struct err *err) {
     struct pdf *p = (struct pdf *)paper;
-    enum rc rc = RC_OK;
-    if (complete && p->fonts.missing) {
+    enum rc rc = complete ? put_heading(p, 0) : RC_OK;
+    if (!rc && complete && p->fonts.missing) {
         char text[200];
         snprintf(text, sizeof text, "%lu characters are shown as \xef\xbf\xbd, because no font that is installed has them; the other files have them.",
                  p->fonts.missing);

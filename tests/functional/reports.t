@@ -103,9 +103,31 @@ is '' "$(sed 1d "$DIR/speed/records.csv" | head -n 1 | awk -F, '$11 == 0')" 'wha
 exits 0 'against a baseline' bs results $second --baseline $first --format pdf --output "$DIR/base"
 like 'Against the baseline \(80 of 80' "$(pdf "$DIR/base/report.pdf" | tr -s ' \n' ' ')" 'is told, too'
 exits 0 'the first run' bs results $first --format html --output "$DIR/firstrun"
-like 'Nothing can be compared with the run before' "$(cat "$DIR/firstrun/report.html")" 'has none before it'
+like 'This is the first run of these URLs; the next one is compared with it' "$(cat "$DIR/firstrun/report.html")" 'has none before it'
+is 0 "$(grep -c 'Changes<\|changed since' "$DIR/firstrun/report.html")" 'and no changes'
 exits 0 'the run of another person' bs results $ritas --format html --output "$DIR/ritas"
-like 'Nothing can be compared with the run before' "$(cat "$DIR/ritas/report.html")" 'is not compared with those of others'
+like 'This is the first run of these URLs' "$(cat "$DIR/ritas/report.html")" 'is not compared with those of others'
+
+# --- answers from the cache: cached_test RUN PAGE TESTED SCORE [CACHED-AT]
+cached_test() {
+    jq -n --arg run "$1" --arg tested "$3" --argjson score "$4" --arg cached "${5-}" '{results: [{url: "https://again.example/", strategy: "mobile", run: $run, status: "ok", labels: {},
+        fetched_at: $tested, cached_at: (if $cached == "" then null else $cached end), scores: {performance: $score}, cwv_pass: null}]}' >"$DIR/pages/$2.json"
+    run_page "$1" speed "$2" '.created_by = "cleo"'
+    exits 0 'its report' bs results "$1" --format html --output "$DIR/$2"
+    html=$(cat "$DIR/$2/report.html")
+}
+cached_test 20261128T092001Z-0000000000c1-c c1 2026-11-28T09:20:01.500Z 90
+exits 0 'as pages' bs results "$ID" --format pdf --output "$DIR/small"
+is 2 "$(pdfinfo "$DIR/small/report.pdf" | sed -n 's/^Pages: *//p')" 'a small run has a page of summary, and its rows'
+like 'How to read this' "$(pdftotext -l 1 "$DIR/small/report.pdf" -)" 'how to read it included'
+cached_test 20261128T092101Z-0000000000c2-c c2 2026-11-28T09:20:01.500Z 90 2026-11-28T09:20:09Z
+like '1 of 1 results came from the cache: their pages had been tested shortly before, 2026-11-28 09:20 UTC' "$html" 'says how many answers are from before, and of when'
+like 'nothing to compare with yet: no earlier run has other answers' "$html" 'which are not compared with themselves'
+cached_test 20261128T092201Z-0000000000c3-c c3 2026-11-28T09:22:01.500Z 70
+like '1 of 1 rows can be compared.*; 1 scores fell by 10 or more' "$html" 'a new answer is compared with the last one'
+cached_test 20261128T092301Z-0000000000c4-c c4 2026-11-28T09:22:01.500Z 70 2026-11-28T09:22:09Z
+like '1 of 1 rows can be compared.*; 1 scores fell by 10 or more' "$html" 'the same from the cache, too: with the run before that'
+is 0 "$(grep -c 'came from the cache' "$DIR/c3/report.html")" 'where none came from the cache, nothing is said'
 
 # --- units that failed for good have rows of their own
 units=20261128T093000Z-0000000000aa-units

@@ -128,7 +128,7 @@ static void test_before(void **state) {
     assert_file(&f, JOB_C, "report.html", "<td>Performance</td><td class=\"n\">90</td><td class=\"n middling\">79</td><td class=\"n bad\">-11</td>", true);
     assert_file(&f, JOB_C, "report.html", "<td>Core Web Vitals</td><td>pass</td><td class=\"bad\">fail</td>", true);
     cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_HTML), RC_OK));
-    assert_file(&f, JOB_A, "report.html", "Nothing can be compared with the run before", true);
+    assert_file(&f, JOB_A, "report.html", "This is the first run of these URLs", true);
     stop(&f);
 }
 
