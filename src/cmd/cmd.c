@@ -74,12 +74,17 @@ int cmd_usage(const struct cmd *cmd) {
     return EXIT_USAGE;
 }
 
+#define LEFT_WIDTH 22 /* of the options in --help */
+
 static void print_help(const struct cmd *cmd, const struct cmd_option *options, size_t count) {
     printf("usage: batchspool %s %s\n\n%s.\n\n", cmd->row->name, cmd->row->usage, cmd->row->summary);
     for (size_t i = 0; i < count; i++) {
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].argument ? " " : "", options[i].argument ? options[i].argument : "");
-        printf("  %-22s %s\n", left, options[i].help);
+        int length = snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].argument ? " " : "", options[i].argument ? options[i].argument : "");
+        if (length > LEFT_WIDTH) /* a line of its own */
+            printf("  %s\n  %*s %s\n", left, LEFT_WIDTH, "", options[i].help);
+        else
+            printf("  %-*s %s\n", LEFT_WIDTH, left, options[i].help);
     }
 }
 

@@ -16,7 +16,7 @@
 
 /* `sources replay` of units, and of pages with several steps. */
 
-#define MOST_TOLD 20 /* differences, and for people units */
+#define MOST_TOLD 20 /* kinds of differences, and for people units */
 
 struct rehearsal {
     struct cmd *cmd;
@@ -24,7 +24,7 @@ struct rehearsal {
     struct rehearse rehearse;
     struct sources_keys keys;
     struct buf *records; /* that were made, a line each; NULL: nobody asks for them */
-    cJSON *differences, *units, *not_run;
+    cJSON *differences, *units, *not_run; /* differences: by kind, the first and how many there are */
     uint64_t different, counts[REHEARSED_UNKNOWN + 1], unrecorded, total;
     bool full;          /* records was */
     char helpers[4200]; /* where programs are looked for first */
@@ -36,10 +36,36 @@ static bool is(const char *option, const char *value) {
     return option && strcmp(option, value) == 0;
 }
 
-static void differ(void *context, const char *text) {
+static void differ(void *context, const char *kind, const char *text) {
     struct rehearsal *r = context;
-    if (r->different++ < MOST_TOLD)
-        cJSON_AddItemToArray(r->differences, cJSON_CreateString(text));
+    cJSON *same = cJSON_GetObjectItemCaseSensitive(r->differences, kind), *count = cJSON_GetObjectItemCaseSensitive(same, "count");
+    r->different++;
+    if (count)
+        cJSON_SetNumberValue(count, count->valuedouble + 1);
+    else if (cJSON_GetArraySize(r->differences) < MOST_TOLD) {
+        same = cJSON_AddObjectToObject(r->differences, kind);
+        cJSON_AddStringToObject(same, "first", text);
+        cJSON_AddNumberToObject(same, "count", 1);
+    }
+}
+
+/* One that is no unit's. */
+static void differ_alone(void *context, const char *text) {
+    differ(context, text, text);
+}
+
+static cJSON *differences_told(const cJSON *differences) {
+    cJSON *list = cJSON_CreateArray();
+    const cJSON *same;
+    cJSON_ArrayForEach(same, differences) {
+        const double count = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(same, "count"));
+        char text[3100], more[64] = "";
+        if (count > 1)
+            str_format(more, sizeof more, " (and %.0f more like it)", count - 1);
+        str_format(text, sizeof text, "%s%s", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(same, "first")), more);
+        cJSON_AddItemToArray(list, cJSON_CreateString(text));
+    }
+    return list;
 }
 
 /* --- programs ------------------------------------------------------------------------------------------------------ */
@@ -213,7 +239,7 @@ static enum rc do_all(struct rehearsal *r, const struct criteria *criteria, stru
         .take = criteria->take, .total = paginator_total_is_records(source) ? cassette->total : UINT64_MAX, .page_size = criteria->batch_size};
     rc = r->rehearse.units ? units_plan(r->rehearse.units->count, &paginator) : paginator_new(source, &start, &paginator, err);
     if (!rc && !r->rehearse.units)
-        sources_replay_parts(cassette, paginator, differ, r);
+        sources_replay_parts(cassette, paginator, differ_alone, r);
     while (!rc && (r->rehearse.units || done < most) && (rc = paginator_next(paginator, &page)) == RC_OK) {
         struct page_facts facts = {.given_up = true, .total = UINT64_MAX, .count = UINT64_MAX};
         if (!r->rehearse.units)
@@ -228,15 +254,16 @@ static enum rc do_all(struct rehearsal *r, const struct criteria *criteria, stru
     if (!rc || rc == RC_GONE || rc == RC_AGAIN)
         rc = r->keys.failed ? err_set(err, RC_TEMP, "out of memory") : RC_OK;
     if (!rc && paginator_fault(paginator))
-        differ(r, paginator_fault(paginator));
+        differ_alone(r, paginator_fault(paginator));
     paginator_free(paginator);
     for (size_t i = 0; !rc && i < cassette->page_count; i++) {
         const struct cassette_page *line = &cassette->pages[i];
-        char text[240];
+        char text[240], kind[160];
         rehearse_line_name(&r->rehearse, line, text, 200);
         strcat(text, " is not asked for any more");
+        str_format(kind, sizeof kind, "%.65s %u unused", line->step, line->way);
         if (!line->used)
-            differ(r, text);
+            differ(r, kind, text);
     }
     return rc;
 }
@@ -268,9 +295,9 @@ static int tell(struct rehearsal *r) {
         r->not_run = NULL;
     }
     sources_add_count(json, "different", r->different);
-    cJSON_AddItemToObject(json, "differences", r->differences);
+    cJSON_AddItemToObject(json, "differences", differences_told(r->differences));
     cJSON_AddItemToObject(json, "list", r->units);
-    r->differences = r->units = NULL;
+    r->units = NULL;
     const int printed = sources_print(r->cmd, json);
     return printed ? printed : r->different ? EXIT_DATA : EXIT_DONE;
 }
@@ -289,7 +316,7 @@ int sources_replay_steps(struct cmd *cmd, const struct sources_options *options,
     struct rehearsal r = {.cmd = cmd,
                           .options = options,
                           .records = options->output ? &records : NULL,
-                          .differences = cJSON_CreateArray(),
+                          .differences = cJSON_CreateObject(),
                           .units = cJSON_CreateArray(),
                           .not_run = cJSON_CreateObject()};
     enum rc rc = source->list_count ? units_new(source, criteria->json, criteria->take, &units, &err) : RC_OK;

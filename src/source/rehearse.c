@@ -111,10 +111,11 @@ void rehearse_line_name(const struct rehearse *rehearse, const struct cassette_p
     name_place(rehearse->units != NULL, line->batch, line->step, line->part, line->way, out, size);
 }
 
-static void differ(struct walking *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void differ(struct walking *w, const char *kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-static void differ(struct walking *w, const char *format, ...) {
-    char text[3000], place[160];
+/* kind: which of its step's differences it is, in whatever unit. */
+static void differ(struct walking *w, const char *kind, const char *format, ...) {
+    char text[3000], place[160], whole[400];
     size_t used;
     va_list args;
 
@@ -124,7 +125,8 @@ static void differ(struct walking *w, const char *format, ...) {
     va_start(args, format);
     (void)vsnprintf(text + used, sizeof(text) - used, format, args);
     va_end(args);
-    w->r->differ(w->r->context, text);
+    (void)str_format(whole, sizeof(whole), "%s %u %s", step_of(w)->name, w->view.at.way, kind);
+    w->r->differ(w->r->context, whole, text);
 }
 
 static enum rc open_answer(void *context, unsigned step, uint32_t part, struct slice *answer, struct err *err) {
@@ -276,11 +278,11 @@ static enum rc compare_answers(struct walking *w, struct slice answer) {
     enum rc rc = RC_OK;
 
     if (json_check(recorded.data, recorded.length, &json_rules_payload, NULL) != RC_OK) {
-        differ(w, "answers JSON; recorded is none");
+        differ(w, "none", "answers JSON; recorded is none");
     } else if (json_differ(&answer, &recorded, pointer, &rc)) {
         (void)str_printable(here, sizeof(here), answer.data, answer.length);
         (void)str_printable(there, sizeof(there), recorded.data, recorded.length);
-        differ(w, "answers something else at \"%s\": %s, recorded: %s", pointer, here, there);
+        differ(w, pointer, "answers something else at \"%s\": %s, recorded: %s", pointer, here, there);
     }
     return rc == RC_OK ? rc : no_memory(w->err);
 }
@@ -300,7 +302,7 @@ static enum rc do_program(struct walking *w) {
     if (ran == REHEARSE_DID) {
         body.data = own = buf_take(&answer);
     } else if (ran == REHEARSE_NOT_RUN && w->line == NULL) {
-        differ(w, "is not recorded, and its program is not run");
+        differ(w, "not run", "is not recorded, and its program is not run");
         (void)str_copy(w->verdict.reason, sizeof(w->verdict.reason), "not_recorded");
         end_unit(w, REHEARSED_UNKNOWN);
     } else if (ran == REHEARSE_NOT_RUN && has_no_answer(w->line)) {
@@ -325,7 +327,7 @@ static enum rc do_program(struct walking *w) {
 /* --- requests ------------------------------------------------------------------------------------------------------ */
 
 static void tell_missing(struct walking *w, const char *request) {
-    char differs[2200], place[160];
+    char differs[2200], place[160], kind[64];
     const struct cassette_page *nearest = w->line;
 
     if (nearest != NULL) {
@@ -335,11 +337,12 @@ static void tell_missing(struct walking *w, const char *request) {
         nearest = cassette_nearest(w->r->cassette, request, differs, sizeof(differs));
     }
     if (nearest == NULL) {
-        differ(w, "is not recorded: the cassette is empty");
+        differ(w, "empty", "is not recorded: the cassette is empty");
         return;
     }
     rehearse_line_name(w->r, nearest, place, sizeof(place));
-    differ(w, "is not recorded; the nearest is %s: %s", place, differs);
+    (void)str_format(kind, sizeof(kind), "not recorded, by its %.*s", (int)strcspn(differs, ":"), differs);
+    differ(w, kind, "is not recorded; the nearest is %s: %s", place, differs);
 }
 
 static enum rc do_request(struct walking *w, const char *request) {
@@ -378,11 +381,11 @@ static void compare_ends(struct walking *w) {
         return;
     }
     if (good && line->end != CASSETTE_CAPTURED) {
-        differ(w, "passes; recorded: %s%s%s", recorded, line->error != NULL ? ": " : "", line->error != NULL ? line->error : "");
+        differ(w, recorded, "passes; recorded: %s%s%s", recorded, line->error != NULL ? ": " : "", line->error != NULL ? line->error : "");
     } else if (!good && line->end == CASSETTE_CAPTURED) {
-        differ(w, "does not pass: %s%s%s", w->verdict.reason, w->verdict.error[0] != '\0' ? ": " : "", w->verdict.error);
+        differ(w, w->verdict.reason, "does not pass: %s%s%s", w->verdict.reason, w->verdict.error[0] != '\0' ? ": " : "", w->verdict.error);
     } else if (!good && strcmp(recorded, w->verdict.reason) != 0) {
-        differ(w, "fails with %s; recorded: %s", w->verdict.reason, recorded);
+        differ(w, w->verdict.reason, "fails with %s; recorded: %s", w->verdict.reason, recorded);
     }
 }
 

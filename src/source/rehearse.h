@@ -33,7 +33,7 @@ struct rehearse {
     const struct units *units; /* NULL: they are pages */
     /* NOT_RUN: it is answered from the cassette. NULL: none is run. */
     enum rehearse_ran (*run)(void *context, struct rehearse_program *program);
-    void (*differ)(void *context, const char *text); /* each difference, for people */
+    void (*differ)(void *context, const char *kind, const char *text); /* each difference, for people; those of one kind differ in the unit alone */
     void *context;
     uint64_t ran, taken; /* programs that ran; answers of programs that came from the cassette */
 };

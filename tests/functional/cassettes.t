@@ -53,12 +53,13 @@ psi_source '.steps[0].http.params.category = ["PERFORMANCE"]' && mv "$DIR/etc/so
 exits 65 'a request that is another one' replay pagespeed "$DIR/pages" --source-file "$DIR/edited.json"
 same '.different == 6 and .unknown == 6 and .records == 0' 'is told'
 same '.differences[0] | test("^unit 1 step run is not recorded; the nearest is unit 1 step run: url: .*category=PERFORMANCE&locale.*, recorded: .*ACCESSIBILITY")' 'with what differs'
+same '.differences | length == 1 and (.[0] | test(" .and 5 more like it.$"))' 'once for all units'
 psi_source '(.error_handler.response_filters[] | select(.error_message_contains | index("DNS_FAILURE")?)).action = "IGNORE"' && mv "$DIR/etc/sources/pagespeed.json" "$DIR/edited.json"
 exits 65 'a filter that decides otherwise' replay pagespeed "$DIR/pages" --source-file "$DIR/edited.json"
 same '.different == 2 and (.list[2] | .state == "failed" and .action == "IGNORE" and .reason == "ignored")' 'is told'
 psi_source '.steps[1].exec.stdin.labels = {client: "new"}' && mv "$DIR/etc/sources/pagespeed.json" "$DIR/edited.json"
 exits 65 'a mapping that makes something else' replay pagespeed "$DIR/pages" --source-file "$DIR/edited.json"
-same '.done == 4 and .different == 4 and (.differences[0] | test("step record answers something else at \"/results/0/labels"))' 'is told with the place'
+same '.done == 4 and .different == 4 and (.differences | length == 1) and (.differences[0] | test("step record answers something else at \"/results/0/labels"))' 'is told with the place'
 psi_source '.data_selector = "/nothing"' && mv "$DIR/etc/sources/pagespeed.json" "$DIR/edited.json"
 exits 65 'records that are not found' replay pagespeed "$DIR/pages" --source-file "$DIR/edited.json"
 same '.failed == 6 and (.differences[0] | test("does not pass: no_records"))' 'are told'

@@ -7,10 +7,11 @@ source_metered properties
 source_free items
 bs --help >"$DIR/help" 2>&1
 commands=$(grep -oE '^ +[a-z]+' "$DIR/help" | tr -d ' ' | sort -u)
-for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check audit money reconcile pause resume reload schedules stuck requeue top user notices; do
+for command in init submit preview list show why watch process retry cancel hold release priority verify reindex export stats sources check audit money reconcile pause resume reload schedules stuck requeue top user notices results review; do
     is "$command" "$(grep -x "$command" <<<"$commands")" "--help names $command"
     exits 0 "$command --help" bs "$command" --help
     like "usage: batchspool $command" "$OUT" "$command --help tells how it is used"
+    is '' "$(grep -E '^  --' <<<"$OUT" | grep -vE '^.{24} [^ ]|^  --[^ ]+ [^ ]+$')" "its options stand in two columns"
 done
 exits 64 'no command' bs
 exits 64 'an unknown command' bs sumbit

@@ -36,7 +36,8 @@ struct run {
     enum rehearse_ran ran; /* of each program */
 };
 
-static void differ(void *context, const char *text) {
+static void differ(void *context, const char *kind, const char *text) {
+    (void)kind;
     struct run *run = context;
 
     strncat(run->differences, text, sizeof(run->differences) - strlen(run->differences) - 1);
