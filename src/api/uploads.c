@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define URLS_TOLD 10000u
-#define LINES_TOLD 1000u /* that are wrong; of which something is left out */
+#define LINES_TOLD 1000u                   /* that are wrong; of which something is left out */
 #define SPARE_BYTES (128u * 1024u * 1024u) /* that uploads leave for the answers of sources */
 
 static void release(void *own) {

@@ -23,7 +23,7 @@ struct rehearsal {
     const struct sources_options *options;
     struct rehearse rehearse;
     struct sources_keys keys;
-    struct buf *records; /* that were made, a line each; NULL: nobody asks for them */
+    struct buf *records;                  /* that were made, a line each; NULL: nobody asks for them */
     cJSON *differences, *units, *not_run; /* differences: by kind, the first and how many there are */
     uint64_t different, counts[REHEARSED_UNKNOWN + 1], unrecorded, total;
     bool full;          /* records was */

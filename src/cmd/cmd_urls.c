@@ -17,7 +17,7 @@
 #define SITEMAP_MS 600000
 #define OTHERS_MOST 5u
 #define ASKED_MS 1000 /* between what is said of files that are read */
-#define END_BYTES 8u /* the end of the text has its room */
+#define END_BYTES 8u  /* the end of the text has its room */
 
 struct urls_job {
     struct cmd *cmd;

@@ -104,7 +104,7 @@ static void failures_release(struct failures *f) {
 
 /* --- the run before ----------------------------------------------------------------------------------------------------- */
 
-struct pair {        /* a URL and strategy of this job, and the run of it that came last before */
+struct pair {   /* a URL and strategy of this job, and the run of it that came last before */
     char *name; /* URL, line feed, strategy; owned */
     char run[JOBID_SIZE];
     char tested[48]; /* fetched_at of an answer that came from the cache, which runs before have too; "": it is of this run */
@@ -220,8 +220,8 @@ static bool see_record(void *context, const struct sink_seen *seen) {
     return b->rc == RC_OK;
 }
 
-/* The one that came last of the same owner's and has another answer. Ids begin with the time, so that it is the greatest that is less than this one. The store is walked twice, which
- * keeps the records that are not wanted out of memory and off the disk. */
+/* The one that came last of the same owner's and has another answer. Ids begin with the time, so that it is the greatest that is less than this one. The store
+ * is walked twice, which keeps the records that are not wanted out of memory and off the disk. */
 static enum rc find_before(const struct results_ask *ask, struct gathered *found, struct err *err) {
     struct before b = {.spool = ask->spool, .job_id = ask->errand->job, .line = BUF_INIT(SIZE_MAX / 4), .err = err};
     const struct sink_pick pick = {.source = ask->job->source};

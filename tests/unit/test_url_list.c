@@ -202,10 +202,10 @@ static void notes(void **state) {
 /* The reason is the one that helps. */
 static void reasons(void **state) {
     static const char *const cases[][2] = {
-        {"mailto:x@example.com", "is neither http nor https"},   {"MAILTO:x@example.com", "is neither http nor https"},
-        {"tel:+4930123", "is neither http nor https"},           {"ftp://example.com", "is neither http nor https"},
-        {"https://x@example.com", "has a user name"},            {"x@example.com", "has a user name"},
-        {"https://example.com:99999", "a port that is none"},    {"example.com:65536/x", "a port that is none"},
+        {"mailto:x@example.com", "is neither http nor https"},  {"MAILTO:x@example.com", "is neither http nor https"},
+        {"tel:+4930123", "is neither http nor https"},          {"ftp://example.com", "is neither http nor https"},
+        {"https://x@example.com", "has a user name"},           {"x@example.com", "has a user name"},
+        {"https://example.com:99999", "a port that is none"},   {"example.com:65536/x", "a port that is none"},
         {"http://[2001:db8::1]:70000/", "a port that is none"},
     };
     char out[URL_LIST_URL_MOST];
