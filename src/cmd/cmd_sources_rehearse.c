@@ -136,7 +136,7 @@ static enum rehearse_ran run(void *context, struct rehearse_program *program) {
     struct rehearsal *r = context;
     char dir[sizeof r->dir + 24];
     struct err err = {0};
-    int fd;
+    int fd = -1;
     if (program->exec->network && !is(r->options->programs, "all"))
         return not_run(r, program->exec, "it uses the network");
     if (make_dir(r, dir, sizeof dir, &fd, &err))

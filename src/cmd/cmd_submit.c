@@ -20,7 +20,7 @@
 struct submission {
     const char *file; /* as given; "-" is standard input; of --sitemap its address */
     struct buf text;  /* as read, made of what --document or --urls named, or changed by --set */
-    bool made;        /* of what --document, --urls or --sitemap named: nobody wrote it */
+    bool made;        /* of what --document, --urls, --sitemap or --failed named: nobody wrote it */
     bool urls;        /* it is long, and nobody's to read */
     char source[65], mode[16];
     char id[JOBID_SIZE]; /* once dropped */
@@ -183,7 +183,7 @@ static int with_urls(struct cmd *cmd, const char *urls, const struct cmd_urls_si
 
 /* One job for the units of another one that failed. */
 static int with_failed(struct cmd *cmd, const char *part, const struct cmd_list *settings, bool wait) {
-    struct submission one = {.text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .urls = true};
+    struct submission one = {.text = BUF_INIT(LIMIT_JOB_FILE_BYTES), .made = true, .urls = true};
     struct jobs_entry job;
     struct job_row row;
     struct err err = {0};
