@@ -218,7 +218,7 @@ static void reply_events(struct request *r, struct audit *audit, struct acts *ac
         reply_rc(r, rc, &err);
         return;
     }
-    str_format(cursor, sizeof cursor, "%lld.%llu", (long long)period->until_us, (unsigned long long)(skip + limit));
+    str_format(cursor, sizeof cursor, "%lld.%llu", (long long)period->until_us, (unsigned long long)skip + limit);
     cJSON_AddNumberToObject(json, "total", (double)(audit_count(audit) + acts->count));
     cJSON_AddNumberToObject(json, "damaged", (double)audit_damages(audit));
     if (more)

@@ -73,6 +73,8 @@ void rests_take(struct rests *all, int fd, size_t most) {
 }
 
 void rests_end(struct rests *all) {
-    while (all->first)
-        rest_end(all->first);
+    for (struct rest *rest = all->first, *after; rest; rest = after) {
+        after = rest->after;
+        rest_end(rest);
+    }
 }

@@ -123,7 +123,7 @@ void signin_refresh(struct request *r) {
     static const char *const known[] = {"refresh_token", NULL};
     char cookie[CREDENTIALS_TOKEN_SIZE];
     const char *token = NULL;
-    struct login in;
+    struct login in = {.access_expires_s = 0};
     struct err err = {0};
     bool reused = false;
     if (r->json && (!request_members(r, known) || !request_text(r, "refresh_token", CREDENTIALS_TOKEN_SIZE - 1, false, &token)))

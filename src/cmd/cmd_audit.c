@@ -80,6 +80,7 @@ static int run(struct cmd *cmd, struct audit_options *options, const char *part)
     if (!code && audit_damages(audit))
         code = cmd_fail(cmd, EXIT_DATA, "%" PRIu64 " places where a journal was edited or damaged", audit_damages(audit));
     audit_free(audit);
+    options->job = NULL;
     free(job.file);
     return code;
 }
