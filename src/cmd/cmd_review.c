@@ -143,8 +143,8 @@ static int put_adds(struct cmd *cmd, const struct review_ask_line *ask, const ch
     return EXIT_DONE;
 }
 
-/* All that is open, of one document or all. */
-static int put_rest(struct cmd *cmd, const struct review_ask_line *ask, const struct review_records *records, cJSON *review, cJSON *change) {
+/* All that is open, of one document or all: into the change, and into rest as the view has it. */
+static int put_rest(struct cmd *cmd, const struct review_ask_line *ask, const struct review_records *records, cJSON *review, cJSON *change, cJSON *rest) {
     struct err err = {0};
     cJSON *view;
     const cJSON *need;
@@ -161,12 +161,13 @@ static int put_rest(struct cmd *cmd, const struct review_ask_line *ask, const st
             str_format(name, sizeof name, "%s/%s", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(need, "list")),
                        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(need, "row")));
         put_word(change, document, field ? field : name, word_of(ask, "confirmed", NULL));
+        cJSON_AddItemToArray(rest, cJSON_Duplicate(need, true));
     }
     cJSON_Delete(view);
     return EXIT_DONE;
 }
 
-static int change_of(struct cmd *cmd, const struct review_ask_line *line, const struct review_records *records, cJSON *review, cJSON *change) {
+static int change_of(struct cmd *cmd, const struct review_ask_line *line, const struct review_records *records, cJSON *review, cJSON *change, cJSON *rest) {
     char document[65];
     struct review_ask_line named = *line;
     const struct review_ask_line *ask = &named;
@@ -174,7 +175,7 @@ static int change_of(struct cmd *cmd, const struct review_ask_line *line, const 
     if (code)
         return code;
     named.document = line->document ? document : NULL;
-    code = ask->rest ? put_rest(cmd, ask, records, review, change) : EXIT_DONE;
+    code = ask->rest ? put_rest(cmd, ask, records, review, change, rest) : EXIT_DONE;
     if (!code && (ask->done || ask->reopen))
         cJSON_AddBoolToObject(change, "reviewed", ask->done);
     if (code || (!ask->confirm.count && !ask->set.count && !ask->withdraw.count && !ask->remove.count && !ask->add.count))
@@ -234,11 +235,31 @@ static void print_review(const cJSON *review) {
     }
 }
 
+static void name_need(const cJSON *need, char out[300]) {
+    str_format(out, 300, "%s%s%s%s", text_of(need, "field"), text_of(need, "list"), text_of(need, "list")[0] ? "/" : "", text_of(need, "row"));
+}
+
+/* What --confirm-rest has confirmed, each with what it says and where. */
+static void print_rest(const cJSON *rest) {
+    const cJSON *need;
+    cJSON_ArrayForEach(need, rest) {
+        char shown[1000], why[400], name[300], shown_name[300], page[40] = "";
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(need, "value"), *number = cJSON_GetObjectItemCaseSensitive(need, "page");
+        char *text = cJSON_IsNull(value) ? NULL : cJSON_PrintUnformatted(value);
+        name_need(need, name);
+        if (cJSON_IsNumber(number))
+            str_format(page, sizeof page, ", page %.0f", number->valuedouble);
+        printf("confirmed  %.12s %s%s%s%s (%s)\n", text_of(need, "document"), cmd_shown(shown_name, sizeof shown_name, name, true), text ? " = " : "",
+               cmd_shown(shown, sizeof shown, text ? text : "", false), page, cmd_shown(why, sizeof why, text_of(need, "why"), false));
+        cJSON_free(text);
+    }
+}
+
 static void print_needs(const cJSON *view) {
     const cJSON *need;
     cJSON_ArrayForEach(need, cJSON_GetObjectItemCaseSensitive(view, "needs")) {
         char shown[400], name[300], shown_name[300];
-        str_format(name, sizeof name, "%s%s%s%s", text_of(need, "field"), text_of(need, "list"), text_of(need, "list")[0] ? "/" : "", text_of(need, "row"));
+        name_need(need, name);
         printf("%.12s %s needs review: %s\n", text_of(need, "document"), cmd_shown(shown_name, sizeof shown_name, name, true),
                cmd_shown(shown, sizeof shown, text_of(need, "why"), false));
     }
@@ -281,14 +302,17 @@ static enum rc print_rows(const struct cmd *cmd, const char *job_id, const struc
     return rc;
 }
 
-static int show(struct cmd *cmd, const char *job_id, const struct review_ask_line *ask, const struct review_records *records, cJSON *review) {
+static int show(struct cmd *cmd, const char *job_id, const struct review_ask_line *ask, const struct review_records *records, cJSON *review, const cJSON *rest) {
     struct err err = {0};
     cJSON *view = NULL;
     enum rc rc = review_view_job(records, review, &view, &err);
     if (!rc && cmd->json) {
         cJSON_AddItemToObject(review, "needs", cJSON_DetachItemFromObjectCaseSensitive(view, "needs"));
+        if (ask->rest)
+            cJSON_AddItemToObject(review, "confirmed", cJSON_Duplicate(rest, true));
         cmd_print_json(cmd, cJSON_Duplicate(review, true));
     } else if (!rc) {
+        print_rest(rest);
         print_review(review);
         print_needs(view);
         if (ask->rows)
@@ -302,14 +326,14 @@ static int run(struct cmd *cmd, const char *job_id, const struct review_ask_line
     const struct passwd *person = getpwuid(geteuid());
     struct review_records records;
     struct review_ask change = {.by = "command line", .reviewer = person ? person->pw_name : "command line", .replace = ask->replace};
-    cJSON *json = cJSON_CreateObject(), *review = NULL;
+    cJSON *json = cJSON_CreateObject(), *rest = cJSON_CreateArray(), *review = NULL;
     struct err err = {0};
     enum rc rc = review_records_read(cmd->spool, cmd->sources, job_id, &records, &err);
     if (!rc)
         rc = review_read(cmd->spool, job_id, &review, &err);
     if (!rc)
         rc = review_settle(&records, review, &err);
-    int code = rc ? cmd_fail_rc(cmd, rc, &err) : change_of(cmd, ask, &records, review, json);
+    int code = rc ? cmd_fail_rc(cmd, rc, &err) : change_of(cmd, ask, &records, review, json, rest);
     change.change = json;
     if (!code && json->child) {
         cJSON_Delete(review);
@@ -324,8 +348,9 @@ static int run(struct cmd *cmd, const char *job_id, const struct review_ask_line
             cmd_say(cmd, "`batchspool results %s` makes the reports anew", job_id);
     }
     if (!code)
-        code = show(cmd, job_id, ask, &records, review);
+        code = show(cmd, job_id, ask, &records, review, rest);
     cJSON_Delete(json);
+    cJSON_Delete(rest);
     cJSON_Delete(review);
     review_records_release(&records);
     return code;
@@ -339,7 +364,7 @@ int cmd_review(struct cmd *cmd, int argc, char **argv) {
         {"remove", CMD_LIST, &ask.remove, "LIST/ROW", "the document has no such row; may be repeated"},
         {"add", CMD_LIST, &ask.add, "LIST={...}", "a row that the analysis lacks, its cells as JSON, with page and quote; may be repeated"},
         {"withdraw", CMD_LIST, &ask.withdraw, "WHAT", "take back what was said of it; may be repeated"},
-        {"confirm-rest", CMD_FLAG, &ask.rest, NULL, "confirm all that needs review still"},
+        {"confirm-rest", CMD_FLAG, &ask.rest, NULL, "confirm all that needs review still, and list it"},
         {"document", CMD_TEXT, &ask.document, "SHA256", "the document that these are of, when the job has several; the first digits will do"},
         {"unit", CMD_TEXT, &ask.unit, "UNIT", "of the fields that are set"},
         {"note", CMD_TEXT, &ask.note, "TEXT", "why"},

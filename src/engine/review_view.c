@@ -40,6 +40,26 @@ static cJSON *document_with(const cJSON *documents, const char *sha256) {
     return NULL;
 }
 
+/* What would be confirmed: of a field in conflict the values that contradict each other, of a row its cells, of a note its pages. */
+static cJSON *need_value(const struct lease_need *need, const cJSON *item) {
+    const cJSON *candidate;
+    cJSON *value = NULL;
+    if (need->kind == LEASE_NEED_NOTE)
+        return cJSON_Duplicate(item, true);
+    if (need->kind == LEASE_NEED_FIELD && !lease_model_status_is(need->item, "conflict"))
+        return cJSON_Duplicate(member(item, "value"), true);
+    if (need->kind == LEASE_NEED_FIELD) {
+        value = cJSON_CreateArray();
+        cJSON_ArrayForEach(candidate, member(item, "candidates")) cJSON_AddItemToArray(value, cJSON_Duplicate(member(candidate, "value"), true));
+    }
+    if (need->kind == LEASE_NEED_ROW) {
+        value = cJSON_CreateObject();
+        for (const struct lease_cell *cell = lease_review_list(need->name)->cells; cell->name; cell++)
+            add_copy(value, cell->name, member(item, cell->name));
+    }
+    return value;
+}
+
 static bool list_need(void *context, const struct lease_need *need) {
     static const char *const kinds[] = {[LEASE_NEED_FIELD] = "field", [LEASE_NEED_ROW] = "row", [LEASE_NEED_CHECK] = "check", [LEASE_NEED_NOTE] = "note"};
     struct listing *l = context;
@@ -62,6 +82,10 @@ static bool list_need(void *context, const struct lease_need *need) {
     } else
         cJSON_AddStringToObject(json, "field", need->name);
     cJSON_AddStringToObject(json, "why", need->why);
+    cJSON *item = need->item.length ? cJSON_ParseWithLength(need->item.data, need->item.length) : NULL, *value = need_value(need, item);
+    cJSON_AddItemToObject(json, "value", value ? value : cJSON_CreateNull());
+    add_copy(json, "page", member(item, "page"));
+    cJSON_Delete(item);
     cJSON_AddItemToArray(l->needs, json);
     return true;
 }

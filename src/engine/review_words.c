@@ -185,10 +185,19 @@ static enum rc make_field(struct making *m, const cJSON *word) {
 
 /* --- rows --------------------------------------------------------------------------------------------------------------- */
 
+static bool is_corrected(const cJSON *word) {
+    return strcmp(text_of(word, "decision"), "corrected") == 0;
+}
+
 static const cJSON *row_in(const cJSON *rows, const char *id) {
     const cJSON *row;
     cJSON_ArrayForEach(row, rows) if (strcmp(text_of(row, "row"), id) == 0) return row;
     return NULL;
+}
+
+static const cJSON *row_of(const struct making *m, const struct lease_list_form *list, const char *id) {
+    const cJSON *row = row_in(member(m->laid, list->name), id);
+    return row ? row : row_in(member(member(m->laid, "removed"), list->name), id);
 }
 
 static cJSON *row_word(const struct making *m, const cJSON *word, const char *list, const char *row) {
@@ -197,6 +206,37 @@ static cJSON *row_word(const struct making *m, const cJSON *word, const char *li
     cJSON_AddStringToObject(made, "row", row);
     cJSON_AddItemToArray(m->words, made);
     return made;
+}
+
+static const char *const spans[][2] = {{"from", "to"}, {"window_from", "window_to"}}; /* cells of one row: where something begins and ends */
+
+static enum rc check_span(const struct making *m, const char *pointer, const cJSON *row, const char *const span[2]) {
+    const char *from = text_of(row, span[0]), *to = text_of(row, span[1]);
+    return !*to || strcmp(from, to) <= 0 ? RC_OK : refuse(m, pointer, "the row ends (%s) before it begins (%s)", to, from);
+}
+
+/* As its cells are with these words: a correction must not end a row before it begins. What is taken back may, it is what the analysis has. */
+static enum rc check_corrected(const struct making *m, const struct lease_list_form *list, const cJSON *before, const cJSON *word) {
+    char pointer[REVIEW_POINTER_SIZE];
+    const cJSON *said;
+    cJSON *row = cJSON_Duplicate(before, true);
+    enum rc rc = row ? RC_OK : err_set(m->err, RC_TEMP, "out of memory");
+    cJSON_ArrayForEach(said, member(word, "cells")) {
+        const cJSON *was = member(member(member(member(before, "review"), "cells"), said->string), "was"),
+                    *is = is_corrected(said) ? member(said, "value") : was;
+        if (!is)
+            continue;
+        cJSON_DeleteItemFromObjectCaseSensitive(row, said->string);
+        cJSON_AddItemToObject(row, said->string, cJSON_Duplicate(is, true));
+    }
+    for (size_t i = 0; i < 2 * (sizeof spans / sizeof *spans) && !rc; i++) {
+        const char *const *span = spans[i / 2];
+        str_format(pointer, sizeof pointer, "/rows/%s/%s/%s/cells/%s/value", m->document, list->name, word->string, span[i % 2]);
+        if (is_corrected(member(member(word, "cells"), span[i % 2])))
+            rc = check_span(m, pointer, row, span);
+    }
+    cJSON_Delete(row);
+    return rc;
 }
 
 /* Of a cell that nobody spoke of, the word on its row holds. */
@@ -241,18 +281,15 @@ static enum rc make_values(const struct making *m, const struct lease_list_form 
         some = some || (cell && !cJSON_IsNull(value));
     }
     str_format(pointer, sizeof pointer, "/rows/%s/%s/%s/values", m->document, list->name, row);
-    static const char *const spans[][2] = {{"from", "to"}, {"window_from", "window_to"}};
-    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
-        const char *from = text_of(out, spans[i][0]), *to = text_of(out, spans[i][1]);
-        if (*to && strcmp(from, to) > 0)
-            return refuse(m, pointer, "the row ends (%s) before it begins (%s)", to, from);
-    }
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
+        if ((rc = check_span(m, pointer, out, spans[i])) != RC_OK)
+            return rc;
     return some ? RC_OK : refuse(m, pointer, "a row that is added must say something");
 }
 
 static enum rc check_row(const struct making *m, const struct lease_list_form *list, const cJSON *word, const cJSON *said, const char *pointer) {
     const char *id = word->string, *decision = text_of(word, "decision");
-    const bool there = row_in(member(m->laid, list->name), id) || row_in(member(member(m->laid, "removed"), list->name), id);
+    const bool there = row_of(m, list, id) != NULL;
     const bool added = strcmp(text_of(said, "decision"), "added") == 0;
     if (strcmp(decision, "added") == 0)
         return id[0] == 'a' && strlen(id) <= REVIEW_ROW_MOST ? RC_OK
@@ -282,7 +319,8 @@ static enum rc make_row(struct making *m, const struct lease_list_form *list, co
     cJSON_ArrayForEach(cell, member(word, "cells")) {
         rc = rc ? rc : make_cell(m, list, word->string, cell, said, member(word, "over") != NULL);
     }
-    return rc;
+    const cJSON *values = member(word, "values"), *row = values ? values : row_of(m, list, word->string);
+    return !rc && row ? check_corrected(m, list, row, word) : rc;
 }
 
 /* --- documents ---------------------------------------------------------------------------------------------------------- */

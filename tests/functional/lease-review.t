@@ -84,6 +84,10 @@ done <<EOT
 /rows/$high/rent/a[0-9a-f]+/values: .*something|--add rent={"page":1}
 /rows/$high/dates/a[0-9a-f]+/values/page: .*pages|--add dates={"what":"x","page":99}
 /rows/$high/rent/a[0-9a-f]+/values: .*ends .2028-01-01. before it begins|--add rent={"from":"2029-03-25","to":"2028-01-01"}
+/rows/$high/$first/cells/to/value: .*ends .2018-12-31. before it begins .2019-03-25.|--set $first/to=2018-12-31
+/rows/$high/$first/cells/from/value: .*ends .2022-03-24. before it begins .2030-01-01.|--set $first/from=2030-01-01
+/rows/$high/$first/cells/from/value: .*ends .2029-01-01. before it begins .2030-01-01.|--set $first/from=2030-01-01 --set $first/to=2029-01-01
+/rows/$high/$break/cells/window_from/value: .*before it begins .2099-01-01.|--set $break/window_from=2099-01-01
 EOT
 exits 65 'a good word with a wrong one' rv --document "$high" --confirm tenant --confirm no_such
 exits 64 'several documents, and none is named' rv --confirm tenant
@@ -133,7 +137,12 @@ exits 65 'done, while something is open' rv --done
 like 'to be reviewed still, the first is' "$ERR" 'names it'
 like 'class="draft".* It is a draft' "$(tr '\n' ' ' <"$(made html)")" 'reports are drafts'
 is "$(in_review .open)" "$(rv --json | jq '.needs | length')" 'the number that is open is that of the list'
+open=$(rv --json | jq -c --arg d "$high" '[.needs[] | select(.document == $d)]')
 exits 0 'what is open is confirmed, document after document' rv --document "$high" --confirm-rest
+is "$(jq length <<<"$open")" "$(grep -c "^confirmed  ${high:0:12} " <<<"$OUT")" 'and each is listed'
+like "confirmed  ${high:0:12} permitted_use = .Class E.*, page 14 .the quote is not in the text" "$OUT" 'with what it says, where, and why it was open'
+like "service_charge_cap = .4000,4500. .the documents contradict" "$OUT" 'of what contradicts itself all that it says'
+like "guarantor .not found" "$OUT" 'of what was not found, that'
 is false "$(in_review .reviewed)" 'another document is open'
 exits 0 'the others' rv --confirm-rest
 is 'true 0 null' "$(in_review '"\(.reviewed) \(.open) \(.declared)"')" 'when nothing is open it is reviewed'
