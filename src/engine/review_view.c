@@ -71,7 +71,7 @@ static bool list_need(void *context, const struct lease_need *need) {
         return true;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "document", sha256 ? cJSON_CreateString(sha256) : cJSON_CreateNull());
-    cJSON_AddStringToObject(json, "name", need->lost ? need->lost->name : need->document->name);
+    cJSON_AddItemToObject(json, "name", need->nowhere ? cJSON_CreateNull() : cJSON_CreateString(need->lost ? need->lost->name : need->document->name));
     cJSON_AddItemToObject(json, "lease", need->lease ? cJSON_CreateString(need->lease->name) : cJSON_CreateNull());
     cJSON_AddStringToObject(json, "kind", kinds[need->kind]);
     if (need->kind == LEASE_NEED_ROW) {
@@ -239,7 +239,7 @@ static void view_fields(const struct viewing *v, const cJSON *schema) {
         cJSON_AddStringToObject(field, "group", group_of(field->string));
         add_copy(field, "review", member(v->words, field->string));
         cJSON_AddNullToObject(field, "open");
-        cJSON_AddBoolToObject(field, "superseded", held.document && held.document != v->document);
+        cJSON_AddBoolToObject(field, "superseded", held.document && held.document != v->document && lease_model_speaks(&held));
     }
 }
 

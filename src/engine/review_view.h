@@ -9,7 +9,8 @@
 /*
  * {"reviewed", "open", "declared", "revision", "documents": [{"sha256", "name", "lease", "type", "date", "pages", "media_type", "open", "words"}],
  *  "needs": [{"document", "name", "lease", "kind": "field|row|check|note", "field" | "list" and "row", "why", "value", "page"}]}
- * needs is what is open, in the order in which it is best looked at, at most REVIEW_NEEDS_MOST; `field` is what a change calls it. value: of
+ * needs is what is open, in the order in which it is best looked at, at most REVIEW_NEEDS_MOST; `field` is what a change calls it, of the
+ * document; name, of the document that it stands in, is null of what was found in none of several. value: of
  * a field, of one in conflict a list of those that contradict each other; of a row an object of its cells; of a note its pages. media_type: of the document as
  * it was handed in, or null: it is not known. review is what review_read gave. The caller frees *view. RC_CORRUPT: a record is none of a lease.
  */

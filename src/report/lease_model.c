@@ -173,17 +173,31 @@ struct lease_field lease_model_field_of(const struct lease_model *m, const struc
 }
 
 struct lease_field lease_model_field(const struct lease_model *m, const struct lease_bundle *lease, const char *name) {
-    struct lease_field first = {.document = NULL};
+    struct lease_field last = {.document = NULL};
     for (size_t i = 0; i < lease->count; i++) {
         const struct lease_field field = lease_model_field_of(m, &lease->documents[i], name);
         if (!field.field.length && !field.review)
             continue;
         if (lease_model_speaks(&field))
             return field;
-        if (!first.document)
-            first = field;
+        last = field;
     }
-    return first;
+    return last;
+}
+
+bool lease_model_nowhere(const struct lease_model *m, const struct lease_bundle *lease, const char *name) {
+    const struct lease_field holds = lease_model_field(m, lease, name);
+    bool nowhere = lease->count > 1 && lease_model_status_is(holds.field, "not_found");
+    for (size_t i = 0; nowhere && i < lease->count; i++) {
+        const struct lease_field field = lease_model_field_of(m, &lease->documents[i], name);
+        nowhere = !lease_model_corrected(field.review) && !lease_model_status_is(field.field, "found") && !lease_model_status_is(field.field, "conflict");
+    }
+    return nowhere;
+}
+
+const char *lease_model_nowhere_text(const struct lease_bundle *lease, char out[LEASE_NOWHERE_SIZE]) {
+    str_format(out, LEASE_NOWHERE_SIZE, "not found in any of the %zu documents", lease->count);
+    return out;
 }
 
 /* --- rows --------------------------------------------------------------------------------------------------------------- */

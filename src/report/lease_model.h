@@ -40,14 +40,18 @@ struct lease_model {
 enum rc lease_model_read(struct lease_model *m, bool all, struct err *err);
 void lease_model_release(struct lease_model *m);
 
-/* A field of a lease as it holds: the newest document that has it. */
+/* A field of a lease as it holds: the newest document that speaks of it; when none does, the oldest that was asked for it. */
 struct lease_field {
     const struct lease_document *document; /* NULL: no document speaks of it */
     struct slice field;
     const cJSON *review; /* of this document and field, or NULL */
 };
 struct lease_field lease_model_field(const struct lease_model *m, const struct lease_bundle *lease, const char *name);
-/* The same of one document, whether it holds or not. */
+/* It was found in none of the documents of the lease, of which there are several: it belongs to none. */
+bool lease_model_nowhere(const struct lease_model *m, const struct lease_bundle *lease, const char *name);
+#define LEASE_NOWHERE_SIZE 64
+const char *lease_model_nowhere_text(const struct lease_bundle *lease, char out[LEASE_NOWHERE_SIZE]); /* "not found in any of the 3 documents" */
+/* The same as lease_model_field of one document, whether it holds or not. */
 struct lease_field lease_model_field_of(const struct lease_model *m, const struct lease_document *d, const char *name);
 /* It has something to say: found, in conflict, or corrected by a person. */
 bool lease_model_speaks(const struct lease_field *field);
@@ -70,12 +74,13 @@ enum lease_need_kind { LEASE_NEED_FIELD, LEASE_NEED_ROW, LEASE_NEED_CHECK, LEASE
 struct lease_need {
     enum lease_need_kind kind;
     const struct lease_bundle *lease;      /* NULL: of a document that could not be analysed */
-    const struct lease_document *document; /* the same */
+    const struct lease_document *document; /* the same; the one that a word on it is said of */
     const struct report_lost *lost;
     const char *name;        /* a field; a list; "check_" and the id of a check; "illegible_pages", "not_analysed" ... */
     struct slice item;       /* the field, row or check, or the list of pages */
     const char *why;         /* borrowed until seen returns */
     bool missing;            /* not found: comes after all that is doubtful */
+    bool nowhere;            /* of a field: lease_model_nowhere */
     struct lease_field held; /* of a field */
 };
 typedef bool lease_need_seen(void *context, const struct lease_need *need);

@@ -44,15 +44,18 @@ static bool each_field(const struct walk *w, bool missing) {
         for (size_t k = 0; k < w->m->field_count; k++) {
             const struct lease_field field = lease_model_field(w->m, &w->m->leases[i], w->m->fields[k]);
             const char *why = field_doubt(&field);
+            char text[LEASE_NOWHERE_SIZE];
             if (!why || missing != lease_model_status_is(field.field, "not_found"))
                 continue;
+            const bool nowhere = missing && lease_model_nowhere(w->m, &w->m->leases[i], w->m->fields[k]);
             const struct lease_need need = {.kind = LEASE_NEED_FIELD,
                                             .lease = &w->m->leases[i],
                                             .document = field.document,
                                             .name = w->m->fields[k],
                                             .item = field.field,
-                                            .why = why,
+                                            .why = nowhere ? lease_model_nowhere_text(&w->m->leases[i], text) : why,
                                             .missing = missing,
+                                            .nowhere = nowhere,
                                             .held = field};
             if (!w->seen(w->context, &need))
                 return false;

@@ -25,7 +25,7 @@ void report_lease_put_evidence(struct report_line *line, const struct lease_docu
     if (document.length)
         report_line_add_value(line, document);
     else
-        report_line_add(line, d->name);
+        report_line_add(line, d ? d->name : "");
     report_line_cell(line, REPORT_NUMBER, tone);
     report_line_add_value(line, report_get(evidence, "/page"));
     report_line_cell(line, REPORT_TEXT, tone);

@@ -101,8 +101,9 @@ static enum report_tone tone_of(const struct lease_field *field, bool superseded
 /* One row: of the value that holds, or of one that a newer document superseded. */
 static bool put_field(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, const struct lease_field *field,
                       bool superseded, bool whole) {
-    char title[128];
+    char title[128], words[LEASE_NOWHERE_SIZE];
     const enum report_tone tone = tone_of(field, superseded);
+    const bool nowhere = !superseded && lease_model_nowhere(m, lease, name);
     const bool corrected = lease_model_corrected(field->review);
     report_line_begin(line);
     if (whole) {
@@ -129,13 +130,18 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
     report_line_cell(line, REPORT_TEXT, tone);
     if (superseded)
         report_line_add(line, "superseded");
+    else if (!whole && nowhere)
+        report_line_add(line, lease_model_nowhere_text(lease, words));
     else if (!whole && lease_model_status_is(field->field, "not_found"))
         report_line_add(line, "not found");
     else
         report_line_add_value(line, report_get(field->field, "/status"));
     if (whole)
         report_line_value(line, corrected ? report_get(field->field, "/value") : (struct slice){.length = 0});
-    report_lease_put_evidence(line, field->document, field->field, superseded ? REPORT_QUIET : REPORT_PLAIN);
+    if (nowhere)
+        report_lease_put_evidence(line, NULL, (struct slice){.length = 0}, REPORT_PLAIN);
+    else
+        report_lease_put_evidence(line, field->document, field->field, superseded ? REPORT_QUIET : REPORT_PLAIN);
     report_lease_put_review(line, field, whole);
     return report_line_tell(line, m->report);
 }
@@ -315,7 +321,9 @@ static bool put_need(void *context, const struct lease_need *need) {
     report_line_cell(t->line, REPORT_TEXT, need->missing ? REPORT_QUIET : REPORT_BAD);
     report_line_add(t->line, need->why);
     put_need_value(t->line, need);
-    if (need->kind == LEASE_NEED_FIELD || need->kind == LEASE_NEED_ROW)
+    if (need->nowhere)
+        report_lease_put_evidence(t->line, NULL, (struct slice){.length = 0}, REPORT_PLAIN);
+    else if (need->kind == LEASE_NEED_FIELD || need->kind == LEASE_NEED_ROW)
         report_lease_put_evidence(t->line, need->document, need->item, REPORT_PLAIN);
     else
         report_line_text(t->line, need->lost ? need->lost->name : need->document->name);

@@ -138,7 +138,7 @@ export async function render(root, params, page) {
         const list = overview.needs.slice(0, 50);
         fill(needs, list.length > 0 && h('section', {class: 'card', 'aria-label': 'What needs review'}, h('header', {}, h('h2', {class: 'grow'}, 'What needs review first'), h('span', {class: 'muted small'}, plural(overview.open, 'thing'))),
             h('ol', {class: 'line-list needs'}, list.map((need) => h('li', {}, icon(need.kind === 'check' || need.kind === 'note' ? 'alert' : need.kind === 'row' ? 'queue' : 'edit'),
-                need.document ? h('button', {type: 'button', class: 'link', onclick: () => jump(need)}, needTitle(need)) : h('span', {}, needTitle(need)), h('span', {class: 'grow muted'}, Text(need.why, 200)), overview.documents.length > 1 && h('span', {class: 'muted small'}, Text(need.name, 60)))),
+                need.document ? h('button', {type: 'button', class: 'link', onclick: () => jump(need)}, needTitle(need)) : h('span', {}, needTitle(need)), h('span', {class: 'grow muted'}, Text(need.why, 200)), overview.documents.length > 1 && h('span', {class: 'muted small'}, Text(need.name ?? need.lease, 60)))),
             overview.needs.length > list.length && h('li', {class: 'muted'}, `and ${plural(overview.open - list.length, 'more', 'more')}`))));
     }
     const words = (name) => (name[0].toUpperCase() + name.slice(1)).replaceAll('_', ' ');

@@ -48,6 +48,12 @@ like 'open +[1-9]' "$OUT" 'tells how much is open'
 like "${high:0:12} illegible_pages needs review" "$OUT" 'what is wrong with a document'
 like "${high:0:12} service_charge_cap needs review: the documents contradict" "$OUT" 'fields in conflict'
 like "${high:0:12} check_rent_gaps needs review: no rent for" "$OUT" 'and checks that failed'
+is 2 "$(grep -cE 'needs review: not found( in any of the 2 documents)?$' <<<"$OUT")" 'what was not found in any document of a lease is open once'
+like "${high:0:12} guarantor needs review: not found in any of the 2 documents" "$OUT" 'of the lease itself, not of the amendment'
+is '["guarantor",null,"12 High Street"]' "$(rv --json | jq -c '.needs[] | select(.field == "guarantor") | [.field, .name, .lease]')" 'and it stands in no document'
+like '^12 High Street,guarantor,Guarantor,,,not_found,,,,,,,,,$' "$(csv ,guarantor,)" 'CSV: it is of no document'
+text=$(sed 's/<[^>]*>/ /g' "$(made html)" | tr -s ' \n' ' ')
+like 'Guarantor not found in any of the 2 documents' "$text" 'HTML: nor here'
 is 'not found' "$(grep -n 'needs review' <<<"$OUT" | tail -n 1 | sed 's/.*: //')" 'what was not found comes last'
 open=$(sed -n 's/^open *//p' <<<"$OUT")
 is "$open" "$(grep -c 'needs review' <<<"$OUT")" 'as many as are listed'
@@ -142,7 +148,7 @@ exits 0 'what is open is confirmed, document after document' rv --document "$hig
 is "$(jq length <<<"$open")" "$(grep -c "^confirmed  ${high:0:12} " <<<"$OUT")" 'and each is listed'
 like "confirmed  ${high:0:12} permitted_use = .Class E.*, page 14 .the quote is not in the text" "$OUT" 'with what it says, where, and why it was open'
 like "service_charge_cap = .4000,4500. .the documents contradict" "$OUT" 'of what contradicts itself all that it says'
-like "guarantor .not found" "$OUT" 'of what was not found, that'
+like "${high:0:12} guarantor .not found in any of the 2 documents." "$OUT" 'of what no document has, that'
 is false "$(in_review .reviewed)" 'another document is open'
 exits 0 'the others' rv --confirm-rest
 is 'true 0 null' "$(in_review '"\(.reviewed) \(.open) \(.declared)"')" 'when nothing is open it is reviewed'
