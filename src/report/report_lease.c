@@ -34,6 +34,21 @@ void report_lease_put_evidence(struct report_line *line, const struct lease_docu
     report_line_add(line, verified == JSON_TRUE ? "yes" : verified == JSON_FALSE ? "no" : "");
 }
 
+void report_lease_add_place(struct report_line *line, struct slice evidence, const char *before) {
+    const struct slice page = report_get(evidence, "/page"), quote = report_get(evidence, "/quote");
+    report_line_add(line, page.length || quote.length ? before : "");
+    if (page.length) {
+        report_line_add(line, "page ");
+        report_line_add_value(line, page);
+        report_line_add(line, quote.length ? ": " : "");
+    }
+    if (quote.length) {
+        report_line_add(line, "\"");
+        report_line_add_value(line, quote);
+        report_line_add(line, "\"");
+    }
+}
+
 /* --- summary ------------------------------------------------------------------------------------------------------------ */
 
 /* The first of these names that some document has: schemas name the same thing differently. */

@@ -80,16 +80,17 @@ void report_lease_put_review(struct report_line *line, const struct lease_field 
         report_line_text(line, note);
         return;
     }
-    if (!review)
+    if (review)
+        report_line_printf(line, " by %s%s%s", lease_model_said(review, "reviewer"), note[0] ? ": " : "", note);
+}
+
+void report_lease_add_analysis(struct report_line *line, const struct lease_field *field) {
+    const struct lease_field analysis = {.document = field->document, .field = field->field};
+    if (!lease_model_corrected(field->review))
         return;
-    report_line_printf(line, " by %s%s%s", lease_model_said(review, "reviewer"), note[0] ? ": " : "", note);
-    if (!lease_model_corrected(review))
-        return;
-    report_line_add(line, "; the analysis has ");
-    if (report_get(field->field, "/value").length)
-        report_line_add_value(line, report_get(field->field, "/value"));
-    else
-        report_line_add(line, "nothing");
+    report_line_add(line, lease_model_speaks(&analysis) ? "; the analysis has " : "; the analysis has nothing");
+    report_lease_add_value(line, &analysis);
+    report_lease_add_place(line, field->field, ", ");
 }
 
 static enum report_tone tone_of(const struct lease_field *field, bool superseded) {
@@ -105,6 +106,7 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
     const enum report_tone tone = tone_of(field, superseded);
     const bool nowhere = !superseded && lease_model_nowhere(m, lease, name);
     const bool corrected = lease_model_corrected(field->review);
+    const struct slice none = {.length = 0};
     report_line_begin(line);
     if (whole) {
         report_line_text(line, lease->name);
@@ -136,54 +138,79 @@ static bool put_field(struct lease_model *m, struct report_line *line, const str
         report_line_add(line, "not found");
     else
         report_line_add_value(line, report_get(field->field, "/status"));
-    if (whole)
-        report_line_value(line, corrected ? report_get(field->field, "/value") : (struct slice){.length = 0});
-    if (nowhere)
-        report_lease_put_evidence(line, NULL, (struct slice){.length = 0}, REPORT_PLAIN);
-    else
-        report_lease_put_evidence(line, field->document, field->field, superseded ? REPORT_QUIET : REPORT_PLAIN);
+    if (whole) {
+        report_line_value(line, corrected ? report_get(field->field, "/value") : none);
+        report_line_text(line, "");
+        report_lease_add_place(line, corrected ? field->field : none, "");
+    }
+    /* Its words prove what the analysis read there, not what a person put in its place. */
+    report_lease_put_evidence(line, nowhere ? NULL : field->document, nowhere || corrected ? none : field->field, superseded ? REPORT_QUIET : REPORT_PLAIN);
     report_lease_put_review(line, field, whole);
     return report_line_tell(line, m->report);
 }
 
-/* What contradicts each other, below the row that says so. */
-static bool put_candidates(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, const struct lease_field *field,
-                           bool whole) {
-    const struct slice candidates = report_get(field->field, "/candidates");
-    struct json_iter iter;
-    struct slice key, candidate;
-    if (field->review || json_type(candidates) != JSON_ARRAY || !json_iter_init(&iter, candidates))
-        return true;
-    bool good = true;
-    while (good && json_iter_next(&iter, &key, &candidate)) {
-        const struct lease_field other = {.document = field->document, .field = candidate};
-        report_line_begin(line);
-        if (whole) {
-            report_line_text(line, lease->name);
-            report_line_text(line, name);
-        }
-        report_line_cell(line, REPORT_TEXT, REPORT_QUIET);
-        report_line_add(line, whole ? "" : "  either");
-        report_line_cell(line, !whole ? REPORT_TEXT : json_type(report_get(candidate, "/value")) == JSON_NUMBER ? REPORT_NUMBER : REPORT_DATE, REPORT_PLAIN);
-        if (whole) {
-            report_line_add_value(line, report_get(candidate, "/value"));
-            report_line_value(line, report_get(candidate, "/unit"));
-        } else
-            report_lease_add_value(line, &other);
-        report_line_text(line, "candidate");
-        if (whole)
-            report_line_text(line, "");
-        report_lease_put_evidence(line, field->document, candidate, REPORT_PLAIN);
-        good = report_line_tell(line, m->report);
+static const struct reading {
+    const char *pointer, *title, *status;
+    enum report_tone tone;
+} contradicting = {"/candidates", "  either", "candidate", REPORT_PLAIN}, elsewhere = {"/also", "  also", "also", REPORT_PLAIN},
+  analysed = {"", "  the analysis has", "corrected", REPORT_QUIET};
+
+/* A reading of the analysis, below the row that it is of. */
+static bool put_reading(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, const struct lease_field *field,
+                        const struct reading *kind, bool whole) {
+    const struct slice value = report_get(field->field, "/value");
+    report_line_begin(line);
+    if (whole) {
+        report_line_text(line, lease->name);
+        report_line_text(line, name);
     }
+    report_line_cell(line, REPORT_TEXT, REPORT_QUIET);
+    report_line_add(line, whole ? "" : kind->title);
+    report_line_cell(line, !whole ? REPORT_TEXT : json_type(value) == JSON_NUMBER ? REPORT_NUMBER : REPORT_DATE, kind->tone);
+    if (whole) {
+        report_line_add_value(line, value);
+        report_line_value(line, report_get(field->field, "/unit"));
+    } else
+        report_lease_add_value(line, field);
+    report_line_cell(line, REPORT_TEXT, kind->tone);
+    report_line_add(line, kind->status);
+    if (whole) {
+        report_line_text(line, "");
+        report_line_text(line, "");
+    }
+    report_lease_put_evidence(line, field->document, field->field, kind->tone);
+    return report_line_tell(line, m->report);
+}
+
+static bool put_each_reading(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name,
+                             const struct lease_field *field, const struct reading *kind, bool whole) {
+    const struct slice readings = report_get(field->field, kind->pointer);
+    struct lease_field one = {.document = field->document};
+    struct json_iter iter;
+    struct slice key;
+    bool good = true;
+    if (json_type(readings) != JSON_ARRAY || !json_iter_init(&iter, readings))
+        return true;
+    while (good && json_iter_next(&iter, &key, &one.field))
+        good = put_reading(m, line, lease, name, &one, kind, whole);
     return good;
+}
+
+/* What contradicts each other, and where else it was found; of a field that was corrected, on pages, what the analysis has. */
+static bool put_readings(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, const struct lease_field *field,
+                         bool whole) {
+    const struct lease_field analysis = {.document = field->document, .field = field->field};
+    if (lease_model_corrected(field->review))
+        return whole || !lease_model_speaks(&analysis) || put_reading(m, line, lease, name, &analysis, &analysed, false);
+    return (field->review || put_each_reading(m, line, lease, name, field, &contradicting, whole)) &&
+           put_each_reading(m, line, lease, name, field, &elsewhere, whole);
 }
 
 static bool put_all_of(struct lease_model *m, struct report_line *line, const struct lease_bundle *lease, const char *name, bool whole) {
     const struct lease_field holds = lease_model_field(m, lease, name);
     if (!holds.document)
         return true;
-    bool good = put_field(m, line, lease, name, &holds, false, whole) && put_candidates(m, line, lease, name, &holds, whole);
+    bool good = put_field(m, line, lease, name, &holds, false, whole) && put_readings(m, line, lease, name, &holds, whole);
     for (size_t i = 0; good && i < lease->count; i++) {
         const struct lease_field older = lease_model_field_of(m, &lease->documents[i], name);
         if (older.document > holds.document && lease_model_speaks(&older) && older.field.length)
@@ -203,6 +230,7 @@ bool report_lease_tell_fields(struct lease_model *m, const struct lease_bundle *
                                                 {.title = "Unit"},
                                                 {.title = "Status"},
                                                 {.title = "Value of the analysis"},
+                                                {.title = "Where the analysis has it"},
                                                 {.title = "Document"},
                                                 {.title = "Page", .right = true},
                                                 {.title = "Quote"},
@@ -214,7 +242,7 @@ bool report_lease_tell_fields(struct lease_model *m, const struct lease_bundle *
     const struct report_table table = {.title = "Fields",
                                        .formats = lease ? REPORT_HTML | REPORT_PDF : REPORT_XLSX | REPORT_CSV,
                                        .wide = lease != NULL,
-                                       .column_count = lease ? 8 : 15,
+                                       .column_count = lease ? 8 : 16,
                                        .columns = lease ? brief : full};
     struct report_line line;
     bool good = report_line_init(&line, table.column_count);

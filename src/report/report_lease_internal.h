@@ -11,13 +11,17 @@
 void report_lease_add_value(struct report_line *line, const struct lease_field *field);
 /* The same as text alone, without its unit; "" of what is none. The caller frees; NULL: out of memory. */
 char *report_lease_text(const struct lease_field *field);
-/* Document, page, quote and whether it is verified: four cells. */
+/* Document, page, quote and whether it is verified: four cells. d NULL: it is of none. No evidence: the document alone. */
 void report_lease_put_evidence(struct report_line *line, const struct lease_document *d, struct slice evidence, enum report_tone tone);
+/* `page 9: "the sum of £12,500"` appended, and `before` before it; of no evidence nothing. */
+void report_lease_add_place(struct report_line *line, struct slice evidence, const char *before);
 /* "Rent commencement date" of "rent_commencement_date". */
 const char *report_lease_title(const char *name, char out[128]);
 
-/* What was said of a field: one cell, "corrected by ann: why; the analysis has 12500"; or apart, decision, reviewer, time and note. */
+/* What was said of a field: one cell, "corrected by ann: why"; or apart, decision, reviewer, time and note. */
 void report_lease_put_review(struct report_line *line, const struct lease_field *field, bool apart);
+/* "; the analysis has 12500 GBP, page 9: ..." of one that was corrected, appended. */
+void report_lease_add_analysis(struct report_line *line, const struct lease_field *field);
 
 /* --- report_lease_fields.c. False: out of memory. */
 bool report_lease_tell_review(struct lease_model *m);

@@ -66,24 +66,33 @@ static struct slice word_of(struct slice row, const struct list *list) {
     return (struct slice){.length = 0};
 }
 
+static bool is_corrected(struct slice row, const struct member *member) {
+    return is_text(report_get(cell_word(row, member), "/decision"), "corrected") && !is_text(report_get(row, "/review/decision"), "added");
+}
+
+/* The analysis has another row than the one that holds. */
+static bool has_other(struct slice row, const struct list *list) {
+    for (const struct member *member = list->members; member->title; member++)
+        if (is_corrected(row, member))
+            return true;
+    return false;
+}
+
 /* "corrected" of a row that was confirmed with other cells. */
 static void add_decision(struct report_line *line, struct slice row, const struct list *list) {
     const struct slice decision = report_get(word_of(row, list), "/decision");
-    bool corrected = false;
-    for (const struct member *member = list->members; member->title; member++)
-        corrected = corrected || is_text(report_get(cell_word(row, member), "/decision"), "corrected");
-    if (corrected && is_text(decision, "confirmed"))
+    if (has_other(row, list) && is_text(decision, "confirmed"))
         report_line_add(line, "corrected");
     else
         report_line_add_value(line, decision);
 }
 
-/* "Amount 58000; To nothing": what corrected cells were. */
-static void add_was(struct report_line *line, struct slice row, const struct list *list) {
+/* "Amount 58000; To nothing, page 5: ...": what the analysis has of corrected cells. */
+static void add_analysis(struct report_line *line, struct slice row, const struct list *list) {
     bool some = false;
     for (const struct member *member = list->members; member->title; member++) {
-        const struct slice word = cell_word(row, member), was = report_get(word, "/was");
-        if (!is_text(report_get(word, "/decision"), "corrected"))
+        const struct slice was = report_get(cell_word(row, member), "/was");
+        if (!is_corrected(row, member))
             continue;
         report_line_printf(line, "%s%s ", some ? "; " : "", member->title);
         if (was.length)
@@ -92,13 +101,12 @@ static void add_was(struct report_line *line, struct slice row, const struct lis
             report_line_add(line, "nothing");
         some = true;
     }
+    report_lease_add_place(line, some ? row : (struct slice){.length = 0}, ", ");
 }
 
-static bool has_was(struct slice row, const struct list *list) {
-    for (const struct member *member = list->members; member->title; member++)
-        if (is_text(report_get(cell_word(row, member), "/decision"), "corrected"))
-            return true;
-    return false;
+/* What the document says for this row. Its words prove what the analysis read there, not what a person put in its place. */
+static struct slice evidence_of(struct slice row, const struct list *list) {
+    return has_other(row, list) ? (struct slice){.length = 0} : row;
 }
 
 static void put_row_review(struct report_line *line, struct slice row, const struct list *list, bool apart) {
@@ -109,7 +117,7 @@ static void put_row_review(struct report_line *line, struct slice row, const str
     add_decision(line, row, list);
     if (apart) {
         report_line_text(line, "");
-        add_was(line, row, list);
+        add_analysis(line, row, list);
         report_line_value(line, report_get(word, "/reviewer"));
         report_line_cell(line, REPORT_DATE, REPORT_PLAIN);
         report_line_add_value(line, report_get(word, "/at"));
@@ -121,10 +129,6 @@ static void put_row_review(struct report_line *line, struct slice row, const str
     if (note.length) {
         report_line_add(line, ": ");
         report_line_add_value(line, note);
-    }
-    if (has_was(row, list)) {
-        report_line_add(line, "; the analysis has ");
-        add_was(line, row, list);
     }
 }
 
@@ -140,8 +144,25 @@ struct telling {
 
 static const char *const holds_words[] = {[LEASE_HOLDS] = "holds", [LEASE_SUPERSEDED] = "superseded", [LEASE_REMOVED] = "removed"};
 
+static void put_cell(const struct telling *t, struct slice value, const struct member *member, enum report_tone tone) {
+    report_line_cell(t->line, json_type(value) == JSON_NUMBER ? REPORT_NUMBER : member->kind == REPORT_NUMBER ? REPORT_TEXT : member->kind, tone);
+    report_line_add_value(t->line, value);
+}
+
+/* On pages, below a row that was corrected: the one that the analysis has, with its words. */
+static bool put_analysis(const struct telling *t, const struct lease_document *d, struct slice row) {
+    report_line_begin(t->line);
+    for (const struct member *member = t->list->members; member->title; member++) {
+        put_cell(t, is_corrected(row, member) ? report_get(cell_word(row, member), "/was") : report_get(row, member->pointer), member, REPORT_QUIET);
+        report_line_add(t->line, member == t->list->members ? " (the analysis)" : "");
+    }
+    report_lease_put_evidence(t->line, d, row, REPORT_QUIET);
+    return report_line_tell(t->line, t->m->report);
+}
+
 static bool put_row(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
     const struct telling *t = context;
+    const struct lease_document *d = &lease->documents[document];
     report_line_begin(t->line);
     if (t->whole) {
         report_line_text(t->line, lease->name);
@@ -150,15 +171,13 @@ static bool put_row(void *context, const struct lease_bundle *lease, size_t docu
     for (const struct member *member = t->list->members; member->title; member++) {
         const struct slice value = report_get(row, member->pointer);
         const bool corrected = is_text(report_get(cell_word(row, member), "/decision"), "corrected");
-        const enum report_tone tone = holds != LEASE_HOLDS ? REPORT_QUIET : corrected ? REPORT_GOOD : REPORT_PLAIN;
-        report_line_cell(t->line, json_type(value) == JSON_NUMBER ? REPORT_NUMBER : member->kind == REPORT_NUMBER ? REPORT_TEXT : member->kind, tone);
-        report_line_add_value(t->line, value);
+        put_cell(t, value, member, holds != LEASE_HOLDS ? REPORT_QUIET : corrected ? REPORT_GOOD : REPORT_PLAIN);
         if (holds != LEASE_HOLDS && !t->whole && member == t->list->members)
             report_line_printf(t->line, "%s(%s)", value.length ? " " : "", holds_words[holds]);
     }
-    report_lease_put_evidence(t->line, &lease->documents[document], row, holds == LEASE_HOLDS ? REPORT_PLAIN : REPORT_QUIET);
+    report_lease_put_evidence(t->line, d, evidence_of(row, t->list), holds == LEASE_HOLDS ? REPORT_PLAIN : REPORT_QUIET);
     put_row_review(t->line, row, t->list, t->whole);
-    return report_line_tell(t->line, t->m->report);
+    return report_line_tell(t->line, t->m->report) && (t->whole || !has_other(row, t->list) || put_analysis(t, d, row));
 }
 
 static size_t list_columns(const struct list *list, bool whole, struct report_column columns[COLUMNS_MOST]) {
@@ -204,11 +223,13 @@ bool report_lease_tell_list(struct lease_model *m, enum lease_list which, const 
 
 static bool put_cells(void *context, const struct lease_bundle *lease, size_t document, struct slice row, enum lease_holds holds) {
     const struct telling *t = context;
+    const struct slice none = {.length = 0};
     char *id = report_get_text(row, "/row");
     bool good = id != NULL;
     for (const struct member *member = t->list->members; good && member->title; member++) {
         const struct slice value = report_get(row, member->pointer), own = cell_word(row, member);
         const struct slice word = own.length ? own : report_get(row, "/review"), was = report_get(own, "/was");
+        const bool moved = is_corrected(row, member);
         if (!value.length && !own.length)
             continue;
         report_line_begin(t->line);
@@ -221,8 +242,10 @@ static bool put_cells(void *context, const struct lease_bundle *lease, size_t do
         report_line_add_value(t->line, value);
         report_line_value(t->line, member->kind == REPORT_NUMBER ? report_get(row, "/currency") : (struct slice){.length = 0});
         report_line_text(t->line, holds == LEASE_HOLDS ? "found" : holds_words[holds]);
-        report_line_value(t->line, was);
-        report_lease_put_evidence(t->line, &lease->documents[document], row, REPORT_PLAIN);
+        report_line_value(t->line, moved ? was : none);
+        report_line_text(t->line, "");
+        report_lease_add_place(t->line, moved ? row : none, "");
+        report_lease_put_evidence(t->line, &lease->documents[document], moved ? none : row, REPORT_PLAIN);
         report_line_value(t->line, report_get(word, "/decision"));
         report_line_value(t->line, report_get(word, "/reviewer"));
         report_line_cell(t->line, REPORT_DATE, REPORT_PLAIN);
@@ -259,6 +282,12 @@ struct moments {
     struct moment *list;
     size_t count, capacity;
 };
+
+static struct slice words_of(const struct moment *moment) {
+    if (moment->list)
+        return evidence_of(moment->row, moment->list);
+    return lease_model_corrected(moment->review) ? (struct slice){.length = 0} : moment->row;
+}
 
 static bool has_room(struct moments *moments) {
     if (moments->count < moments->capacity)
@@ -394,7 +423,7 @@ bool report_lease_tell_next(struct lease_model *m, size_t most) {
         report_line_text(&line, moment->what);
         report_line_text(&line, moment->lease->name);
         report_line_text(&line, moment->document->name);
-        report_line_value(&line, report_get(moment->row, "/page"));
+        report_line_value(&line, report_get(words_of(moment), "/page"));
         good = report_line_tell(&line, m->report);
     }
     report_table_end(m->report);
@@ -405,7 +434,8 @@ bool report_lease_tell_next(struct lease_model *m, size_t most) {
 
 /* Where it stands, its words, and what a reviewer said of it. */
 static bool describe(const struct moment *moment, bool draft, struct buf *text) {
-    char *quote = report_get_text(moment->row, "/quote"), *page = report_get_text(moment->row, "/page");
+    const struct slice words = words_of(moment);
+    char *quote = report_get_text(words, "/quote"), *page = report_get_text(words, "/page");
     const struct lease_field field = {.document = moment->document, .field = moment->row, .review = moment->review};
     struct report_line said;
     bool good = report_line_init(&said, 1) && quote && page;
@@ -415,6 +445,11 @@ static bool describe(const struct moment *moment, bool draft, struct buf *text) 
             put_row_review(&said, moment->row, moment->list, false);
         else
             report_lease_put_review(&said, &field, false);
+        if (moment->list && has_other(moment->row, moment->list)) {
+            report_line_add(&said, "; the analysis has ");
+            add_analysis(&said, moment->row, moment->list);
+        } else if (!moment->list)
+            report_lease_add_analysis(&said, &field);
         const char *review = buf_text(&said.text);
         (void)buf_printf(text, "%s%s%s%s%s%s", moment->document->name, *page ? ", page " : "", page, *quote ? "\n\"" : "", quote, *quote ? "\"" : "");
         (void)buf_printf(text, "%s%s\nFrom a machine's abstract%s. Not legal advice.", *review ? "\nReview: " : "", review,

@@ -14,6 +14,9 @@ function PageLink(item, about) {
     return item.page === null || item.page === undefined ? null : about.hasOriginal
         ? h('a', {href: about.original(item.page), target: '_blank', rel: 'noopener', 'aria-label': `Page ${item.page} of the document`}, `Page ${item.page}`) : h('span', {}, `Page ${item.page}`);
 }
+/* The words of the document prove what the analysis read there, not what a person put in its place: they stand with what it was. */
+const Was = (item, about) => h('div', {class: 'was small muted'}, 'the analysis has ', h('del', {}, item.status === 'conflict' && item.candidates?.length ? item.candidates.map((one, at) => [at > 0 && ' or ', Value(one.value, one.unit)]) : Value(item.value, item.unit)),
+    (item.quote || item.page) && Evidence(item, about));
 function Evidence(item, about) {
     const verified = item.quote_verified;
     return h('div', {class: 'evidence small'}, PageLink(item, about), item.quote && h('q', {}, Text(item.quote, 2000)),
@@ -40,10 +43,11 @@ function Field(item, about) {
     const {field, said} = item, corrected = said?.decision === 'corrected', [word, tone] = STATUS[field.status] ?? [];
     const candidates = field.status === 'conflict' && !said && Array.isArray(field.candidates) ? field.candidates : [];
     return h('li', {...itemProps(item, 'field-item'), 'aria-label': field.title}, h('div', {class: 'item-head'}, h('h3', {}, Text(field.title, 120)), Why(field.open), !said && word && Badge(word, tone), said && Decision(said), field.superseded && Badge('superseded', 'neutral')),
-        corrected ? h('p', {}, Value(said.value, said.unit ?? field.unit), h('span', {class: 'muted small'}, ' the analysis has '), h('del', {}, Value(field.value, field.unit))) : field.status === 'conflict' ? null : h('p', {}, Value(field.value, field.unit)), Note(said),
+        corrected ? [h('p', {}, Value(said.value, said.unit ?? field.unit)), Was(field, about)] : field.status === 'conflict' ? null : h('p', {}, Value(field.value, field.unit)), Note(said),
         candidates.length > 0 && h('ul', {class: 'candidates'}, candidates.map((one) => h('li', {}, h('p', {}, Value(one.value, one.unit)), Evidence(one, about),
             about.acts && act('Take this', `for ${field.title}: ${clip(shownValue(one.value), 60)}`, {onclick: () => about.acts.edit(item, one)})))),
-        field.open && !word && h('p', {class: 'small tone-warn'}, Text(field.open, 200)), field.status !== 'not_found' && field.status !== 'conflict' && Evidence(field, about), Acts(item, field.title, about));
+        field.open && !word && h('p', {class: 'small tone-warn'}, Text(field.open, 200)), !corrected && field.status !== 'not_found' && field.status !== 'conflict' && Evidence(field, about),
+        !corrected && field.also?.length > 0 && h('ul', {class: 'candidates', 'aria-label': `${field.title} elsewhere`}, field.also.map((one) => h('li', {}, h('p', {}, h('span', {class: 'muted small'}, 'also '), Value(one.value, one.unit)), Evidence(one, about)))), Acts(item, field.title, about));
 }
 export function fieldCard(title, items, about) {
     const open = items.filter((item) => item.open).length;
@@ -67,8 +71,9 @@ const cellOf = (row, cell) => {
 const rowName = (title, list, item) => `${title}, ${clip(list.cells.slice(0, 2).map((cell) => shownValue(item.row[cell.name])).join(', '), 80)}`;
 function Row(title, list, item, about) {
     const {row} = item, said = row.review, removed = row.holds === 'removed', name = rowName(title, list, item);
+    const old = said?.decision !== 'added' && Object.values(said?.cells ?? {}).some((word) => word.decision === 'corrected');
     return h('tr', {...itemProps(item, removed ? 'gone' : ''), 'aria-label': name}, list.cells.map((cell, at) => h('td', {class: `${cell.type === 'number' ? 'num' : cell.type} ${at === 0 ? 'main' : ''}`, dataset: {label: cell.title}}, cellOf(row, cell))),
-        h('td', {class: 'full', dataset: {label: 'Where'}}, Evidence(row, about)),
+        h('td', {class: 'full', dataset: {label: 'Where'}}, old && h('span', {class: 'small muted'}, 'of what the analysis has'), Evidence(row, about)),
         h('td', {class: 'full', dataset: {label: 'Review'}}, (row.open || row.holds === 'superseded' || said?.decision) && h('div', {class: 'row'}, Why(row.open), row.holds === 'superseded' && Badge('superseded', 'neutral'), said?.decision && Decision(said)), row.open && h('p', {class: 'small tone-warn'}, Text(row.open, 200)), Note(said)),
         about.acts && h('td', {class: 'end'}, removed ? act('Undo', name, {icon: 'refresh', onclick: (event) => about.acts.undoOf(item, event.currentTarget)})
             : Acts(item, name, about, {more: said?.decision === 'added' ? [] : [act('Remove', name, {icon: 'trash', onclick: (event) => about.acts.remove(item, event.currentTarget)})]})));

@@ -51,7 +51,7 @@ like "${high:0:12} check_rent_gaps needs review: no rent for" "$OUT" 'and checks
 is 2 "$(grep -cE 'needs review: not found( in any of the 2 documents)?$' <<<"$OUT")" 'what was not found in any document of a lease is open once'
 like "${high:0:12} guarantor needs review: not found in any of the 2 documents" "$OUT" 'of the lease itself, not of the amendment'
 is '["guarantor",null,"12 High Street"]' "$(rv --json | jq -c '.needs[] | select(.field == "guarantor") | [.field, .name, .lease]')" 'and it stands in no document'
-like '^12 High Street,guarantor,Guarantor,,,not_found,,,,,,,,,$' "$(csv ,guarantor,)" 'CSV: it is of no document'
+like '^12 High Street,guarantor,Guarantor,,,not_found,,,,,,,,,,$' "$(csv ,guarantor,)" 'CSV: it is of no document'
 text=$(sed 's/<[^>]*>/ /g' "$(made html)" | tr -s ' \n' ' ')
 like 'Guarantor not found in any of the 2 documents' "$text" 'HTML: nor here'
 is 'not found' "$(grep -n 'needs review' <<<"$OUT" | tail -n 1 | sed 's/.*: //')" 'what was not found comes last'
@@ -111,11 +111,12 @@ like '^rent/a[0-9a-f]{12}$' "$added" 'and has an id'
 is '51000.5 corrected' "$(jq -r --arg d "$high" --arg r "${first#rent/}" '.rows[$d].rent[$r].cells.amount | "\(.value) \(.decision)"' "$review")" 'the word lies in review.json'
 is "$first" "$(row "$high" rent '.amount == 51000.5')" 'the corrected row has the id that it had'
 is "rent ${first#rent/} amount $(id -un) schedule 1" "$(jq -r 'select(.event == "reviewed" and .value == 51000.5) | "\(.list) \(.row) \(.cell) \(.reviewer) \(.note)"' "$SPOOL/journal/$lease.ndjson")" 'and in the journal'
-like "^12 High Street,$first/amount,Rent: Amount,51000.5,GBP,found,50000,high-street-lease.pdf,5,.*,corrected,$(id -un),.*,schedule 1$" "$(csv "$first/amount")" 'CSV: corrected, with what the analysis has, who and why'
+like "^12 High Street,$first/amount,Rent: Amount,51000.5,GBP,found,50000,\"page 5: \"\"£50,000 per annum\"\"\",high-street-lease.pdf,,,,corrected,$(id -un),.*,schedule 1$" "$(csv "$first/amount")" 'CSV: corrected, with what the analysis has and where, who and why'
+like "$first/from,Rent: From,2019-03-25,,found,,,high-street-lease.pdf,5,\"£50,000 per annum\",yes,," "$(csv "$first/from")" 'CSV: the other cells keep their quote'
 like ",$added/amount,Rent: Amount,54000,GBP,found,,.*,added,$(id -un)," "$(csv "$added/amount")" 'CSV: the added row'
-like ',Dates: Date,2034-03-24,,removed,,.*,removed,' "$(grep -a ',removed,' "$(made csv)")" 'CSV: the removed one, as such'
+like ',Dates: Date,2034-03-24,,removed,,,.*,removed,' "$(grep -a ',removed,' "$(made csv)")" 'CSV: the removed one, as such'
 text=$(sed 's/<[^>]*>/ /g' "$(made html)" | tr -s ' \n' ' ')
-like "51000.5 .*corrected by $(id -un): schedule 1; the analysis has Amount 50000" "$text" 'HTML: corrected, by whom, and what it was'
+like "51000.5 GBP quarterly plus VAT high-street-lease.pdf corrected by $(id -un): schedule 1 2019-03-25 .the analysis. 2022-03-24 50000 GBP quarterly plus VAT high-street-lease.pdf 5 £50,000 per annum yes" "$text" 'HTML: corrected, by whom, and below it what it was, with its quote'
 like "added by $(id -un)" "$text" 'HTML: added'
 like "(removed).*removed by $(id -un)" "$text" 'HTML: removed'
 like 'Rent gaps ok 3 rows of rent follow each other without a gap' "$text" 'the check of gaps is made with the added row'
@@ -128,7 +129,16 @@ unzip -p "$xlsx" xl/worksheets/sheet3.xml >"$DIR/rent.xml"
 like '51000.5' "$(cat "$DIR/rent.xml")" 'XLSX: the corrected amount'
 like 'Amount 50000' "$(unzip -p "$xlsx" xl/worksheets/sheet3.xml xl/sharedStrings.xml 2>/dev/null)" 'XLSX: what the analysis has'
 pdf=$(pdftotext -raw "$(made pdf)" - | tr -s ' \n' ' ')
-like "51000.5 .*corrected by $(id -un): schedule 1; the analysis has Amount 50000" "$pdf" 'PDF: corrected, by whom, and what it was'
+like "51000.5 .*corrected by $(id -un): schedule 1 .*.the analysis. 2022-03-24 50000 GBP" "$pdf" 'PDF: corrected, by whom, and what it was'
+
+exits 0 'a field is corrected' rv --document "$high" --set 'deposit=15000' --note 'counterpart'
+like '^12 High Street,deposit,Deposit,15000,GBP,found,12500,"page 9: ""the sum of .*""",high-street-lease.pdf,,,,corrected,' "$(csv ,deposit,Deposit,15000)" 'CSV: a field, too, has no quote that proves another value'
+text=$(sed 's/<[^>]*>/ /g' "$(made html)" | tr -s ' \n' ' ')
+like "Deposit 15000 GBP found high-street-lease.pdf corrected by $(id -un): counterpart the analysis has 12500 GBP corrected high-street-lease.pdf 9 the sum of" "$text" 'HTML: the same'
+like 'Law England and Wales found high-street-lease.pdf 30 governed by the law of England and Wales yes also the law of England also high-street-lease.pdf 31 the courts of England' "$text" 'HTML: where else a field was found stands below it'
+like '^12 High Street,law,,the law of England,,also,,,high-street-lease.pdf,31,"the courts of England, whose law applies",yes,' "$(csv 'law,,the law of England')" 'CSV: and so in lines'
+is 1 "$(unzip -p "$(made xlsx)" xl/sharedStrings.xml xl/worksheets/sheet8.xml 2>/dev/null | grep -c 'the courts of England, whose law applies')" 'XLSX: and in the sheet of fields'
+exits 0 'as it was' rv --document "$high" --withdraw deposit
 
 # --- taken back
 exits 0 'a correction is taken back' rv --document "$high" --withdraw "$first/amount"

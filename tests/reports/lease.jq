@@ -18,7 +18,7 @@ def a: "high-street-lease.pdf"; def b: "deed-of-variation.pdf"; def c: "unit-7-l
       deposit: field(a; 12500; "GBP"; 9; "the sum of £12,500 (twelve thousand five hundred pounds)"),
       service_charge_cap: ({value: null, unit: "GBP", status: "conflict"} + evidence(a; null; null) + {candidates: [field(a; 4000; "GBP"; 12; "shall not exceed £4,000 in any year"), field(a; 4500; "GBP"; 28; "capped at £4,500 per annum")]}),
       permitted_use: (field(a; "Class E(a): display or retail sale of goods, other than hot food"; null; 14; "not to use the Premises otherwise than for the retail sale of goods") | .quote_verified = false),
-      pets: ({value: null, unit: null, status: "n/a"} + evidence(a; null; null)), law: field(a; "England and Wales"; null; 30; "governed by the law of England and Wales")}
+      pets: ({value: null, unit: null, status: "n/a"} + evidence(a; null; null)), law: (field(a; "England and Wales"; null; 30; "governed by the law of England and Wales") | .also = [field(a; "the law of England"; null; 31; "the courts of England, whose law applies")])}
    | .rent = [{from: "2019-03-25", to: "2022-03-24", amount: 50000, currency: "GBP", frequency: "quarterly", tax: "plus VAT"} + evidence(a; 5; "£50,000 per annum"),
               {from: "2024-03-25", to: "2029-03-24", amount: 58000, currency: "GBP", frequency: "quarterly", tax: "plus VAT"} + evidence(a; 5; "£58,000 per annum")]
    | .options = [{kind: "break", window_from: "2026-12-25", window_to: "2027-03-24", notice: "6 months, in writing", conditions: "no arrears of Rent; vacant possession"} + evidence(a; 18; "The Tenant may determine this Lease")]

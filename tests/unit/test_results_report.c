@@ -155,7 +155,7 @@ static void test_lease(void **state) {
     (void)load(&f, (struct load_options){0});
     cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_HTML) | FORM_BIT(FORM_CSV), RC_OK));
     /* A newer document that says nothing of a field does not take it away. */
-    assert_file(&f, JOB_A, "records.csv", "\r\nG,tenant,Tenant,Old & Co,,found,,a.pdf,1,q,yes,,,,\r\n", true);
+    assert_file(&f, JOB_A, "records.csv", "\r\nG,tenant,Tenant,Old & Co,,found,,,a.pdf,1,q,yes,,,,\r\n", true);
     assert_file(&f, JOB_A, "report.html", "lost &lt;1&gt;.pdf", true);
     assert_file(&f, JOB_A, "report.html", "the file is encrypted", true);
     assert_file(&f, JOB_A, "report.html", "<p class=\"draft\">", true);
@@ -169,8 +169,8 @@ static void test_lease(void **state) {
     review_records_release(&records);
     cJSON_Delete(change);
     cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_HTML) | FORM_BIT(FORM_CSV), RC_OK));
-    assert_file(&f, JOB_A, "records.csv", "\r\nG,tenant,Tenant,'=New,,not_found,,b.pdf,1,q,yes,corrected,ann,", true);
-    assert_file(&f, JOB_A, "records.csv", "\r\nG,tenant,Tenant,Old & Co,,superseded,,a.pdf,", true);
+    assert_file(&f, JOB_A, "records.csv", "\r\nG,tenant,Tenant,'=New,,not_found,,\"page 1: \"\"q\"\"\",b.pdf,,,,corrected,ann,", true);
+    assert_file(&f, JOB_A, "records.csv", "\r\nG,tenant,Tenant,Old & Co,,superseded,,,a.pdf,", true);
     assert_file(&f, JOB_A, "report.html", "<p class=\"draft\">", false);
     assert_file(&f, JOB_A, "review.json", "\"reviewer\":\t\"ann\"", true);
     stop(&f);
