@@ -141,13 +141,16 @@ static int check_target(const struct cmd *cmd, const char *to) {
 
 static int test(struct cmd *cmd, const char *target) {
     struct err err = {0};
-    char id[JOBID_SIZE], by[65], to[NOTICE_TARGET_SIZE];
+    char id[JOBID_SIZE], by[65], to[NOTICE_TARGET_SIZE], shown[NOTICE_TARGET_SIZE * 4 + 1];
     const bool bare = strchr(target, '@') && !strstr(target, ":");
     if (!str_format(to, sizeof to, "%s%s", bare ? "mailto:" : "", target))
         return cmd_fail(cmd, EXIT_DATA, "the recipient is too long");
     int code = check_target(cmd, to);
     if (code)
         return code;
+    if (!notify_allowed(&cmd->config.notices, to)) /* the daemon's user and root are not bound by it, and nobody else's test is sent */
+        cmd_say(cmd, "warning: %s is not in notices.allow of the configuration: jobs that name it in notify are refused, unless an admin submits them",
+                cmd_shown(shown, sizeof shown, to, true));
     pause_user(geteuid(), by);
     enum rc rc = notice_files_test(cmd->spool, to, by, id, &err);
     if (rc)

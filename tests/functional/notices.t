@@ -224,6 +224,10 @@ exits 66 'notices show of none' bs notices show 20200101T000000Z-000000000000
 exits 0 'notices test' bs notices test mailto:try@example.com
 like 'was sent' "$OUT" 'says that it was taken'
 is 1 "$(mails try@example.com)" 'and it was'
+is 0 "$(grep -c 'notices.allow' <<<"$ERR")" 'without a warning, as anybody may write there'
+exits 0 'notices test of a recipient outside of the allow-list' bs notices test mailto:try@elsewhere.example
+is 1 "$(mails try@elsewhere.example)" 'is sent, as the operator at the shell is an admin'
+like 'warning: mailto:try@elsewhere.example is not in notices.allow .*jobs that name it in notify are refused, unless an admin' "$ERR" 'and told that jobs are refused it'
 exits 0 'notices test of a webhook' bs notices test "http://127.0.0.1:$HTTP/try"
 is 1 "$(posts 'POST /try')" 'is a POST'
 smtp_says 'AUTH 535 5.7.8 no' 'MAIL 535 5.7.8 no'
