@@ -24,8 +24,6 @@ int cmd_documents(struct cmd *cmd, const struct cmd_list *files, const char *sou
     cJSON *json = cJSON_CreateObject(), *list = cJSON_CreateArray();
     int code = EXIT_DONE;
     cJSON_AddStringToObject(json, "source", source);
-    if (group && strlen(group) <= 128)
-        cJSON_AddStringToObject(json, "name", group);
     cJSON_AddItemToObject(json, "documents", list);
     for (size_t i = 0; !code && i < files->count; i++)
         code = add_document(cmd, files->items[i], group, list);

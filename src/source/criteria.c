@@ -79,17 +79,24 @@ enum rc criteria_source_at(const char *file, const char *text, size_t length, ch
 
 /* --- members ------------------------------------------------------------------------------------------------------- */
 
+static bool is_label(const char *text) {
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at < ' ' || *at == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void read_label(struct check *check, const cJSON *root, const char *name, char *out, size_t size) {
     const cJSON *item = check_string(check, root, name, size - 1);
 
     if (item == NULL) {
         return;
     }
-    for (const unsigned char *at = (const unsigned char *)item->valuestring; *at != '\0'; at++) {
-        if (*at < ' ' || *at == 0x7f) {
-            (void)check_fail(check, name, "has a control character");
-            return;
-        }
+    if (!is_label(item->valuestring)) {
+        (void)check_fail(check, name, "has a control character");
+        return;
     }
     (void)str_copy(out, size, item->valuestring);
 }
@@ -199,14 +206,36 @@ static void read_own(struct check *check, cJSON *root, const struct source *sour
     }
 }
 
+/* Documents of one group are one thing: a job of them alone that has no name is called like it, where that can be a name. */
+static void name_by_group(const cJSON *documents, struct criteria *c) {
+    const char *group = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(documents->child, "group"));
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, documents) {
+        const char *own = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "group"));
+
+        if (group == NULL || own == NULL || strcmp(own, group) != 0) {
+            return;
+        }
+    }
+    if (c->name[0] == '\0' && is_label(group) && strlen(group) < sizeof(c->name)) {
+        (void)str_copy(c->name, sizeof(c->name), group);
+    }
+}
+
 /* Units that are no pages: there must be some. */
 static void read_units(struct check *check, const cJSON *root, const struct source *source, struct criteria *c) {
+    const cJSON *documents = cJSON_GetObjectItemCaseSensitive(root, "documents");
     struct units *units;
     struct err err = {0};
     enum rc rc;
 
-    if (source->documents && check->rc == RC_OK && document_check_list(cJSON_GetObjectItemCaseSensitive(root, "documents"), MOST_DOCUMENTS, &err) != RC_OK) {
-        (void)check_fail(check, "documents", "%s", err.text);
+    if (source->documents && check->rc == RC_OK) {
+        if (document_check_list(documents, MOST_DOCUMENTS, &err) != RC_OK) {
+            (void)check_fail(check, "documents", "%s", err.text);
+        } else {
+            name_by_group(documents, c);
+        }
     }
     if (source->list_count == 0 || check->rc != RC_OK) {
         return;

@@ -19,7 +19,7 @@ enum on_duplicate { ON_DUPLICATE_REJECT, ON_DUPLICATE_REUSE, ON_DUPLICATE_RUN };
 struct criteria {
     cJSON *json;   /* the whole object, owned; with the source's job_members defaults put in */
     char mode[16]; /* "run" by default */
-    char source[65], name[129], campaign_id[65] /* "" when the file gives none: the slug */, created_by[65];
+    char source[65], name[129] /* else the group of all of its documents; or "" */, campaign_id[65] /* "" when the file gives none: the slug */, created_by[65];
     enum priority priority;
     int64_t not_before_us;                  /* 0: none */
     uint64_t max_records, take, batch_size; /* JOB_UNKNOWN, JOB_UNKNOWN, the source's limit by default */

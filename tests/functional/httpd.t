@@ -534,6 +534,12 @@ is 1 "$(left)" 'uploads: half of one is there'
 exec {socket}>&-
 wait_for "$WAIT_S" none_left
 is '0 1' "$(left) $(find "$SPOOL/documents/raw" -type f | wc -l)" 'uploads: broken off, it leaves nothing'
+jq -n '{name: "papers", documents: true, steps: [{name: "read", exec: {command: ["cat"]}}], data_selector: "/results"}' >"$DIR/etc/sources/papers.json"
+send ops POST /api/batch-jobs "$(jq -nc --arg sum "$sum" '{source: "papers", not_before: "2099-01-01T00:00:00Z", documents: [{sha256: $sum, name: "lease.pdf", bytes: 20000, type: "pdf", group: "Harbour House"}]}')"
+ID=$(jq -r .job_id <<<"$OUT")
+eventually ops "/api/batch-jobs/$ID" .name 'Harbour House' 'uploads: a job of documents of one group is called like it'
+send ops POST "/api/batch-jobs/$ID/cancel" '{}'
+comes_to CANCELLED 'uploads: it is not run'
 call ops POST '/api/uploads/urls?name=urls.txt' -H 'Content-Type: text/plain' --data-binary $'example.com\nhttps://example.org/\nEXAMPLE.com/\nnot a url\n'
 answers '201 [2,1,4]' 'uploads: URLs, cleaned, with the line of what is wrong' '[.total, .duplicates, .rejected[0].line]'
 call ops POST /api/uploads/urls -H 'Content-Type: text/csv' --data-binary $'url,team\nexample.com/,Shop\nexample.org,\n'

@@ -113,6 +113,7 @@ lease --document "$DIR/commercial.pdf" --document "$DIR/amendment.pdf" --group '
 at processed 'two documents in one job'
 is '["Harbour House","amendment.pdf"]
 ["Harbour House","commercial.pdf"]' "$(field '[.group, .document.name]' | sort)" 'are two records of one group'
+is '"Harbour House"' "$(show .name)" 'after which the job is called'
 
 # --- no text, no OCR: the model's eyes ---
 

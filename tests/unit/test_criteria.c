@@ -226,6 +226,40 @@ static void test_wrong(void **state) {
     source_free(s);
 }
 
+/* A job of documents of one group is called like it, where it says no name and that can be one. */
+static void test_group_name(void **state) {
+    static const char definition_text[] = "{\"name\":\"items\",\"documents\":true,\"steps\":[{\"name\":\"read\",\"exec\":{\"command\":[\"cat\"]}}],"
+                                          "\"data_selector\":\"/results\"}";
+    static const struct {
+        const char *members, *first, *second, *name;
+    } jobs[] = {
+        {"", "\"Harbour House\"", "\"Harbour House\"", "Harbour House"},
+        {"\"name\":\"Own\",", "\"Harbour House\"", "\"Harbour House\"", "Own"},
+        {"", "\"Harbour House\"", "\"Dock House\"", ""},
+        {"", "\"Harbour House\"", "null", ""},
+        {"", "null", "null", ""},
+        {"", "\"a\\nb\"", "\"a\\nb\"", ""},
+    };
+    struct source *s = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(source_parse("items.json", definition_text, strlen(definition_text), &s, &err), RC_OK);
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+        struct criteria *c;
+        char text[800];
+
+        (void)snprintf(text, sizeof(text),
+                       "{\"source\":\"items\",%s\"documents\":[{\"sha256\":\"%064d\",\"name\":\"a.pdf\",\"bytes\":1,\"type\":\"pdf\",\"group\":%s},"
+                       "{\"sha256\":\"%064d\",\"name\":\"b.pdf\",\"bytes\":1,\"type\":\"pdf\",\"group\":%s}]}",
+                       jobs[i].members, 1, jobs[i].first, 2, jobs[i].second);
+        c = good(s, text);
+        assert_string_equal(c->name, jobs[i].name);
+        criteria_free(c);
+    }
+    source_free(s);
+}
+
 static void test_free_source(void **state) {
     struct source *s = source_of(FREE);
     struct criteria *c;
@@ -351,6 +385,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls),        cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults), cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_free_source), cmocka_unit_test(test_source),      cmocka_unit_test(test_hash),     cmocka_unit_test(test_may_differ),
+        cmocka_unit_test(test_group_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
