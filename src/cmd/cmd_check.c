@@ -20,7 +20,7 @@ struct report {
     struct cmd *cmd;
     cJSON *list; /* NULL: lines */
     size_t problems, sources;
-    const char *source; /* whose secrets are looked at; NULL: those of notices */
+    const struct source *source; /* whose secrets are looked at; NULL: those of notices */
 };
 
 enum finding { FOUND_GOOD, FOUND_WARNING, FOUND_PROBLEM };
@@ -65,12 +65,17 @@ static void warn(struct report *r, const char *what, const char *format, ...) {
 
 static const char no_directory[] = "not looked for: no directory of secrets is known here (--credentials DIR)";
 
+static bool has_steps(const struct source *source) {
+    return source && (source->list_count || source->step_count > 1);
+}
+
 static void check_secret(void *context, const char *name, bool optional) {
     struct report *r = context;
     struct err err = {0};
     struct buf secret = BUF_INIT(LIMIT_HEADER_BYTES);
-    char what[160];
-    str_format(what, sizeof what, r->source ? "secret %s of source %s" : "secret %s of notices", name, r->source);
+    char what[160], ways[READY_USES_SIZE];
+    const char *uses = has_steps(r->source) ? ready_uses(r->source, name, ways) : "";
+    str_format(what, sizeof what, r->source ? "secret %s of source %s" : "secret %s of notices", name, r->source ? r->source->name : "");
     enum rc rc = sources_secret(r->cmd->config.credentials, name, &secret, &err);
     if (rc == RC_GONE && !*r->cmd->config.credentials) /* the daemon may well be given it */
         tell(r, true, what, "%s", no_directory);
@@ -79,7 +84,7 @@ static void check_secret(void *context, const char *name, bool optional) {
     else if (rc == RC_GONE && optional)
         tell(r, true, what, "is not there: what it would be for is not sent");
     else
-        tell(r, rc == RC_OK, what, "%s", rc ? err.text : "is there");
+        tell(r, rc == RC_OK, what, "%s%s%s", rc ? err.text : "is there", rc && *uses ? "; it is for " : "", rc ? uses : "");
     if (secret.data)
         explicit_bzero(secret.data, secret.capacity);
     buf_release(&secret);
@@ -92,7 +97,7 @@ static void check_file(struct report *r, const char *member, const char *file, b
     struct stat st;
     if (!file)
         return;
-    str_format(what, sizeof what, "%s of source %s", member, r->source);
+    str_format(what, sizeof what, "%s of source %s", member, r->source->name);
     str_format(path, sizeof path, "%s%s%s", dir ? dir : "", dir ? "/" : "", file);
     if (dir && !*dir)
         tell(r, true, what, "%s", no_directory);
@@ -111,11 +116,11 @@ static void check_ready(struct report *r, const struct source *source) {
     char what[100], dir[4200];
     bool able = true;
     const cJSON *text;
-    if (!source->list_count && source->step_count == 1)
+    if (!has_steps(source))
         return;
     str_format(what, sizeof what, "steps of source %.80s", source->name);
     cmd_helpers_dir(r->cmd, dir, sizeof dir);
-    cJSON *missing = ready_missing(source, r->cmd->config.credentials, dir, &able);
+    cJSON *missing = ready_missing_programs(source, dir, &able); /* its secrets were told */
     cJSON_ArrayForEach(text, missing) {
         if (able)
             warn(r, what, "%s", text->valuestring);
@@ -123,7 +128,7 @@ static void check_ready(struct report *r, const struct source *source) {
             tell(r, false, what, "%s", text->valuestring);
     }
     if (!cJSON_GetArraySize(missing))
-        tell(r, true, what, "have what they need");
+        tell(r, true, what, "have the programs that they need");
     cJSON_Delete(missing);
     cJSON *ways = ready_optional(source);
     cJSON_ArrayForEach(text, ways) {
@@ -145,7 +150,7 @@ static bool check_source(void *context, const char *name) {
         return true;
     }
     tell(r, true, what, "%s, %u steps, %s", source->paginator_type, source->step_count, source->metered ? "metered" : "free");
-    r->source = name;
+    r->source = source;
     source_secrets(source, check_secret, r);
     check_ready(r, source);
     check_file(r, "tls.ca_file", source->tls.ca_file, false);

@@ -101,7 +101,8 @@ static bool says_ready(const struct source_helper *exec, const char *program, co
 /* --- a way of a step ----------------------------------------------------------------------------------------------- */
 
 struct looking {
-    const char *credentials_dir;
+    const char *credentials_dir, *helpers_dir;
+    bool secrets;    /* they are looked for, too */
     char why[WORDS]; /* "" nothing is missing */
 };
 
@@ -119,54 +120,111 @@ static enum rc secret_seen(void *context, const struct template_reference *refer
     return RC_OK;
 }
 
-static void look_at_program(struct looking *l, const struct source_helper *exec, const char *helpers_dir) {
+static void look_at_program(struct looking *l, const struct source_helper *exec) {
     char program[4096];
     const char *name = exec->command->child->valuestring;
-    if (!ready_program(helpers_dir, name, program, sizeof program))
+    if (!ready_program(l->helpers_dir, name, program, sizeof program))
         str_format(l->why, sizeof l->why, "the program %s is not installed", name);
     else if (exec->ready) {
         char why[WORDS] = "";
-        if (!says_ready(exec, program, helpers_dir, why, sizeof why))
+        if (!says_ready(exec, program, l->helpers_dir, why, sizeof why))
             str_copy(l->why, sizeof l->why, why);
     }
 }
 
-static bool usable(const struct source_step *step, unsigned way, const char *helpers_dir, struct looking *l) {
+static bool usable(const struct source_step *step, unsigned way, struct looking *l) {
     const struct source_way *w = &step->ways[way];
     if (w->unset)
         return false; /* it is not looked for */
     l->why[0] = '\0';
-    source_each_way_reference(step, way, secret_seen, l);
+    if (l->secrets)
+        source_each_way_reference(step, way, secret_seen, l);
     if (!l->why[0] && w->helper)
-        look_at_program(l, &w->exec, helpers_dir);
+        look_at_program(l, &w->exec);
     else if (!l->why[0] && w->http.checked)
-        look_at_program(l, &w->http.check, helpers_dir);
+        look_at_program(l, &w->http.check);
     return !l->why[0];
 }
 
-cJSON *ready_missing(const struct source *source, const char *credentials_dir, const char *helpers_dir, bool *able) {
-    struct looking l = {.credentials_dir = credentials_dir};
-    cJSON *list = cJSON_CreateArray();
+/* "step vision", then "steps vision; analyse, fallback 1". */
+static void add_way_name(char *ways, size_t size, const struct source_step *step, unsigned way) {
+    char before[READY_USES_SIZE], which[32] = "";
+    str_copy(before, sizeof before, ways);
+    if (way)
+        str_format(which, sizeof which, ", fallback %u", way);
+    const char *others = str_starts(before, "steps ") ? before + 6 : before[0] ? before + 5 : "";
+    str_format(ways, size, "%s %s%s%s%s", before[0] ? "steps" : "step", others, before[0] ? "; " : "", step->name[0] ? step->name : "1", which);
+}
+
+/* Ways that lack the same thing are told of together. */
+static void note_missing(cJSON *by_why, const char *why, const struct source_step *step, unsigned way) {
+    char ways[READY_USES_SIZE] = "";
+    cJSON *there = cJSON_GetObjectItemCaseSensitive(by_why, why);
+    if (there)
+        str_copy(ways, sizeof ways, there->valuestring);
+    add_way_name(ways, sizeof ways, step, way);
+    if (there)
+        cJSON_SetValuestring(there, ways);
+    else
+        cJSON_AddStringToObject(by_why, why, ways);
+}
+
+static cJSON *find_missing(const struct source *source, struct looking *l, bool *able) {
+    cJSON *list = cJSON_CreateArray(), *by_why = cJSON_CreateObject();
+    const cJSON *ways;
     *able = true;
-    for (unsigned i = 0; i < source->step_count && list; i++) {
+    for (unsigned i = 0; i < source->step_count; i++) {
         const struct source_step *step = &source->steps[i];
         bool any = false;
         for (unsigned way = 0; way < step->way_count; way++) {
-            char text[WORDS + 200], which[32] = "";
-            if (usable(step, way, helpers_dir, &l)) {
+            if (usable(step, way, l))
                 any = true;
-                continue;
-            }
-            if (step->ways[way].unset)
-                continue;
-            if (way)
-                str_format(which, sizeof which, ", fallback %u", way);
-            str_format(text, sizeof text, "step %s%s: %s", step->name[0] ? step->name : "1", which, l.why);
-            cJSON_AddItemToArray(list, cJSON_CreateString(text));
+            else if (!step->ways[way].unset)
+                note_missing(by_why, l->why, step, way);
         }
         *able = *able && any;
     }
+    cJSON_ArrayForEach(ways, by_why) {
+        char text[WORDS + READY_USES_SIZE];
+        str_format(text, sizeof text, "%s: %s", ways->valuestring, ways->string);
+        cJSON_AddItemToArray(list, cJSON_CreateString(text));
+    }
+    cJSON_Delete(by_why);
     return list;
+}
+
+cJSON *ready_missing(const struct source *source, const char *credentials_dir, const char *helpers_dir, bool *able) {
+    struct looking l = {.credentials_dir = credentials_dir, .helpers_dir = helpers_dir, .secrets = true};
+    return find_missing(source, &l, able);
+}
+
+cJSON *ready_missing_programs(const struct source *source, const char *helpers_dir, bool *able) {
+    struct looking l = {.helpers_dir = helpers_dir};
+    return find_missing(source, &l, able);
+}
+
+struct using {
+    const char *name;
+    bool found;
+};
+
+static enum rc use_seen(void *context, const struct template_reference *reference) {
+    struct using *u = context;
+    u->found = u->found || (reference->kind == TEMPLATE_SECRET && strcmp(reference->name, u->name) == 0);
+    return RC_OK;
+}
+
+const char *ready_uses(const struct source *source, const char *secret, char out[READY_USES_SIZE]) {
+    *out = '\0';
+    for (unsigned i = 0; i < source->step_count; i++)
+        for (unsigned way = 0; way < source->steps[i].way_count; way++) {
+            struct using u = {.name = secret};
+            if (!source->steps[i].ways[way].unset)
+                source_each_way_reference(&source->steps[i], way, use_seen, &u);
+            if (u.found)
+                add_way_name(out, READY_USES_SIZE, &source->steps[i], way);
+        }
+    return out;
 }
 
 /* --- ways that settings turn on -------------------------------------------------------------------------------------- */

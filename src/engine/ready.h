@@ -8,9 +8,14 @@
 /* Whether this machine has what the steps of a source need: programs, what those need themselves (`"ready": true` of an exec: it is run with --ready), and
  * secrets. */
 
-/* A list of texts, one for each way of a step that cannot be taken; empty: nothing is missing. *able: every step has a way left. Blocks: runs programs. The
- * source may be used from any thread. NULL: out of memory. */
+/* A list of texts, one for each thing that is missing, with the ways of steps that cannot be taken without it ("steps vision; analyse, fallback 1: ..."); empty:
+ * nothing is. *able: every step has a way left. Blocks: runs programs. The source may be used from any thread. NULL: out of memory. */
 cJSON *ready_missing(const struct source *source, const char *credentials_dir, const char *helpers_dir, bool *able);
+/* The same without secrets. */
+cJSON *ready_missing_programs(const struct source *source, const char *helpers_dir, bool *able);
+/* The ways of steps, of those that can be taken, that send a secret: "steps vision; analyse, fallback 1"; "" none. */
+#define READY_USES_SIZE 600
+const char *ready_uses(const struct source *source, const char *secret, char out[READY_USES_SIZE]);
 /* Its ways that are taken when settings are set (when_set): a list of {"step", "alternative" (of a fallback), "settings": [names], "configured"}; the caller
  * frees. NULL: out of memory. */
 cJSON *ready_optional(const struct source *source);

@@ -129,14 +129,18 @@ source_lease
 
 mv "$DIR/credentials/openai_api_key" "$DIR/key"
 bs reload >/dev/null
-told_ready() { jq -e '.lease.missing | length == 4' "$SPOOL/index/ready.json" >/dev/null 2>&1; }
+told_ready() { jq -e '.lease.missing | length == 1' "$SPOOL/index/ready.json" >/dev/null 2>&1; }
 wait_for 10 told_ready
 result $? 'the daemon finds that the key is missing' "$(cat "$SPOOL/index/ready.json" 2>&1)"
-like 'step analyse: secret "openai_api_key"' "$(bs check 2>&1)" 'check tells, too'
+like '^steps vision; analyse; analyse, fallback 1; analyse, fallback 2: secret "openai_api_key" is neither' "$(jq -r '.lease.missing[0]' "$SPOOL/index/ready.json")" 'once, with what uses it'
+out=$(bs check --credentials "$DIR/credentials" 2>&1)
+is 1 "$(grep -c openai_api_key <<<"$out")" 'check tells it once, too'
+like 'problem +secret openai_api_key of source lease: secret .*; it is for steps vision; analyse; analyse, fallback 1; analyse, fallback 2' "$out" 'with what it is for'
+is 1 "$(bs sources check lease 2>&1 | grep -c openai_api_key)" 'and so does sources check'
 jq -nc --arg sha "$(sha256sum <"$DIR/commercial.pdf" | cut -d' ' -f1)" '{source: "lease", not_before: "2099-01-01T00:00:00Z", on_duplicate: "run", documents: [{sha256: $sha, name: "c.pdf", bytes: 1, type: "pdf"}]}' >"$DIR/later.json"
 ID=$(bs submit "$DIR/later.json" 2>"$DIR/err")
-like 'lacks something: step vision' "$(cat "$DIR/err")" 'and submit'
-has_missing() { jq -se '.[0].missing | length == 4' "$SPOOL/journal/$ID.ndjson" >/dev/null; }
+like 'lacks something: steps vision; analyse' "$(cat "$DIR/err")" 'and submit'
+has_missing() { jq -se '.[0].missing | length == 1' "$SPOOL/journal/$ID.ndjson" >/dev/null; }
 wait_for 10 has_missing
 result $? 'the journal says what was missing when the job was accepted'
 bs cancel "$ID" >/dev/null
