@@ -295,6 +295,7 @@ void attempt_decide(struct attempt *a) {
     }
     if (v->pause_source) {
         int64_t until = clock_wall_us() + UNAUTHORIZED_WAIT_US;
+        source_secret_names(run->source, &run->source->steps[a->step], a->way, run->feed->refused);
         feed_pause(run->feed, until, "unauthorized");
         attempt_try_again(a, until, "unauthorized", false);
         return;

@@ -11,11 +11,6 @@
 #define GOVERNOR_BLOB_BYTES (64u * 1024u)
 #define LOOKED_US 100000
 
-/* A start and a SIGHUP are a try, with the credentials of today, and with the network of today. */
-static bool tried_anew(const char *reason) {
-    return paused_for_access(reason) || strcmp(reason, "dead_host") == 0;
-}
-
 struct feed *feed_get(struct engine *engine, const struct source *source) {
     for (struct feed *f = engine->feeds; f; f = f->next)
         if (strcmp(f->source->name, source->name) == 0)
@@ -34,7 +29,7 @@ struct feed *feed_get(struct engine *engine, const struct source *source) {
     free(blob);
     limits_configure(feed, !known);
     const char *reason = "";
-    if (governor_paused_until_us(feed->governor, &reason) && tried_anew(reason))
+    if (governor_paused_until_us(feed->governor, &reason) && paused_tried_anew(reason))
         governor_resume(feed->governor);
     feed->next = engine->feeds;
     engine->feeds = feed;
@@ -229,7 +224,7 @@ void feed_reload(struct engine *engine) {
             feed->source = source;
         limits_configure(feed, false);
         const char *reason = "";
-        if (governor_paused_until_us(feed->governor, &reason) && tried_anew(reason)) {
+        if (governor_paused_until_us(feed->governor, &reason) && paused_tried_anew(reason)) {
             governor_resume(feed->governor);
             feed_save(feed);
         }

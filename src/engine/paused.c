@@ -13,6 +13,23 @@ bool paused_for_access(const char *reason) {
     return strcmp(reason, "unauthorized") == 0 || strcmp(reason, "token") == 0;
 }
 
+bool paused_tried_anew(const char *reason) {
+    return paused_for_access(reason) || strcmp(reason, "dead_host") == 0;
+}
+
+const char *paused_advice(const char *reason, const struct source *source, char out[PAUSED_ADVICE_SIZE]) {
+    char names[SOURCE_NAMES_SIZE] = "";
+    *out = '\0';
+    if (source)
+        source_secret_names(source, NULL, 0, names);
+    if (paused_for_access(reason))
+        str_format(out, PAUSED_ADVICE_SIZE, "It refused the credentials: renew %s, then `batchspool reload`, or send the daemon SIGHUP.",
+                   *names ? names : "them");
+    else if (strcmp(reason, "dead_host") == 0)
+        str_format(out, PAUSED_ADVICE_SIZE, "Its host cannot be reached. When its address is wrong, " JOB_WRONG_ADDRESS ".");
+    return out;
+}
+
 static bool used_up(struct governor *governor, const struct source *source, int64_t now_us, struct paused *paused) {
     struct governor_rate rates[SOURCE_MAX_RATES];
     for (unsigned i = 0; i < source->rate_count; i++)

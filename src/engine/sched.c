@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/paused.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -302,9 +303,9 @@ void sched_deferred(struct engine *engine) {
     shift_start(engine, NULL, id, PLACE_DEFERRED, PLACE_PENDING, "requeued", m, NULL, 0, deferred_moved);
 }
 
-static bool refused_before(void *context, const struct job_row *row) {
+static bool tried_anew(void *context, const struct job_row *row) {
     struct engine *engine = context;
-    if (strcmp(row->reason, "unauthorized") != 0)
+    if (!paused_tried_anew(row->reason))
         return true;
     cJSON *m = engine_members();
     cJSON_AddStringToObject(m, "from", "deferred");
@@ -316,7 +317,7 @@ static bool refused_before(void *context, const struct job_row *row) {
 
 void sched_reload(struct engine *engine) {
     struct err err = {0};
-    if (index_jobs(engine->index, PLACE_DEFERRED, "", refused_before, engine, &err))
+    if (index_jobs(engine->index, PLACE_DEFERRED, "", tried_anew, engine, &err))
         log_warn("index: %s", err.text);
 }
 

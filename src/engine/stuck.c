@@ -14,6 +14,7 @@ struct known { /* a source that was looked at */
     char name[65];
     bool is_paused, told;
     struct paused paused;
+    const struct source *source; /* NULL: its definition is not known */
 };
 
 struct finder {
@@ -126,6 +127,7 @@ static struct known *look_at_source(struct finder *f, const char *name) {
     f->known_count++;
     if (f->sources && sources_get(f->sources, name, &source, NULL))
         source = NULL;
+    k->source = source;
     k->is_paused = paused_look(f->index, name, source, f->now_us, &k->paused);
     return k;
 }
@@ -134,7 +136,7 @@ static bool tell_source(void *context, const char *name) {
     struct finder *f = context;
     struct known *k = look_at_source(f, name);
     struct stuck s = {.kind = STUCK_SOURCE_PAUSED, .where = ""};
-    char until[CLOCK_RFC3339_SIZE];
+    char until[CLOCK_RFC3339_SIZE], names[SOURCE_NAMES_SIZE] = "";
     if (!k || k->told || !k->is_paused || !paused_for_access(k->paused.reason))
         return true;
     k->told = true;
@@ -143,7 +145,10 @@ static bool tell_source(void *context, const char *name) {
     str_copy(s.reason, sizeof s.reason, k->paused.reason);
     str_format(s.text, sizeof s.text, "nothing is sent before %s: %s", until,
                strcmp(s.reason, "token") == 0 ? "no access token can be had" : "it refused the credentials (401 or 403)");
-    str_copy(s.go_on, sizeof s.go_on, "renew its credentials, then send the daemon SIGHUP; its jobs go on by themselves");
+    if (k->source)
+        source_secret_names(k->source, NULL, 0, names);
+    str_format(s.go_on, sizeof s.go_on, "renew its credentials%s%s%s, then `batchspool reload`, or send the daemon SIGHUP; its jobs go on by themselves",
+               *names ? " (" : "", names, *names ? ")" : "");
     f->found(f->context, &s);
     return true;
 }

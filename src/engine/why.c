@@ -43,15 +43,15 @@ static bool before(const struct job_row *a, const struct job_row *b) {
 static bool tell_pause(const struct why *why, const char *name, struct buf *out) {
     const struct source *source = NULL;
     struct paused paused;
-    char when[CLOCK_RFC3339_SIZE], shown[200];
+    char when[CLOCK_RFC3339_SIZE], shown[200], advice[PAUSED_ADVICE_SIZE];
     if (why->look->sources && sources_get(why->look->sources, name, &source, NULL) != RC_OK)
         source = NULL;
     if (!paused_look(why->look->index, name, source, clock_wall_us(), &paused))
         return false;
     clock_format_rfc3339(paused.until_us, 0, when);
     printable(shown, sizeof shown, paused.reason);
-    buf_printf(out, "The source %s is paused until %s: %s%s%s\n", name, when, shown, stop(shown),
-               paused_for_access(paused.reason) ? " It refused the credentials: renew them, then send the daemon SIGHUP." : "");
+    paused_advice(paused.reason, source, advice);
+    buf_printf(out, "The source %s is paused until %s: %s%s%s%s\n", name, when, shown, stop(shown), *advice ? " " : "", advice);
     return true;
 }
 

@@ -169,6 +169,10 @@ int64_t job_waits_until(const struct job_row *row, int64_t now_us, const char **
 /* When something was heard of it last: it came to its place, asked, or was answered. */
 int64_t job_heard_us(const struct job_row *row);
 
+/* When the address of a source is wrong: what to do. */
+#define JOB_WRONG_ADDRESS                                                                                                                                      \
+    "correct it (source_settings of the configuration, or the definition), then `batchspool reload`, or send the daemon SIGHUP: jobs that wait are tried at "  \
+    "once with the new one, a job that runs keeps the old"
 /* The text of `<id>.why` for a job in hold/, failed/ or deferred/: what, since when, how to go on. */
 void job_why_format(const struct job_row *row, char *out, size_t size);
 

@@ -155,6 +155,7 @@ static const struct {
     {"limit_ignored", "mend the source's paginator, then `batchspool release ID`, which asks for the next page; `batchspool cancel ID` ends it"},
     {"incremental", "mend or remove the bookmark, then `batchspool release ID`"},
     {"load", "mend the cause, which `batchspool why ID` tells; then `batchspool requeue ID`"},
+    {"dead_host", "it goes on by itself at that time. When the address is wrong, " JOB_WRONG_ADDRESS},
     {"unauthorized", "renew the source's credentials, then send the daemon SIGHUP; it also goes on by itself at that time"},
 };
 

@@ -81,6 +81,39 @@ lease --document "$DIR/scanned.pdf"
 at processed 'nor for a scan'
 is '["ocr",0]' "$(field '[.document.text_by]' | jq -c ". + [$(asked /ocr)]")" 'which OCR on this machine reads'
 
+# --- an endpoint that is not there, and one that refuses the key ---
+
+settings '{endpoint: "http://127.0.0.1:9/v1/chat/completions", authorization: null}'
+lease --document "$DIR/amendment.pdf"
+at deferred 'an endpoint that is not there is waited for'
+like 'dead_host.*go on: .*wrong, correct it .source_settings.*batchspool reload.*SIGHUP: jobs that wait are tried at once with the new one, a job that runs keeps the old' "$(why | tr '\n' ' ')" \
+    'and what to do about a wrong address is told'
+waiting=$ID
+lease --document "$DIR/amendment.pdf"
+like 'paused until .*: dead_host. Its host cannot be reached. When its address is wrong, correct it .source_settings' "$(bs why "$ID")" 'of jobs that wait for their turn, too'
+settings "{endpoint: \"$CHAT/v1/chat/completions\", authorization: null}"
+at processed 'corrected, it holds from the reload on'
+ID=$waiting
+at processed 'also for the job that had failed to reach it, at once'
+printf %s sk-not-the-key >"$DIR/credentials/openai_api_key"
+set_chat '{}'
+settings "{endpoint: \"$CHAT/v1/chat/completions\"}"
+lease --document "$DIR/amendment.pdf"
+at deferred 'a wrong key of the endpoint'
+like 'unauthorized: the source refused its credentials .secret openai_api_key.' "$(why)" 'is told with the name of the secret'
+waiting=$ID
+lease --document "$DIR/amendment.pdf"
+like 'refused the credentials: renew secret openai_api_key, then `batchspool reload`' "$(bs why "$ID")" 'of jobs that wait for their turn, too'
+like 'renew its credentials .secret openai_api_key.' "$(bs stuck 2>&1)" 'and of the source'
+is 0 "$(cat "$SPOOL/journal/$ID.ndjson" "$SPOOL/journal/$waiting.ndjson" "$SPOOL/jobs/deferred/$waiting.why" "$DIR/daemon.log" | grep -c sk-not)" 'never with its value'
+printf %s "$TOKEN" >"$DIR/credentials/openai_api_key"
+bs reload >/dev/null 2>&1
+at processed 'with the right one it goes on'
+ID=$waiting
+at processed 'as does the one that was refused'
+rm "$DIR/credentials/openai_api_key"
+set_chat '{"open": true}'
+
 # --- an OCR service ---
 
 settings "{endpoint: \"$CHAT/v1/chat/completions\", authorization: null, ocr_url: \"$CHAT/ocr\", ocr_timeout_s: 2, ocr_document_price: \"0.5\"}"
