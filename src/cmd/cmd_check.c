@@ -249,6 +249,22 @@ static void check_room(struct report *r) {
              wanted >> 20);
 }
 
+/* What the daemon met with: services that steps can do without, and that refused their credentials. */
+static void check_refused(struct report *r) {
+    cJSON *all = ready_read(r->cmd->spool);
+    const cJSON *source, *way;
+    cJSON_ArrayForEach(source, all) {
+        cJSON_ArrayForEach(way, cJSON_GetObjectItemCaseSensitive(source, "optional")) {
+            const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(way, "refused"));
+            char what[100];
+            str_format(what, sizeof what, "steps of source %.80s", source->string);
+            if (text)
+                warn(r, what, "%s", text);
+        }
+    }
+    cJSON_Delete(all);
+}
+
 static void check_spool(struct report *r) {
     struct cmd *cmd = r->cmd;
     struct err err = {0};
@@ -259,6 +275,7 @@ static void check_spool(struct report *r) {
     }
     tell(r, true, "spool", "%s", cmd->spool->root);
     tell(r, true, "daemon", "%s", spool_daemon_runs(cmd->spool) ? "runs" : "does not run");
+    check_refused(r);
     check_leases(r);
     check_room(r);
 }

@@ -269,6 +269,8 @@ void attempt_decide(struct attempt *a) {
         secrets_hide(run->feed, a->error);
         secrets_hide(run->feed, a->request_id);
     }
+    if (attempt_optional(a) && a->status && (attempt_lane_good(a) || v->pause_source))
+        ready_answered(a->engine, run->source, a->step, a->way, a->status, v->pause_source);
     if (attempt_lane_good(a)) {
         if (a->page.batch)
             page_good(a);

@@ -375,7 +375,7 @@ void engine_reload(struct engine *engine, const struct engine_options *options) 
     control_look(engine);
     scan_soon(engine); /* the next rescan is a new interval later */
     feed_reload(engine);
-    ready_look(engine);
+    ready_reload(engine);
     sched_reload(engine);
     schedules_scan(engine);
     notices_reload(engine);

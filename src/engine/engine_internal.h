@@ -466,6 +466,9 @@ void group_release(struct run *run); /* forget which units wait */
 /* ready_look.c */
 void ready_look(struct engine *engine);                                    /* now, and again from time to time */
 const cJSON *ready_known(const struct engine *engine, const char *source); /* what it misses: a list of texts, borrowed; NULL: nothing, as far as is known */
+void ready_reload(struct engine *engine);                                  /* now, with the credentials of today */
+/* An optional way was asked: whether its service refused the credentials is told to others, until it does not, or a reload. */
+void ready_answered(struct engine *engine, const struct source *source, unsigned step, unsigned way, int status, bool refused);
 void ready_free(struct engine *engine);
 
 /* replay.c */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/ready.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "os/child.h"
 #include "os/fsio.h"
@@ -249,15 +250,32 @@ cJSON *ready_optional(const struct source *source) {
     return list;
 }
 
+/* "ocr_url": the settings that turn it on. */
+static void name_settings(const cJSON *settings, char *out, size_t size) {
+    const cJSON *setting;
+    *out = '\0';
+    cJSON_ArrayForEach(setting, settings) {
+        const size_t at = strlen(out);
+        str_format(out + at, size - at, "%s%.64s", at ? ", " : "", setting->valuestring);
+    }
+}
+
+const char *ready_refused_text(const struct source *source, const struct source_step *step, unsigned way, int status, int64_t at_us, char out[READY_REFUSED_SIZE]) {
+    char names[SOURCE_NAMES_SIZE], settings[200], when[CLOCK_RFC3339_SIZE];
+    name_settings(step->ways[way].when_set, settings, sizeof settings);
+    source_secret_names(source, step, way, names);
+    clock_format_rfc3339(at_us, 0, when);
+    str_format(out, READY_REFUSED_SIZE, "The service of %s (step %s) refused the key (%d) at %s; the next way of the step is taken instead; mend %s.", settings,
+               step->name[0] ? step->name : "1", status, when, *names ? names : "its credentials");
+    return out;
+}
+
 const char *ready_optional_text(const cJSON *way, char out[READY_WAY_SIZE]) {
-    const cJSON *alternative = cJSON_GetObjectItemCaseSensitive(way, "alternative"), *setting;
-    char which[32] = "", names[200] = "";
+    const cJSON *alternative = cJSON_GetObjectItemCaseSensitive(way, "alternative");
+    char which[32] = "", names[200];
     if (cJSON_IsNumber(alternative))
         str_format(which, sizeof which, ", fallback %d", alternative->valueint);
-    cJSON_ArrayForEach(setting, cJSON_GetObjectItemCaseSensitive(way, "settings")) {
-        const size_t at = strlen(names);
-        str_format(names + at, sizeof names - at, "%s%.64s", at ? ", " : "", setting->valuestring);
-    }
+    name_settings(cJSON_GetObjectItemCaseSensitive(way, "settings"), names, sizeof names);
     str_format(out, READY_WAY_SIZE, "step %.64s%s: %s (settings: %s)", cJSON_GetObjectItemCaseSensitive(way, "step")->valuestring, which,
                cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(way, "configured")) ? "configured" : "not configured", names);
     return out;

@@ -19,6 +19,9 @@ const char *ready_uses(const struct source *source, const char *secret, char out
 /* Its ways that are taken when settings are set (when_set): a list of {"step", "alternative" (of a fallback), "settings": [names], "configured"}; the caller
  * frees. NULL: out of memory. */
 cJSON *ready_optional(const struct source *source);
+/* Such a way refused its credentials (401, 403), as was told in the journal at that time: a sentence for people. */
+#define READY_REFUSED_SIZE 500
+const char *ready_refused_text(const struct source *source, const struct source_step *step, unsigned way, int status, int64_t at_us, char out[READY_REFUSED_SIZE]);
 /* One of them for people. */
 #define READY_WAY_SIZE 400
 const char *ready_optional_text(const cJSON *way, char out[READY_WAY_SIZE]);
@@ -29,7 +32,7 @@ bool ready_program(const char *helpers_dir, const char *name, char *out, size_t 
 void ready_helpers_dir(const char *program, char *out, size_t size);
 
 /* index/ready.json, for who has neither secrets nor helpers: {"<source>": {"able": false, "missing": ["..."], "optional": [...]}}, of sources that miss
- * something or have optional ways. Not durable: it is made again at each start. */
+ * something or have optional ways; `refused` of a way is why it is not of use, since its last request. Not durable: it is made again at each start. */
 enum rc ready_write(const struct spool *spool, const cJSON *all, struct err *err);
 /* NULL: there is none. The caller frees. */
 cJSON *ready_read(const struct spool *spool);

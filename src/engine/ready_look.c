@@ -21,8 +21,26 @@ struct ready_look {
     size_t count;
     cJSON *found;     /* by the lane */
     cJSON *all;       /* of the last look */
+    cJSON *refused;   /* {"<source>": {"<step>/<way>": "..."}}: optional ways that refused their credentials when they were asked last */
+    cJSON *telling;   /* the same, as it was when this look began */
     bool busy, again; /* again: asked for meanwhile */
 };
+
+static void key_of(const char *step, unsigned way, char out[96]) {
+    str_format(out, 96, "%.64s/%u", step[0] ? step : "1", way);
+}
+
+static void add_refused(const cJSON *optional, const cJSON *refused) {
+    cJSON *way;
+    cJSON_ArrayForEach(way, optional) {
+        const cJSON *alternative = cJSON_GetObjectItemCaseSensitive(way, "alternative"), *text;
+        char key[96];
+        key_of(cJSON_GetObjectItemCaseSensitive(way, "step")->valuestring, alternative ? (unsigned)alternative->valueint : 0, key);
+        text = cJSON_GetObjectItemCaseSensitive(refused, key);
+        if (text && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(way, "configured")))
+            cJSON_AddStringToObject(way, "refused", text->valuestring);
+    }
+}
 
 static void look_run(struct work **items, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -33,6 +51,7 @@ static void look_run(struct work **items, size_t count) {
             bool able = true;
             cJSON *missing = ready_missing(look->sources[s], options->credentials_dir, options->helpers_dir, &able);
             cJSON *optional = ready_optional(look->sources[s]);
+            add_refused(optional, cJSON_GetObjectItemCaseSensitive(look->telling, look->sources[s]->name));
             const bool any = cJSON_GetArraySize(missing) || cJSON_GetArraySize(optional);
             cJSON *one = any ? cJSON_AddObjectToObject(look->found, look->sources[s]->name) : NULL;
             if (one) {
@@ -91,6 +110,7 @@ void ready_look(struct engine *engine) {
     if (!look) {
         look = engine->ready = engine_alloc(sizeof *look);
         look->engine = engine;
+        look->refused = engine_members();
         look->sources = engine_alloc(MOST_SOURCES * sizeof(const struct source *));
     }
     look->again = look->busy;
@@ -99,7 +119,33 @@ void ready_look(struct engine *engine) {
     look->count = 0;
     sources_list(engine->sources, add_source, look, NULL);
     look->busy = true;
+    cJSON_Delete(look->telling);
+    look->telling = cJSON_Duplicate(look->refused, true);
     worker_submit(engine->worker, &look->work, &class, WORKER_ANY);
+}
+
+void ready_reload(struct engine *engine) {
+    if (engine->ready) {
+        cJSON_Delete(engine->ready->refused);
+        engine->ready->refused = engine_members();
+    }
+    ready_look(engine);
+}
+
+void ready_answered(struct engine *engine, const struct source *source, unsigned step, unsigned way, int status, bool refused) {
+    char key[96], text[READY_REFUSED_SIZE];
+    cJSON *all = engine->ready ? engine->ready->refused : NULL, *ways = cJSON_GetObjectItemCaseSensitive(all, source->name);
+    key_of(source->steps[step].name, way, key);
+    if (!all || refused == (cJSON_GetObjectItemCaseSensitive(ways, key) != NULL))
+        return; /* that is known */
+    if (refused)
+        cJSON_AddStringToObject(ways ? ways : cJSON_AddObjectToObject(all, source->name), key,
+                                ready_refused_text(source, &source->steps[step], way, status, clock_wall_us(), text));
+    else
+        cJSON_DeleteItemFromObjectCaseSensitive(ways, key);
+    if (refused)
+        log_warn("source %s: %s", source->name, text);
+    ready_look(engine);
 }
 
 const cJSON *ready_known(const struct engine *engine, const char *source) {
@@ -112,6 +158,8 @@ void ready_free(struct engine *engine) {
         return;
     loop_timer_cancel(engine->loop, &look->timer);
     cJSON_Delete(look->all);
+    cJSON_Delete(look->refused);
+    cJSON_Delete(look->telling);
     free(look->sources);
     free(look);
     engine->ready = NULL;

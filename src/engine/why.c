@@ -7,7 +7,9 @@
 #include "engine/group_look.h"
 #include "engine/paused.h"
 #include "engine/pauses.h"
+#include "engine/ready.h"
 #include "os/fsio.h"
+#include "spool/journal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -252,6 +254,44 @@ static void tell_place(const struct why *why, const struct jobs_entry *job, cons
     }
 }
 
+struct refusal {
+    const struct source_step *step;
+    unsigned way;
+    int status;
+    int64_t at_us;
+};
+
+/* Of a line that says which way of a step is tried next: the optional one before it, whose credentials were refused. */
+static void see_refusal(const struct source *source, const struct journal_line *line, struct refusal *refusal) {
+    const cJSON *next = cJSON_GetObjectItemCaseSensitive(line->json, "alternative"), *status = cJSON_GetObjectItemCaseSensitive(line->json, "status");
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "step"));
+    const char *reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "reason"));
+    if (!cJSON_IsNumber(next) || !cJSON_IsNumber(status) || !reason || strcmp(reason, "unauthorized") != 0)
+        return;
+    for (unsigned i = 0; i < source->step_count; i++)
+        for (unsigned way = 0; strcmp(source->steps[i].name, name ? name : "") == 0 && way < source->steps[i].way_count && (int)way < next->valueint; way++)
+            if (source->steps[i].ways[way].when_set)
+                *refusal = (struct refusal){&source->steps[i], way, status->valueint, line->ts_us};
+}
+
+/* A way that it could do without refused the credentials: nothing stopped, so nothing else tells of it. */
+static void tell_refusal(const struct why *why, const struct job_row *row, struct buf *out) {
+    const struct source *source;
+    struct refusal refusal = {.step = NULL};
+    struct journal_reader *reader;
+    struct journal_line line;
+    struct err ignored = {0};
+    char text[READY_REFUSED_SIZE];
+    if (!why->look->sources || !row->accepted || sources_get(why->look->sources, row->source, &source, &ignored) || source->step_count < 2 ||
+        journal_reader_open(why->look->spool, row->id, 0, 0, NULL, &reader, &ignored))
+        return;
+    while (journal_reader_find(reader, "retrying", &line, &ignored) == RC_OK)
+        see_refusal(source, &line, &refusal);
+    journal_reader_close(reader);
+    if (refusal.step)
+        buf_printf(out, "%s\n", ready_refused_text(source, refusal.step, refusal.way, refusal.status, refusal.at_us, text));
+}
+
 static void tell_repeats(const struct job_row *row, struct buf *out) {
     if (row->repeats)
         buf_printf(out,
@@ -280,6 +320,7 @@ enum rc why_tell(const struct why *why, const struct jobs_entry *job, struct job
             tell_place(why, job, row, out);
     }
     tell_files(why, row, out);
+    tell_refusal(why, row, out);
     tell_repeats(row, out);
     return RC_OK;
 }

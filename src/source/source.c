@@ -342,9 +342,7 @@ void source_secrets(const struct source *source, void (*fn)(void *context, const
 static void name_secret(void *context, const char *name, bool optional) {
     char before[SOURCE_NAMES_SIZE], *out = context;
 
-    if (optional) {
-        return;
-    }
+    (void)optional;
     (void)str_copy(before, sizeof(before), out);
     if (before[0] == '\0') {
         (void)str_format(out, SOURCE_NAMES_SIZE, "secret %s", name);
@@ -353,12 +351,18 @@ static void name_secret(void *context, const char *name, bool optional) {
     }
 }
 
+static void name_needed(void *context, const char *name, bool optional) {
+    if (!optional) {
+        name_secret(context, name, optional);
+    }
+}
+
 const char *source_secret_names(const struct source *source, const struct source_step *step, unsigned way, char out[SOURCE_NAMES_SIZE]) {
     struct secrets secrets = {.fn = name_secret, .context = out};
 
     out[0] = '\0';
     if (step == NULL) {
-        source_secrets(source, name_secret, out);
+        source_secrets(source, name_needed, out);
     } else {
         (void)source_each_way_reference(step, way, secret_seen, &secrets);
         (void)source_each_access_reference(source, secret_seen, &secrets);

@@ -58,7 +58,7 @@ export async function render(root, params, page) {
                 paused.map((source) => h('li', {}, icon('pause'), h('a', {class: 'grow', href: '/queue'}, 'Paused: ', Text(source, 64)))))),
             (lacking.length > 0 || optional.length > 0) && h('section', {class: 'card', 'aria-label': 'What sources need'}, h('header', {}, h('h2', {}, 'What sources need')), h('ul', {class: 'line-list looks'},
                 lacking.map(([source, {able, missing}]) => h('li', {}, icon('alert'), h('div', {class: 'grow'}, h('strong', {}, Text(source, 64)), able ? ' does with less: ' : ' cannot work: ', Text(missing.join('; '), 400)))),
-                optional.map((way) => h('li', {}, icon(way.configured ? 'check' : 'close'), h('div', {class: 'grow'}, h('strong', {}, Text(way.source, 64)), ': step ', Text(way.step, 64), ' by ', Text(way.settings.join(', '), 200), way.configured ? ' is configured' : ' is not configured; it need not be'))))));
+                optional.map((way) => way.refused ? h('li', {}, icon('alert'), h('div', {class: 'grow'}, h('strong', {}, Text(way.source, 64)), ': ', h('span', {class: 'tone-warn'}, Text(way.refused, 500)))) : h('li', {}, icon(way.configured ? 'check' : 'close'), h('div', {class: 'grow'}, h('strong', {}, Text(way.source, 64)), ': step ', Text(way.step, 64), ' by ', Text(way.settings.join(', '), 200), way.configured ? ' is configured' : ' is not configured; it need not be'))))));
     }
 
     const charts = (series) => ({times: series.map((point) => point.t)});

@@ -151,6 +151,18 @@ falls() {
 }
 falls 'errors of the service' '{"open": true, "faults": [{"kind": "error", "on": "ocr", "at": 1, "count": -1}]}' 'status_500.*error while processing' 4
 falls 'a refused key' '{"open": true, "faults": [{"kind": "unauthorized", "on": "ocr", "at": 1, "count": -1}]}' 'unauthorized.*Incorrect API key' 1
+told="The service of ocr_url .step text. refused the key .401. at 20[^ ]*Z; the next way of the step is taken instead; mend secret ocr_key"
+like "It is complete.*$told" "$(bs why "$ID" | tr '\n' ' ')" '  why tells it, with the secret that is to be mended'
+refused() { jq -e '.lease.optional[0].refused' "$SPOOL/index/ready.json" >/dev/null; }
+wait_for 10 refused
+like "$told" "$(jq -r '.lease.optional[0].refused' "$SPOOL/index/ready.json")" '  the daemon tells health'
+like "warning +steps of source lease: $told" "$(bs check 2>&1)" '  and check warns'
+set_chat "{\"open\": true, \"ocr\": $PAGES}"
+lease --document "$DIR/scanned.pdf"
+at processed 'the next scan, whose key is taken'
+accepted() { ! refused; }
+ok '  ends the warning' wait_for 10 accepted
+is 0 "$(bs why "$ID" | grep -c refused)" '  which is not of this job'
 falls 'a page of words in place of JSON' '{"open": true, "faults": [{"kind": "html", "on": "ocr", "at": 1, "count": -1}]}' 'invalid_json' 4
 falls 'an answer without pages' '{"open": true, "ocr": {"result": "fine"}}' 'helper_unavailable.*answer of the OCR service is of no use: the text has no pages' 1
 falls 'a page that is missing' "$(jq -nc --argjson pages "$PAGES" '{open: true, ocr: $pages[0:1]}')" 'it has 1 pages, up to page 1; the document has 2' 1
