@@ -5,7 +5,7 @@ import {ApiError, isAbort, job as jobPath} from './api.js';
 import {busy} from './dialog.js';
 import {createList, emptyState, skeleton} from './table.js';
 import {Ago, Text, bytes, clip, plural} from './format.js';
-import {StatusBadge, reasonText} from './words.js';
+import {Badge, StatusBadge, reasonText} from './words.js';
 import {styles} from './assets.js';
 import {documentType, safeName, upload} from './uploads.js';
 
@@ -13,11 +13,41 @@ const AT_ONCE = 3;
 const SOURCE = 'lease';
 const REST = new Set(['COMPLETED', 'FAILED', 'HELD', 'CANCELLED']);
 
+/* The lease that the documents of a job are of, and whether its reports are drafts: of jobs that are complete, asked for a few at a time. A job that changed is asked again. */
+function reviewer(page) {
+    const known = new Map(), asked = [];
+    let running = 0;
+    function next() {
+        for (; running < AT_ONCE && asked.length; running++) {
+            const {job, take} = asked.shift();
+            page.api.get(`${jobPath(job.job_id, 'review')}/documents`, {signal: page.signal}).then(take, () => take(null)).finally(() => { running--; next(); });
+        }
+    }
+    return (job) => {
+        const key = `${job.job_id} ${job.updated_at}`;
+        if (job.status !== 'COMPLETED')
+            return Promise.resolve(null);
+        if (!known.has(key))
+            known.set(key, new Promise((take) => { asked.push({job, take}); next(); }));
+        return known.get(key);
+    };
+}
+const groupsOf = (view) => [...new Set(view.documents.filter((d) => d.lease && d.lease !== d.name).map((d) => d.lease))];
+const Group = (view) => groupsOf(view).length > 0 && h('span', {class: 'muted small'}, 'Group: ', Text(groupsOf(view).join(', '), 200), view.documents.length > 1 && ` (${plural(view.documents.length, 'document')})`);
+const Draft = (id, view) => view.documents.length > 0 && h('a', {href: `/jobs/${encodeURIComponent(id)}/review`, 'aria-label': view.reviewed ? 'Reviewed: open the review' : `Draft, ${view.open} to review: open the review`}, view.reviewed ? Badge('Reviewed', 'ok') : Badge(view.open ? `Draft: ${view.open} to review` : 'Draft', 'warn'));
+/* An element that is filled when the answer is there. */
+function later(view, draw) {
+    const place = h('div');
+    view.then((found) => found && fill(place, draw(found)));
+    return place;
+}
+
 export async function render(root, params, page) {
     await styles('/pages.css');
     if (page.query.get('id'))
         return results(root, page, page.query.get('id'));
     const sending = new Map(); /* job id -> the upload that made it */
+    const reviewOf = reviewer(page);
     const waiting = [], list = h('ul', {class: 'uploads', 'aria-label': 'Uploads'});
     let running = 0;
     const file = h('input', {type: 'file', multiple: true, accept: '.pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png', class: 'hidden', tabindex: '-1', 'aria-label': 'Documents', onchange: () => { take([...file.files]); file.value = ''; }});
@@ -102,8 +132,9 @@ export async function render(root, params, page) {
     const jobs = createList(page, {label: 'Documents', path: '/api/batch-jobs', member: 'jobs', key: 'job_id', query: () => ({source: SOURCE}), sort: '-created_at',
         open: (job) => page.navigate(job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`),
         columns: [
-            {label: 'Document', main: true, sort: 'name', cell: (job) => h('a', {href: job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`}, Text(job.name || job.job_id, 120))},
+            {label: 'Document', main: true, sort: 'name', cell: (job) => [h('a', {href: job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`}, Text(job.name || job.job_id, 120)), later(reviewOf(job), Group)]},
             {label: 'State', sort: 'status', cell: (job) => [StatusBadge(job.status), job.reason && h('div', {class: 'muted small'}, reasonText(job.reason))]},
+            {label: 'Review', cell: (job) => later(reviewOf(job), (view) => Draft(job.job_id, view))},
             {label: 'By', cell: (job) => Text(job.created_by, 64)},
             {label: 'Sent', sort: 'created_at', class: 'nowrap', cell: (job) => Ago(job.created_at)},
         ], empty: () => emptyState('No documents yet', 'What you drop above is listed here, with its results.')});
@@ -127,7 +158,8 @@ async function results(root, page, id) {
         fill(title, Text(job.name || id, 120));
         page.title(clip(job.name || id, 60));
         const link = (query) => `/api/lease-processing/results/${encodeURIComponent(id)}/download?${new URLSearchParams(query)}`;
-        fill(body, h('div', {class: 'row'}, StatusBadge(job.status), job.reason && h('span', {class: 'muted'}, reasonText(job.reason)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
+        const view = reviewer(page)(job);
+        fill(body, h('div', {class: 'row'}, StatusBadge(job.status), later(view, (found) => Draft(id, found)), later(view, Group), job.reason && h('span', {class: 'muted'}, reasonText(job.reason)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
             h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.records > 0 ? ['pdf', 'xlsx', 'html', 'ics', 'csv', 'ndjson'] : []).map((format) => { const get = button(format.toUpperCase(), {icon: 'download', class: 'small', onclick: () => fetchAs(format, found.results, get, link)}); return get; })),
                 found.error ? emptyState('No results', found.error.message) : found.results.length ? h('ul', {class: 'line-list'}, found.results.map((result) => h('li', {}, icon('file'), h('a', {class: 'grow', href: link({name: result.name}), download: ''}, Text(result.name, 120)), h('span', {class: 'muted small'}, bytes(result.bytes)), Ago(result.created_at))))
                     : emptyState('No results yet', REST.has(job.status) ? 'The job made none.' : 'They come when the document is analysed.')));
