@@ -302,7 +302,8 @@ static enum rc print_rows(const struct cmd *cmd, const char *job_id, const struc
     return rc;
 }
 
-static int show(struct cmd *cmd, const char *job_id, const struct review_ask_line *ask, const struct review_records *records, cJSON *review, const cJSON *rest) {
+static int show(struct cmd *cmd, const char *job_id, const struct review_ask_line *ask, const struct review_records *records, cJSON *review,
+                const cJSON *rest) {
     struct err err = {0};
     cJSON *view = NULL;
     enum rc rc = review_view_job(records, review, &view, &err);

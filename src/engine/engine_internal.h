@@ -71,10 +71,10 @@ struct feed {
     uint64_t in_flight_bytes;   /* disk room that answers in flight may need */
     struct token token;
     struct loop_timer timer;
-    int64_t left_us;            /* when the last request left */
-    char trouble[200];          /* why its host could not be reached, last */
+    int64_t left_us;                 /* when the last request left */
+    char trouble[200];               /* why its host could not be reached, last */
     char refused[SOURCE_NAMES_SIZE]; /* the secrets of the request whose credentials were refused last */
-    char silent_id[JOBID_SIZE]; /* of the page that was not answered in time last; "": an answer came since */
+    char silent_id[JOBID_SIZE];      /* of the page that was not answered in time last; "": an answer came since */
     uint32_t silent_batch;
     struct estimate_source looked[PRIORITY_URGENT + 1]; /* kept for a moment: jobs come in floods */
 };

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/strset.h"
 #include "engine/errand.h"
 #include "spool/journal.h"
 
@@ -223,34 +224,49 @@ static char *first_text(const struct notices_make *make) {
     return text;
 }
 
-/* Whom the job's text names. */
-static enum rc make_for_job(struct notices_make *make) {
+/* The job's text; *job NULL: it cannot be read. */
+static enum rc read_job(struct notices_make *make, cJSON **job) {
     char *text = first_text(make);
     size_t length = text ? strlen(text) : 0;
     struct err ignored = {0};
     enum rc rc = text ? RC_OK : job_text_read(make->notices->engine->spool, make->job_id, &text, &length, &ignored);
-    if (rc == RC_TEMP)
-        return err_set(&make->err, rc, "%s", ignored.text);
-    cJSON *json = rc ? NULL : cJSON_ParseWithLength(text, length);
-    const cJSON *item;
-    rc = RC_OK;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(json, "notify")) {
-        if (!rc && cJSON_IsString(item) && notice_target_valid(item->valuestring))
-            rc = make_for(make, item->valuestring);
-    }
-    cJSON_Delete(json);
+    *job = rc ? NULL : cJSON_ParseWithLength(text, length);
     free(text);
-    return rc;
+    return rc == RC_TEMP ? err_set(&make->err, rc, "%s", ignored.text) : RC_OK;
+}
+
+/* Which groups its documents are of. */
+static void group_value(struct notices_make *make, const cJSON *job) {
+    struct strset seen = {.slots = NULL};
+    const cJSON *document;
+    char groups[1000] = "";
+    size_t used = 0;
+    cJSON_ArrayForEach(document, cJSON_GetObjectItemCaseSensitive(job, "documents")) {
+        const char *group = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "group"));
+        bool fresh = false;
+        if (group && strset_keep(&seen, group, &fresh) && fresh && str_format(groups + used, sizeof groups - used, "%s%s", used ? ", " : "", group))
+            used += strlen(groups + used);
+    }
+    strset_release(&seen);
+    cJSON_DeleteItemFromObjectCaseSensitive(make->values, "group"); /* of a try before */
+    notices_value(make->values, "group", "%.*s", (int)used, groups);
 }
 
 static void make_all(struct notices_make *make) {
     const struct notify_settings *settings = make->notices->settings;
     const char *to = NULL;
-    make->rc = RC_OK;
+    const cJSON *item;
+    cJSON *job = NULL;
+    make->rc = make->of_job ? read_job(make, &job) : RC_OK;
+    if (!make->rc)
+        group_value(make, job);
     while (!make->rc && (to = notify_settings_next(settings, &settings->recipients[make->kind], to)))
         make->rc = make_for(make, to);
-    if (!make->rc && make->of_job)
-        make->rc = make_for_job(make);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(job, "notify")) { /* whom the job names */
+        if (!make->rc && cJSON_IsString(item) && notice_target_valid(item->valuestring))
+            make->rc = make_for(make, item->valuestring);
+    }
+    cJSON_Delete(job);
 }
 
 static void make_run(struct work **items, size_t count) {
@@ -286,18 +302,38 @@ static void make_done(struct work *work) {
     notices_settled(n);
 }
 
-/* Of a source whose reports are made when a job has completed, its notice waits for them: this names the file, below the spool, that is there last ("": it
- * waits for nothing). It waits an hour at most. On the loop, which has the definitions. */
-static void awaits_of(const struct notices_make *make, char out[300]) {
+static void link_value(struct notices_make *make, const char *name, const char *before, const char *behind) {
+    const char *link = make->notices->settings->link;
+    if (*link)
+        notices_value(make->values, name, "%s%s%s%s%s", link, str_ends(link, "/") ? "" : "/", before, make->job_id, behind);
+}
+
+/* Of a source whose reports are made when a job has completed, its notice waits for them: it awaits the file, below the spool, that is there last. It waits an
+ * hour at most. It says where they are, and of an analysis of leases, which nobody has looked at yet, that they are drafts. On the loop, which has the
+ * definitions. */
+static void tell_results(struct notices_make *make) {
     const struct source *source;
-    *out = '\0';
-    if (make->automatic && sources_get(make->notices->engine->sources, make->source, &source, NULL) == RC_OK && source->results)
-        str_format(out, 300, "results/%s/" RESULTS_READY, make->job_id);
+    char names[200] = "";
+    size_t used = 0;
+    if (sources_get(make->notices->engine->sources, make->source, &source, NULL) != RC_OK)
+        return;
+    if (make->automatic && source->results) {
+        str_format(make->awaits, sizeof make->awaits, "results/%s/" RESULTS_READY, make->job_id);
+        for (unsigned form = 0; form < FORM_COUNT; form++)
+            if (source->results & FORM_BIT(form) && str_format(names + used, sizeof names - used, "%s%s", used ? ", " : "", forms_file((enum form)form)))
+                used += strlen(names + used);
+        notices_value(make->values, "reports", "results/%s/ (%s)", make->job_id, names);
+        link_value(make, "reports_link", source->documents ? "documents?id=" : "jobs/", "");
+    }
+    if (source->report == FORMS_LEASE) {
+        notices_value(make->values, "review", "is open: reports are drafts until it is done (`batchspool review %s`)", make->job_id);
+        link_value(make, "review_link", "jobs/", "/review");
+    }
 }
 
 void notices_make_start(struct notices *n, struct notices_make *make) {
     if (make->kind == NOTICE_COMPLETED)
-        awaits_of(make, make->awaits);
+        tell_results(make);
     n->busy++;
     n->making++;
     worker_submit(n->lanes, &make->work, &make_class, NOTICES_LANE_MAKE);

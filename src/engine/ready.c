@@ -260,7 +260,8 @@ static void name_settings(const cJSON *settings, char *out, size_t size) {
     }
 }
 
-const char *ready_refused_text(const struct source *source, const struct source_step *step, unsigned way, int status, int64_t at_us, char out[READY_REFUSED_SIZE]) {
+const char *ready_refused_text(const struct source *source, const struct source_step *step, unsigned way, int status, int64_t at_us,
+                               char out[READY_REFUSED_SIZE]) {
     char names[SOURCE_NAMES_SIZE], settings[200], when[CLOCK_RFC3339_SIZE];
     name_settings(step->ways[way].when_set, settings, sizeof settings);
     source_secret_names(source, step, way, names);

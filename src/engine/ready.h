@@ -8,8 +8,8 @@
 /* Whether this machine has what the steps of a source need: programs, what those need themselves (`"ready": true` of an exec: it is run with --ready), and
  * secrets. */
 
-/* A list of texts, one for each thing that is missing, with the ways of steps that cannot be taken without it ("steps vision; analyse, fallback 1: ..."); empty:
- * nothing is. *able: every step has a way left. Blocks: runs programs. The source may be used from any thread. NULL: out of memory. */
+/* A list of texts, one for each thing that is missing, with the ways of steps that cannot be taken without it ("steps vision; analyse, fallback 1: ...");
+ * empty: nothing is. *able: every step has a way left. Blocks: runs programs. The source may be used from any thread. NULL: out of memory. */
 cJSON *ready_missing(const struct source *source, const char *credentials_dir, const char *helpers_dir, bool *able);
 /* The same without secrets. */
 cJSON *ready_missing_programs(const struct source *source, const char *helpers_dir, bool *able);
@@ -21,7 +21,8 @@ const char *ready_uses(const struct source *source, const char *secret, char out
 cJSON *ready_optional(const struct source *source);
 /* Such a way refused its credentials (401, 403), as was told in the journal at that time: a sentence for people. */
 #define READY_REFUSED_SIZE 500
-const char *ready_refused_text(const struct source *source, const struct source_step *step, unsigned way, int status, int64_t at_us, char out[READY_REFUSED_SIZE]);
+const char *ready_refused_text(const struct source *source, const struct source_step *step, unsigned way, int status, int64_t at_us,
+                               char out[READY_REFUSED_SIZE]);
 /* One of them for people. */
 #define READY_WAY_SIZE 400
 const char *ready_optional_text(const cJSON *way, char out[READY_WAY_SIZE]);

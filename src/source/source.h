@@ -278,8 +278,8 @@ unsigned source_first_way(const struct source_step *step, unsigned from, const c
 enum rc source_each_way_reference(const struct source_step *step, unsigned way, template_seen *fn, void *context);
 /* Names of the secrets that templates of this source use, of ways that can be taken: calls fn for each once; optional: it may be missing. */
 void source_secrets(const struct source *source, void (*fn)(void *context, const char *name, bool optional), void *context);
-/* "secret a", or "secrets a, b": by which a request of this way of a step says who asks, or, step NULL, any of the source, but those that may be missing. "": by
- * none. */
+/* "secret a", or "secrets a, b": by which a request of this way of a step says who asks, or, step NULL, any of the source, but those that may be missing. "":
+ * by none. */
 #define SOURCE_NAMES_SIZE 200
 const char *source_secret_names(const struct source *source, const struct source_step *step, unsigned way, char out[SOURCE_NAMES_SIZE]);
 /* True when a template of this source uses the job's member. */

@@ -33,12 +33,12 @@ for text in commercial longlease amendment; do "$MAKE" pdf "$DIR/$text.pdf" "$TE
 source_lease
 sink_start
 cp -r "$ROOT/etc/notices" "$DIR/etc/notices"
-notices_config '.recipients = {completed: ["mailto:manager@example.com"]}'
+notices_config '.recipients = {completed: ["mailto:manager@example.com"]} | .link = "https://batch.example.com/"'
 daemon_start
 
 # --- a PDF with text ---
 
-lease --document "$DIR/commercial.pdf"
+lease --document "$DIR/commercial.pdf" --group 'Dock House <4>'
 at processed 'a lease with text is analysed'
 is '["COMPLETED",1,1,0]' "$(show '[.status, .total_records, .success_count, .error_count]')" 'and loaded, by default'
 is '["text","chunks","analyse","record"]' "$(jq -c 'select(.event == "captured") | .step' "$SPOOL/journal/$ID.ndjson" | jq -sc .)" 'each step is captured, and none that is not needed'
@@ -52,6 +52,13 @@ verified 'nothing differs'
 wait_for 20 mails_are 1
 result $? 'the manager has a mail'
 ok 'which left after the reports were there' test "$SPOOL/results/$ID/results.json" -ot "$(ls "$SINK"/mail/* | head -n 1)"
+mail=$(mail_of manager@example.com | perl -0777 -MMIME::QuotedPrint -ne 'print decode_qp($_)' | tr -d "\r")
+like 'Subject: .batchspool. Dock House <4>: completed' "$mail" 'which names the group'
+like 'Group: +Dock House <4>' "$mail" 'as such'
+like "Reports: +results/$ID/ \(report.xlsx, report.html, report.pdf, dates.ics\).*https://batch.example.com/documents\?id=$ID" "$(tr '\n' ' ' <<<"$mail")" 'says where the reports are'
+like "The review is open: reports are drafts until it is done .*review $ID.*https://batch.example.com/jobs/$ID/review" "$(tr '\n' ' ' <<<"$mail")" 'and that they are drafts'
+like '<td>Dock House &lt;4&gt;</td>' "$mail" 'escaped in HTML'
+like "<a href=\"https://batch.example.com/jobs/$ID/review\"" "$mail" 'with a link to the review'
 sink_stop
 notices_config 'del(.recipients)'
 results=$SPOOL/results/$ID
@@ -61,7 +68,7 @@ text=$(pdftotext -layout "$results/report.pdf" - | tr -s ' ')
 like 'Tenant NORTHWIND' "$text" 'with the tenant'
 like 'DRAFT' "$text" 'as a draft'
 
-lease --document "$DIR/commercial.pdf"
+lease --document "$DIR/commercial.pdf" --group 'Dock House <4>'
 at processed 'the same document again'
 is true "$(show '.reuses != null')" 'is answered by the job before'
 ok 'and has reports of its own' wait_for "$WAIT_S" test -s "$SPOOL/results/$ID/results.json"

@@ -383,9 +383,9 @@ static void test_may_differ(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_urls),        cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults), cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_free_source), cmocka_unit_test(test_source),      cmocka_unit_test(test_hash),     cmocka_unit_test(test_may_differ),
-        cmocka_unit_test(test_group_name),
+        cmocka_unit_test(test_urls),  cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_wrong), cmocka_unit_test(test_free_source), cmocka_unit_test(test_source),
+        cmocka_unit_test(test_hash),  cmocka_unit_test(test_may_differ),  cmocka_unit_test(test_group_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
