@@ -80,7 +80,14 @@ static void words(enum notice_kind kind, const struct job_row *row, cJSON *value
     const char *name = row->name[0] ? row->name : row->id, *reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(values, "reason"));
     const unsigned long long records = (unsigned long long)row->processed_records;
     reason = reason && *reason ? reason : "no reason was given";
-    if (kind == NOTICE_COMPLETED) {
+    if (kind == NOTICE_COMPLETED && row->failed_units) {
+        const unsigned long long failed = (unsigned long long)row->failed_units, units = (unsigned long long)row->total_records;
+        notices_value(values, "subject", "%s: completed, %llu records, %llu of %llu failed", name, records, failed, units);
+        notices_value(values, "text",
+                      "The job is complete: %llu records were captured; %llu of its %llu units failed for good; `batchspool why %s` names them.", records,
+                      failed, units, row->id);
+        notices_value(values, "failed", "%llu", failed);
+    } else if (kind == NOTICE_COMPLETED) {
         notices_value(values, "subject", "%s: completed, %llu records", name, records);
         notices_value(values, "text", "The job is complete: %llu records were captured.", records);
     } else if (kind == NOTICE_JOB_FAILED) {

@@ -3,6 +3,7 @@
 # Tests of web pages by the shipped definition, against a stand-in of the service: 200 URLs of which 20 are dead, errors that pass and errors that stay, quotas, keys.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../pagespeed.sh"
+. "$(dirname "$0")/../sink.sh"
 # shellcheck disable=SC2034
 WAIT_S=60
 rows() { bs export --job "$ID" | jq -c "$1"; }
@@ -12,6 +13,8 @@ units() { jq -nc "{source: \"pagespeed\", process: \"auto\", urls: [$1]} | ${2:-
 psi_start
 like 'https://pagespeedonline.googleapis.com/pagespeedonline/v5/runPagespeed' "$(cat "$ROOT/etc/sources/pagespeed.json")" 'the shipped definition has the address of the service'
 psi_source
+sink_start
+notices_config '.recipients = {completed: ["mailto:manager@example.com"]}'
 exits 0 'check finds nothing to complain about' bs check
 daemon_start
 
@@ -61,6 +64,14 @@ column() { perl -MText::ParseWords -ne 'BEGIN { $name = shift } chomp; s/\r$//; 
 is '200 1' "$(column Attempts | sort | uniq -c | sed 's/^ *//')" 'with how many requests it took'
 is 0 "$(grep -c 'NOT COMPLETE' "$results/report.html")" 'of a job that is complete'
 like 'DNS_FAILURE' "$(pdftotext -layout "$results/report.pdf" -)" 'which are explained in the summary'
+
+wait_for 60 mails_are 1
+mail=$(mail_of manager@example.com | perl -0777 -MMIME::QuotedPrint -ne 'print decode_qp($_)' | tr -d '\r')
+like 'Subject: .*: completed, 180 records, 20 of 200 failed' "$mail" 'the mail has it in its subject'
+like "180 records were captured; 20 of its 200 units failed for good; .batchspool why $ID. names them" "$mail" 'and says who knows more'
+notices_config 'del(.recipients)'
+bs reload >/dev/null
+sink_stop
 
 # --- the disk for a scheduled list
 jq -n '{cron: "@daily", timezone: "UTC", enabled: false, job: {source: "pagespeed", urls: ["a.example", "b.example", "A.example"], strategies: ["mobile", "desktop"]}}' >"$SPOOL/schedules/daily.json"
