@@ -13,6 +13,15 @@ const char *const source_common_members[] = {
     "mode",       "source",  "name",         "campaign_id",      "criteria", "priority",   "not_before",         "max_records", "max_cost", "take",
     "batch_size", "process", "on_duplicate", "duplicate_window", "notify",   "created_by", "refresh_older_than", "cache",       NULL};
 
+bool source_is_common_member(const char *name) {
+    for (const char *const *common = source_common_members; *common != NULL; common++) {
+        if (strcmp(*common, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *source_action_name(enum source_action action) {
     switch (action) {
     case ACTION_SUCCESS:

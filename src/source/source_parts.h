@@ -47,6 +47,7 @@ void source_hide_key(struct check *check, struct source *source);
 
 /* Members of a job file that are not the source's own (DESIGN 4); NULL at the end. */
 extern const char *const source_common_members[];
+bool source_is_common_member(const char *name);
 
 char *source_copy(struct check *check, const char *text); /* strdup */
 
