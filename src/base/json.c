@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/json_internal.h"
+#include "base/json_scan.h"
 #include "base/limits.h"
 #include "base/number.h"
 
@@ -19,34 +19,8 @@ const struct json_rules json_rules_config_commented = {
  * Every scan_ function gets where it starts and returns where it stopped, NULL after an error. Instead of a call stack there is one bit for each
  * open container. What the rules for configuration need besides (members, names) is not touched on the payload path.
  */
-struct scan {
-    const char *text, *end;
-    const char *looked; /* where the 64 bytes end that skip_plain saw last */
-    uint64_t stops;     /* at which of them json_skip_plain stops */
-    const struct json_rules *rules;
-    struct err *err;
-    enum rc rc;
-    uint32_t depth, max_depth;
-    uint64_t is_object[JSON_DEPTH_MOST / 64]; /* bit depth-1: the container at that depth */
-    uint32_t members[JSON_DEPTH_MOST];        /* of the object at depth-1 so far; kept when max_members or unique_names */
-    bool count_members;
-    struct slice *names; /* of all open objects, outermost first; kept when unique_names */
-    size_t name_count, name_capacity;
-    struct json_outline *outline;       /* NULL: not wanted */
-    bool watch_root;                    /* the names of the root's members are wanted */
-    const struct json_tap *tap;         /* NULL: not wanted */
-    struct slice tap_array, tap_member; /* their names, undecoded; of tap_array data NULL: the root */
-    uint32_t tap_depth;                 /* inside the array that is tapped; 0: not there */
-    bool tap_next;                      /* the member whose value comes next is that array */
-    bool value_next;                    /* ... is the element's member */
-    bool odd_name;                      /* the element has a name with an escape: who knows what it is */
-    const char *element, *value;
-    struct slice found;
-};
 
-static const char *fail(struct scan *s, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static const char *fail(struct scan *s, const char *at, const char *format, ...) {
+const char *json_scan_fail(struct json_scan *s, const char *at, const char *format, ...) {
     char what[256];
     size_t line = 1;
     const char *line_start = s->text;
@@ -65,17 +39,17 @@ static const char *fail(struct scan *s, const char *at, const char *format, ...)
     return NULL;
 }
 
-static const char *fail_expected(struct scan *s, const char *at, const char *what) {
+static const char *fail_expected(struct json_scan *s, const char *at, const char *what) {
     if (at == s->end) {
-        return fail(s, at, "the text ends where %s is expected", what);
+        return json_scan_fail(s, at, "the text ends where %s is expected", what);
     }
     if (*at == '/' && s->rules->comments) {
-        return fail(s, at, "a comment is not closed, or '/' stands alone");
+        return json_scan_fail(s, at, "a comment is not closed, or '/' stands alone");
     }
     if (*at > ' ' && *at < 0x7F) {
-        return fail(s, at, "'%c' where %s is expected", *at, what);
+        return json_scan_fail(s, at, "'%c' where %s is expected", *at, what);
     }
-    return fail(s, at, "byte 0x%02x where %s is expected", (unsigned char)*at, what);
+    return json_scan_fail(s, at, "byte 0x%02x where %s is expected", (unsigned char)*at, what);
 }
 
 /* Behind a comment, or `at` itself when there is none or it is not closed: what is expected there then reports it. */
@@ -98,7 +72,7 @@ static const char *skip_comment(const char *at, const char *end) {
     return from;
 }
 
-static const char *skip_far(const struct scan *s, const char *at) {
+const char *json_scan_skip(const struct json_scan *s, const char *at) {
     for (;;) {
         const char *from;
 
@@ -114,11 +88,11 @@ static const char *skip_far(const struct scan *s, const char *at) {
     }
 }
 
-static inline const char *skip(const struct scan *s, const char *at) {
+static inline const char *skip(const struct json_scan *s, const char *at) {
     if (at<s->end && * at> ' ' && *at != '/') {
         return at;
     }
-    return skip_far(s, at);
+    return json_scan_skip(s, at);
 }
 
 /* The four digits of \uXXXX, from behind the u; -1 when they are not there. */
@@ -139,14 +113,14 @@ static int take_unit(const char *at, const char *end) {
     return unit;
 }
 
-static const char *scan_unicode(struct scan *s, const char *at) {
+static const char *scan_unicode(struct json_scan *s, const char *at) {
     int unit = take_unit(at + 2, s->end);
 
     if (unit < 0) {
-        return fail(s, at, "\\u without four hexadecimal digits");
+        return json_scan_fail(s, at, "\\u without four hexadecimal digits");
     }
     if (unit == 0 && s->rules->no_nul) {
-        return fail(s, at, "\\u0000 in a string");
+        return json_scan_fail(s, at, "\\u0000 in a string");
     }
     if (unit < 0xD800 || unit > 0xDFFF) {
         return at + 6;
@@ -158,12 +132,12 @@ static const char *scan_unicode(struct scan *s, const char *at) {
             return at + 12;
         }
     }
-    return fail(s, at, "\\u%04x is half of a surrogate pair", (unsigned)unit);
+    return json_scan_fail(s, at, "\\u%04x is half of a surrogate pair", (unsigned)unit);
 }
 
-static const char *scan_escape(struct scan *s, const char *at) {
+static const char *scan_escape(struct json_scan *s, const char *at) {
     if (s->end - at < 2) {
-        return fail(s, at, "a string is not closed");
+        return json_scan_fail(s, at, "a string is not closed");
     }
     switch (at[1]) {
     case '"':
@@ -178,16 +152,16 @@ static const char *scan_escape(struct scan *s, const char *at) {
     case 'u':
         return scan_unicode(s, at);
     default:
-        return fail(s, at, "a backslash that begins no JSON escape");
+        return json_scan_fail(s, at, "a backslash that begins no JSON escape");
     }
 }
 
-static const char *scan_utf8(struct scan *s, const char *at) {
+static const char *scan_utf8(struct json_scan *s, const char *at) {
     while (at < s->end && (unsigned char)*at >= 0x80) {
         size_t size = str_utf8_length(at, (size_t)(s->end - at));
 
         if (size == 0) {
-            return fail(s, at, "byte 0x%02x is not UTF-8 here", (unsigned char)*at);
+            return json_scan_fail(s, at, "byte 0x%02x is not UTF-8 here", (unsigned char)*at);
         }
         at += size;
     }
@@ -207,11 +181,11 @@ static const uint8_t class_of[256] = {
 _Static_assert(CLASS_CONTROL == 3 && CLASS_UTF8 == 4, "as the table writes them");
 
 /* On from `at` in a string that begins at `open`. */
-static const char *scan_string_on(struct scan *s, const char *open, const char *at) {
+static const char *scan_string_on(struct json_scan *s, const char *open, const char *at) {
     while (at != NULL) {
         at = json_skip_plain(at, s->end);
         if (at == s->end) {
-            return fail(s, open, "a string is not closed");
+            return json_scan_fail(s, open, "a string is not closed");
         }
         switch (class_of[(unsigned char)*at]) {
         case CLASS_QUOTE:
@@ -223,7 +197,7 @@ static const char *scan_string_on(struct scan *s, const char *open, const char *
             at = scan_utf8(s, at);
             break;
         default:
-            return fail(s, at, "raw control character 0x%02x in a string", (unsigned char)*at);
+            return json_scan_fail(s, at, "raw control character 0x%02x in a string", (unsigned char)*at);
         }
     }
     return NULL;
@@ -232,7 +206,7 @@ static const char *scan_string_on(struct scan *s, const char *open, const char *
 #if JSON_SSE2
 
 /* As json_skip_plain, and remembers where else it would stop. */
-static const char *look_further(struct scan *s, const char *at) {
+static const char *look_further(struct json_scan *s, const char *at) {
     for (; s->end - at >= 64; at += 64) {
         s->stops = json_odd_64(at);
         s->looked = at + 64;
@@ -244,7 +218,7 @@ static const char *look_further(struct scan *s, const char *at) {
 }
 
 /* As json_skip_plain. Strings are short: 64 bytes are looked at once for all that are in them, and the next string need not wait for where this one ends. */
-static inline const char *skip_plain(struct scan *s, const char *at) {
+static inline const char *skip_plain(struct json_scan *s, const char *at) {
     size_t left = (size_t)(s->looked - at);
 
     if (left - 1 < 64) {
@@ -260,14 +234,14 @@ static inline const char *skip_plain(struct scan *s, const char *at) {
 
 #else
 
-static inline const char *skip_plain(const struct scan *s, const char *at) {
+static inline const char *skip_plain(const struct json_scan *s, const char *at) {
     return json_skip_plain(at, s->end);
 }
 
 #endif
 
 /* From the opening quote. */
-static inline const char *scan_string(struct scan *s, const char *at) {
+static inline const char *scan_string(struct json_scan *s, const char *at) {
     const char *stop = skip_plain(s, at + 1);
 
     return stop < s->end && *stop == '"' ? stop + 1 : scan_string_on(s, at, stop);
@@ -280,16 +254,16 @@ static inline const char *skip_digits(const char *at, const char *end) {
     return at;
 }
 
-static const char *check_number(struct scan *s, const char *start, const char *stop) {
+static const char *check_number(struct json_scan *s, const char *start, const char *stop) {
     struct number n;
 
     if (!number_parse((struct slice){.data = start, .length = (size_t)(stop - start)}, &n) || !number_is_safe(&n)) {
-        return fail(s, start, "the number does not fit a double (write it as text)");
+        return json_scan_fail(s, start, "the number does not fit a double (write it as text)");
     }
     return stop;
 }
 
-static inline const char *scan_number(struct scan *s, const char *at) {
+static inline const char *scan_number(struct json_scan *s, const char *at) {
     const char *start = at, *from, *end = s->end;
 
     if (*at == '-') {
@@ -301,7 +275,7 @@ static inline const char *scan_number(struct scan *s, const char *at) {
         return fail_expected(s, at, "a digit");
     }
     if (*from == '0' && at - from > 1) {
-        return fail(s, from, "a number with a leading zero");
+        return json_scan_fail(s, from, "a number with a leading zero");
     }
     if (at < end && *at == '.') {
         from = ++at;
@@ -322,107 +296,19 @@ static inline const char *scan_number(struct scan *s, const char *at) {
     return s->rules->safe_numbers ? check_number(s, start, at) : at;
 }
 
-static inline const char *scan_word(struct scan *s, const char *at, const char *word, size_t length) {
+static inline const char *scan_word(struct json_scan *s, const char *at, const char *word, size_t length) {
     if ((size_t)(s->end - at) < length || memcmp(at, word, length) != 0) {
-        return fail(s, at, "a word that is not true, false or null");
+        return json_scan_fail(s, at, "a word that is not true, false or null");
     }
     return at + length;
 }
 
-static bool keep_name(struct scan *s, struct slice name) {
-    if (s->name_count == s->name_capacity) {
-        size_t capacity = s->name_capacity > 0 ? s->name_capacity * 2 : 64;
-        struct slice *names = realloc(s->names, capacity * sizeof(*names));
-
-        if (names == NULL) {
-            s->rc = err_set(s->err, RC_TEMP, "out of memory");
-            return false;
-        }
-        s->names = names;
-        s->name_capacity = capacity;
-    }
-    s->names[s->name_count++] = name;
-    return true;
-}
-
-/* Equal names are ordered by where they stand, so that the later one is reported. */
-static int compare_names(const void *left, const void *right) {
-    const struct slice *a = left, *b = right;
-    int difference = json_compare_names(*a, *b);
-
-    return difference != 0 ? difference : (a->data > b->data) - (a->data < b->data);
-}
-
-/* The names of the object that closes are the last ones kept. They are sorted: n log n for any input, without a hash that it could attack. */
-static bool check_unique(struct scan *s) {
-    size_t count = s->members[s->depth - 1];
-    struct slice *names = s->names + (s->name_count - count);
-    const struct slice *twice = NULL;
-
-    s->name_count -= count;
-    if (count < 2) {
-        return true;
-    }
-    qsort(names, count, sizeof(*names), compare_names);
-    for (size_t i = 1; i < count; i++) {
-        if ((twice == NULL || names[i].data < twice->data) && json_compare_names(names[i - 1], names[i]) == 0) {
-            twice = &names[i];
-        }
-    }
-    if (twice != NULL) {
-        (void)fail(s, twice->data - 1, "the name \"%.*s\" stands twice in one object", (int)(twice->length < 80 ? twice->length : 80), twice->data);
-    }
-    return twice == NULL;
-}
-
-/* A member of the root begins. */
-static void outline_name(struct json_outline *outline, struct slice name) {
-    if (outline->count == JSON_OUTLINE_MOST) {
-        outline->complete = false;
-    } else {
-        outline->members[outline->count++].name = name;
-    }
-}
-
-/* The value of that member ends here. Its start is found again behind the name. */
-static void outline_value(struct scan *s, const char *end) {
-    struct json_member *m = &s->outline->members[s->outline->count - 1];
-
-    if (s->outline->complete) {
-        const char *from = skip(s, skip(s, m->name.data + m->name.length + 1) + 1);
-
-        m->value = (struct slice){.data = from, .length = (size_t)(end - from)};
-    }
-}
-
-static bool same_name(struct slice a, struct slice b) {
-    return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
-}
-
-/* What is kept of a name besides its form. plain: without escapes. */
-static bool watch_name(struct scan *s, struct slice name, bool plain) {
-    if (s->outline != NULL && s->depth == 1) {
-        outline_name(s->outline, name);
-    }
-    if (s->tap != NULL && s->depth == 1) {
-        s->tap_next = s->tap_array.data != NULL && same_name(name, s->tap_array);
-    } else if (s->tap_depth > 0 && s->depth == s->tap_depth + 1) {
-        s->value_next = same_name(name, s->tap_member);
-        s->odd_name = s->odd_name || (!plain && memchr(name.data, '\\', name.length) != NULL);
-    }
-    if (s->count_members && s->members[s->depth - 1]++ == s->rules->max_members && s->rules->max_members > 0) {
-        (void)fail(s, name.data - 1, "more than %u members in one object", (unsigned)s->rules->max_members);
-        return false;
-    }
-    return !s->rules->unique_names || keep_name(s, name);
-}
-
-static inline bool names_watched(const struct scan *s) {
+static inline bool names_watched(const struct json_scan *s) {
     return s->count_members || (s->depth == 1 && s->watch_root) || (s->tap_depth > 0 && s->depth == s->tap_depth + 1);
 }
 
 /* A name, its colon, and on to the value. */
-static inline const char *scan_name(struct scan *s, const char *at) {
+static inline const char *scan_name(struct json_scan *s, const char *at) {
     const char *open = at;
     bool plain;
 
@@ -435,7 +321,7 @@ static inline const char *scan_name(struct scan *s, const char *at) {
     if (at == NULL) {
         return NULL;
     }
-    if (names_watched(s) && !watch_name(s, (struct slice){.data = open + 1, .length = (size_t)(at - open) - 2}, plain)) {
+    if (names_watched(s) && !json_watch_name(s, (struct slice){.data = open + 1, .length = (size_t)(at - open) - 2}, plain)) {
         return NULL;
     }
     at = skip(s, at);
@@ -445,12 +331,12 @@ static inline const char *scan_name(struct scan *s, const char *at) {
     return skip(s, at + 1);
 }
 
-static inline bool in_object(const struct scan *s) {
+static inline bool in_object(const struct json_scan *s) {
     return (s->is_object[(s->depth - 1) / 64] >> ((s->depth - 1) % 64) & 1u) != 0;
 }
 
 /* Nobody counts the members of this object, nor looks at their names, but for tap_member in an element of the array that is tapped; and no comments. */
-static inline bool members_are_plain(const struct scan *s) {
+static inline bool members_are_plain(const struct json_scan *s) {
     return !s->count_members && !s->rules->comments && !(s->depth == 1 && s->watch_root);
 }
 
@@ -460,7 +346,7 @@ enum member_part { MEMBER_NAME, MEMBER_VALUE, MEMBER_END };
  * From the name of a member on through as many as have a name without escapes and a string or number as value. Most of a page is such members, and of what
  * scan_name, scan_value and close_containers ask for each they need little. Returns where that is no more so, and what of a member begins or ended there.
  */
-static const char *scan_plain_members(struct scan *s, const char *at, enum member_part *part) {
+static const char *scan_plain_members(struct json_scan *s, const char *at, enum member_part *part) {
     const bool tapped = s->tap_depth > 0 && s->depth == s->tap_depth + 1;
     const char *end = s->end;
 
@@ -472,7 +358,7 @@ static const char *scan_plain_members(struct scan *s, const char *at, enum membe
             return name;
         }
         stop = skip_plain(s, name + 1);
-        if (stop == end || *stop != '"' || (tapped && same_name((struct slice){.data = name + 1, .length = (size_t)(stop - name) - 1}, s->tap_member))) {
+        if (stop == end || *stop != '"' || (tapped && json_same_name((struct slice){.data = name + 1, .length = (size_t)(stop - name) - 1}, s->tap_member))) {
             return name;
         }
         at = json_skip_blank(stop + 1, end);
@@ -500,41 +386,16 @@ static const char *scan_plain_members(struct scan *s, const char *at, enum membe
     }
 }
 
-/* An array at the root or in it is opened. */
-static void tap_begin(struct scan *s, const char *open) {
-    if (s->depth == 0 ? s->tap_array.data != NULL : !s->tap_next || s->tap_array.data == NULL) {
-        return;
-    }
-    s->tap_next = false;
-    s->tap_depth = s->depth + 1;
-    s->found.data = NULL;
-    s->tap->begin(s->tap->context, open);
-}
-
-/* A value ended: an element, or a member of one. */
-static void tap_value(struct scan *s, const char *end) {
-    if (s->depth == s->tap_depth + 1 && s->value_next) {
-        s->value_next = false;
-        s->found = (struct slice){.data = s->value, .length = (size_t)(end - s->value)};
-    } else if (s->depth == s->tap_depth) {
-        struct slice none = {.data = NULL, .length = 0};
-
-        s->tap->element(s->tap->context, (struct slice){.data = s->element, .length = (size_t)(end - s->element)}, s->odd_name ? none : s->found);
-        s->odd_name = false;
-        s->found.data = NULL;
-    }
-}
-
 /* From the bracket to the first value inside, or behind an empty container; *inside tells which. */
-static inline const char *open_container(struct scan *s, const char *at, bool *inside) {
+static inline const char *open_container(struct json_scan *s, const char *at, bool *inside) {
     bool object = *at == '{';
     uint64_t bit = UINT64_C(1) << (s->depth % 64), *bits = &s->is_object[s->depth / 64];
 
     if (s->depth == s->max_depth) {
-        return fail(s, at, "nested more than %u deep", (unsigned)s->max_depth);
+        return json_scan_fail(s, at, "nested more than %u deep", (unsigned)s->max_depth);
     }
     if (s->tap != NULL && !object && s->depth < 2) {
-        tap_begin(s, at);
+        json_watch_array(s, at);
     }
     at = skip(s, at + 1);
     if (at < s->end && *at == (object ? '}' : ']')) {
@@ -558,15 +419,15 @@ static inline const char *open_container(struct scan *s, const char *at, bool *i
 }
 
 /* From behind a value through the brackets that close, to the next value, or to the end of the text when none is open any more. */
-static inline const char *close_containers(struct scan *s, const char *at) {
+static inline const char *close_containers(struct json_scan *s, const char *at) {
     while (s->depth > 0) {
         bool object = in_object(s);
 
         if (s->outline != NULL && s->depth == 1 && object) {
-            outline_value(s, at);
+            json_watch_root_value(s, at);
         }
         if (s->tap_depth > 0 && s->depth <= s->tap_depth + 1) {
-            tap_value(s, at);
+            json_watch_value(s, at);
         }
         at = skip(s, at);
         if (at < s->end && *at == ',') {
@@ -587,7 +448,7 @@ static inline const char *close_containers(struct scan *s, const char *at) {
         if (at == s->end || *at != (object ? '}' : ']')) {
             return fail_expected(s, at, object ? "',' or '}'" : "',' or ']'");
         }
-        if (object && s->rules->unique_names && !check_unique(s)) {
+        if (object && s->rules->unique_names && !json_watch_object_end(s)) {
             return NULL;
         }
         s->depth--;
@@ -599,7 +460,7 @@ static inline const char *close_containers(struct scan *s, const char *at) {
     return at;
 }
 
-static inline const char *scan_value(struct scan *s, const char *at, bool *inside) {
+static inline const char *scan_value(struct json_scan *s, const char *at, bool *inside) {
     *inside = false;
     if (at == s->end) {
         return fail_expected(s, at, "a value");
@@ -633,7 +494,7 @@ static inline const char *scan_value(struct scan *s, const char *at, bool *insid
     }
 }
 
-static void scan_text(struct scan *s) {
+static void scan_text(struct json_scan *s) {
     const char *root = skip(s, s->text), *at = root, *end;
 
     for (;;) {
@@ -662,32 +523,10 @@ static void scan_text(struct scan *s) {
     }
 }
 
-/* A name that stands in a Pointer of one token without escapes, and in the text as it is. */
-static bool plain_token(const char *pointer, struct slice *name) {
-    if (pointer[0] != '/' || strpbrk(pointer + 1, "/~\"\\") != NULL) {
-        return false;
-    }
-    *name = (struct slice){.data = pointer + 1, .length = strlen(pointer + 1)};
-    return true;
-}
-
-static void set_tap(struct scan *s, const struct json_tap *tap) {
-    s->tap = NULL;
-    s->tap_depth = 0;
-    s->tap_next = s->value_next = s->odd_name = false;
-    s->tap_array = s->tap_member = s->found = (struct slice){.data = NULL, .length = 0};
-    if (tap != NULL && (tap->array[0] == '\0' || plain_token(tap->array, &s->tap_array))) {
-        s->tap = tap;
-        if (tap->member == NULL || !plain_token(tap->member, &s->tap_member)) {
-            s->tap_member = (struct slice){.data = "\"", .length = 1}; /* no name is that */
-        }
-    }
-}
-
 /* As json_outline_tap; outline and tap may be NULL. */
 static enum rc check(const char *text, size_t length, const struct json_rules *rules, struct json_outline *outline, const struct json_tap *tap,
                      struct err *err) {
-    struct scan s;
+    struct json_scan s;
 
     s.text = length > 0 ? text : "";
     s.end = s.text + length;
@@ -703,10 +542,10 @@ static enum rc check(const char *text, size_t length, const struct json_rules *r
     s.name_count = s.name_capacity = 0;
     s.outline = outline;
     s.watch_root = outline != NULL || tap != NULL;
-    set_tap(&s, tap);
+    json_watch_tap(&s, tap);
     memset(s.is_object, 0, sizeof(s.is_object));
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        (void)fail(&s, s.text, "the text begins with a byte order mark: save it as UTF-8 without one");
+        (void)json_scan_fail(&s, s.text, "the text begins with a byte order mark: save it as UTF-8 without one");
     } else {
         scan_text(&s);
     }

@@ -17,7 +17,7 @@
 #define JSON_SSE2 0
 #endif
 
-/* What json.c (check), json_skip.c and json_walk.c (find), json_value.c (read) and json_form.c (write) share. */
+/* What json.c, json_watch.c (check), json_skip.c and json_walk.c (find), json_value.c (read) and json_form.c (write) share. */
 
 #define JSON_DEPTH_MOST 1024u /* of json_rules.max_depth, and of json_canonical */
 
