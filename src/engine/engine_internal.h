@@ -4,9 +4,9 @@
 
 /* What the files of the daemon's engine share: engine.c (start, stop, events), scan.c (rescan), intake.c (acceptance), sched.c (claims, deferrals), feed.c (one
  * source: which job sends next), limits.c (its limits), aside.c (budgets that are spent), control.c (what persons paused or changed), run.c (one job),
- * begin.c (its beginning), guard.c (what it may buy), group.c (units that wait together), attempt.c (one page), replay.c (what a journal leaves to do), shift.c
- * (moves), loaders.c, errands.c (exports, retention), schedules.c (recurring jobs), notices*.c. All of it belongs to the loop's thread; what a lane may touch
- * is said at each struct. */
+ * begin.c (its beginning), guard.c (what it may buy), group.c (units that wait together), attempt.c (one page), replay*.c (what a journal leaves to do),
+ * shift.c (moves), loaders.c, errands.c (exports, retention), schedules.c (recurring jobs), notices*.c. All of it belongs to the loop's thread; what a lane may
+ * touch is said at each struct. */
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -471,7 +471,7 @@ void ready_reload(struct engine *engine);                                  /* no
 void ready_answered(struct engine *engine, const struct source *source, unsigned step, unsigned way, int status, bool refused);
 void ready_free(struct engine *engine);
 
-/* replay.c */
+/* replay.c, replay_mend.c */
 /* What the journal says of one page. */
 struct replay_page {
     uint32_t batch;
