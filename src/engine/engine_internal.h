@@ -274,7 +274,7 @@ void scan_all(struct engine *engine);  /* after an overflow, and at start */
 void scan_soon(struct engine *engine); /* a second from now */
 void scan_look(struct engine *engine, const char *job_id, bool second, int64_t delay_ms);
 
-/* intake.c */
+/* intake.c, intake_check.c */
 void intake_start(struct engine *engine);
 void intake_file(struct engine *engine, const char *name, bool closed);
 /* The file of a job that waits in pending/ may have been edited. */
