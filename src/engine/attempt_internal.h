@@ -11,7 +11,8 @@
  * is tried until it succeeds.
  */
 
-/* What attempt.c (the loop's part), attempt_lane.c (the lanes' part) and attempt_send.c (the request) share. */
+/* What attempt_start.c (up to the request) and attempt.c (from the answer on: the loop's parts), attempt_lane.c (the lanes' part), attempt_send.c (the request)
+ * and attempt_decide.c share. */
 
 enum stage { STAGE_REQUEST, STAGE_FETCH, STAGE_CHECK, STAGE_SETTLE, STAGE_ANSWERED, STAGE_PUBLISH, STAGE_CAPTURED, STAGE_MARK, STAGE_MARKED, STAGE_REPORT };
 
@@ -94,15 +95,19 @@ enum rc attempt_lane_body(void *attempt, int *body_fd, struct err *err); /* fetc
 cJSON *attempt_lane_members(const struct attempt *a);                    /* batch, step, attempt of its events */
 bool attempt_lane_good(const struct attempt *a);
 int64_t attempt_took_ms(const struct attempt *a); /* from the request to the answer; 0: not known */
-/* Of a good answer to this way of a step that was paid for. */
-struct dec attempt_cost(const struct source *source, unsigned step, unsigned way, const struct verdict *verdict);
-/* What its way of the step alone lacks is no trouble of the source: the next way is taken. */
-bool attempt_optional(const struct attempt *a);
 
 /* attempt.c: on to the next kind of work, on the loop */
 void attempt_report(struct attempt *a, const char *event, bool keep_body); /* its event is written; then it ends, or is decided about anew */
 void attempt_record(struct run *run, bool now); /* good pages wait for those that are still being checked, unless they are paid for */
 void attempt_end(struct attempt *a);            /* gives its share of limits back, frees it, and lets the job go on */
+void attempt_on_job_lane(struct attempt *a, const struct work_class *class); /* in order with all else that touches the job's journal */
+enum rc attempt_follow(struct attempt *a);                                   /* its line is on the disk: the index goes that far, as attempt_synced lets it */
+void attempt_fetched(void *attempt, const struct fetch_answer *answer);      /* fetch_done of its request */
+void attempt_answered_here(struct attempt *a);                               /* the answer is in body_fd, and no request brought it */
+/* Of a good answer to this way of a step that was paid for. */
+struct dec attempt_cost(const struct source *source, unsigned step, unsigned way, const struct verdict *verdict);
+/* What its way of the step alone lacks is no trouble of the source: the next way is taken. */
+bool attempt_optional(const struct attempt *a);
 
 /* attempt_decide.c: what a verdict means. All but the first two end with attempt_report, attempt_record or attempt_end, and true says that they did. */
 struct due_page *attempt_due(struct attempt *a);

@@ -429,7 +429,7 @@ bool token_ready(struct feed *feed);
 void token_drop(struct feed *feed, uint64_t serial); /* it was refused; another that came meanwhile stays */
 void token_reset(struct feed *feed);                 /* forget it, and what is on the way */
 
-/* attempt.c */
+/* attempt_start.c; attempt.c */
 void attempt_page(struct run *run, struct due_page *due);
 void attempt_preview(struct run *run);
 void attempt_give_up(struct run *run, struct due_page *due, struct throttle_group *group); /* without a request: its group is given up */
