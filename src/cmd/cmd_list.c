@@ -48,6 +48,8 @@ static void print_line(struct cmd *cmd, const struct jobs_entry *job, const stru
            cmd_shown(source, sizeof source, row->source, true), cmd_span(age, now_us - row->created_us));
     if (row->place == PLACE_PROCESSING)
         printf("  %8s/s  %5s", look_rate(rate, &progress), look_eta(eta, &progress, now_us));
+    if (row->failed_units)
+        printf("  %" PRIu64 " failed", row->failed_units);
     if (row->same_batches)
         printf("  %" PRIu64 " same", row->same_batches);
     putchar('\n');

@@ -114,7 +114,7 @@ static void print_batches(const struct batches *batches) {
         if (first)
             printf("\nbatches\n");
         first = false;
-        char error[400], shown[400];
+        char error[500], shown[400];
         item = cmd_shown(shown, sizeof shown, item, false);
         if (batch->file)
             printf("  %04zu  %-14s  %6" PRIu64 " records  %9" PRIu64 " bytes  %s  %s%s%s%s%s%s%s\n", i + 1, batches_state(batch), batch->file->records,

@@ -63,7 +63,7 @@ static void format_line(struct cmd *cmd, const struct watched *w, bool bar, char
     const enum place place = w->follow.job.place;
     const int64_t now_us = clock_wall_us();
     const struct job_progress progress = cmd_job_progress(cmd, row, now_us);
-    char bars[BAR_WIDTH + 4] = "", total[24] = "?", money[140] = "", reason[80] = "", rate[24], left[24], eta[40] = "", waits[48] = "";
+    char bars[BAR_WIDTH + 4] = "", total[24] = "?", money[140] = "", reason[80] = "", rate[24], left[24], eta[40] = "", waits[48] = "", failed[32] = "";
     if (bar)
         cmd_bar(bars, BAR_WIDTH, row->processed_records, row->total_records);
     if (progress.eta_us && place == PLACE_PROCESSING)
@@ -76,9 +76,11 @@ static void format_line(struct cmd *cmd, const struct watched *w, bool bar, char
         char plain[128];
         snprintf(money, sizeof money, "  %s", cmd_money(plain, row->cost, row->cost_in_doubt, row->currency));
     }
+    if (row->failed_units)
+        snprintf(failed, sizeof failed, "  %" PRIu64 " failed", row->failed_units);
     if (row->place == place && (*row->reason || *waits))
         snprintf(reason, sizeof reason, "  %s", *waits ? waits : row->reason);
-    snprintf(out, size, "%s  %s%s%-10s %" PRIu64 "/%s  %s/s%s%s%s", row->id, bars, bar ? " " : "", place_status(place), row->processed_records, total,
+    snprintf(out, size, "%s  %s%s%-10s %" PRIu64 "/%s%s  %s/s%s%s%s", row->id, bars, bar ? " " : "", place_status(place), row->processed_records, total, failed,
              progress.rate_per_s < 0 ? "0.0" : look_rate(rate, &progress), eta, money, reason);
 }
 

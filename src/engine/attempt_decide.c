@@ -156,6 +156,8 @@ static void unit_failed(struct attempt *a, const char *reason) {
     struct page_facts none = {.total = JOB_UNKNOWN, .count = JOB_UNKNOWN};
     char item[UNITS_LABEL_SIZE];
     attempt_add_failure(a, reason);
+    if (a->unit_key[0])
+        cJSON_AddStringToObject(a->members, "unit", a->unit_key);
     units_label(run->units, a->page.batch, item);
     str_format(run->unit_error, sizeof run->unit_error, "unit %u (%.120s): %s%s%.200s", a->page.batch, item, reason,
                a->verdict.error[0] || a->err.text[0] ? ": " : "", a->verdict.error[0] ? a->verdict.error : a->err.text);

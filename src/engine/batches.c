@@ -61,7 +61,7 @@ static void fold_batch(struct batch *batch, const struct journal_line *line) {
             continue;
         batch->state = batch->state == BATCH_CAPTURED ? BATCH_CAPTURED : states[i].state;
         const char *error = text_member(line->json, "error");
-        snprintf(batch->error, sizeof batch->error, "%.199s", batch->state == BATCH_CAPTURED ? "" : *error ? error : text_member(line->json, "reason"));
+        snprintf(batch->error, sizeof batch->error, "%.399s", batch->state == BATCH_CAPTURED ? "" : *error ? error : text_member(line->json, "reason"));
     }
 }
 

@@ -12,7 +12,7 @@ struct batch {
     enum batch_state state;
     struct file_row *file; /* when captured */
     enum shelf shelf;      /* where its marker lies */
-    char error[200];
+    char error[400];
     char *item; /* of a unit: which it is, for people; owned, or NULL */
 };
 

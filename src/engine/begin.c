@@ -308,8 +308,8 @@ static void mended(struct replay *r) {
     run->accept_duplicates = r->accept_duplicates;
     run->accept_coverage = r->accept_coverage;
     totals(run, r);
-    if (r->groups && r->groups_anew)
-        throttle_forget(run->feed->throttle, r->groups);
+    if (r->groups_anew)
+        group_anew(run);
     else if (r->groups && r->groups_us < run->feed->began_us)
         throttle_adopt(run->feed->throttle, r->groups, clock_wall_us());
     run->price = run->source->cost_per_record;

@@ -462,6 +462,7 @@ void group_why(const struct run *run, char *out, size_t size); /* what a run tha
 void group_error(const struct throttle_group *group, char *out, size_t size);
 bool group_fail(struct run *run);    /* begin to fail units whose group was given up; true: some are on their way */
 void group_release(struct run *run); /* forget which units wait */
+void group_anew(struct run *run);    /* a person has it go on: groups of its units wait no longer, whichever job made them */
 
 /* ready_look.c */
 void ready_look(struct engine *engine);                                    /* now, and again from time to time */

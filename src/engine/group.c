@@ -161,6 +161,16 @@ void group_release(struct run *run) {
     }
 }
 
+void group_anew(struct run *run) {
+    for (uint64_t i = 0; has_groups(run) && throttle_closed(throttle_of(run)) && i < run->units->count; i++)
+        for (unsigned step = 0; step < run->source->step_count; step++) {
+            struct throttle_group *group = known_group(run, (uint32_t)i + 1, step);
+            if (group)
+                throttle_succeeded(throttle_of(run), group);
+            throttle_give(throttle_of(run), group);
+        }
+}
+
 /* --- before a request ------------------------------------------------------------------------------------------------- */
 
 bool group_stops(struct run *run, struct due_page *due, int64_t now_us) {

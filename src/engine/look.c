@@ -105,16 +105,21 @@ int64_t look_waits(const struct look *look, const struct job_row *row, int64_t n
     return paused.until_us;
 }
 
-/* The days that the quotas of its source make it take. */
+/* What the rates and quotas of its source make it take. */
 static void heed_quotas(const struct look *look, const struct job_row *row, int64_t now_us, struct job_progress *progress) {
     struct limits_window windows[SOURCE_MAX_WINDOWS];
     const struct source *source = NULL;
     const uint64_t over = row->processed_records + row->failed_units;
     uint64_t rest = 0, days = 0;
-    if (!row->processed_records || over >= row->total_records || !look->sources || sources_get(look->sources, row->source, &source, NULL) != RC_OK ||
-        !source->window_count)
+    if (!row->processed_records || over >= row->total_records || !look->sources || sources_get(look->sources, row->source, &source, NULL) != RC_OK)
         return;
     const double left = (double)(row->total_records - over), pages = left * (double)row->captured_batches / (double)row->processed_records;
+    for (unsigned i = 0; i < source->rate_count; i++) {
+        const int64_t bound_us = now_us + (int64_t)(pages / (double)source->rates[i].limit * (double)source->rates[i].interval_ms * 1000);
+        progress->eta_us = bound_us > progress->eta_us ? bound_us : progress->eta_us;
+    }
+    if (!source->window_count)
+        return;
     const unsigned count = limits_look_windows(look->index, source, now_us, windows);
     const double quota_s = limits_look_quota_s(windows, count, (uint64_t)(pages + 0.5), now_us, &rest, &days);
     const double last_s = pages > 0 ? left * ((double)rest / pages) / progress->rate_per_s : 0;

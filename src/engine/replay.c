@@ -235,7 +235,7 @@ static void line_seen(void *context, const struct job_row *row, const struct jou
     if (!batch && strcmp(line->event, "failed") == 0)
         r->failed = true;
     if (strcmp(line->event, "requeued") == 0) {
-        r->groups_anew = r->groups_anew || strcmp(text_of(json, "by"), "daemon") != 0;
+        r->groups_anew = strcmp(text_of(json, "by"), "daemon") != 0;
         if (r->failed)
             tried_again(r);
     }

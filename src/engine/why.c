@@ -161,7 +161,7 @@ static void tell_files(const struct why *why, const struct job_row *row, struct 
 static void tell_failed_units(const struct why *why, const struct job_row *row, struct buf *out) {
     struct batches batches;
     struct err err = {0};
-    char error[400], item[400];
+    char error[500], item[400];
     size_t failed = 0;
     if (!row->failed_units)
         return;

@@ -221,15 +221,3 @@ void throttle_adopt(struct throttle *throttle, const struct throttle *from, int6
 
     throttle_each(from, adopt, &adoption);
 }
-
-static void forget(void *context, const struct throttle_group *group) {
-    struct throttle_group *known = throttle_find(context, group->key);
-
-    if (known != NULL) {
-        open_group(context, known);
-    }
-}
-
-void throttle_forget(struct throttle *throttle, const struct throttle *those) {
-    throttle_each(those, forget, throttle);
-}

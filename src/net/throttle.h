@@ -60,7 +60,6 @@ bool throttle_spent(const struct throttle_group *group, const struct throttle_li
 bool throttle_recall(struct throttle *throttle, const char *key, unsigned tries, int64_t since_us, int64_t until_us, const char *error, int64_t now_us);
 /* Take over the groups that another one has closed lately, and this one does not know to be. */
 void throttle_adopt(struct throttle *throttle, const struct throttle *from, int64_t now_us);
-void throttle_forget(struct throttle *throttle, const struct throttle *those); /* the groups that another one has closed are open in this one: try them anew */
 /* Every group that is closed, in no order. */
 void throttle_each(const struct throttle *throttle, void (*told)(void *context, const struct throttle_group *group), void *context);
 

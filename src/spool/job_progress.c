@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spool/job.h"
 
-#define BURST 8 /* so many pages may come at once, and then none for as long */
+#define SILENT_US INT64_C(10000000) /* and as long as all that came took: who hears nothing for so long does not know when it will be done */
+#define BURST 8                     /* so many pages may come at once, and then none for as long */
 
 struct span {
     int64_t from_us;
@@ -32,7 +33,8 @@ struct job_progress job_progress(const struct job_row *row, int64_t now_us) {
     const bool all = row->total_records != JOB_UNKNOWN && over >= row->total_records; /* it waits for its loads */
     const int64_t until_us = runs && !all && now_us - gap_us > row->progress_us ? now_us - gap_us : row->progress_us;
     progress.rate_per_s = (double)span.records * 1e6 / (double)(until_us - span.from_us);
-    if (!runs || all || row->total_records == JOB_UNKNOWN || span.records == 0)
+    const bool silent = now_us - row->progress_us > span_us + SILENT_US;
+    if (!runs || all || silent || row->total_records == JOB_UNKNOWN || span.records == 0)
         return progress;
     const double left_us = (double)(row->total_records - over) / progress.rate_per_s * 1e6;
     if (left_us < 1e16) {

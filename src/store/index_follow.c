@@ -230,6 +230,29 @@ static enum rc put_unit_key(struct fold *fold, const struct journal_line *line, 
     return index_put(fold->index, TABLE_SHA256, &by_sum, "", 0, fold->err);
 }
 
+/* What fails now is not answered by what it was before. */
+static enum rc drop_unit_key(struct fold *fold, const struct journal_line *line) {
+    const char *unit = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line->json, "unit"));
+    unsigned char sum[DIGEST_BYTES];
+    struct index_key prefix = {.length = 0};
+    if (unit == NULL || strcmp(line->event, "failed") != 0 || !str_unhex(unit, sum, sizeof sum))
+        return RC_OK;
+    index_key_bytes(&prefix, sum, sizeof sum);
+    for (;;) {
+        struct index_walk walk;
+        struct index_key found = {.length = 0};
+        enum rc rc = index_walk_begin(&walk, fold->index, TABLE_SHA256, &prefix, &prefix, fold->err);
+        if (rc != RC_OK)
+            return rc;
+        if (index_walk_here(&walk))
+            index_key_bytes(&found, walk.key.mv_data, walk.key.mv_size);
+        rc = index_walk_end(&walk, RC_OK, fold->err);
+        rc = rc == RC_OK && found.length > 0 ? index_delete(fold->index, TABLE_SHA256, &found, fold->err) : rc;
+        if (rc != RC_OK || found.length == 0)
+            return rc;
+    }
+}
+
 static enum rc put_file(struct fold *fold, const struct file_row *file) {
     unsigned char bytes[CODEC_ROW_BYTES], sum[DIGEST_BYTES];
     struct index_key key, by_sum = {.length = 0};
@@ -325,6 +348,8 @@ static enum rc fold_batch(struct fold *fold, const struct journal_line *line, ui
     bool failed = unit == RC_OK;
     fold->memory.batch = (struct job_batch){captured, failed, file.status, file.archived_us != 0, file.success_count, file.error_count};
     if ((rc = fold_job(fold, line)) != RC_OK || (!captured && (rc = put_history(fold, line)) != RC_OK))
+        return rc;
+    if ((rc = drop_unit_key(fold, line)) != RC_OK)
         return rc;
     if (file_row_apply(&file, &fold->row, line) && ((rc = put_file(fold, &file)) != RC_OK || (rc = put_unit_key(fold, line, &file)) != RC_OK))
         return rc;

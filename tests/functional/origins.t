@@ -95,6 +95,12 @@ shares() { [ -n "$(told captured 'select(.inner | not) | .batch')" ]; }
 wait_for 10 shares
 result $? 'so does one that needs that origin, too'
 is 0 "$(requests sick.example)" 'which waits with the first'
+bs hold "$ID" >/dev/null
+at hold 'a person looks at it'
+bs release "$ID" >/dev/null
+tried() { [ "$(requests sick.example)" -ge 1 ]; }
+wait_for 10 tried
+result $? 'who has it go on has the origin tried at once, though another job made it wait'
 bs cancel "$ID" "$beside" >/dev/null
 at cancelled 'both can be cancelled'
 at cancelled 'at once' "$beside"

@@ -108,6 +108,16 @@ units '"c2.example"' '.source = "cached" | .on_duplicate = "run"' lost
 at processed 'when the earlier answer is gone'
 is 5 "$(asked .url | wc -l)" 'it is asked for again'
 mv "$DIR"/aside/* "$SPOOL"/payloads/raw/*/
+rules '{"url": "c2.example", "kind": "error", "code": "DNS_FAILURE", "status": 400, "count": 1}'
+units '"c2.example","c3.example"' '.source = "cached" | .cache = false' dead
+at processed 'a page that is dead now'
+like 'COMPLETED .* 1 failed$' "$(bs list | grep "$ID")" 'list says how many failed'
+rules
+before=$(asked .url | wc -l)
+units '"c2.example","c3.example"' '.source = "cached"' revived
+at processed 'is asked for'
+is $((before + 1)) "$(asked .url | wc -l)" 'whatever it was before it was dead'
+is 'c2.example false,c3.example true' "$(rows '[(.url | split("/")[2]), .cached_at != null] | join(" ")' | jq -r . | sort | paste -sd,)" 'the other one is from the cache'
 rm -rf "$DIR/etc/sources/cached.json"
 
 # --- what failed, once more
