@@ -308,7 +308,7 @@ void limits_why(struct feed *feed, const char *reason, char *out, size_t size) {
     int64_t now = clock_wall_us();
     out[0] = '\0';
     if (strcmp(reason, "unauthorized") == 0)
-        str_format(out, size, "the source refused its credentials%s%s%s: renew them, then send the daemon SIGHUP", feed->refused[0] ? " (" : "", feed->refused,
+        str_format(out, size, "the source refused its credentials%s%s%s: renew them, then `batchspool reload`", feed->refused[0] ? " (" : "", feed->refused,
                    feed->refused[0] ? ")" : "");
     else if (strcmp(reason, "dead_host") == 0)
         str_format(out, size, "the source's host cannot be reached%s%s; it is tried by one request at a time", feed->trouble[0] ? ": " : "", feed->trouble);

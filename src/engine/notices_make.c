@@ -87,12 +87,15 @@ static void words(enum notice_kind kind, const struct job_row *row, cJSON *value
                       "The job is complete: %llu records were captured; %llu of its %llu units failed for good; `batchspool why %s` names them.", records,
                       failed, units, row->id);
         notices_value(values, "failed", "%llu", failed);
+    } else if (kind == NOTICE_COMPLETED && row->reuses[0]) {
+        notices_value(values, "subject", "%s: completed, by an earlier job", name);
+        notices_value(values, "text", "The job is complete: its records, and reports, are those of job %s; nothing was asked for.", row->reuses);
     } else if (kind == NOTICE_COMPLETED) {
         notices_value(values, "subject", "%s: completed, %llu records", name, records);
         notices_value(values, "text", "The job is complete: %llu records were captured.", records);
     } else if (kind == NOTICE_JOB_FAILED) {
         notices_value(values, "subject", "%s: failed (%s)", name, reason);
-        notices_value(values, "text", "The job has failed: %s. What was captured stays.", reason);
+        notices_value(values, "text", "The job has failed: %s. %s", reason, row->captured_batches ? "What was captured stays." : "Nothing was captured.");
     } else if (kind == NOTICE_HELD) {
         notices_value(values, "subject", "%s: waits for a decision (%s)", name, reason);
         notices_value(values, "text", "The job waits until a person decides: %s.", reason);

@@ -23,8 +23,7 @@ const char *paused_advice(const char *reason, const struct source *source, char 
     if (source)
         source_secret_names(source, NULL, 0, names);
     if (paused_for_access(reason))
-        str_format(out, PAUSED_ADVICE_SIZE, "It refused the credentials: renew %s, then `batchspool reload`, or send the daemon SIGHUP.",
-                   *names ? names : "them");
+        str_format(out, PAUSED_ADVICE_SIZE, "It refused the credentials: renew %s, then `batchspool reload`.", *names ? names : "them");
     else if (strcmp(reason, "dead_host") == 0)
         str_format(out, PAUSED_ADVICE_SIZE, "Its host cannot be reached. When its address is wrong, " JOB_WRONG_ADDRESS ".");
     return out;

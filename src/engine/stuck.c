@@ -147,8 +147,8 @@ static bool tell_source(void *context, const char *name) {
                strcmp(s.reason, "token") == 0 ? "no access token can be had" : "it refused the credentials (401 or 403)");
     if (k->source)
         source_secret_names(k->source, NULL, 0, names);
-    str_format(s.go_on, sizeof s.go_on, "renew its credentials%s%s%s, then `batchspool reload`, or send the daemon SIGHUP; its jobs go on by themselves",
-               *names ? " (" : "", names, *names ? ")" : "");
+    str_format(s.go_on, sizeof s.go_on, "renew its credentials%s%s%s, then `batchspool reload`; its jobs go on by themselves", *names ? " (" : "", names,
+               *names ? ")" : "");
     f->found(f->context, &s);
     return true;
 }

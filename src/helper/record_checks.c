@@ -192,7 +192,7 @@ static void check_rent_gaps(const cJSON *record, cJSON *list) {
     if (!dated)
         say(&c, NOT_POSSIBLE, "no rent with dates was found");
     else if (c.outcome == OK)
-        say(&c, OK, "%u rows of rent follow each other without a gap", dated);
+        say(&c, OK, dated == 1 ? "there is %u row of rent, and no gap" : "%u rows of rent follow each other without a gap", dated);
     add(list, &c);
 }
 

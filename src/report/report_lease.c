@@ -112,7 +112,8 @@ static bool tell_summary(struct lease_model *m) {
          .tone = failed ? REPORT_BAD : REPORT_GOOD}};
     report_figures(m->report, figures, 4);
     if (m->input->lost_count)
-        report_text(m->report, REPORT_BAD, "%zu documents could not be analysed; what needs review names them.", m->input->lost_count);
+        report_text(m->report, REPORT_BAD, "%zu document%s could not be analysed; what needs review names %s.", m->input->lost_count,
+                    m->input->lost_count == 1 ? "" : "s", m->input->lost_count == 1 ? "it" : "them");
     return tell_glance(m) && report_lease_tell_next(m, 12);
 }
 

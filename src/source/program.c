@@ -51,13 +51,20 @@ enum rc program_input(const struct source_helper *exec, const struct template_sc
     return rc;
 }
 
+/* Many programs begin what they say with their name. */
+static bool says_who(const char *text, const char *program) {
+    return str_starts(text, program) && text[strlen(program)] == ':';
+}
+
 void program_failed(const struct source_helper *exec, enum source_action action, const char *reason, const char *text, struct verdict *verdict) {
+    const char *program = exec->command->child->valuestring;
+
     memset(verdict, 0, sizeof(*verdict));
     verdict->facts.total = verdict->facts.count = UINT64_MAX;
     verdict->charge = CHARGE_NONE;
     verdict->action = action;
     (void)str_copy(verdict->reason, sizeof(verdict->reason), reason);
-    (void)str_format(verdict->error, sizeof(verdict->error), "%s: %.300s", exec->command->child->valuestring, text);
+    (void)str_format(verdict->error, sizeof(verdict->error), "%s%s%.300s", says_who(text, program) ? "" : program, says_who(text, program) ? "" : ": ", text);
 }
 
 bool program_judge(const struct source *source, const struct source_helper *exec, const struct program_end *end, struct verdict *verdict, bool *final) {

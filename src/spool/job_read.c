@@ -156,7 +156,7 @@ static const struct {
     {"incremental", "mend or remove the bookmark, then `batchspool release ID`"},
     {"load", "mend the cause, which `batchspool why ID` tells; then `batchspool requeue ID`"},
     {"dead_host", "it goes on by itself at that time. When the address is wrong, " JOB_WRONG_ADDRESS},
-    {"unauthorized", "renew the source's credentials, then send the daemon SIGHUP; it also goes on by itself at that time"},
+    {"unauthorized", "renew the source's credentials, then `batchspool reload`; it also goes on by itself at that time"},
 };
 
 static const char *how_to_go_on(const struct job_row *row) {

@@ -85,6 +85,9 @@ lease --document "$DIR/longlease.pdf" --set schema=uk-residential-long-lease
 at processed 'an endpoint that knows no form at all'
 is '["uk-residential-long-lease","found"]' "$(field '[.schema, .fields.ground_rent.status // .fields.tenant.status]')" 'answers, too, by the other schema'
 
+exits 65 'a schema that there is not' bs submit --source lease --document "$DIR/longlease.pdf" --set schema=residential
+like 'schema: must be one of "commercial", "uk-residential-long-lease"' "$ERR" 'is refused at once, with those that there are'
+
 # --- answers that are of no use ---
 
 set_chat '{"faults": [{"kind": "invalid_json", "on": "chat", "at": 1, "count": 2}]}'

@@ -150,7 +150,7 @@ for name in a b c; do submit "refused-$name" 30 '.on_duplicate = "run"'; done
 at deferred 'a job of a source that refuses' "$(ids refused-a)"
 exits 1 'stuck' bs stuck
 is 1 "$(grep -c 'source properties' <<<"$OUT")" 'one line for the source'
-like "^source_paused +source properties: nothing is sent before 20[^ ]*: it refused the credentials \(401 or 403\)"$'\n'" +go on: +renew its credentials \(secret [a-z_]+\), then .batchspool reload., or send the daemon SIGHUP" "$OUT" 'with the mend'
+like "^source_paused +source properties: nothing is sent before 20[^ ]*: it refused the credentials \(401 or 403\)"$'\n'" +go on: +renew its credentials \(secret [a-z_]+\), then .batchspool reload.; its jobs go on by themselves" "$OUT" 'with the mend'
 is "source_paused properties" "$(kinds)" 'and none for each of its jobs'
 like 'properties .*paused until 20[^ ]*: unauthorized' "$(bs sources list)" 'sources list has it'
 is '"unauthorized"' "$(bs sources list --json | jq -c '.[] | select(.name == "properties") | .paused_reason')" 'also as JSON'

@@ -57,6 +57,7 @@ static void test_judged(void **state) {
         {{.wait_status = 0, .bytes = 1024, .words = "chatter"}, true, false, ACTION_SUCCESS, "", ""},
         {{.wait_status = 0, .bytes = 1025, .words = ""}, false, false, ACTION_FAIL, "too_large", "max_response_bytes"},
         {{.wait_status = 65 << 8, .words = "bad input"}, false, true, ACTION_FAIL, "helper_data", "prog: bad input"},
+        {{.wait_status = 65 << 8, .words = "prog: bad input"}, false, true, ACTION_FAIL, "helper_data", "prog: bad input"},
         {{.wait_status = 65 << 8, .words = ""}, false, true, ACTION_FAIL, "helper_data", "exit code 65"},
         {{.wait_status = 69 << 8, .words = "no OCR"}, false, false, ACTION_FAIL, "helper_unavailable", "prog: no OCR"},
         {{.wait_status = 75 << 8, .words = ""}, false, false, ACTION_RETRY, "helper", "prog: exit code 75"},
@@ -74,6 +75,7 @@ static void test_judged(void **state) {
         assert_int_equal(final, cases[i].final);
         assert_int_equal(verdict.action, cases[i].action);
         assert_string_equal(verdict.reason, cases[i].reason);
+        assert_null(strstr(verdict.error, "prog: prog:"));
         if (strstr(verdict.error, cases[i].error) == NULL) {
             fail_msg("%zu: %s", i, verdict.error);
         }
