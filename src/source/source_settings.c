@@ -71,20 +71,27 @@ static const char *type_of(const cJSON *value) {
     return cJSON_IsString(value) ? "text" : cJSON_IsNumber(value) ? "a number" : cJSON_IsBool(value) ? "true or false" : "null";
 }
 
-/* Lay the configuration's values over the definition's own: they have the same types, or are null. */
-static void lay_over(struct check *check, const char *name, const cJSON *over, cJSON *settings) {
+static const char *nearest_of(const cJSON *settings, const char *name) {
     const char *names[SOURCE_MAX_SETTINGS];
     size_t count = 0;
-    const cJSON *value, *own;
+    const cJSON *own;
 
     cJSON_ArrayForEach(own, settings) {
         names[count++] = own->string;
     }
-    cJSON_ArrayForEach(value, over) {
-        const char *nearest = str_nearest(value->string, names, count);
+    return str_nearest(name, names, count);
+}
 
-        own = cJSON_GetObjectItemCaseSensitive(settings, value->string);
+/* Lay the configuration's values over the definition's own: they have the same types, or are null. */
+static void lay_over(struct check *check, const char *name, const cJSON *over, cJSON *settings) {
+    const cJSON *value;
+
+    cJSON_ArrayForEach(value, over) {
+        const cJSON *own = cJSON_GetObjectItemCaseSensitive(settings, value->string);
+
         if (own == NULL) {
+            const char *nearest = nearest_of(settings, value->string);
+
             (void)check_fail(check, "settings", "source_settings of the configuration gives %s the setting \"%s\", which the definition does not have%s%s%s",
                              name, value->string, nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
             return;
