@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Documents: drop them, see them sent and analysed, take the results. Each becomes a job of its own; ?id=JOB shows the results of one. */
+/* Documents: drop them, see them sent and analysed, take the results. Each becomes a job of its own, or those of one lease one job; ?id=JOB shows the results of one. */
 import {h, fill, button, icon} from './dom.js';
 import {ApiError, isAbort, job as jobPath} from './api.js';
-import {busy} from './dialog.js';
+import {busy, openDialog} from './dialog.js';
+import {field} from './form.js';
 import {createList, emptyState, skeleton} from './table.js';
 import {Ago, Text, bytes, clip, plural} from './format.js';
 import {Badge, StatusBadge, reasonText} from './words.js';
@@ -42,11 +43,23 @@ function later(view, draw) {
     return place;
 }
 
+/* Several that were chosen at once: {group}, the lease that they are of, with its amendments; {}: each is a matter of its own; undefined: nothing is sent. */
+function together(files) {
+    const name = h('input', {type: 'text', maxlength: '128', value: clip(files[0].name.replace(/\.[^.]*$/, ''), 100)});
+    const one = () => { if (name.value.trim()) shown.close({group: name.value.trim()}); else name.focus(); };
+    const shown = openDialog({title: plural(files.length, 'document'), content: [h('p', {}, 'Are they one lease, with its amendments and deeds? Then they are read together: what is newer holds, and what it replaces is kept beside.'),
+        field('Name of the lease', name, {help: 'Its job and its reports are called so.'})],
+    actions: [button('Each by itself', {onclick: () => shown.close({})}), button('One lease', {class: 'primary', onclick: one})]});
+    name.addEventListener('keydown', (event) => { if (event.key === 'Enter') one(); });
+    name.select();
+    return shown.closed;
+}
+
 export async function render(root, params, page) {
     await styles('/pages.css');
     if (page.query.get('id'))
         return results(root, page, page.query.get('id'));
-    const sending = new Map(); /* job id -> the upload that made it */
+    const sending = new Map(); /* job id -> the uploads that made it */
     const reviewOf = reviewer(page);
     const waiting = [], list = h('ul', {class: 'uploads', 'aria-label': 'Uploads'});
     let running = 0;
@@ -63,8 +76,13 @@ export async function render(root, params, page) {
     page.leave(() => { for (const name of ['dragover', 'drop']) removeEventListener(name, miss); });
 
     async function take(files) {
+        const how = files.length > 1 ? await together(files) : {};
+        if (!how)
+            return;
+        const bundle = how.group ? {group: how.group, items: [], key: crypto.randomUUID()} : null;
         for (const chosen of files.slice(0, 500)) {
-            const item = {file: chosen, abort: new AbortController(), row: null};
+            const item = {file: chosen, abort: new AbortController(), row: null, bundle};
+            bundle?.items.push(item);
             page.signal.addEventListener('abort', () => item.abort.abort(), {once: true});
             item.bar = h('span', {style: {width: '0%'}});
             item.state = h('span', {class: 'muted small', role: 'status'}, 'Waits');
@@ -86,7 +104,15 @@ export async function render(root, params, page) {
         item.abort.abort();
         if (waiting.includes(item))
             waiting.splice(waiting.indexOf(item), 1);
+        remove(item);
+    }
+    /* The rest of its lease goes on without it. */
+    function remove(item) {
         item.row.remove();
+        if (item.bundle) {
+            item.bundle.items = item.bundle.items.filter((other) => other !== item);
+            whole(item.bundle);
+        }
     }
     function fail(item, text, again = false) {
         item.row.dataset.state = 'failed';
@@ -94,7 +120,7 @@ export async function render(root, params, page) {
         item.state.className = 'error-text';
         item.state.textContent = text;
         fill(item.acts, again && button('Try again', {icon: 'refresh', class: 'small', onclick: () => { item.row.dataset.state = ''; item.state.className = 'muted small'; item.bar.dataset.tone = ''; item.abort = new AbortController(); waiting.push(item); next(); }}),
-            button(`Remove ${clip(item.file.name, 60)} from the list`, {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => item.row.remove()}));
+            button(`Remove ${clip(item.file.name, 60)} from the list`, {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => remove(item)}));
     }
     function next() {
         while (running < AT_ONCE && waiting.length)
@@ -105,13 +131,16 @@ export async function render(root, params, page) {
         item.key ??= crypto.randomUUID();
         item.state.textContent = 'Is sent…';
         try {
-            const job = await upload('/api/lease-processing/upload', item.file, {type: item.type, query: {name: safeName(item.file.name)}, headers: {'Idempotency-Key': item.key}, signal: item.abort.signal,
+            const answer = await upload(item.bundle ? '/api/documents' : '/api/lease-processing/upload', item.file, {type: item.type, query: {name: safeName(item.file.name)}, headers: {'Idempotency-Key': item.key}, signal: item.abort.signal,
                 onprogress: (sent, all) => { item.bar.style.width = `${Math.round(sent / all * 100)}%`; item.state.textContent = sent < all ? `${bytes(sent)} of ${bytes(all)}` : 'Is stored…'; }});
             item.bar.style.width = '100%';
             item.bar.dataset.tone = 'ok';
-            sending.set(job.job_id, item);
-            status(item, job);
-            jobs.refreshSoon();
+            if (item.bundle) {
+                item.document = {sha256: answer.document_id, name: safeName(item.file.name), bytes: answer.bytes, type: item.type.split('/')[1], group: item.bundle.group};
+                item.state.textContent = `Stored; waits for the others of ${clip(item.bundle.group, 60)}`;
+                whole(item.bundle);
+            } else
+                begun([item], answer);
         } catch (error) {
             if (isAbort(error))
                 return;
@@ -122,6 +151,27 @@ export async function render(root, params, page) {
         } finally {
             running--;
             next();
+        }
+    }
+    function begun(items, job) {
+        sending.set(job.job_id, items);
+        for (const item of items)
+            status(item, job);
+        jobs.refreshSoon();
+    }
+    /* All documents of a lease are there: one job. */
+    async function whole(bundle) {
+        const {items, group, key} = bundle;
+        if (!items.length || bundle.begun || !items.every((item) => item.document))
+            return;
+        bundle.begun = true;
+        try {
+            begun(items, await page.api.post('/api/batch-jobs', {source: SOURCE, documents: items.map((item) => item.document)}, {headers: {'Idempotency-Key': key}, signal: page.signal}));
+        } catch (error) {
+            bundle.begun = false;
+            page.toastError(error, `The job of ${clip(group, 60)} was not made`);
+            for (const item of items)
+                fill(item.acts, button('Try again', {icon: 'refresh', class: 'small', onclick: () => whole(bundle)}));
         }
     }
     function status(item, job) {
@@ -140,8 +190,8 @@ export async function render(root, params, page) {
         ], empty: () => emptyState('No documents yet', 'What you drop above is listed here, with its results.')});
     fill(root, h('div', {class: 'page-head'}, h('h1', {class: 'grow'}, 'Documents'), h('p', {}, 'Leases and other documents: sent, read and analysed, each as a job.')), zone, list, h('h2', {}, 'Sent'), jobs.element);
     page.on('job', (job) => {
-        if (sending.has(job.job_id))
-            status(sending.get(job.job_id), job);
+        for (const item of sending.get(job.job_id) ?? [])
+            status(item, job);
         if (job.source === SOURCE && !jobs.merge(job))
             jobs.refreshSoon();
     });

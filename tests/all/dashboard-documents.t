@@ -25,6 +25,6 @@ BACKGROUND+=($!)
 url=http://127.0.0.1:$(port_in "$DIR/httpd.log" 'batchspool-httpd runs: .*http://127\.0\.0\.1:([0-9]+)') || bail "batchspool-httpd does not start: $(tail -n 3 "$DIR/httpd.log")"
 ID=$(bs submit --source lease --set created_by=ops --document "$DIR/lease.pdf" --document "$DIR/scanned.pdf" --group 'Dock House' 2>"$DIR/err") || result 1 'a group is taken' "$(cat "$DIR/err")"
 WAIT_S=60 at processed 'a lease and a scanned deed of one group'
-results_of env -C "$DIR/server" timeout 180 node "$HERE/documents.mjs" "base=$url" "password=$PASSWORD" "document=$DIR/Harbour House.pdf" "group=$ID" "shots=${SHOTS-}"
+results_of env -C "$DIR/server" timeout 180 node "$HERE/documents.mjs" "base=$url" "password=$PASSWORD" "document=$DIR/Harbour House.pdf" "others=$DIR/lease.pdf,$DIR/variation.pdf" "group=$ID" "shots=${SHOTS-}"
 verified 'verify finds no difference'
 finish

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A lease from the page of documents to its report, once: sent, watched, downloaded. Settings: base, password, shots, document (tests/all/dashboard-documents.t). */
+/* A lease from the page of documents to its report, once: sent, watched, downloaded. Settings: base, password, shots, document, others (two, by a comma) (tests/all/dashboard-documents.t). */
 import fs from 'node:fs';
 import {open, settings} from './browser.mjs';
 
-const {base, password, shots, document, group} = settings();
+const {base, password, shots, document, others, group} = settings();
 const t = await open({base, password, shots});
 const page = await t.page('ops', {where: '/documents'});
 await page.setInputFiles('input[type=file]', document);
@@ -32,6 +32,24 @@ await page.goto(`${base}/documents?id=${group}`);
 await t.sees(page, 'a[href$="/review"] >> text=/Draft: \\d+ to review/', 'so do the results');
 await t.sees(page, 'text=/Group: Dock House/', 'which tell the group, too');
 await t.seen(page, 'documents-results');
+
+/* Several at once: one lease, in one job. */
+await page.goto(`${base}/documents`);
+await page.setInputFiles('input[type=file]', others.split(','));
+await t.sees(page, 'dialog[open] >> text=Are they one lease', 'several files at once are asked about');
+await t.axe(page, 'the question');
+await page.fill('dialog input', 'Quay House');
+await t.seen(page, 'documents-together');
+
+await page.click('dialog >> text=One lease');
+await t.sees(page, 'tr:has-text("Quay House") >> text=/Group: Quay House \\(2 documents\\)/', 'and are one job, of one lease', {timeout: 60000});
+t.is(2, await page.locator('.uploads li a:has-text("Results")').count(), 'to which both rows lead');
+t.is(1, new Set(await page.locator('.uploads li a').evaluateAll((links) => links.map((link) => link.href))).size, 'the same one');
+await page.setInputFiles('input[type=file]', others.split(','));
+await page.waitForSelector('dialog[open]');
+await page.keyboard.press('Escape');
+await page.locator('dialog').waitFor({state: 'detached'});
+t.is(2, await page.locator('.uploads li').count(), 'who closes the question sends nothing');
 await page.goto(`${base}/health`);
 await t.sees(page, 'section[aria-label="What sources need"] >> text=/refused the key \\(401\\) at .* mend secret ocr_key/', 'health tells that an OCR service refused the key');
 await t.seen(page, 'documents-health');
