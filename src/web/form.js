@@ -3,7 +3,7 @@
  *
  *   field('Campaign', h('input', {type: 'text'}), {help: '...', pointer: '/campaign_id'})     a label, the control, help and room for an error
  *   showErrors(form, error)      an ApiError: each {pointer, detail} at the field whose pointer is the longest beginning of it; the rest above the form
- *   clearErrors(form)
+ *   clearErrors(form)            clearError(form, pointer): that of one field, and the one above the form: what was told of them is out of date
  *   select(options, props)       options: [value, label] pairs or texts */
 import {h, add, uniqueId} from './dom.js';
 import {clip} from './format.js';
@@ -35,6 +35,15 @@ export function clearErrors(form) {
     for (const shown of form.querySelectorAll('.field > .error'))
         shown.textContent = '';
     for (const control of form.querySelectorAll('[aria-invalid]'))
+        control.removeAttribute('aria-invalid');
+}
+
+export function clearError(form, pointer) {
+    form.querySelector(':scope > .banner[data-errors]')?.remove();
+    const at = form.querySelector(`.field[data-pointer="${pointer}"]`);
+    if (at?.querySelector('.error'))
+        at.querySelector('.error').textContent = '';
+    for (const control of at?.querySelectorAll('[aria-invalid]') ?? [])
         control.removeAttribute('aria-invalid');
 }
 

@@ -2,6 +2,7 @@
 /* What several pages show of jobs.
  *
  *   amounts(row, {tall})   captured and loaded of a job: two bars, two figures, never one for the other
+ *   jobTitle(row)          what a job is called: its name, else its campaign or what its id says, with a part of the id that tells it from others
  *   filterBox({value, onfilter})   the one-box filter: {element, set(text)}
  *   filterValue(text)      a value as the filter's syntax wants it: with quotes when it has blanks */
 import {h, icon, fill, uniqueId} from './dom.js';
@@ -26,6 +27,14 @@ export function amounts(row, {tall = false} = {}) {
     return h('div', {class: `amounts ${tall ? 'tall' : ''}`},
         amount('Captured', captured, total, {tone: 'info', full: true, tall, tail: tall && total > 0 && h('span', {class: 'muted'}, ` · ${percent(captured, total)}`)}),
         amount('Loaded', loaded, captured || total, {tone: 'ok', full: tall && captured > 0, tall, tail: row.error_count > 0 && h('span', {class: 'tone-bad'}, ` · ${plural(row.error_count, 'error')}`)}));
+}
+
+/* A job without a name has that of its source, or none. */
+export function jobTitle({name, source, campaign_id: campaign, job_id: id}) {
+    if (name && (name !== source || !id))
+        return name;
+    const [, sum, slug] = /^\d{8}T\d{6}Z-([0-9a-f]+)-(.+)$/.exec(id ?? '') ?? [];
+    return sum ? `${campaign || slug} (${sum.slice(0, 6)})` : campaign || id || '';
 }
 
 export const filterValue = (text) => /[\s":]/.test(text) ? `"${text.replaceAll('"', '')}"` : text;

@@ -2,13 +2,14 @@
 /* Pages to be tested: a list, pasted or taken from a file, cleaned and checked while one types; then a job of it. */
 import {h, fill, button, icon} from './dom.js';
 import {ApiError, isAbort} from './api.js';
-import {busy, openDialog} from './dialog.js';
-import {checkbox, clearErrors, field, select, showErrors} from './form.js';
-import {bytes, num, plural, Text} from './format.js';
+import {busy, choose, confirm, openDialog} from './dialog.js';
+import {checkbox, clearError, clearErrors, field, select, showErrors} from './form.js';
+import {bytes, clip, num, plural, Text} from './format.js';
 import {capital} from './words.js';
 import {copyText, styles} from './assets.js';
 import {PRIORITIES} from './builder.js';
-import {LIST_BYTES_MAX, URLS_MAX, cleanUrl, cleanUrls, testCount} from './urllist.js';
+import {jobTitle} from './jobs.js';
+import {LIST_BYTES_MAX, URLS_MAX, cleanUrl, cleanUrls, partsIn, remarks, testCount} from './urllist.js';
 import {safeName, upload} from './uploads.js';
 
 const SITEMAP_MS = 70000; /* the server gives a site a minute */
@@ -32,10 +33,10 @@ export async function render(root, params, page) {
     const publicOnly = !pages.private_hosts;
     const strategies = new Set(ways.default);
     const labels = new Map(); /* of a file's columns, or a sitemap, by cleaned address */
-    let list = cleanUrls(''), fromFile = null, timer = 0, key = null;
-    const area = h('textarea', {class: 'input mono url-list', rows: '14', spellcheck: 'false', wrap: 'off', placeholder: 'example.com\nhttps://example.com/pricing/\n# a line that begins with # is a remark', oninput: () => { clearTimeout(timer); timer = setTimeout(check, area.value.length > 200000 ? 600 : 150); }});
+    let list = cleanUrls(''), sources = [], fromFile = null, timer = 0, key = null, closeRefused = () => {}; /* sources: files and sitemaps of which something is in the list (urllist.js) */
+    const area = h('textarea', {class: 'input mono url-list', rows: '14', spellcheck: 'false', wrap: 'off', placeholder: 'example.com\nhttps://example.com/pricing/\n# a line that begins with # is a remark', oninput: () => { changed(); clearTimeout(timer); timer = setTimeout(check, area.value.length > 200000 ? 600 : 150); }});
     const file = h('input', {type: 'file', accept: '.txt,.csv,.xml,.gz,text/plain,text/csv', class: 'hidden', tabindex: '-1', 'aria-label': 'A file with a list', onchange: () => { if (file.files[0]) take(file.files[0]); file.value = ''; }});
-    const about = h('div', {role: 'status'}), told = h('div', {class: 'stack'});
+    const about = h('div', {class: 'stack tight', role: 'status'}), told = h('div', {class: 'stack'});
     const name = h('input', {type: 'text', maxlength: '128', placeholder: 'Shop, November'});
     const campaign = h('input', {type: 'text', maxlength: '64', spellcheck: 'false', placeholder: 'web-2026-11'});
     const priority = select(PRIORITIES.map((p) => [p, capital(p)]), {value: 'normal'});
@@ -48,39 +49,63 @@ export async function render(root, params, page) {
 
     /* The server reads files, as the command line does: lists, CSV with labels, sitemaps, compressed ones. */
     async function take(chosen) {
+        closeRefused();
+        fromFile = null;
+        check();
+        changed();
+        const refused = (title, text) => { closeRefused = page.toast(title, {tone: 'bad', text}); };
         if (chosen.size > LIST_BYTES_MAX)
-            return page.toast('This file is too large', {tone: 'bad', text: `At most ${bytes(LIST_BYTES_MAX)}.`});
+            return refused('This file is too large', `${chosen.name}: at most ${bytes(LIST_BYTES_MAX)}.`);
         try {
             const found = await upload('/api/uploads/urls', chosen, {type: 'text/plain', query: {name: safeName(chosen.name)}, signal: page.signal});
+            const how = await replaceOrAdd(chosen.name, found.total);
+            if (!how)
+                return;
             for (const [url, said] of Object.entries(found.labels))
                 keepLabels(url, said);
             const left = [...found.rejected, ...found.notes].sort((a, b) => a.line - b.line);
             fromFile = left.length ? {name: chosen.name, left} : null;
-            add(found.urls.join('\n'));
-            if (found.total > found.urls.length)
-                page.toast(`The file has ${plural(found.total, 'page')}`, {tone: 'warn', text: `The first ${num(found.urls.length)} are here.`});
+            add(found.urls, {name: chosen.name, total: found.total, wrong: found.rejected.length, lines: found.total + found.rejected.length + (found.duplicates ?? 0)}, how === 'replace');
         } catch (error) {
             if (!isAbort(error))
-                page.toast('This file has no list of pages', {tone: 'bad', text: error.errors?.[0]?.detail ?? error.message});
+                refused('This file has no list of pages', `${chosen.name}: ${error.errors?.[0]?.detail ?? error.message}`);
         }
+    }
+    /* undefined: neither. */
+    async function replaceOrAdd(from, count) {
+        if (!area.value.trim())
+            return 'add';
+        check();
+        return choose({title: 'The list is not empty', text: `${plural(count, 'page')} of ${clip(from, 60)} came in; the list has ${num(list.urls.length)} already.`,
+            choices: [{value: 'replace', label: 'Replace the list', text: `Only those of ${clip(from, 60)} are tested.`}, {value: 'add', label: 'Add to the list', text: 'Doubles are left out.'}]});
     }
     function keepLabels(url, said) {
         labels.set(cleanUrl(url).url ?? url, said);
     }
-    function add(text) {
-        area.value = area.value.trim() ? `${area.value.replace(/\s+$/, '')}\n${text}` : text;
+    function add(urls, source, instead = false) {
+        const text = urls.join('\n');
+        sources = instead ? [] : sources;
+        sources.push({...source, rest: source.total - urls.length, urls: new Set(urls.map((url) => cleanUrl(url).url ?? url))});
+        area.value = !instead && area.value.trim() ? `${area.value.replace(/\s+$/, '')}\n${text}` : text;
+        changed();
         check();
         area.focus();
+    }
+    /* What was said of the list as it was is out of date. */
+    function changed() {
+        fill(done);
+        clearError(form, '/urls');
     }
     /* What lies at the address of a sitemap is added to the list; the server reads it. */
     function fromSitemap() {
         const where = h('input', {type: 'text', maxlength: '2048', spellcheck: 'false', inputmode: 'url', autocomplete: 'off', placeholder: 'example.com, or https://example.com/sitemap.xml'});
-        const other = h('input', {type: 'checkbox'}), labelled = h('input', {type: 'checkbox'});
+        const other = h('input', {type: 'checkbox'}), labelled = h('input', {type: 'checkbox'}), instead = h('input', {type: 'checkbox'});
         const go = h('button', {type: 'submit', class: 'btn primary'}, icon('download'), h('span', {}, 'Read it'));
         const form = h('form', {class: 'stack', novalidate: true, onsubmit: read},
             field('Address of a sitemap, or a host', where, {pointer: '/url', help: 'Of a host what its robots.txt names is read, else /sitemap.xml. It may take a minute.'}),
             h('div', {class: 'field', dataset: {pointer: '/any_host'}}, h('div', {}, h('label', {class: 'check'}, other, h('span', {}, 'Pages of other hosts, too'))), h('p', {class: 'error'})),
-            h('label', {class: 'check'}, labelled, h('span', {}, "With labels: the sitemap's name, and when the page was changed")), h('div', {class: 'row end'}, button('Cancel', {onclick: () => shown.close()}), go));
+            h('label', {class: 'check'}, labelled, h('span', {}, "With labels: the sitemap's name, and when the page was changed")),
+            area.value.trim() !== '' && h('label', {class: 'check'}, instead, h('span', {}, `Instead of the ${num(cleanUrls(area.value).urls.length)} in the list`)), h('div', {class: 'row end'}, button('Cancel', {onclick: () => shown.close()}), go));
         const shown = openDialog({title: 'Pages from a sitemap', content: [form]});
         where.focus();
         async function read(event) {
@@ -94,8 +119,9 @@ export async function render(root, params, page) {
                 const urls = found.urls.map((one) => one.url ?? one);
                 for (const {url, labels: said} of labelled.checked ? found.urls : [])
                     keepLabels(url, said);
-                add(urls.join('\n'));
-                const left = [found.total > found.urls.length || found.more ? `It has ${found.more ? 'more than ' : ''}${num(found.total)}; the first ${num(found.urls.length)} are here.` : '', found.other_hosts ? `${plural(found.other_hosts, 'page')} of other hosts left out.` : ''].filter(Boolean).join(' ');
+                fromFile = null;
+                add(urls, {name: where.value.trim(), total: found.total, more: found.more}, instead.checked);
+                const left = found.other_hosts ? `${plural(found.other_hosts, 'page')} of other hosts left out.` : '';
                 page.toast(`${plural(found.urls.length, 'page')} found`, {text: left, tone: left ? 'warn' : undefined});
             } catch (error) {
                 if (!isAbort(error) && form.isConnected)
@@ -110,11 +136,15 @@ export async function render(root, params, page) {
     }
     function check() {
         list = cleanUrls(area.value, publicOnly);
-        const {urls, bad, duplicates, changed, cut} = list;
+        const {urls, bad, duplicates, changed: cleaned, cut} = list, parts = partsIn(sources, list);
+        if (urls.length)
+            clearError(form, '/urls');
+        const withLabels = urls.filter((url) => labels.has(url)).length;
         fill(about, h('div', {class: 'row'}, h('span', {class: `badge ${urls.length ? '' : 'plain'}`, dataset: {tone: urls.length ? 'ok' : 'neutral'}}, plural(urls.length, 'page')),
-            labels.size > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(urls.filter((url) => labels.has(url)).length)} with labels`),
-            changed > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(changed)} cleaned`), duplicates.length > 0 && h('span', {class: 'badge', dataset: {tone: 'neutral'}}, `${plural(duplicates.length, 'double')} left out`),
-            bad.length > 0 && h('span', {class: 'badge', dataset: {tone: 'bad'}}, `${num(bad.length)} wrong`), cut > 0 && h('span', {class: 'badge', dataset: {tone: 'warn'}}, `${num(cut)} beyond ${num(URLS_MAX)}`)));
+            withLabels > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(withLabels)} with labels`),
+            cleaned > 0 && h('span', {class: 'badge', dataset: {tone: 'info'}}, `${num(cleaned)} cleaned`), duplicates.length > 0 && h('span', {class: 'badge', dataset: {tone: 'neutral'}}, `${plural(duplicates.length, 'double')} left out`),
+            bad.length > 0 && h('span', {class: 'badge', dataset: {tone: 'bad'}}, `${num(bad.length)} wrong`)),
+            parts.length > 0 && h('div', {class: 'banner', dataset: {tone: 'warn'}, 'aria-label': 'Not all of it'}, icon('alert'), h('div', {}, parts.map((part) => h('p', {}, h('strong', {}, clip(part, 300)))), h('p', {}, `The rest does not fit here, where a list has at most ${num(URLS_MAX)}; `, h('code', {}, 'batchspool submit --urls'), ' takes more.'))));
         fill(told, fromFile && h('section', {class: 'card', 'aria-label': 'Left out of the file'}, h('header', {}, h('h2', {class: 'grow'}, 'Left out of ', Text(fromFile.name, 60)), button('Hide', {icon: 'close', class: 'ghost small', onclick: () => { fromFile = null; check(); }})),
             h('ul', {class: 'line-list'}, fromFile.left.map(({line, text, detail}) => h('li', {}, h('span', {class: 'nowrap muted'}, `Line ${num(line)}`), h('span', {class: 'grow'}, Text(text, 160), h('span', {class: 'muted'}, ' ', Text(detail, 160))))))),
         bad.length > 0 && h('section', {class: 'card', 'aria-label': 'Lines that are wrong'}, h('header', {}, h('h2', {class: 'grow'}, 'Wrong, left out'), button('Take them out of the list', {icon: 'trash', class: 'ghost small', onclick: dropBad})),
@@ -141,6 +171,7 @@ export async function render(root, params, page) {
         clearTimeout(timer);
         check();
         clearErrors(form);
+        fill(done);
         const errors = [];
         const whole = (input, {minimum = 1, maximum = Infinity}, pointer) => {
             const value = Number(input.value);
@@ -161,13 +192,16 @@ export async function render(root, params, page) {
             errors.push({pointer: '/strategies', detail: 'Choose at least one'});
         if (errors.length)
             return showErrors(form, {message: 'Something is missing or wrong.', errors});
+        const known = remarks(list, sources);
+        if (known.length && !await confirm({title: `Start with ${plural(list.urls.length, 'page')}?`, content: h('ul', {class: 'remarks'}, known.map((text) => h('li', {}, clip(text, 400)))), ok: `Start with ${num(list.urls.length)}`, cancel: 'Back to the list'}))
+            return;
         key ??= crypto.randomUUID();
         try {
             const sent = await busy(submit, page.api.post('/api/v1/batch-processing/start', body, {headers: {'Idempotency-Key': key}, signal: page.signal}));
             key = null;
             const href = `/jobs/${encodeURIComponent(sent.job_id)}`;
-            fill(done, h('div', {class: 'banner', dataset: {tone: 'ok'}}, icon('check'), h('p', {}, 'Started: ', h('a', {href}, Text(sent.name || sent.job_id, 120)), `, ${plural(testCount(body.urls, body.strategies), 'test')}.`)));
-            page.toast('Started', {href, text: plural(testCount(body.urls, body.strategies), 'test')});
+            fill(done, h('div', {class: 'banner', dataset: {tone: 'ok'}}, icon('check'), h('p', {}, 'Started: ', h('a', {href}, Text(jobTitle(sent), 120)), `, ${plural(testCount(body.urls, body.strategies), 'test')}.`)));
+            page.toast(`Started: ${jobTitle(sent)}`, {href, text: plural(testCount(body.urls, body.strategies), 'test')});
         } catch (error) {
             if (isAbort(error))
                 return;
@@ -177,7 +211,7 @@ export async function render(root, params, page) {
             showErrors(form, source ? new ApiError(error.status, {detail: 'This server has no source for tests of web pages yet.', errors: [{pointer: '', detail: `${source.detail}. An administrator adds its definition as sources/pagespeed.json; your list stays here.`}, ...error.errors.filter((e) => e !== source)]}) : error);
         }
     }
-    const form = h('form', {class: 'stack', onsubmit: send, novalidate: true},
+    const form = h('form', {class: 'stack', onsubmit: send, novalidate: true, oninput: (event) => { const at = event.target.closest('[data-pointer]'); if (at) clearError(form, at.dataset.pointer); }},
         h('div', {class: 'grid main-side'},
             h('div', {class: 'stack'}, h('section', {class: 'card', 'aria-label': 'List of pages', ondragover: (event) => event.preventDefault(), ondrop: (event) => { if (event.dataTransfer?.files[0]) { event.preventDefault(); take(event.dataTransfer.files[0]); } }},
                 h('header', {}, h('h2', {class: 'grow'}, 'Pages'), button('From a file', {icon: 'upload', class: 'small', onclick: () => file.click()}), file, button('From a sitemap', {icon: 'link', class: 'small', onclick: fromSitemap}), tidy,

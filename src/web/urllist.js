@@ -62,13 +62,14 @@ export function cleanUrl(text, publicOnly = false) {
     return {url: `${url.protocol}//${url.host}${path}${url.search}${url.hash}`};
 }
 
-/* -> {urls: [text], bad: [{line, text, why}], duplicates: [{line, url, first}], changed, cut}. A line that begins with # is a remark. */
+/* -> {urls: [text], bad: [{line, text, why}], duplicates: [{line, url, first}], changed, cut, lines}. A line that begins with # is a remark; lines: how many are none and not empty; cut: addresses beyond the most. */
 export function cleanUrls(text, publicOnly = false) {
-    const first = new Map(), bad = [], duplicates = [];
-    let changed = 0, cut = 0;
+    const first = new Map(), beyond = new Set(), bad = [], duplicates = [];
+    let changed = 0, lines = 0;
     for (const [at, line] of text.split(/\r\n|\r|\n/).entries()) {
         if (/^\s*#/.test(line))
             continue;
+        lines += line.trim() !== '';
         const parts = partsOf(line), results = parts.map((part) => cleanUrl(part, publicOnly));
         if (parts.length > 1 && results.every((cleaned) => cleaned.why)) { /* a sentence: told once */
             bad.push({line: at + 1, text: line.trim().slice(0, 200), why: 'no web address in this line'});
@@ -81,14 +82,41 @@ export function cleanUrls(text, publicOnly = false) {
             else if (first.has(cleaned.url))
                 duplicates.push({line: at + 1, url: cleaned.url, first: first.get(cleaned.url)});
             else if (first.size >= URLS_MAX)
-                cut++;
+                beyond.add(cleaned.url);
             else {
                 first.set(cleaned.url, at + 1);
                 changed += cleaned.url !== part;
             }
         }
     }
-    return {urls: [...first.keys()], bad, duplicates, changed, cut};
+    return {urls: [...first.keys()], bad, duplicates, changed, cut: beyond.size, lines};
+}
+
+/* Of what came from files and sitemaps, what is not all in the list: [{name, here, total, more}]. sources: [{name, urls, total, rest, more, wrong, lines}]: the Set of cleaned addresses that the server told of,
+ * how many it found, how many of them it did not tell of, whether there are more than it counted; how many lines are wrong, of how many. What a person took out of the list is not missed. */
+export function notAllIn(sources, {urls, cut}) {
+    const listed = new Set(urls);
+    return sources.map((source) => ({...source, here: [...source.urls].filter((url) => listed.has(url)).length}))
+        .filter(({here, urls: told, rest, more}) => here > 0 && (more || rest > 0 || cut > 0 && here < told.size))
+        .map(({name, here, total, more}) => ({name, here, total, more: Boolean(more)}));
+}
+
+/* What somebody should know before a list is tested without what is wrong in it, or without what did not fit: texts. */
+export function remarks({urls, bad, duplicates, cut, lines}, sources) {
+    const count = (value) => value.toLocaleString('en-US'), are = (n) => n === 1 ? 'is' : 'are';
+    const entries = urls.length + bad.length + duplicates.length + cut, byLine = new Set(bad.map((one) => one.line)).size === bad.length && entries <= lines;
+    const all = byLine ? lines : entries;
+    return [
+        ...sources.filter((source) => source.wrong > 0 && urls.some((url) => source.urls.has(url))).map(({name, wrong, lines: of}) => `${count(wrong)} of ${count(of)} lines of ${name} ${are(wrong)} wrong and left out.`),
+        ...bad.length ? [`${count(bad.length)} of ${count(all)} ${byLine ? all === 1 ? 'line' : 'lines' : 'addresses'} ${are(bad.length)} wrong and will be left out.`] : [],
+        ...partsIn(sources, {urls, cut}).map((part) => `Only ${part} are in the list: the rest will not be tested.`),
+    ];
+}
+/* What did not fit, which is told for as long as it is so. */
+export function partsIn(sources, {urls, cut}) {
+    const count = (value) => value.toLocaleString('en-US');
+    const parts = notAllIn(sources, {urls, cut}).map(({name, here, total, more}) => `${count(here)} of ${more ? 'more than ' : ''}${count(total)} URLs of ${name}`);
+    return parts.length || !cut ? parts : [`${count(urls.length)} of ${count(urls.length + cut)} URLs`];
 }
 
 export function testCount(urls, strategies) {

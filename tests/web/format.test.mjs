@@ -3,7 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert';
 import {ago, bytes, clip, compact, duration, money, num, percent, plain, serverClock, shortJson} from '../../src/web/format.js';
 import {indent} from '../../src/web/payload.js';
-import {filterValue} from '../../src/web/jobs.js';
+import {filterValue, jobTitle} from '../../src/web/jobs.js';
 
 const flat = (text) => text.replaceAll('\u00a0', ' ');
 
@@ -69,4 +69,13 @@ test('values of the filter', () => {
     assert.equal(filterValue('CA-2026'), 'CA-2026');
     assert.equal(filterValue('two words'), '"two words"');
     assert.equal(filterValue('a"b:c'), '"ab:c"');
+});
+test('what a job is called: one without a name is told from others', () => {
+    const row = {job_id: '20261123T170501Z-4f9c2a01b7d3-shops', source: 'pagespeed', name: 'pagespeed', campaign_id: null};
+    assert.equal(jobTitle({...row, name: 'Shop, November'}), 'Shop, November');
+    assert.equal(jobTitle(row), 'shops (4f9c2a)');
+    assert.equal(jobTitle({...row, name: null}), 'shops (4f9c2a)');
+    assert.equal(jobTitle({...row, campaign_id: 'web-11'}), 'web-11 (4f9c2a)');
+    assert.equal(jobTitle({job_id: 'odd', name: '', source: 'x'}), 'odd');
+    assert.equal(jobTitle({job_id: null, name: 'x', source: 'x'}), 'x');
 });

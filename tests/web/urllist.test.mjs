@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
-import {cleanUrl, cleanUrls, testCount, URLS_MAX} from '../../src/web/urllist.js';
+import {cleanUrl, cleanUrls, partsIn, remarks, testCount, URLS_MAX} from '../../src/web/urllist.js';
 
 test('bare hosts get https, trailing slashes go', () => {
     const good = {
@@ -45,7 +45,7 @@ test('a list: lines, commas, quotes, remarks; doubles and bad ones by line', () 
     assert.deepEqual(list.bad, [{line: 5, text: 'nonsense', why: "no dot in the host's name"}]);
     assert.deepEqual(list.duplicates, [{line: 3, url: 'https://example.com', first: 2}, {line: 8, url: 'https://example.com', first: 2}]);
     assert.equal(testCount(list.urls, ['mobile', 'desktop']), 10);
-    assert.deepEqual(cleanUrls(''), {urls: [], bad: [], duplicates: [], changed: 0, cut: 0});
+    assert.deepEqual(cleanUrls(''), {urls: [], bad: [], duplicates: [], changed: 0, cut: 0, lines: 0});
 });
 
 test('a line of words is one complaint', () => {
@@ -54,8 +54,31 @@ test('a line of words is one complaint', () => {
 
 test('a very long list is cut, and soon read', () => {
     const text = Array.from({length: URLS_MAX + 5}, (_, i) => `host${i}.example/page/`).join('\n');
+    assert.equal(cleanUrls(`${text}\n${text}`).cut, 5, 'each once');
     const begin = performance.now(), list = cleanUrls(text);
     assert.equal(list.urls.length, URLS_MAX);
     assert.equal(list.cut, 5);
     assert.ok(performance.now() - begin < 2000);
+});
+
+test('what is not all in the list is told, with its true number', () => {
+    const told = Array.from({length: URLS_MAX}, (_, i) => `https://host${i}.example`), file = {name: 'big.txt', urls: new Set(told), total: 60000, rest: 50000};
+    const whole = {name: 'small.txt', urls: new Set(['https://host1.example', 'https://gone.example']), total: 2, rest: 0};
+    assert.deepEqual(partsIn([file], cleanUrls(told.join('\n'))), ['10,000 of 60,000 URLs of big.txt']);
+    assert.deepEqual(partsIn([whole], cleanUrls('host1.example')), [], 'what somebody took out is not missed');
+    assert.deepEqual(partsIn([file], cleanUrls('other.example')), [], 'nor a file that is not in the list any more');
+    assert.deepEqual(partsIn([{...whole, more: true}], cleanUrls('host1.example')), ['1 of more than 2 URLs of small.txt']);
+    const list = cleanUrls(`first.example\n${told.join('\n')}`);
+    assert.deepEqual(partsIn([file], list), ['9,999 of 60,000 URLs of big.txt']);
+    assert.deepEqual(partsIn([], list), ['10,000 of 10,001 URLs']);
+});
+
+test('what should be known before a list is tested', () => {
+    assert.deepEqual(remarks(cleanUrls('a.example\nb.example\na b\n# c\n\nc\nftp://x\nd'), []), ['4 of 6 lines are wrong and will be left out.']);
+    assert.deepEqual(remarks(cleanUrls('a.example b.example ftp://x'), []), ['1 of 3 addresses is wrong and will be left out.']);
+    assert.deepEqual(remarks(cleanUrls('a.example\na.example'), []), []);
+    const file = {name: 'bad.csv', urls: new Set(['https://a.example']), total: 2, rest: 0, wrong: 4, lines: 6};
+    assert.deepEqual(remarks(cleanUrls('a.example'), [file]), ['4 of 6 lines of bad.csv are wrong and left out.']);
+    assert.deepEqual(remarks(cleanUrls('b.example'), [file]), []);
+    assert.deepEqual(remarks(cleanUrls('a.example'), [{...file, wrong: 0, total: 60000, rest: 59999}]), ['Only 1 of 60,000 URLs of bad.csv are in the list: the rest will not be tested.']);
 });
