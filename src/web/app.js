@@ -22,7 +22,8 @@ import {openDialog, menuButton, busy} from './dialog.js';
 import {field} from './form.js';
 import {emptyState, errorState, skeleton} from './table.js';
 import {tick, clip, clockTime, num, plural} from './format.js';
-import {capital, reasonText} from './words.js';
+import {jobTitle} from './jobs.js';
+import {capital, reasonOf} from './words.js';
 
 const ROUTES = [
     {path: '/jobs', page: 'jobs', label: 'Jobs', icon: 'jobs', group: 0},
@@ -316,7 +317,7 @@ function tellEnds() {
     endTimer = 0;
     if (rows.length <= 2)
         for (const row of rows)
-            toast(`${ENDS[row.status][1]}: ${row.name || row.job_id}`, {tone: ENDS[row.status][0], text: row.status === 'COMPLETED' ? `${plural(row.processed_records ?? 0, 'record')} captured, ${num(row.success_count ?? 0)} loaded${row.failed_units > 0 ? `, ${num(row.failed_units)} failed` : ''}` : reasonText(row.reason), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
+            toast(`${ENDS[row.status][1]}: ${jobTitle(row)}`, {tone: row.status === 'COMPLETED' && row.failed_units > 0 ? 'warn' : ENDS[row.status][0], text: row.status === 'COMPLETED' ? `${plural(row.processed_records ?? 0, 'record')} captured, ${num(row.success_count ?? 0)} loaded${row.failed_units > 0 ? `, ${num(row.failed_units)} failed` : ''}` : reasonOf(row), href: `/jobs/${encodeURIComponent(row.job_id)}`, key: row.job_id});
     else {
         const count = (status) => rows.filter((row) => row.status === status).length;
         const parts = Object.entries(ENDS).map(([status, [, word]]) => count(status) && `${count(status)} ${word.toLowerCase()}`).filter(Boolean);

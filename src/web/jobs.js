@@ -23,10 +23,11 @@ function amount(word, value, total, {tone, full, tall, tail}) {
 }
 
 export function amounts(row, {tall = false} = {}) {
-    const captured = row.processed_records ?? 0, loaded = row.success_count ?? 0, total = row.total_records;
+    const captured = row.processed_records ?? 0, loaded = row.success_count ?? 0, total = row.total_records, failed = row.failed_units ?? 0;
+    const errors = Math.max(0, (row.error_count ?? 0) - failed); /* units that failed are errors, too */
     return h('div', {class: `amounts ${tall ? 'tall' : ''}`},
-        amount('Captured', captured, total, {tone: 'info', full: true, tall, tail: tall && total > 0 && h('span', {class: 'muted'}, ` · ${percent(captured, total)}`)}),
-        amount('Loaded', loaded, captured || total, {tone: 'ok', full: tall && captured > 0, tall, tail: row.error_count > 0 && h('span', {class: 'tone-bad'}, ` · ${plural(row.error_count, 'error')}`)}));
+        amount('Captured', captured, total, {tone: 'info', full: true, tall, tail: [tall && total > 0 && h('span', {class: 'muted'}, ` · ${percent(captured, total)}`), tall && failed > 0 && h('span', {class: 'tone-bad'}, ` · ${num(failed)} failed`)]}),
+        amount('Loaded', loaded, captured || total, {tone: 'ok', full: tall && captured > 0, tall, tail: errors > 0 && h('span', {class: 'tone-bad'}, ` · ${plural(errors, 'error')}`)}));
 }
 
 /* A job without a name has that of its source, or none. */

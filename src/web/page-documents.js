@@ -6,7 +6,7 @@ import {busy, openDialog} from './dialog.js';
 import {field} from './form.js';
 import {createList, emptyState, skeleton} from './table.js';
 import {Ago, Text, bytes, clip, plural} from './format.js';
-import {Badge, StatusBadge, reasonText} from './words.js';
+import {Badge, JobBadges, StatusBadge, reasonOf} from './words.js';
 import {styles} from './assets.js';
 import {documentType, safeName, upload} from './uploads.js';
 
@@ -175,7 +175,7 @@ export async function render(root, params, page) {
         }
     }
     function status(item, job) {
-        fill(item.state, StatusBadge(job.status), ' ', job.reason && reasonText(job.reason));
+        fill(item.state, StatusBadge(job.status), ' ', job.reason && reasonOf(job));
         fill(item.acts, h('a', {class: 'btn small', href: REST.has(job.status) && job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`}, job.status === 'COMPLETED' ? 'Results' : 'Show'));
     }
 
@@ -183,7 +183,7 @@ export async function render(root, params, page) {
         open: (job) => page.navigate(job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`),
         columns: [
             {label: 'Document', main: true, sort: 'name', cell: (job) => [h('a', {href: job.status === 'COMPLETED' ? `/documents?id=${encodeURIComponent(job.job_id)}` : `/jobs/${encodeURIComponent(job.job_id)}`}, Text(job.name || job.job_id, 120)), later(reviewOf(job), Group)]},
-            {label: 'State', sort: 'status', cell: (job) => [StatusBadge(job.status), job.reason && h('div', {class: 'muted small'}, reasonText(job.reason))]},
+            {label: 'State', sort: 'status', cell: (job) => [JobBadges(job), job.reason && h('div', {class: 'muted small'}, reasonOf(job))]},
             {label: 'Review', cell: (job) => later(reviewOf(job), (view) => Draft(job.job_id, view))},
             {label: 'By', cell: (job) => Text(job.created_by, 64)},
             {label: 'Sent', sort: 'created_at', class: 'nowrap', cell: (job) => Ago(job.created_at)},
@@ -209,7 +209,7 @@ async function results(root, page, id) {
         page.title(clip(job.name || id, 60));
         const link = (query) => `/api/lease-processing/results/${encodeURIComponent(id)}/download?${new URLSearchParams(query)}`;
         const view = reviewer(page)(job);
-        fill(body, h('div', {class: 'row'}, StatusBadge(job.status), later(view, (found) => Draft(id, found)), later(view, Group), job.reason && h('span', {class: 'muted'}, reasonText(job.reason)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
+        fill(body, h('div', {class: 'row'}, JobBadges(job), later(view, (found) => Draft(id, found)), later(view, Group), job.reason && h('span', {class: 'muted'}, reasonOf(job)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
             h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.records > 0 ? ['pdf', 'xlsx', 'html', 'ics', 'csv', 'ndjson'] : []).map((format) => { const get = button(format.toUpperCase(), {icon: 'download', class: 'small', onclick: () => fetchAs(format, found.results, get, link)}); return get; })),
                 found.error ? emptyState('No results', found.error.message) : found.results.length ? h('ul', {class: 'line-list'}, found.results.map((result) => h('li', {}, icon('file'), h('a', {class: 'grow', href: link({name: result.name}), download: ''}, Text(result.name, 120)), h('span', {class: 'muted small'}, bytes(result.bytes)), Ago(result.created_at))))
                     : emptyState('No results yet', REST.has(job.status) ? 'The job made none.' : 'They come when the document is analysed.')));

@@ -46,9 +46,10 @@ export async function render(root, params, page) {
         const {status} = group; /* none: payloads */
         const filter = [status && `status:${status.toLowerCase()}`, group.source && `source:${filterValue(group.source)}`, group.reason && `reason:${filterValue(group.reason)}`].filter(Boolean).join(' ');
         const example = group.example ?? {};
+        const title = group.reason === 'coverage' && /^none of \d+ units/.test(example.error || group.cause || '') ? 'Every unit of the job failed' : reasonText(group.reason);
         const doubt = group.reason === 'charge_unknown';
-        return h('article', {class: 'card group', 'aria-label': reasonText(group.reason)},
-            h('header', {}, h('div', {class: 'grow stack tight'}, h('h2', {class: 'row'}, reasonText(group.reason) || 'No reason was given', status && StatusBadge(status)), h('p', {class: 'muted small dots'}, group.source && h('span', {}, Text(group.source, 64)), h('span', {}, 'last ', Ago(group.last_at)), group.first_at !== group.last_at && h('span', {}, 'first ', Ago(group.first_at)))),
+        return h('article', {class: 'card group', 'aria-label': title},
+            h('header', {}, h('div', {class: 'grow stack tight'}, h('h2', {class: 'row'}, title || 'No reason was given', status && StatusBadge(status)), h('p', {class: 'muted small dots'}, group.source && h('span', {}, Text(group.source, 64)), h('span', {}, 'last ', Ago(group.last_at)), group.first_at !== group.last_at && h('span', {}, 'first ', Ago(group.first_at)))),
                 h('a', {class: 'value-big num', href: status ? `/jobs?filter=${encodeURIComponent(filter)}` : '/files?shelf=failed', title: 'Show them'}, affected(group))),
             h('div', {class: 'card-body'},
                 (example.error || group.cause) && h('p', {class: 'cause'}, Text(example.error || group.cause, 500)),

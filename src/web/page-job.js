@@ -2,11 +2,11 @@
 /* One job: how far it is, what it costs, why it waits and how to go on, its batches, what happened, and what came of it. */
 import {h, fill, redraw, icon, button} from './dom.js';
 import {num, bytes, money, duration, Ago, Time, Text, clip, plural, shortJson, now} from './format.js';
-import {StatusBadge, Badge, goOnText, reasonText, capital, PRIORITIES} from './words.js';
+import {JobBadges, Badge, goOnText, reasonOf, reasonText, unitWord, capital, PRIORITIES} from './words.js';
 import {simpleTable, emptyState, errorState, skeleton} from './table.js';
 import {openDialog, confirm, choose, menuButton, busy} from './dialog.js';
 import {job as jobPath, isAbort} from './api.js';
-import {amounts} from './jobs.js';
+import {amounts, jobTitle} from './jobs.js';
 import {showPayload} from './payload.js';
 import {timeline} from './timeline.js';
 
@@ -77,9 +77,9 @@ function makeActs(page, get, changed) {
 /* What a release means depends on why the job is held: money is never spent by a button that does not say so. */
 async function decision(job, batch) {
     if (job.reason === 'charge_unknown' || job.unknown_batches > 0) {
-        const which = batch === null ? plural(job.unknown_batches, 'page') : `page ${batch}`;
+        const word = unitWord(job), which = batch === null ? plural(job.unknown_batches, word) : `${word} ${batch}`;
         const decided = await choose({
-            title: 'A charge is in doubt', text: `The answer to ${which} was lost: up to ${money(job.cost_in_doubt, job.currency)} may have been charged for nothing. Look at the provider's account first. A page is never bought twice without your word.`,
+            title: 'A charge is in doubt', text: `The answer to ${which} was lost: up to ${money(job.cost_in_doubt, job.currency)} may have been charged for nothing. Look at the provider's account first. A ${word} is never bought twice without your word.`,
             choices: [
                 {value: 'accept_charge', label: 'Buy once more', text: `The lost charge counts as spent; ${which} ${job.unknown_batches === 1 || batch !== null ? 'is' : 'are'} asked for, and paid for, again.`},
                 {value: 'give_up', label: 'Give up', text: 'The lost charge counts as spent; the job goes on without. It will end as failed, with records missing.', danger: true},
@@ -123,7 +123,7 @@ function header(page, job, acts) {
     ].filter((item) => item !== false && item !== undefined));
     return h('div', {class: 'page-head'}, h('div', {class: 'grow stack tight'},
         h('div', {class: 'row small'}, h('a', {href: '/jobs', class: 'back'}, icon('left'), 'Jobs')),
-        h('h1', {class: 'row'}, Text(job.name || job.job_id, 120), StatusBadge(job.status), job.priority !== 'normal' && Badge(job.priority, job.priority === 'low' ? 'neutral' : 'warn', {class: 'badge plain'})),
+        h('h1', {class: 'row'}, Text(jobTitle(job), 120), JobBadges(job), job.priority !== 'normal' && Badge(job.priority, job.priority === 'low' ? 'neutral' : 'warn', {class: 'badge plain'})),
         h('div', {class: 'row small muted'}, h('code', {class: 'id'}, clip(job.job_id, 80)))),
     buttons, menu);
 }
@@ -137,11 +137,11 @@ async function copy(page, text) {
     }
 }
 
-function progressCard(job) {
-    const facts = [];
+function progressCard(job, word) {
+    const facts = [], missing = Math.max(0, (job.missing_records ?? 0) - (job.failed_units ?? 0)); /* units that failed are not missing */
     if (job.status === 'PROCESSING')
-        facts.push(job.waiting_until && Date.parse(job.waiting_until) > now() && h('span', {}, 'Waits: ', reasonText(job.waiting_for), ', ', Ago(job.waiting_until)), job.rate_per_s > 0 ? `${num(Math.round(job.rate_per_s * 10) / 10)} records/s` : 'No rate yet', job.eta_s > 0 ? `done in about ${duration(job.eta_s)}` : null);
-    facts.push(`${plural(job.captured_batches ?? 0, 'page')} captured, ${num(job.loaded_batches ?? 0)} loaded`);
+        facts.push(job.waiting_until && Date.parse(job.waiting_until) > now() && h('span', {}, /^Waits\b/.test(reasonText(job.waiting_for)) ? '' : 'Waits: ', reasonText(job.waiting_for), ', ', Ago(job.waiting_until)), job.rate_per_s > 0 ? `${num(Math.round(job.rate_per_s * 10) / 10)} records/s` : 'No rate yet', job.eta_s > 0 ? `done in about ${duration(job.eta_s)}` : null);
+    facts.push(`${plural(job.captured_batches ?? 0, word)} captured, ${num(job.loaded_batches ?? 0)} loaded`);
     if (job.failed_batches > 0)
         facts.push(h('span', {class: 'tone-bad'}, `${num(job.failed_batches)} could not be loaded`));
     if (job.unknown_batches > 0)
@@ -151,7 +151,7 @@ function progressCard(job) {
     const coverage = job.unique_records !== null && job.unique_records !== undefined;
     return card('Progress', h('div', {class: 'card-body'}, amounts(job, {tall: true}),
         h('p', {class: 'muted dots'}, facts.filter(Boolean).map((f) => h('span', {}, f))),
-        coverage && h('p', {class: 'muted dots'}, h('span', {}, `${num(job.unique_records)} unique`), h('span', {class: job.duplicate_records > 0 ? 'tone-warn' : ''}, `${num(job.duplicate_records)} duplicates`), h('span', {class: job.missing_records > 0 ? 'tone-bad' : ''}, `${num(job.missing_records)} missing`)),
+        coverage && h('p', {class: 'muted dots'}, h('span', {}, `${num(job.unique_records)} unique`), h('span', {class: job.duplicate_records > 0 ? 'tone-warn' : ''}, `${num(job.duplicate_records)} duplicates`), h('span', {class: missing > 0 ? 'tone-bad' : ''}, `${num(missing)} missing`), job.failed_units > 0 && h('span', {class: 'tone-bad'}, `${num(job.failed_units)} failed`)),
         job.reuses && h('p', {}, 'Uses the payloads of ', h('a', {href: `/jobs/${encodeURIComponent(job.reuses)}`}, Text(job.reuses, 80)), '; nothing was asked for.')));
 }
 
@@ -176,15 +176,24 @@ function whyText(job) {
 }
 
 /* Units of a complete job that have no record: a list of URLs is done although some of them are dead. */
-function failedCard(page, job, acts) {
+function failedCard(page, job, acts, word) {
     if (job.status !== 'COMPLETED' || !(job.failed_units > 0))
         return null;
     return h('section', {class: 'banner', dataset: {tone: 'warn'}, 'aria-label': 'Failed in part'}, icon('alert'),
-        h('div', {}, h('strong', {}, `${num(job.failed_units)} of ${num(job.total_records)} failed`), h('p', {}, 'They have no record; each is listed below with what went wrong, and in the reports.')),
+        h('div', {}, h('strong', {}, `${num(job.failed_units)} of ${plural(job.total_records, word)} failed`), h('p', {}, 'They have no record; each is listed below with what went wrong, and in the reports.')),
         page.can('operator') && button('Try them again', {icon: 'refresh', class: 'small', onclick: (event) => acts.retryFailed(event.currentTarget)}));
 }
 
-function whyCard(job) {
+/* What a job that runs waits for in part: of the text of `why` all but what the progress says. Times that are past say nothing any more. */
+function partCard(job) {
+    const lines = (job.why ?? '').trim().split('\n').filter((line) => line && !/^(job|what|since|until|go on):|^It (runs|waits|is)\b/.test(line)).slice(0, 20).map((line) => {
+        const [, what, until, rest] = /^Waits for (.+) until (\d{4}-\d\d-\d\dT[\d:.]+Z): (.*)$/.exec(line) ?? [];
+        return !until ? h('p', {}, withCommands(line)) : Date.parse(until) > now() && h('p', {}, 'Waits for ', Text(what, 300), ' until ', Time(until), ' (', Ago(until), '): ', clip(rest, 600));
+    }).filter(Boolean);
+    return lines.length > 0 && h('section', {class: 'banner', dataset: {tone: 'wait'}, 'aria-label': 'Waits in part'}, icon('clock'), h('div', {class: 'why'}, h('strong', {}, 'A part of it waits'), lines));
+}
+
+function whyCard(job, word) {
     const tones = {HELD: 'warn', FAILED: 'bad', DEFERRED: 'wait'};
     const text = job.why ?? '';
     if (job.status === 'COMPLETED' && !(job.captured_batches > job.loaded_batches))
@@ -194,10 +203,12 @@ function whyCard(job) {
         return h('section', {class: 'banner', dataset: {tone: 'info'}, 'aria-label': 'Captured, not loaded'}, icon('info'),
             h('div', {}, h('strong', {}, 'Captured, not loaded yet'), h('p', {}, `${num(left)} records are kept, byte for byte, and wait until somebody loads them.`)));
     }
-    if (!text && !job.reason || job.status === 'PROCESSING' && !job.reason)
+    if (job.status === 'PROCESSING' && !job.reason)
+        return partCard(job);
+    if (!text && !job.reason)
         return null;
     const title = job.status === 'DEFERRED' ? ['Waits', job.until && [' until ', Time(job.until), ' (', Ago(job.until), ')']] : job.status === 'HELD' ? 'On hold: a person must let it go on' : job.status === 'FAILED' ? 'Why it failed' : job.status === 'CANCELLED' ? 'Cancelled' : 'Why it waits';
-    const body = h('div', {class: 'why'}, h('strong', {}, title), job.reason && h('p', {}, h('strong', {}, reasonText(job.reason))), job.error_details && !text.includes(job.error_details.slice(0, 200)) && h('p', {}, clip(job.error_details, 600)), whyText(job));
+    const body = h('div', {class: 'why'}, h('strong', {}, title), job.reason && h('p', {}, h('strong', {}, reasonOf(job, word))), job.error_details && !text.includes(job.error_details.slice(0, 200)) && h('p', {}, clip(job.error_details, 600)), whyText(job));
     return h('section', {class: 'banner', dataset: {tone: tones[job.status] ?? 'neutral'}, 'aria-label': 'Why'}, icon(job.status === 'DEFERRED' ? 'clock' : job.status === 'PENDING' ? 'queue' : 'alert'), body);
 }
 
@@ -254,7 +265,7 @@ const SHELVES = {pending: ['Captured', 'info'], ready: ['To be loaded', 'info'],
 const SHELF_OF = {PENDING: 'pending', PROCESSING: 'processing', COMPLETED: 'processed', FAILED: 'failed'};
 const OPEN = {charge_unknown: ['In doubt', 'warn'], requested: ['Asked', 'info'], retrying: ['Tries again', 'wait'], given_up: ['Given up', 'bad'], failed: ['Failed', 'bad']};
 
-function batchesCard(page, get, acts) {
+function batchesCard(page, get, acts, seen) {
     const root = h('div', {}, h('div', {class: 'card-body'}, skeleton(3)));
     const about = h('span', {class: 'muted small'});
     const PAGE = 10;
@@ -278,6 +289,7 @@ function batchesCard(page, get, acts) {
             const answer = await page.api.get(jobPath(get().job_id, 'files'), {query: {limit: PAGE, cursor: cursors.at(-1)}, signal: mine.signal});
             const files = answer.files ?? [], open = cursors.length === 1 ? answer.open_batches ?? [] : [];
             const total = answer.total ?? files.length;
+            seen([...files, ...open]);
             about.textContent = total ? plural(total, 'payload') : '';
             const first = (cursors.length - 1) * PAGE;
             redraw(root, () => [files.length || open.length ? simpleTable({label: 'Batches', class: 'dense', columns, rows: [...open, ...files]}) : h('p', {class: 'empty small'}, 'Nothing is captured yet.'),
@@ -376,22 +388,24 @@ export async function render(root, {id}, page) {
     let timer = 0, latest = null, taking = 0; /* of many rows of one moment the last is shown */
 
     const acts = makeActs(page, get, (row) => { if (row) take(row); soon(0); });
-    const batches = batchesCard(page, get, acts), results = resultsCard(page, get), log = timeline(page, id, () => job.currency ?? '');
+    let itemed = false; /* its batches have names: it is one of units */
+    const word = () => unitWord(job, itemed);
+    const batches = batchesCard(page, get, acts, (rows) => { if (!itemed && rows.some((row) => row.item)) { itemed = true; draw(); log.draw(); } }), results = resultsCard(page, get), log = timeline(page, id, () => job.currency ?? '', word);
 
     /* Only when it says something else, and not below an open menu. */
     let headSays = '';
     function drawHead() {
-        const says = JSON.stringify([job.name, job.status, job.priority, job.reason, job.unknown_batches, allowed(job), job.status === 'PROCESSING' ? null : unloaded(job)]);
+        const says = JSON.stringify([job.name, job.status, job.priority, job.reason, job.campaign_id, job.unknown_batches, job.failed_units, allowed(job), job.status === 'PROCESSING' ? null : unloaded(job)]);
         if (says !== headSays && !head.querySelector('.menu'))
             redraw(head, () => { headSays = says; return header(page, job, acts); });
     }
     head.addEventListener('menuclose', () => drawHead());
 
     function draw() {
-        page.title(job.name ? clip(job.name, 60) : id);
+        page.title(clip(jobTitle(job), 60));
         drawHead();
-        redraw(why, () => [failedCard(page, job, acts), whyCard(job)]);
-        redraw(left, () => progressCard(job));
+        redraw(why, () => [failedCard(page, job, acts, word()), whyCard(job, word())]);
+        redraw(left, () => progressCard(job, word()));
         redraw(money_, () => [moneyCard(job), factsCard(job), criteriaCard(page, job)]);
     }
     /* A row of the stream is laid over what is known; what only the whole job has (why, the criteria) is asked for soon after. */
@@ -420,6 +434,7 @@ export async function render(root, {id}, page) {
         timer ||= setTimeout(reload, ms);
     }
     page.leave(() => { clearTimeout(timer); clearTimeout(taking); });
+    page.every(15000, () => { if (job.status === 'PROCESSING' && job.why) soon(0); }); /* what it waits for */
 
     root.append(head, why, h('div', {class: 'grid main-side'}, h('div', {class: 'stack'}, left, batches.element, log.element), h('div', {class: 'stack'}, money_, results.element)));
     draw();

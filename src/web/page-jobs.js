@@ -2,12 +2,12 @@
 /* The list of jobs: one box filters it, the stream keeps the page that is shown right, and what is done to many is done to a filter whose count is frozen. */
 import {h, fill, icon, button} from './dom.js';
 import {num, compact, money, duration, ratio, Ago, Text, clip, plural, now} from './format.js';
-import {StatusBadge, Badge, reasonText, PRIORITIES} from './words.js';
+import {StatusBadge, JobBadges, Badge, reasonOf, reasonText, PRIORITIES} from './words.js';
 import {createList, emptyState} from './table.js';
 import {openDialog, menuButton, busy} from './dialog.js';
 import {spark} from './chart.js';
 import {isAbort, job as jobPath} from './api.js';
-import {amounts, filterBox} from './jobs.js';
+import {amounts, filterBox, jobTitle} from './jobs.js';
 
 const VIEWS = [['All', ''], ...[['Running', 'PROCESSING'], ['Queued', 'PENDING'], ['Deferred', 'DEFERRED'], ['Held', 'HELD'], ['Failed', 'FAILED'], ['Completed', 'COMPLETED'], ['Cancelled', 'CANCELLED']]
     .map(([label, status]) => [label, `status:${status.toLowerCase()}`, status])];
@@ -20,15 +20,15 @@ const BULK = [
 function statusCell(row) {
     const running = row.status === 'PROCESSING', waits = running && row.waiting_until && Date.parse(row.waiting_until) > now();
     return h('div', {class: 'stack tight'},
-        h('span', {}, StatusBadge(row.status)),
-        row.status === 'DEFERRED' && row.until ? h('span', {class: 'muted small'}, reasonText(row.reason), ', ', Ago(row.until)) : row.reason ? h('span', {class: 'muted small'}, reasonText(row.reason))
+        h('span', {}, JobBadges(row)),
+        row.status === 'DEFERRED' && row.until ? h('span', {class: 'muted small'}, reasonText(row.reason), ', ', Ago(row.until)) : row.reason ? h('span', {class: 'muted small'}, reasonOf(row))
             : row.status === 'COMPLETED' && row.captured_batches > row.loaded_batches ? h('span', {class: 'muted small'}, row.loaded_batches > 0 ? 'not all loaded' : 'not loaded yet')
             : waits ? h('span', {class: 'muted small'}, reasonText(row.waiting_for), ', ', Ago(row.waiting_until))
             : running && h('span', {class: 'muted small nowrap live-number'}, row.rate_per_s > 0 ? `${num(Math.round(row.rate_per_s))}/s` : 'starting', row.eta_s > 0 ? ` · ${duration(row.eta_s)} left` : ''));
 }
 
 function jobCell(row) {
-    return [Text(row.name || row.job_id, 80), ['urgent', 'high', 'low'].includes(row.priority) && [' ', Badge(row.priority, row.priority === 'low' ? 'neutral' : 'warn', {class: 'badge plain'})]];
+    return [Text(jobTitle(row), 80), ['urgent', 'high', 'low'].includes(row.priority) && [' ', Badge(row.priority, row.priority === 'low' ? 'neutral' : 'warn', {class: 'badge plain'})]];
 }
 
 const COLUMNS = [
@@ -170,7 +170,7 @@ export async function render(root, params, page) {
         const examples = (whole ? list.rows : chosen).slice(0, 5);
         fill(body, act !== 'priority' && h('p', {class: 'muted'}, `${say[2][0].toUpperCase()}${say[2].slice(1)}. Jobs in a state that does not allow it are left as they are, and listed.`),
             whole && h('dl', {class: 'kv'}, h('dt', {}, 'Filter'), h('dd', {}, text ? h('code', {}, clip(text, 200)) : 'none: every job'), h('dt', {}, 'Jobs'), h('dd', {class: 'num'}, num(count))),
-            h('ul', {class: 'names'}, examples.map((row) => h('li', {}, StatusBadge(row.status), h('span', {class: 'cut'}, Text(row.name || row.job_id, 60)))), count > examples.length && h('li', {class: 'muted'}, `and ${num(count - examples.length)} more`)));
+            h('ul', {class: 'names'}, examples.map((row) => h('li', {}, StatusBadge(row.status), h('span', {class: 'cut'}, Text(jobTitle(row), 60)))), count > examples.length && h('li', {class: 'muted'}, `and ${num(count - examples.length)} more`)));
         async function go() {
             const more = priority ? {priority} : {};
             try {

@@ -36,7 +36,7 @@ export async function render(root, params, page) {
     let list = cleanUrls(''), sources = [], fromFile = null, timer = 0, key = null, closeRefused = () => {}; /* sources: files and sitemaps of which something is in the list (urllist.js) */
     const area = h('textarea', {class: 'input mono url-list', rows: '14', spellcheck: 'false', wrap: 'off', placeholder: 'example.com\nhttps://example.com/pricing/\n# a line that begins with # is a remark', oninput: () => { changed(); clearTimeout(timer); timer = setTimeout(check, area.value.length > 200000 ? 600 : 150); }});
     const file = h('input', {type: 'file', accept: '.txt,.csv,.xml,.gz,text/plain,text/csv', class: 'hidden', tabindex: '-1', 'aria-label': 'A file with a list', onchange: () => { if (file.files[0]) take(file.files[0]); file.value = ''; }});
-    const about = h('div', {class: 'stack tight', role: 'status'}), told = h('div', {class: 'stack'});
+    const about = h('div', {class: 'stack', role: 'status'}), told = h('div', {class: 'stack'});
     const name = h('input', {type: 'text', maxlength: '128', placeholder: 'Shop, November'});
     const campaign = h('input', {type: 'text', maxlength: '64', spellcheck: 'false', placeholder: 'web-2026-11'});
     const priority = select(PRIORITIES.map((p) => [p, capital(p)]), {value: 'normal'});

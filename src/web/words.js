@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The words of the API as people read them. A word that is not known here is shown as it came. */
 import {h} from './dom.js';
-import {clip} from './format.js';
+import {clip, num} from './format.js';
 
 export const STATUSES = ['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'DEFERRED', 'HELD', 'CANCELLED'];
 const TONES = {PENDING: 'neutral', PROCESSING: 'info', COMPLETED: 'ok', FAILED: 'bad', DEFERRED: 'wait', HELD: 'warn', CANCELLED: 'neutral'};
@@ -26,6 +26,20 @@ const REASONS = {
     paused: 'The source or the queue is paused', missing: 'Its file was gone', asked: 'A person asked for it', mv: 'Moved by hand', unreadable: 'The file could not be read', load_pending: 'Waits to be loaded',
 };
 export const reasonText = (reason) => !reason ? '' : REASONS[reason] ?? (/^status_\d+$/.test(reason) ? `The source answered ${reason.slice(7)}` : capital(clip(reason, 60)));
+
+/* The reason of a job, which is more than a word when all of its units failed. unit: what they are called, if it is known. */
+export function reasonOf({reason, processed_records: records, failed_units: failed}, unit = '') {
+    if (reason !== 'coverage' || !(failed > 0) || records > 0)
+        return reasonText(reason);
+    return unit ? failed === 1 ? `Its only ${unit} failed` : `Every one of its ${num(failed)} ${unit}s failed` : failed === 1 ? 'The only one failed' : `All ${num(failed)} failed`;
+}
+/* What a job does many of: a unit has an outcome of its own. itemed: batches of it were seen that have a name. */
+export function unitWord(job, itemed = false) {
+    const file = job.job ?? {};
+    return file.documents?.length ? 'document' : file.urls ? 'test' : itemed || job.failed_units > 0 ? 'unit' : 'page';
+}
+/* The status, and how many units have failed: a job is complete although some did. */
+export const JobBadges = (job) => [StatusBadge(job.status), job.failed_units > 0 && job.status !== 'FAILED' && [' ', Badge(`${num(job.failed_units)} failed`, 'bad')]];
 
 /* How to go on, where buttons do what the text of the server has commands for; '' : as the server says. */
 const LIMIT = '“Run again with changes” makes a job with a higher limit or a narrower search; then cancel this one. Release goes on with it once its limit was changed in the job file.';

@@ -4,6 +4,7 @@ import assert from 'node:assert';
 import {ago, bytes, clip, compact, duration, money, num, percent, plain, serverClock, shortJson} from '../../src/web/format.js';
 import {indent} from '../../src/web/payload.js';
 import {filterValue, jobTitle} from '../../src/web/jobs.js';
+import {reasonOf, unitWord} from '../../src/web/words.js';
 
 const flat = (text) => text.replaceAll('\u00a0', ' ');
 
@@ -69,6 +70,20 @@ test('values of the filter', () => {
     assert.equal(filterValue('CA-2026'), 'CA-2026');
     assert.equal(filterValue('two words'), '"two words"');
     assert.equal(filterValue('a"b:c'), '"ab:c"');
+});
+test('what a job does many of, and what it is called when all of them failed', () => {
+    assert.equal(unitWord({job: {documents: [{}]}}), 'document');
+    assert.equal(unitWord({job: {urls: []}}), 'test');
+    assert.equal(unitWord({failed_units: 1}), 'unit');
+    assert.equal(unitWord({job: {}}, true), 'unit');
+    assert.equal(unitWord({job: {criteria: []}, failed_units: 0}), 'page');
+    const row = {reason: 'coverage', processed_records: 0, failed_units: 12};
+    assert.equal(reasonOf(row), 'All 12 failed');
+    assert.equal(reasonOf(row, 'test'), 'Every one of its 12 tests failed');
+    assert.equal(reasonOf({...row, failed_units: 1}, 'test'), 'Its only test failed');
+    for (const other of [{...row, failed_units: 0}, {...row, processed_records: 1}])
+        assert.equal(reasonOf(other, 'test'), 'Records are missing');
+    assert.equal(reasonOf({...row, reason: 'max_cost'}), 'Would cost more than the job allows');
 });
 test('what a job is called: one without a name is told from others', () => {
     const row = {job_id: '20261123T170501Z-4f9c2a01b7d3-shops', source: 'pagespeed', name: 'pagespeed', campaign_id: null};

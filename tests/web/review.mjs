@@ -37,7 +37,7 @@ await t.seen(page, 'review-desktop');
 /* ---- what failed, once more ---- */
 
 const whole = await t.page('ada', {where: `/jobs/${job}`});
-await t.sees(whole, 'text=1 of 3 failed', 'a job that is complete says what failed');
+await t.sees(whole, 'text=1 of 3 documents failed', 'a job that is complete says what failed');
 await t.sees(whole, 'table[aria-label="Batches"] tr:has-text("unreadable.pdf") >> text=Failed', 'by name');
 await t.sees(whole, 'table[aria-label="Batches"] tr:has-text("high-street-lease.pdf") >> text=Loaded', 'and what each payload is of');
 await t.seen(whole, 'job-failed-in-part');
