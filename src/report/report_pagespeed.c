@@ -15,6 +15,10 @@ int report_pagespeed_cwv(struct slice record) {
     return type == JSON_TRUE ? 1 : type == JSON_FALSE ? 0 : -1;
 }
 
+bool report_pagespeed_fails(const struct pagespeed_row *row) {
+    return row->failed || report_get(row->record, "/error_class").length;
+}
+
 enum report_tone report_pagespeed_tone(double score) {
     return score < 0 ? REPORT_PLAIN : score >= 90 ? REPORT_GOOD : score >= 50 ? REPORT_MIDDLING : REPORT_BAD;
 }
@@ -86,6 +90,22 @@ static bool join_other(struct pagespeed *p, const struct report_records *records
         free(key.url);
         free(key.strategy);
         if (!read)
+            return false;
+    }
+    return true;
+}
+
+static bool join_failed(struct pagespeed *p) {
+    for (size_t i = 0; i < p->input->failed_before_count; i++) {
+        const struct report_failed *failed = &p->input->failed_before[i];
+        struct pagespeed_row key = {.url = strdup(failed->url), .strategy = strdup(failed->strategy)};
+        const bool good = key.url && key.strategy;
+        struct pagespeed_row *row = good && p->count ? bsearch(&key, p->rows, p->count, sizeof key, by_url) : NULL;
+        if (row)
+            row->failed_before = failed;
+        free(key.url);
+        free(key.strategy);
+        if (!good)
             return false;
     }
     return true;
@@ -251,11 +271,24 @@ static bool tell_cached(struct pagespeed *p, size_t *cached) {
     return true;
 }
 
+/* What stopped working is told before all else. */
+static void tell_failing(struct pagespeed *p, bool baseline, const struct pagespeed_changes *c) {
+    const char *other = baseline ? "the baseline" : "the run before";
+    if (c->fails)
+        report_text(p->report, REPORT_BAD, "%zu row%s (%zu page%s) newly fail%s: %s ok in %s.", c->fails, c->fails == 1 ? "" : "s", c->fail_pages,
+                    c->fail_pages == 1 ? "" : "s", c->fails == 1 ? "s" : "", c->fails == 1 ? "it was" : "they were", other);
+    if (c->works)
+        report_text(p->report, REPORT_GOOD, "%zu row%s (%zu page%s) work%s again: %s failed in %s.", c->works, c->works == 1 ? "" : "s", c->work_pages,
+                    c->work_pages == 1 ? "" : "s", c->works == 1 ? "s" : "", c->works == 1 ? "it" : "they", other);
+}
+
 static void tell_compared(struct pagespeed *p, bool baseline, bool cached) {
     struct pagespeed_changes c;
     report_pagespeed_count_changes(p, baseline, &c);
     const char *other = baseline ? "the baseline" : "the run before";
     if (!c.compared) {
+        if (c.fails || c.works)
+            return;
         if (baseline && p->input->baseline_id)
             report_text(p->report, REPORT_QUIET, "Nothing can be compared with the baseline: it has none of these URLs.");
         else if (!baseline && cached)
@@ -271,8 +304,11 @@ static void tell_compared(struct pagespeed *p, bool baseline, bool cached) {
 
 static bool tell_summary(struct pagespeed *p) {
     struct band band;
+    struct pagespeed_changes changes, changes_of_base;
     size_t pass = 0, known = 0, failed = 0;
-    char rate[32], rate_note[64], median[32], bands[64], errors[32], analysed[32], analysed_note[64];
+    char rate[32], rate_note[64], median[32], bands[64], errors[32], errors_note[64], analysed[32], analysed_note[64];
+    report_pagespeed_count_changes(p, false, &changes);
+    report_pagespeed_count_changes(p, true, &changes_of_base);
     for (size_t i = 0; i < p->count; i++) {
         pass += p->rows[i].cwv == 1;
         known += p->rows[i].cwv >= 0;
@@ -288,6 +324,7 @@ static bool tell_summary(struct pagespeed *p) {
     snprintf(analysed, sizeof analysed, "%zu", p->count - failed);
     snprintf(analysed_note, sizeof analysed_note, "of %zu URL and strategy pairs", p->count);
     snprintf(errors, sizeof errors, "%zu", failed);
+    snprintf(errors_note, sizeof errors_note, "%zu newly", changes.fails);
     snprintf(bands, sizeof bands, "%zu poor, %zu middling, %zu good", band.bad, band.middling, band.good);
     report_pagespeed_number(band.median, median);
     const double share = known ? (double)pass / (double)known : -1;
@@ -301,9 +338,16 @@ static bool tell_summary(struct pagespeed *p) {
                                  : REPORT_BAD},
         {.label = "Performance, median", .value = median[0] ? median : "none", .note = bands, .tone = report_pagespeed_tone(band.median)},
         {.label = "Analysed", .value = analysed, .note = analysed_note},
-        {.label = "Errors", .value = errors, .note = failed ? "see errors by cause" : "none failed for good", .tone = failed ? REPORT_BAD : REPORT_GOOD}};
+        {.label = "Errors",
+         .value = errors,
+         .note = changes.fails ? errors_note
+                 : failed      ? "see errors by cause"
+                               : "none failed for good",
+         .tone = failed ? REPORT_BAD : REPORT_GOOD}};
     report_figures(p->report, figures, 4);
     size_t cached;
+    tell_failing(p, false, &changes);
+    tell_failing(p, true, &changes_of_base);
     if (!tell_cached(p, &cached))
         return false;
     tell_compared(p, false, cached);
@@ -320,10 +364,14 @@ static bool tell(struct pagespeed *p) {
     struct pagespeed_changes changes;
     report_pagespeed_count_changes(p, false, &changes);
     /* A workbook has the same sheets each time. */
-    const bool compared = changes.compared || report_wants(r, REPORT_XLSX);
+    const bool compared = changes.compared || report_wants(r, REPORT_XLSX), failing = compared || changes.fails || changes.works;
     bool good = tell_summary(p) && report_pagespeed_tell_labels(p);
-    if (compared || p->input->baseline_id)
+    if (failing || p->input->baseline_id)
         report_heading(r, 1, "Changes");
+    if (failing)
+        good = good && report_pagespeed_tell_failing(p, false);
+    if (p->input->baseline_id)
+        good = good && report_pagespeed_tell_failing(p, true);
     if (compared)
         good = good && report_pagespeed_tell_changes(p, false);
     if (p->input->baseline_id)
@@ -342,7 +390,7 @@ static bool tell(struct pagespeed *p) {
 }
 
 enum rc report_pagespeed_write(const struct report_pagespeed *input, const struct report_job *job, const struct report_form *form, int fd, struct err *err) {
-    struct pagespeed p = {.input = input};
+    struct pagespeed p = {.input = input, .job_id = job->id};
     char subtitle[200 + REPORT_UNFINISHED_SIZE], origin[200], unfinished[REPORT_UNFINISHED_SIZE];
     snprintf(origin, sizeof origin, "Job %s", job->id);
     report_tell_unfinished(job, unfinished);
@@ -350,7 +398,7 @@ enum rc report_pagespeed_write(const struct report_pagespeed *input, const struc
              unfinished[0] ? "." : "", unfinished);
     const struct report_head head = {
         .title = job->name[0] ? job->name : "Page speed", .subtitle = subtitle, .origin = origin, .as_of_us = job->completed_us, .tmp_dir = job->tmp_dir};
-    bool good = read_rows(&p) && read_labels(&p) && join_other(&p, &input->previous, false) && join_other(&p, &input->baseline, true);
+    bool good = read_rows(&p) && read_labels(&p) && join_other(&p, &input->previous, false) && join_other(&p, &input->baseline, true) && join_failed(&p);
     enum rc rc = good ? report_open(form, fd, &head, &p.report, err) : err_set(err, RC_TEMP, "out of memory");
     if (!rc) {
         struct err memory = {0};

@@ -267,21 +267,10 @@ bool report_pagespeed_tell_opportunities(struct pagespeed *p) {
 
 /* --- errors ------------------------------------------------------------------------------------------------------------- */
 
-/* The code that Lighthouse and the service give their errors, such as ERRORED_DOCUMENT_REQUEST, out of a text; without one the reason. The caller frees. */
-static char *cause_of(const struct report_failed *failed) {
-    for (const char *at = failed->error; *at; at++) {
-        const size_t length = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
-        if (length >= 5 && memchr(at, '_', length) && (at == failed->error || strchr(" :(\"'", at[-1])))
-            return strndup(at, length);
-        at += length ? length - 1 : 0;
-    }
-    return strdup(failed->reason[0] ? failed->reason : "failed");
-}
-
 static bool note_error(struct groups *g, const struct pagespeed_row *row) {
     char *cause = NULL, *text = NULL;
     if (row->failed) {
-        cause = cause_of(row->failed);
+        cause = strdup(row->failed->error_class[0] ? row->failed->error_class : "failed");
         text = strdup(row->failed->error);
     } else if (report_get(row->record, "/error_class").length) {
         cause = report_get_text(row->record, "/error_class");

@@ -18,7 +18,7 @@ struct pagespeed_row {
     char *url, *strategy; /* owned */
     struct slice record;  /* empty: the unit failed */
     struct slice previous, baseline;
-    const struct report_failed *failed;
+    const struct report_failed *failed, *failed_before;
     struct slice labels;
     double scores[PAGESPEED_SCORES];
     int cwv; /* 1 passes, 0 does not, -1 not known */
@@ -27,6 +27,7 @@ struct pagespeed_row {
 struct pagespeed {
     struct report *report;
     const struct report_pagespeed *input;
+    const char *job_id;
     struct pagespeed_row *rows; /* by URL, then strategy */
     size_t count;
     char **labels; /* the names that any row has, in order */
@@ -36,6 +37,8 @@ struct pagespeed {
 
 int report_pagespeed_cwv(struct slice record);
 enum report_tone report_pagespeed_tone(double score);
+/* It failed, or has a record that says that it did. */
+bool report_pagespeed_fails(const struct pagespeed_row *row);
 /* "93", or "" for PAGESPEED_NONE. */
 const char *report_pagespeed_number(double number, char out[32]);
 
@@ -43,9 +46,12 @@ const char *report_pagespeed_number(double number, char out[32]);
 struct pagespeed_changes {
     size_t worse, better; /* Core Web Vitals that no longer, or at last, pass */
     size_t drops, compared;
+    size_t fails, fail_pages, works, work_pages; /* rows that fail and were ok, or are ok and failed; and URLs of them */
 };
 void report_pagespeed_count_changes(const struct pagespeed *p, bool baseline, struct pagespeed_changes *changes);
 bool report_pagespeed_tell_changes(struct pagespeed *p, bool baseline);
+/* What newly fails, then what works again (that of the run before alone). */
+bool report_pagespeed_tell_failing(struct pagespeed *p, bool baseline);
 
 /* report_pagespeed_groups.c */
 bool report_pagespeed_tell_labels(struct pagespeed *p);

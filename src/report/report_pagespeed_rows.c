@@ -13,6 +13,7 @@ enum source {
     FROM_RECORD,
     FROM_URL,
     FROM_STRATEGY,
+    FROM_RUN,
     FROM_STATUS,
     FROM_ERROR_CLASS,
     FROM_ERROR,
@@ -59,7 +60,7 @@ static const struct column columns[] = {
     {"Final URL", FROM_RECORD, "/final_url", 0, 0, NULL, false},
     {"Strategy", FROM_STRATEGY, NULL, 0, 10, NULL, false},
     /* the labels come here */
-    {"Run", FROM_RECORD, "/run", 0, 0, NULL, false},
+    {"Run", FROM_RUN, "/run", 0, 0, NULL, false},
     {"Status", FROM_STATUS, NULL, 0, 8, NULL, false},
     {"Error class", FROM_ERROR_CLASS, NULL, 0, 0, NULL, false},
     {"Error", FROM_ERROR, NULL, 0, 22, NULL, false},
@@ -212,11 +213,18 @@ static void put(const struct rows *r, struct report_line *line, const struct pag
     case FROM_STRATEGY:
         report_line_text(line, row->strategy);
         break;
+    case FROM_RUN:
+        report_line_cell(line, REPORT_TEXT, REPORT_PLAIN);
+        if (row->failed)
+            report_line_add(line, r->p->job_id);
+        else
+            report_line_add_value(line, report_get(row->record, column->pointer));
+        break;
     case FROM_STATUS:
         put_failure(line, row, "failed", "/status");
         break;
     case FROM_ERROR_CLASS:
-        put_failure(line, row, row->failed ? row->failed->reason : "", "/error_class");
+        put_failure(line, row, row->failed ? row->failed->error_class : "", "/error_class");
         break;
     case FROM_ERROR:
         put_failure(line, row, row->failed ? row->failed->error : "", "/error");

@@ -82,7 +82,7 @@ ritas=20261128T090000Z-000000000003-speed
 run_page $ritas speed two '.created_by = "rita"'
 exits 0 'results of page speed' bs results $second --output "$DIR/speed"
 is 'SHA256SUMS records.csv records.ndjson report.html report.pdf report.xlsx' "$(ls "$DIR/speed" | paste -sd' ')" 'with pages'
-is 'About,Scores,Labels,Vitals changed,Score drops,Opportunities,Errors,All rows' "$(sheets "$DIR/speed/report.xlsx")" 'a workbook of its parts'
+is 'About,Scores,Labels,Newly failing,Works again,Vitals changed,Score drops,Opportunities,Errors,All rows' "$(sheets "$DIR/speed/report.xlsx")" 'a workbook of its parts'
 is 81 "$(wc -l <"$DIR/speed/records.csv")" 'a row for each URL and strategy'
 # What the report must say, worked out of the records by other means.
 jq -s '(.[0].results | map({key: "\(.url) \(.strategy)", value: .}) | from_entries) as $old | .[1].results
@@ -97,8 +97,8 @@ like "$(want .pass) of $(want .known) with field data" "$text" 'how many pass'
 like "$(want .bands[0]) poor, $(want .bands[1]) middling, $(want .bands[2]) good" "$text" 'bands'
 like "no longer pass for $(want .worse) and" "$text" 'what changed'
 like "; $(want .drops) scores fell by 10 or more" "$(tr -s ' \n' ' ' <<<"$text")" 'what fell'
-is "$(want .drops)" "$(($(sheet "$DIR/speed/report.xlsx" 5 | grep -o '<row ' | wc -l) - 1))" 'each in its sheet'
-is "$(want .javascript)" "$(sheet "$DIR/speed/report.xlsx" 6 | xmllint --xpath 'string(//*[local-name()="c"][@r="C2"])' -)" 'opportunities by number of URLs'
+is "$(want .drops)" "$(($(sheet "$DIR/speed/report.xlsx" 7 | grep -o '<row ' | wc -l) - 1))" 'each in its sheet'
+is "$(want .javascript)" "$(sheet "$DIR/speed/report.xlsx" 8 | xmllint --xpath 'string(//*[local-name()="c"][@r="C2"])' -)" 'opportunities by number of URLs'
 is '' "$(sed 1d "$DIR/speed/records.csv" | head -n 1 | awk -F, '$11 == 0')" 'what was not measured is not 0'
 exits 0 'against a baseline' bs results $second --baseline $first --format pdf --output "$DIR/base"
 like 'Against the baseline \(80 of 80' "$(pdf "$DIR/base/report.pdf" | tr -s ' \n' ' ')" 'is told, too'
@@ -140,7 +140,7 @@ mv "$SPOOL/jobs/tmp/$units.json" "$SPOOL/jobs/pending/$units.json"
 ID=$units
 at processed 'a job of two units, of which one fails'
 ok 'it has its files' wait_for "$WAIT_S" test -s "$SPOOL/results/$units/results.json"
-like '^dead,,mobile,Nobody,,failed,' "$(grep ^dead "$SPOOL/results/$units/records.csv" | tr -d '\r')" 'a row for the one that failed'
+like "^dead,,mobile,Nobody,$units,failed,status_404," "$(grep ^dead "$SPOOL/results/$units/records.csv" | tr -d '\r')" 'a row for the one that failed'
 like 'alive,,mobile,,.*,ok,,,51,' "$(grep ^alive "$SPOOL/results/$units/records.csv")" 'and one for the other'
 like '404' "$(grep ^dead "$SPOOL/results/$units/records.csv")" 'with the error'
 like '>1</span> <span class="note">see errors by cause' "$(cat "$SPOOL/results/$units/report.html")" 'it is counted'

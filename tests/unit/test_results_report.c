@@ -90,8 +90,8 @@ static void test_units(void **state) {
     cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_CSV) | FORM_BIT(FORM_HTML), RC_OK));
     assert_file(&f, JOB_A, "records.csv", "\r\nhttps://a.example,,mobile,A," JOB_A ",ok,,,40,,,,,,1234.56,", true);
     assert_file(&f, JOB_A, "records.csv", "\r\nhttps://a.example,,desktop,," JOB_A ",ok,,,0,", true); /* 0 is a score */
-    assert_file(&f, JOB_A, "records.csv", "\r\nhttps://b.example,,mobile,B & Co,,failed,exec,Lighthouse: DNS_FAILURE: no such host,,,,", true);
-    assert_file(&f, JOB_A, "records.csv", "\r\nhttps://b.example,,desktop,B & Co,,failed,", true);
+    assert_file(&f, JOB_A, "records.csv", "\r\nhttps://b.example,,mobile,B & Co," JOB_A ",failed,DNS_FAILURE,Lighthouse: DNS_FAILURE: no such host,,,,", true);
+    assert_file(&f, JOB_A, "records.csv", "\r\nhttps://b.example,,desktop,B & Co," JOB_A ",failed,DNS_FAILURE,", true);
     assert_file(&f, JOB_A, "records.csv", "it came back", false);
     assert_file(&f, JOB_A, "report.html", "<th scope=\"row\">DNS_FAILURE</th><td class=\"n\">1</td><td class=\"n\">2</td>", true);
     assert_file(&f, JOB_A, "report.html", "no field data", true);
@@ -99,7 +99,7 @@ static void test_units(void **state) {
     accept_text(&f, JOB_B, "{\"source\":\"leads\",\"urls\":[\"https://dead.example\"],\"strategies\":[\"mobile\"]}");
     put_event(&f, JOB_B, "failed", "{\"batch\":1,\"reason\":\"http\",\"error\":\"timeout\"}");
     cJSON_Delete(make(&f, JOB_B, FORM_BIT(FORM_CSV) | FORM_BIT(FORM_PDF), RC_OK));
-    assert_file(&f, JOB_B, "records.csv", "\r\nhttps://dead.example,,mobile,,failed,http,timeout,", true);
+    assert_file(&f, JOB_B, "records.csv", "\r\nhttps://dead.example,,mobile," JOB_B ",failed,http,timeout,", true);
     /* Nothing was loaded at all. */
     accept_text(&f, JOB_C, "{\"source\":\"leads\"}");
     assert_null(make(&f, JOB_C, FORM_BIT(FORM_HTML), RC_GONE));
@@ -129,6 +129,57 @@ static void test_before(void **state) {
     assert_file(&f, JOB_C, "report.html", "<td>Core Web Vitals</td><td>pass</td><td class=\"bad\">fail</td>", true);
     cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_HTML), RC_OK));
     assert_file(&f, JOB_A, "report.html", "This is the first run of these URLs", true);
+    stop(&f);
+}
+
+#define ONE(job, url)                                                                                                                                          \
+    "{\"results\":[{\"url\":\"https://" url ".example\",\"strategy\":\"mobile\",\"run\":\"" job                                                                \
+    "\",\"fetched_at\":\"2026-11-02T01:02:03.4Z\",\"status\":\"ok\"}]}"
+#define LIST "{\"source\":\"leads\",\"urls\":[\"https://a.example\",\"https://b.example\",\"https://c.example\"],\"strategies\":[\"mobile\"]}"
+
+static void fail_unit(struct fixture *f, const char *job_id, unsigned unit) {
+    char text[160];
+    snprintf(text, sizeof text, "{\"batch\":%u,\"reason\":\"status_500\",\"error\":\"Lighthouse: DNS_FAILURE: no such host\"}", unit);
+    put_event(f, job_id, "failed", text);
+}
+
+/* What was ok in the run before and fails now is told, and the other way round; what failed in the run before is not new, though it was ok once. */
+static void test_newly(void **state) {
+    static const char *const jobs[] = {JOB_A, JOB_B, JOB_C, JOB_D};
+    struct fixture f;
+    (void)state;
+    start(&f);
+    define_source(&f, SPEED);
+    for (size_t i = 0; i < 4; i++)
+        accept_text(&f, jobs[i], LIST);
+    capture(&f, JOB_A, "c", 1, 11, ONE(JOB_A, "a"), NULL);
+    capture(&f, JOB_A, "c", 2, 11, ONE(JOB_A, "b"), NULL);
+    fail_unit(&f, JOB_A, 3);
+    fail_unit(&f, JOB_B, 1);
+    fail_unit(&f, JOB_B, 2);
+    capture(&f, JOB_B, "c", 3, 12, ONE(JOB_B, "c"), NULL);
+    fail_unit(&f, JOB_C, 1);
+    capture(&f, JOB_C, "c", 2, 13, ONE(JOB_C, "b"), NULL);
+    fail_unit(&f, JOB_C, 3);
+    for (unsigned unit = 1; unit <= 3; unit++)
+        fail_unit(&f, JOB_D, unit);
+    (void)load(&f, (struct load_options){0});
+    cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_HTML), RC_OK));
+    assert_file(&f, JOB_A, "report.html", "newly fail", false);
+    assert_file(&f, JOB_A, "report.html", "This is the first run of these URLs", true);
+    cJSON_Delete(make(&f, JOB_B, FORM_BIT(FORM_HTML), RC_OK));
+    assert_file(&f, JOB_B, "report.html", "2 rows (2 pages) newly fail: they were ok in the run before.", true);
+    assert_file(&f, JOB_B, "report.html", "1 row (1 page) works again: it failed in the run before.", true);
+    assert_file(&f, JOB_B, "report.html", "This is the first run of these URLs", false);
+    cJSON_Delete(make(&f, JOB_C, FORM_BIT(FORM_HTML), RC_OK));
+    assert_file(&f, JOB_C, "report.html", "1 row (1 page) newly fails: it was ok in the run before.", true);
+    assert_file(&f, JOB_C, "report.html",
+                "<th scope=\"row\">https://c.example</th><td>mobile</td><td class=\"bad\">DNS_FAILURE</td><td>Lighthouse: DNS_FAILURE: no such host</td>"
+                "<td>2026-11-02 01:02 UTC</td>",
+                true);
+    cJSON_Delete(make(&f, JOB_D, FORM_BIT(FORM_HTML), RC_OK)); /* no record of this run at all */
+    assert_file(&f, JOB_D, "report.html", "1 row (1 page) newly fails: it was ok in the run before.", true);
+    assert_file(&f, JOB_D, "report.html", "<th scope=\"row\">https://b.example</th><td>mobile</td><td class=\"bad\">DNS_FAILURE</td>", true);
     stop(&f);
 }
 
@@ -229,7 +280,7 @@ static void test_failure(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_units), cmocka_unit_test(test_before), cmocka_unit_test(test_lease), cmocka_unit_test(test_review),
-                                       cmocka_unit_test(test_failure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_units), cmocka_unit_test(test_before), cmocka_unit_test(test_newly),
+                                       cmocka_unit_test(test_lease), cmocka_unit_test(test_review), cmocka_unit_test(test_failure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
