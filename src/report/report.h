@@ -39,6 +39,7 @@ struct report_column {
     const char *format; /* of a spreadsheet, such as "0.000"; NULL: as it is */
     bool right;         /* numbers stand to the right */
     bool head;          /* names the row */
+    bool clip;          /* in HTML a line of it, with the whole below the pointer: it stands in full elsewhere */
 };
 
 struct report_table {

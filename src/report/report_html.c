@@ -41,13 +41,17 @@ static const char style[] =
     "unicode-bidi:isolate;max-width:30rem}\n"
     "thead th{min-width:calc(min(var(--w),12)*1ch + 1.25rem);background:var(--band);border-top:0;font-weight:600}tbody th{font-weight:500}\n"
     "tbody tr:nth-child(even){background:var(--band)}\n"
+    ".wide{font-size:.82rem}.wide th,.wide td{padding:.35rem .45rem}.wide thead th{font-size:.76rem;min-width:calc(min(var(--w),12)*1ch + .9rem)}"
+    ".wide thead .n{white-space:normal}.wide .clip{max-width:11rem;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}\n"
+    "@media screen and (min-width:50rem){.wide .key{min-width:19rem}.wide tbody .key{position:sticky;left:0;background:var(--paper);"
+    "border-right:1px solid var(--line)}.wide tbody tr:nth-child(even) .key{background:var(--band)}}\n"
     ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
     "footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.75rem;font-size:.85rem;color:var(--soft)}\n"
     "@media (max-width:50rem){thead th{min-width:calc(min(var(--w),14)*1ch + 1.25rem)}.figures{grid-template-columns:1fr 1fr}.figures "
     ".value{font-size:1.25rem}body{padding:1.5rem 1rem 3rem}}\n"
     "@page{size:A4;margin:15mm}\n"
     "@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--band:#f2f2f2;--accent:#1f4e8c;--good:#18794e;--middling:#8a5a00;--bad:#b42318}"
-    "body{padding:0;max-width:none;font-size:10pt}.scroll{overflow:visible;border:0}table{font-size:8.5pt}thead "
+    "body{padding:0;max-width:none;font-size:10pt}.wide .clip{white-space:pre-line}.scroll{overflow:visible;border:0}table{font-size:8.5pt}thead "
     "th{min-width:0}thead{display:table-header-group}"
     "tr,.figures li{break-inside:avoid}h2,h3,caption{break-after:avoid}.page{break-before:page}}\n";
 
@@ -195,26 +199,48 @@ static unsigned least_width(const struct report_column *column) {
     return (unsigned)(usual > WIDEST ? (least > WIDEST ? least : WIDEST) : usual > least ? usual : least);
 }
 
+/* The column that stays in sight when a wide table is moved to the side: one that needs room to be read, such as a URL. */
+static bool is_key(const struct report_table *table, const struct report_column *column) {
+    return table->wide && column->head && column->width > WIDEST;
+}
+
 static enum rc html_table(struct report_paper *paper, const struct report_table *table) {
     struct html *h = (struct html *)paper;
     h->table = table;
     h->rows = 0;
-    enum rc rc = put(h, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", table->title, "\">\n<table>\n");
+    enum rc rc = put(h, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", table->title,
+                     table->wide ? "\">\n<table class=\"wide\">\n" : "\">\n<table>\n");
     if (!rc && !table->untitled)
         rc = put(h, "<caption>", table->title, "</caption>\n");
     rc = rc ? rc : add(h, "<thead><tr>");
     for (size_t i = 0; i < table->column_count && !rc; i++) {
-        rc = buf_printf(&h->out, "<th scope=\"col\"%s style=\"--w:%u\">", table->columns[i].right ? " class=\"n\"" : "", least_width(&table->columns[i]));
+        rc = buf_printf(&h->out, "<th scope=\"col\"%s style=\"--w:%u\">",
+                        table->columns[i].right             ? " class=\"n\""
+                        : is_key(table, &table->columns[i]) ? " class=\"key\""
+                                                            : "",
+                        least_width(&table->columns[i]));
         rc = rc ? rc : put(h, "", table->columns[i].title, "</th>");
     }
     return rc ? rc : add(h, "</tr></thead>\n<tbody>\n");
 }
 
 static enum rc html_cell(struct html *h, const struct report_column *column, const struct report_cell *cell) {
-    const char *name = column->head ? "th" : "td";
+    const char *name = column->head ? "th" : "td",
+               *classes[] = {column->right ? "n" : "", is_key(h->table, column) ? "key" : "", tones[cell->tone], column->clip ? "clip" : ""};
+    const char *before = " class=\"";
     enum rc rc = buf_printf(&h->out, column->head ? "<%s scope=\"row\"" : "<%s", name);
-    if (!rc && (column->right || cell->tone))
-        rc = buf_printf(&h->out, " class=\"%s%s%s\"", column->right ? "n" : "", column->right && cell->tone ? " " : "", tones[cell->tone]);
+    for (size_t i = 0; i < sizeof classes / sizeof *classes && !rc; i++)
+        if (classes[i][0]) {
+            rc = buf_printf(&h->out, "%s%s", before, classes[i]);
+            before = " ";
+        }
+    if (!rc && before[1] == '\0')
+        rc = add(h, "\"");
+    if (!rc && column->clip && cell->text.length) {
+        rc = add(h, " title=\"");
+        rc = rc ? rc : escape(h, cell->text);
+        rc = rc ? rc : add(h, "\"");
+    }
     rc = rc ? rc : add(h, ">");
     rc = rc ? rc : escape(h, cell->text);
     return rc ? rc : buf_printf(&h->out, "</%s>", name);

@@ -61,8 +61,8 @@ static const struct column columns[] = {
     {"Strategy", FROM_STRATEGY, NULL, 0, 10, NULL, false},
     /* the labels come here */
     {"Run", FROM_RUN, "/run", 0, 0, NULL, false},
-    {"Status", FROM_STATUS, NULL, 0, 8, NULL, false},
-    {"Error class", FROM_ERROR_CLASS, NULL, 0, 0, NULL, false},
+    {"Status", FROM_STATUS, NULL, 0, 0, NULL, false},
+    {"Error class", FROM_ERROR_CLASS, NULL, 0, 13, NULL, false},
     {"Error", FROM_ERROR, NULL, 0, 22, NULL, false},
     {"Performance", FROM_SCORE, NULL, PAGESPEED_PERFORMANCE, 10, NULL, true},
     {"Accessibility", FROM_SCORE, NULL, PAGESPEED_ACCESSIBILITY, 10, NULL, true},
@@ -295,17 +295,53 @@ static void add_column(struct rows *r, const struct column *column, size_t label
                                                     .width = column->width,
                                                     .format = column->format,
                                                     .right = column->right,
-                                                    .head = column->source == FROM_URL}
-                           : (struct report_column){.title = r->p->labels[label], .width = 12};
+                                                    .head = column->source == FROM_URL,
+                                                    .clip = column->source == FROM_ERROR}
+                           : (struct report_column){.title = r->p->labels[label], .width = 10};
 }
 
+/* On pages errors have columns when there are any: their class where it is seen, the text, which is long, behind the figures. */
 static void choose(struct rows *r) {
+    const struct column *said = NULL;
+    bool fails = false;
+    for (size_t i = 0; i < r->p->count && !fails; i++)
+        fails = report_pagespeed_fails(&r->p->rows[i]);
     for (size_t i = 0; i < COLUMNS; i++) {
         for (size_t k = 0; i == LABELS_AT && k < r->p->label_count && k < (r->pages ? 2 : r->p->label_count); k++)
             add_column(r, NULL, k);
-        if (!r->pages || columns[i].width)
+        if (!r->pages)
+            add_column(r, &columns[i], 0);
+        else if (columns[i].source == FROM_ERROR)
+            said = &columns[i];
+        else if (columns[i].width && (fails || columns[i].source != FROM_ERROR_CLASS))
             add_column(r, &columns[i], 0);
     }
+    if (said && fails)
+        add_column(r, said, 0);
+}
+
+/* What failed, then the lowest performance; what has none last. */
+static int by_trouble(const void *a, const void *b) {
+    const struct pagespeed_row *x = *(const struct pagespeed_row *const *)a, *y = *(const struct pagespeed_row *const *)b;
+    const double sx = x->scores[PAGESPEED_PERFORMANCE], sy = y->scores[PAGESPEED_PERFORMANCE];
+    const bool fx = report_pagespeed_fails(x), fy = report_pagespeed_fails(y);
+    if (fx != fy)
+        return fx ? -1 : 1;
+    if ((sx < 0) != (sy < 0))
+        return sx < 0 ? 1 : -1;
+    if (sx != sy)
+        return sx < sy ? -1 : 1;
+    return x < y ? -1 : x > y; /* by URL */
+}
+
+/* Pages have what needs somebody first; what is sorted by its reader comes by URL. */
+static const struct pagespeed_row **order_of(const struct pagespeed *p, bool pages) {
+    const struct pagespeed_row **order = calloc(p->count + 1, sizeof(const struct pagespeed_row *));
+    for (size_t i = 0; order && i < p->count; i++)
+        order[i] = &p->rows[i];
+    if (order && pages)
+        qsort((void *)order, p->count, sizeof(const struct pagespeed_row *), by_trouble);
+    return order;
 }
 
 bool report_pagespeed_tell_rows(struct pagespeed *p) {
@@ -314,12 +350,13 @@ bool report_pagespeed_tell_rows(struct pagespeed *p) {
     r.columns = calloc(most, sizeof *r.columns);
     r.shown = calloc(most, sizeof(const struct column *));
     r.labels = calloc(most, sizeof *r.labels);
-    bool good = r.columns && r.shown && r.labels;
+    const struct pagespeed_row **order = order_of(p, r.pages);
+    bool good = r.columns && r.shown && r.labels && order;
     if (good)
         choose(&r);
     good = good && report_line_init(&r.line, r.count);
     if (good) {
-        const struct report_table table = {.title = "All rows",
+        const struct report_table table = {.title = r.pages ? "All rows, what failed and the slowest first" : "All rows",
                                            .formats = REPORT_XLSX | REPORT_HTML | REPORT_PDF | REPORT_CSV,
                                            .most = 2000,
                                            .wide = true,
@@ -327,12 +364,13 @@ bool report_pagespeed_tell_rows(struct pagespeed *p) {
                                            .columns = r.columns};
         report_table_begin(p->report, &table);
         for (size_t i = 0; good && i < p->count; i++)
-            good = tell_row(&r, &p->rows[i]);
+            good = tell_row(&r, order[i]);
         report_table_end(p->report);
     }
     report_line_release(&r.line);
     free(r.columns);
     free((void *)r.shown);
+    free((void *)order);
     free(r.labels);
     return good;
 }
