@@ -377,7 +377,7 @@ static bool tell(struct pagespeed *p) {
     if (p->input->baseline_id)
         good = good && report_pagespeed_tell_changes(p, true);
     report_heading(r, 1, "Opportunities and errors");
-    good = good && report_pagespeed_tell_opportunities(p) && report_pagespeed_tell_errors(p);
+    good = good && report_pagespeed_tell_opportunities(p) && report_pagespeed_tell_errors(p) && report_pagespeed_tell_failed(p);
     report_heading(r, 1, "How to read this");
     report_text(
         r, REPORT_PLAIN,

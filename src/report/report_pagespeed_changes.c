@@ -31,30 +31,17 @@ static double drop_of(const struct pagespeed_row *row, bool baseline, unsigned s
     return before < 0 || now < 0 ? 0 : before - now;
 }
 
-/* A record that does not say that it failed. */
-static bool was_ok(struct slice other) {
-    return other.length && !report_get(other, "/error_class").length;
-}
-
-static bool newly_fails(const struct pagespeed_row *row, bool baseline) {
-    return report_pagespeed_fails(row) && was_ok(other_of(row, baseline)) && (baseline || !row->failed_before);
-}
-
-static bool works_again(const struct pagespeed_row *row, bool baseline) {
-    return !baseline && !report_pagespeed_fails(row) && (row->failed_before || (row->previous.length && !was_ok(row->previous)));
-}
-
 void report_pagespeed_count_changes(const struct pagespeed *p, bool baseline, struct pagespeed_changes *changes) {
     const char *failing = "", *working = ""; /* rows are by URL */
     *changes = (struct pagespeed_changes){.compared = 0};
     for (size_t i = 0; i < p->count; i++) {
         const struct pagespeed_row *row = &p->rows[i];
         const struct slice other = other_of(row, baseline);
-        if (newly_fails(row, baseline)) {
+        if (report_pagespeed_newly_fails(row, baseline)) {
             changes->fails++;
             changes->fail_pages += strcmp(failing, row->url) != 0;
             failing = row->url;
-        } else if (works_again(row, baseline)) {
+        } else if (report_pagespeed_works_again(row, baseline)) {
             changes->works++;
             changes->work_pages += strcmp(working, row->url) != 0;
             working = row->url;
@@ -200,104 +187,6 @@ static bool tell_drops(struct pagespeed *p, bool baseline) {
     report_table_end(p->report);
     free(falls);
     return falls != NULL;
-}
-
-/* Its class and what was said: of a unit that failed, else of a record that says so. */
-static void put_words(struct report_line *line, const struct report_failed *failed, struct slice record, enum report_tone tone) {
-    report_line_cell(line, REPORT_TEXT, tone);
-    if (failed)
-        report_line_add(line, failed->error_class);
-    else
-        report_line_add_value(line, report_get(record, "/error_class"));
-    report_line_cell(line, REPORT_TEXT, REPORT_PLAIN);
-    if (failed)
-        report_line_add(line, failed->error);
-    else
-        report_line_add_value(line, report_get(record, "/error"));
-}
-
-/* When its answer was given; of a record that does not say so, its run, whose id begins with the time. False: out of memory. */
-static bool put_when(const struct pagespeed *p, struct report_line *line, struct slice record) {
-    char *when = report_get_text(record, "/fetched_at");
-    const bool told = when && strlen(when) > 16, pages = report_wants(p->report, REPORT_HTML | REPORT_PDF);
-    report_line_cell(line, told && !pages ? REPORT_DATE : REPORT_TEXT, REPORT_PLAIN);
-    if (told && pages)
-        report_line_printf(line, "%.10s %.5s UTC", when, when + 11);
-    else
-        report_line_add_value(line, report_get(record, told ? "/fetched_at" : "/run"));
-    free(when);
-    return when != NULL;
-}
-
-static bool tell_fails(struct pagespeed *p, bool baseline, struct report_line *line) {
-    static const struct report_column columns[] = {{.title = "URL", .width = 36, .head = true},
-                                                   {.title = "Strategy", .width = 10},
-                                                   {.title = "Error class", .width = 20},
-                                                   {.title = "Error", .width = 40},
-                                                   {.title = "Ok last", .width = 14}};
-    const struct report_table table = {.title = baseline ? "What fails, and was ok in the baseline" : "What newly fails, and was ok in the run before",
-                                       .sheet = baseline ? "Failing vs baseline" : "Newly failing",
-                                       .empty = "Nothing that was ok fails now.",
-                                       .formats = REPORT_XLSX | REPORT_HTML | REPORT_PDF,
-                                       .most = report_wants(p->report, REPORT_PDF) ? 100 : 2000,
-                                       .column_count = 5,
-                                       .columns = columns};
-    bool good = true;
-    report_table_begin(p->report, &table);
-    for (size_t i = 0; good && i < p->count; i++) {
-        const struct pagespeed_row *row = &p->rows[i];
-        if (!newly_fails(row, baseline))
-            continue;
-        report_line_begin(line);
-        report_line_text(line, row->url);
-        report_line_text(line, row->strategy);
-        put_words(line, row->failed, row->record, REPORT_BAD);
-        good = put_when(p, line, other_of(row, baseline)) && report_line_tell(line, p->report);
-    }
-    report_table_end(p->report);
-    return good;
-}
-
-static bool tell_works(struct pagespeed *p, struct report_line *line) {
-    static const struct report_column columns[] = {{.title = "URL", .width = 40, .head = true},
-                                                   {.title = "Strategy", .width = 10},
-                                                   {.title = "Performance now", .width = 12, .right = true},
-                                                   {.title = "Error class before", .width = 20},
-                                                   {.title = "Error before", .width = 38}};
-    const struct report_table table = {.title = "What works again, and failed in the run before",
-                                       .sheet = "Works again",
-                                       .empty = "Nothing that failed works now.",
-                                       .formats = REPORT_XLSX | REPORT_HTML | REPORT_PDF,
-                                       .most = report_wants(p->report, REPORT_PDF) ? 100 : 2000,
-                                       .column_count = 5,
-                                       .columns = columns};
-    bool good = true;
-    report_table_begin(p->report, &table);
-    for (size_t i = 0; good && i < p->count; i++) {
-        const struct pagespeed_row *row = &p->rows[i];
-        const double score = row->scores[PAGESPEED_PERFORMANCE];
-        char number[32];
-        if (!works_again(row, false))
-            continue;
-        report_line_begin(line);
-        report_line_text(line, row->url);
-        report_line_text(line, row->strategy);
-        report_line_cell(line, REPORT_NUMBER, report_pagespeed_tone(score));
-        report_line_add(line, report_pagespeed_number(score, number));
-        put_words(line, row->failed_before, row->previous, REPORT_PLAIN);
-        good = report_line_tell(line, p->report);
-    }
-    report_table_end(p->report);
-    return good;
-}
-
-bool report_pagespeed_tell_failing(struct pagespeed *p, bool baseline) {
-    struct report_line line;
-    bool good = report_line_init(&line, 5);
-    good = good && tell_fails(p, baseline, &line);
-    good = good && (baseline || tell_works(p, &line));
-    report_line_release(&line);
-    return good;
 }
 
 bool report_pagespeed_tell_changes(struct pagespeed *p, bool baseline) {

@@ -126,19 +126,25 @@ static bool note_labelled(struct groups *g, const struct pagespeed_row *row, con
     return score < 0 || note_number(group, score);
 }
 
-/* The lowest median first; of a group that has none, last. */
+/* By label, as each of them divides the same rows; of one the lowest median first, but before it a group of which all failed;
+ * one that was not measured last. */
 static int by_median(const void *a, const void *b) {
     struct group *x = (struct group *)(uintptr_t)a, *y = (struct group *)(uintptr_t)b;
     const double mx = median(x), my = median(y);
+    const int label = strcmp(x->name, y->name);
+    if (label)
+        return label;
     if ((mx < 0) != (my < 0))
-        return mx < 0 ? 1 : -1;
+        return mx < 0 ? (x->failed ? -1 : 1) : y->failed ? 1 : -1;
+    if (mx == my && x->failed != y->failed)
+        return x->failed > y->failed ? -1 : 1;
     if (mx != my)
         return mx < my ? -1 : 1;
-    const int order = strcmp(x->name, y->name);
-    return order ? order : strcmp(x->value, y->value);
+    return strcmp(x->value, y->value);
 }
 
-static void put_label(struct pagespeed *p, struct group *group) {
+/* named: with the label beside its value */
+static void put_label(struct pagespeed *p, struct group *group, bool named) {
     char urls[24], errors[24], middle[32], worst[32], pass[64] = "";
     const double value = median(group);
     if (group->known)
@@ -153,10 +159,11 @@ static void put_label(struct pagespeed *p, struct group *group) {
                                         report_cell_text(group->worst_url),
                                         report_cell_text(pass),
                                         number_cell(count_text(group->failed, errors), group->failed ? REPORT_BAD : REPORT_PLAIN)};
-    report_row(p->report, cells);
+    report_row(p->report, named ? cells : cells + 1);
 }
 
-bool report_pagespeed_tell_labels(struct pagespeed *p) {
+/* A sheet of all labels, which can be filtered; on pages a table of one, so that each ranks what can be compared. */
+static void tell_groups(struct pagespeed *p, struct group *list, size_t count, const char *label) {
     static const struct report_column columns[] = {{.title = "Label", .width = 12},
                                                    {.title = "Value", .width = 18, .head = true},
                                                    {.title = "URLs", .width = 7, .right = true},
@@ -165,13 +172,22 @@ bool report_pagespeed_tell_labels(struct pagespeed *p) {
                                                    {.title = "Worst URL", .width = 36},
                                                    {.title = "Vitals pass", .width = 14},
                                                    {.title = "Errors", .width = 8, .right = true}};
-    const struct report_table table = {.title = "Worst by label",
+    char title[120];
+    snprintf(title, sizeof title, "Worst by label: %.90s", label ? label : "");
+    const struct report_table table = {.title = label ? title : "Worst by label",
                                        .sheet = "Labels",
                                        .empty = "No URL has a label.",
                                        .formats = REPORT_XLSX | REPORT_HTML | REPORT_PDF,
                                        .most = 12,
-                                       .column_count = 8,
-                                       .columns = columns};
+                                       .column_count = label ? 7 : 8,
+                                       .columns = label ? columns + 1 : columns};
+    report_table_begin(p->report, &table);
+    for (size_t i = 0; i < count; i++)
+        put_label(p, &list[i], !label);
+    report_table_end(p->report);
+}
+
+bool report_pagespeed_tell_labels(struct pagespeed *p) {
     struct groups groups = {.count = 0};
     bool good = true;
     for (size_t i = 0; good && i < p->count; i++)
@@ -179,10 +195,14 @@ bool report_pagespeed_tell_labels(struct pagespeed *p) {
             good = note_labelled(&groups, &p->rows[i], p->labels[k]);
     if (good && groups.count)
         qsort(groups.list, groups.count, sizeof *groups.list, by_median);
-    report_table_begin(p->report, &table);
-    for (size_t i = 0; good && i < groups.count; i++)
-        put_label(p, &groups.list[i]);
-    report_table_end(p->report);
+    if (good && (report_wants(p->report, REPORT_XLSX) || !groups.count))
+        tell_groups(p, groups.list, groups.count, NULL);
+    else
+        for (size_t i = 0, end; good && i < groups.count; i = end) {
+            for (end = i + 1; end < groups.count && strcmp(groups.list[end].name, groups.list[i].name) == 0; end++)
+                ;
+            tell_groups(p, &groups.list[i], end - i, groups.list[i].name);
+        }
     groups_release(&groups);
     return good;
 }

@@ -5,7 +5,7 @@
 #include "report/report_pagespeed.h"
 
 /* What the files of this model share: report_pagespeed.c (reading, the order of things), report_pagespeed_changes.c (against other runs),
- * report_pagespeed_groups.c (labels, opportunities, errors), report_pagespeed_rows.c (all rows). */
+ * report_pagespeed_failing.c (what failed), report_pagespeed_groups.c (labels, opportunities, errors), report_pagespeed_rows.c (all rows). */
 
 enum { PAGESPEED_PERFORMANCE, PAGESPEED_ACCESSIBILITY, PAGESPEED_BEST_PRACTICES, PAGESPEED_SEO, PAGESPEED_SCORES };
 extern const char *const report_pagespeed_score_names[PAGESPEED_SCORES];
@@ -50,8 +50,13 @@ struct pagespeed_changes {
 };
 void report_pagespeed_count_changes(const struct pagespeed *p, bool baseline, struct pagespeed_changes *changes);
 bool report_pagespeed_tell_changes(struct pagespeed *p, bool baseline);
+
+/* report_pagespeed_failing.c */
+bool report_pagespeed_newly_fails(const struct pagespeed_row *row, bool baseline);
+bool report_pagespeed_works_again(const struct pagespeed_row *row, bool baseline);
 /* What newly fails, then what works again (that of the run before alone). */
 bool report_pagespeed_tell_failing(struct pagespeed *p, bool baseline);
+bool report_pagespeed_tell_failed(struct pagespeed *p);
 
 /* report_pagespeed_groups.c */
 bool report_pagespeed_tell_labels(struct pagespeed *p);

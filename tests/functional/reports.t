@@ -82,7 +82,7 @@ ritas=20261128T090000Z-000000000003-speed
 run_page $ritas speed two '.created_by = "rita"'
 exits 0 'results of page speed' bs results $second --output "$DIR/speed"
 is 'SHA256SUMS records.csv records.ndjson report.html report.pdf report.xlsx' "$(ls "$DIR/speed" | paste -sd' ')" 'with pages'
-is 'About,Scores,Labels,Newly failing,Works again,Vitals changed,Score drops,Opportunities,Errors,All rows' "$(sheets "$DIR/speed/report.xlsx")" 'a workbook of its parts'
+is 'About,Scores,Labels,Newly failing,Works again,Vitals changed,Score drops,Opportunities,Errors,Failed,All rows' "$(sheets "$DIR/speed/report.xlsx")" 'a workbook of its parts'
 is 81 "$(wc -l <"$DIR/speed/records.csv")" 'a row for each URL and strategy'
 # What the report must say, worked out of the records by other means.
 jq -s '(.[0].results | map({key: "\(.url) \(.strategy)", value: .}) | from_entries) as $old | .[1].results
@@ -100,6 +100,8 @@ like "; $(want .drops) scores fell by 10 or more" "$(tr -s ' \n' ' ' <<<"$text")
 is "$(want .drops)" "$(($(sheet "$DIR/speed/report.xlsx" 7 | grep -o '<row ' | wc -l) - 1))" 'each in its sheet'
 is "$(want .javascript)" "$(sheet "$DIR/speed/report.xlsx" 8 | xmllint --xpath 'string(//*[local-name()="c"][@r="C2"])' -)" 'opportunities by number of URLs'
 is '' "$(sed 1d "$DIR/speed/records.csv" | head -n 1 | awk -F, '$11 == 0')" 'what was not measured is not 0'
+is 'client,template' "$(grep -o '<caption>Worst by label: [a-z]*' "$DIR/speed/report.html" | sed 's/.*: //' | paste -sd,)" 'a table for each label'
+is 'client client client client template template template template template template template template' "$(sheet "$DIR/speed/report.xlsx" 3 | xmllint --xpath '//*[local-name()="row"][position()>1]/*[local-name()="c"][1]/*/*/text()' - | paste -sd' ')" 'and a sheet of both, one after the other'
 exits 0 'against a baseline' bs results $second --baseline $first --format pdf --output "$DIR/base"
 like 'Against the baseline \(80 of 80' "$(pdf "$DIR/base/report.pdf" | tr -s ' \n' ' ')" 'is told, too'
 exits 0 'the first run' bs results $first --format html --output "$DIR/firstrun"

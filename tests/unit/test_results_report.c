@@ -177,9 +177,28 @@ static void test_newly(void **state) {
                 "<th scope=\"row\">https://c.example</th><td>mobile</td><td class=\"bad\">DNS_FAILURE</td><td>Lighthouse: DNS_FAILURE: no such host</td>"
                 "<td>2026-11-02 01:02 UTC</td>",
                 true);
+    /* On pages what failed comes first, in sight; where rows are sorted by who reads them they are by URL. */
+    char *html = file_of(&f, JOB_C, "report.html"), *rows = strstr(html, "All rows, what failed and the slowest first");
+    assert_non_null(rows);
+    assert_true(strstr(rows, "https://c.example") < strstr(rows, "https://b.example"));
+    assert_non_null(strstr(rows, "<td class=\"bad clip\" title=\"Lighthouse: DNS_FAILURE: no such host\">"));
+    free(html);
+    cJSON_Delete(make(&f, JOB_C, FORM_BIT(FORM_CSV), RC_OK));
+    char *csv = file_of(&f, JOB_C, "records.csv");
+    assert_true(strstr(csv, "https://b.example") < strstr(csv, "https://c.example"));
+    free(csv);
+    static const char *const dead[][2] = {{"a", ""}, {"b", "newly"}, {"c", ""}};
     cJSON_Delete(make(&f, JOB_D, FORM_BIT(FORM_HTML), RC_OK)); /* no record of this run at all */
     assert_file(&f, JOB_D, "report.html", "1 row (1 page) newly fails: it was ok in the run before.", true);
     assert_file(&f, JOB_D, "report.html", "<th scope=\"row\">https://b.example</th><td>mobile</td><td class=\"bad\">DNS_FAILURE</td>", true);
+    for (size_t i = 0; i < sizeof dead / sizeof *dead; i++) { /* each is listed */
+        char row[300];
+        snprintf(row, sizeof row,
+                 "<tr><th scope=\"row\">https://%s.example</th><td>mobile</td><td class=\"bad\">DNS_FAILURE</td>"
+                 "<td>Lighthouse: DNS_FAILURE: no such host</td><td>%s</td></tr>",
+                 dead[i][0], dead[i][1]);
+        assert_file(&f, JOB_D, "report.html", row, true);
+    }
     stop(&f);
 }
 
