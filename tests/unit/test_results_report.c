@@ -23,8 +23,8 @@
 #define SPEED HEAD "\"primary_key\":[\"/url\",\"/strategy\",\"/run\"],\"report\":\"pagespeed\"}"
 #define LEASE HEAD "\"primary_key\":[\"/document/sha256\",\"/run\"],\"report\":\"lease\"}"
 
-/* A job whose text names what it is of. */
-static void accept_text(struct fixture *f, const char *job_id, const char *text) {
+/* A job whose text names what it is of. by: who made it, or NULL. */
+static void accept_by(struct fixture *f, const char *job_id, const char *by, const char *text) {
     char sum[DIGEST_HEX_SIZE];
     cJSON *members = cJSON_CreateObject();
     struct err err = {0};
@@ -34,10 +34,16 @@ static void accept_text(struct fixture *f, const char *job_id, const char *text)
     cJSON_AddStringToObject(members, "source", "leads");
     cJSON_AddStringToObject(members, "campaign_id", "c");
     cJSON_AddStringToObject(members, "mode", "run");
+    if (by)
+        cJSON_AddStringToObject(members, "created_by", by);
     if (journal_put(f->spool, job_id, "accepted", "daemon", members, &err) != RC_OK)
         fail_msg("%s", err.text);
     cJSON_Delete(members);
     put_event(f, job_id, "claimed", "{}");
+}
+
+static void accept_text(struct fixture *f, const char *job_id, const char *text) {
+    accept_by(f, job_id, NULL, text);
 }
 
 static cJSON *make(struct fixture *f, const char *job_id, unsigned formats, enum rc expected) {
@@ -135,6 +141,7 @@ static void test_before(void **state) {
 #define ONE(job, url)                                                                                                                                          \
     "{\"results\":[{\"url\":\"https://" url ".example\",\"strategy\":\"mobile\",\"run\":\"" job                                                                \
     "\",\"fetched_at\":\"2026-11-02T01:02:03.4Z\",\"status\":\"ok\"}]}"
+#define RITAS "20261101T120000Z-0000000000ee-leads" /* after JOB_A */
 #define LIST "{\"source\":\"leads\",\"urls\":[\"https://a.example\",\"https://b.example\",\"https://c.example\"],\"strategies\":[\"mobile\"]}"
 
 static void fail_unit(struct fixture *f, const char *job_id, unsigned unit) {
@@ -152,6 +159,8 @@ static void test_newly(void **state) {
     define_source(&f, SPEED);
     for (size_t i = 0; i < 4; i++)
         accept_text(&f, jobs[i], LIST);
+    accept_by(&f, RITAS, "rita", LIST);
+    fail_unit(&f, RITAS, 1); /* which says nothing to others, nor theirs to her */
     capture(&f, JOB_A, "c", 1, 11, ONE(JOB_A, "a"), NULL);
     capture(&f, JOB_A, "c", 2, 11, ONE(JOB_A, "b"), NULL);
     fail_unit(&f, JOB_A, 3);
@@ -167,6 +176,8 @@ static void test_newly(void **state) {
     cJSON_Delete(make(&f, JOB_A, FORM_BIT(FORM_HTML), RC_OK));
     assert_file(&f, JOB_A, "report.html", "newly fail", false);
     assert_file(&f, JOB_A, "report.html", "This is the first run of these URLs", true);
+    cJSON_Delete(make(&f, RITAS, FORM_BIT(FORM_HTML), RC_OK));
+    assert_file(&f, RITAS, "report.html", "This is the first run of these URLs", true);
     cJSON_Delete(make(&f, JOB_B, FORM_BIT(FORM_HTML), RC_OK));
     assert_file(&f, JOB_B, "report.html", "2 rows (2 pages) newly fail: they were ok in the run before.", true);
     assert_file(&f, JOB_B, "report.html", "1 row (1 page) works again: it failed in the run before.", true);
