@@ -371,8 +371,10 @@ function resultsCard(page, get) {
             if (!isAbort(error) && !results)
                 fill(list, h('p', {class: 'error-text'}, error.message), button('Try again', {class: 'small', icon: 'refresh', onclick: load}));
         }
-        if (wanted)
-            timer = setTimeout(load, 1000);
+        /* Those that the source has made of each job come a little after the job is complete; nobody tells of them. */
+        const awaited = results?.length === 0 && made > 0 && now() - Date.parse(get().completed_at) < 120000;
+        if (wanted || awaited)
+            timer = setTimeout(load, wanted ? 1000 : 2000);
     }
     load();
     page.leave(() => clearTimeout(timer));

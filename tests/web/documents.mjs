@@ -41,7 +41,7 @@ await t.axe(page, 'the question');
 await page.fill('dialog input', 'Quay House');
 await t.seen(page, 'documents-together');
 
-await page.click('dialog >> text=One lease');
+await page.click('dialog footer >> text=One lease');
 await t.sees(page, 'tr:has-text("Quay House") >> text=/Group: Quay House \\(2 documents\\)/', 'and are one job, of one lease', {timeout: 60000});
 t.is(2, await page.locator('.uploads li a:has-text("Results")').count(), 'to which both rows lead');
 t.is(1, new Set(await page.locator('.uploads li a').evaluateAll((links) => links.map((link) => link.href))).size, 'the same one');
