@@ -31,6 +31,9 @@ FAILED=0
 API_PID='' DAEMON_PID='' API_URL='' ID=''
 BACKGROUND=()
 
+# room KIB: what `ulimit -v` may be told; the address sanitizer maps terabytes
+room() { case $PROGRAMS in *-san) echo unlimited ;; *) echo "$1" ;; esac; }
+
 # --- results ---------------------------------------------------------------------------------------------------------
 
 # result STATUS NAME [DIAGNOSIS]

@@ -79,6 +79,6 @@ daemon_stop
 { cat "$DIR/plain.pdf"; head -c 60000000 /dev/zero; head -c 20000000 /dev/urandom | base64 -w 70; } >"$DIR/huge.pdf"
 huge=$(sha256sum "$DIR/huge.pdf" | cut -d' ' -f1)
 zstd -q -1 "$DIR/huge.pdf" -o "$SPOOL/$month/$huge.zst"
-(ulimit -v 300000 && exec "$PROGRAMS/batchspool" verify >"$DIR/out" 2>&1)
+(ulimit -v "$(room 300000)" && exec "$PROGRAMS/batchspool" verify >"$DIR/out" 2>&1)
 is '65 1' "$? $(grep -c '^document' "$DIR/out")" 'a document of 87 MB is read piece by piece'
 finish

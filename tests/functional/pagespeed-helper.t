@@ -42,7 +42,7 @@ is '["The page was redirected."]' "$(record .warnings)" 'warnings'
 node -e 'const s = require("fs").readFileSync(process.argv[1], "utf8"); process.stdout.write(s.replace(/A{1000}/, "A".repeat(60000000)))' "$DIR/input.json" >"$DIR/large.json"
 size=$(stat -c %s "$DIR/large.json")
 # The buffer that grows is there twice for a moment.
-(ulimit -v $((size / 1024 * 5 / 2 + 65536)) && exec "$HELPER") <"$DIR/large.json" >"$DIR/out" 2>"$DIR/err"
+(ulimit -v "$(room $((size / 1024 * 5 / 2 + 65536)))" && exec "$HELPER") <"$DIR/large.json" >"$DIR/out" 2>"$DIR/err"
 is 0 $? "an answer of $((size / 1000000)) MB, in little more memory"
 head -c 100000000 /dev/zero | tr '\0' ' ' >"$DIR/blank.json"
 cat "$DIR/input.json" "$DIR/blank.json" >"$DIR/long.json"
