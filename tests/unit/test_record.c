@@ -237,7 +237,7 @@ static const struct {
     {RECORD("", RENT("\"2019-03-25\"", "\"2020-03-25\"", "100") "," RENT("\"2020-03-25\"", "null", "110"), ""), "rent_gaps", "failed", "overlap"},
     {RECORD(TERM, RENT("\"2019-06-25\"", "\"2029-03-24\"", "100"), ""), "rent_gaps", "failed", "rent begins on 2019-03-25, the first row on 2019-06-25"},
     {RECORD(TERM, RENT("\"2019-03-25\"", "\"2028-03-24\"", "100"), ""), "rent_gaps", "failed", "the last row ends on 2028-03-24, the term on 2029-03-24"},
-    {RECORD(TERM ",\"rent_commencement_date\":" DAY("2019-06-25"), RENT("\"2019-06-25\"", "\"2029-03-24\"", "100"), ""), "rent_gaps", "ok", "1 rows"},
+    {RECORD(TERM ",\"rent_commencement_date\":" DAY("2019-06-25"), RENT("\"2019-06-25\"", "\"2029-03-24\"", "100"), ""), "rent_gaps", "ok", "there is 1 row"},
     {RECORD("", RENT("null", "null", "100"), ""), "rent_gaps", "not_possible", ""},
     {RECORD("\"escalation_percent\":" VALUE("3", "\"percent\""),
             RENT("null", "null", "1000") "," RENT("null", "null", "1030") "," RENT("null", "null", "1060.9"), ""),
