@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spool/job.h"
 
-#define SILENT_US INT64_C(10000000) /* and as long as all that came took: who hears nothing for so long does not know when it will be done */
+#define SILENT_US INT64_C(10000000) /* longer than what is measured took, and nothing came: nobody knows when it will be done */
 #define BURST 8                     /* so many pages may come at once, and then none for as long */
 
 struct span {
