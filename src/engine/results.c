@@ -46,6 +46,12 @@ static const char *given(const char *text) {
     return text[0] ? text : NULL;
 }
 
+/* Of a job of which every unit failed nothing was ever loaded: its files say so. */
+static bool all_failed(const struct spool *spool, const char *job_id) {
+    struct job_row row;
+    return job_id[0] && job_row_read(spool, job_id, &row, NULL, NULL, NULL) == RC_OK && row.failed_units && !row.captured_batches;
+}
+
 enum rc results_export(const struct spool *spool, struct sources *sources, const struct errand *errand, enum form form, int fd, uint64_t *rows, char *cursor,
                        struct err *err) {
     char *columns = errand->columns ? cJSON_PrintUnformatted(errand->columns) : NULL;
@@ -68,6 +74,10 @@ enum rc results_export(const struct spool *spool, struct sources *sources, const
     enum rc rc = file && (columns || !errand->columns) ? RC_OK : err_set(err, RC_TEMP, "out of memory");
     if (!rc)
         rc = export_run(spool, sources, &options, file, rows, err);
+    if (rc == RC_GONE && all_failed(spool, errand->job)) {
+        *rows = 0;
+        rc = RC_OK;
+    }
     if (file && fclose(file) != 0 && !rc)
         rc = RC_TEMP;
     free(columns);

@@ -40,15 +40,6 @@ enum rc results_gather_job(const struct spool *spool, struct sources *sources, c
     return rc ? rc : results_gather_map(g, err);
 }
 
-/* Of a job of which every unit failed nothing was ever loaded: its report says so. */
-static enum rc gather(const struct results_ask *ask, const struct job_row *row, struct err *err) {
-    const enum rc rc = results_gather_job(ask->spool, ask->sources, ask->errand->job, ask->gathered, err);
-    if (rc != RC_GONE || !row->failed_units)
-        return rc;
-    ask->gathered->records = (struct report_records){.count = 0};
-    return RC_OK;
-}
-
 static enum rc write_model(const struct results_ask *ask, int fd, struct err *err) {
     switch (ask->errand->report) {
     case FORMS_PAGESPEED:
@@ -90,7 +81,7 @@ enum rc results_report_write(const struct spool *spool, struct sources *sources,
                                    .failed_units = row.failed_units};
     const struct results_ask ask = {
         .spool = spool, .sources = sources, .errand = errand, .form = report_form_named(forms_name(form)), .job = &job, .gathered = &g};
-    rc = gather(&ask, &row, err);
+    rc = results_gather_job(spool, sources, errand->job, &g, err);
     *rows = g.records.count;
     rc = rc ? rc : write_model(&ask, fd, err);
     results_gather_release(&g);

@@ -187,6 +187,13 @@ units '"mixed.example"' . mixed
 at processed 'seven of these and five others'
 is '["COMPLETED",1,0]' "$(show '[.status,.processed_records,.error_count]')" 'are counted apart'
 
+# --- nothing but dead pages
+units '"dead-dns1.example","dead-dns2.example"' . nothing
+at failed 'a job of which every unit failed'
+exits 0 'has results all the same' bs results "$ID" --format csv --format ndjson --format html
+is 2 "$(($(wc -l <"$SPOOL/results/$ID/records.csv") - 1))" 'a row for each'
+like 'DNS_FAILURE' "$(cat "$SPOOL/results/$ID/report.html")" 'with what went wrong'
+
 # --- dead pages are no trouble of the service
 width() { bs sources list --json | jq '.[] | select(.name == "pagespeed") | .limits.concurrency'; }
 rules
