@@ -50,7 +50,9 @@ static cJSON *need_value(const struct lease_need *need, const cJSON *item) {
         return cJSON_Duplicate(member(item, "value"), true);
     if (need->kind == LEASE_NEED_FIELD) {
         value = cJSON_CreateArray();
-        cJSON_ArrayForEach(candidate, member(item, "candidates")) cJSON_AddItemToArray(value, cJSON_Duplicate(member(candidate, "value"), true));
+        cJSON_ArrayForEach(candidate, member(item, "candidates")) {
+            cJSON_AddItemToArray(value, cJSON_Duplicate(member(candidate, "value"), true));
+        }
     }
     if (need->kind == LEASE_NEED_ROW) {
         value = cJSON_CreateObject();

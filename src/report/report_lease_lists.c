@@ -106,7 +106,8 @@ static void add_analysis(struct report_line *line, struct slice row, const struc
 
 /* What the document says for this row. Its words prove what the analysis read there, not what a person put in its place. */
 static struct slice evidence_of(struct slice row, const struct list *list) {
-    return has_other(row, list) ? (struct slice){.length = 0} : row;
+    const struct slice none = {.length = 0};
+    return has_other(row, list) ? none : row;
 }
 
 static void put_row_review(struct report_line *line, struct slice row, const struct list *list, bool apart) {
@@ -286,7 +287,8 @@ struct moments {
 static struct slice words_of(const struct moment *moment) {
     if (moment->list)
         return evidence_of(moment->row, moment->list);
-    return lease_model_corrected(moment->review) ? (struct slice){.length = 0} : moment->row;
+    const struct slice none = {.length = 0};
+    return lease_model_corrected(moment->review) ? none : moment->row;
 }
 
 static bool has_room(struct moments *moments) {
