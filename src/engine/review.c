@@ -79,6 +79,7 @@ void review_apply(cJSON *review, const cJSON *word, uint64_t seq, const char *at
     const cJSON *reviewed = cJSON_GetObjectItemCaseSensitive(word, "reviewed");
     const char *document = text_of(word, "document");
     cJSON_ReplaceItemInObjectCaseSensitive(review, "revision", cJSON_CreateNumber((double)seq));
+    cJSON_ReplaceItemInObjectCaseSensitive(review, "revised_at", cJSON_CreateString(at));
     if (cJSON_IsBool(reviewed))
         cJSON_ReplaceItemInObjectCaseSensitive(review, "declared", cJSON_CreateString(cJSON_IsTrue(reviewed) ? "done" : "reopened"));
     else if (document[0] && text_of(word, "list")[0] && text_of(word, "row")[0])
@@ -97,6 +98,7 @@ enum rc review_read(const struct spool *spool, const char *job_id, cJSON **revie
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNullToObject(json, "declared");
     cJSON_AddNumberToObject(json, "revision", 0);
+    cJSON_AddNullToObject(json, "revised_at");
     cJSON_AddObjectToObject(json, "fields");
     cJSON_AddObjectToObject(json, "rows");
     while ((rc = journal_reader_find(reader, "reviewed", &line, err)) == RC_OK) {

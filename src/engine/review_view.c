@@ -148,6 +148,7 @@ enum rc review_view_job(const struct review_records *records, cJSON *review, cJS
         cJSON_AddNumberToObject(*view, "open", (double)lease_model_open(&m));
         add_copy(*view, "declared", member(review, "declared"));
         add_copy(*view, "revision", member(review, "revision"));
+        add_copy(*view, "revised_at", member(review, "revised_at"));
         l.documents = cJSON_AddArrayToObject(*view, "documents");
         l.needs = cJSON_AddArrayToObject(*view, "needs");
         list_documents(&m, records, review, l.documents);

@@ -199,8 +199,13 @@ export async function render(root, params, page) {
     await jobs.load();
 }
 
+/* Reports that were made before the last word of the review: they say something else than it does. */
+const REPORTS = {'report.pdf': 'pdf', 'report.xlsx': 'xlsx', 'report.html': 'html', 'dates.ics': 'ics'};
+const outdated = (results, review) => results.filter((result) => REPORTS[result.name] && Date.parse(result.created_at) < Date.parse(review.revised_at ?? 0));
+
 async function results(root, page, id) {
     const body = h('div', {class: 'stack'}, skeleton());
+    let madeFor = null;
     const title = h('h1', {class: 'grow'}, 'Results');
     fill(root, h('div', {class: 'page-head'}, title, h('a', {class: 'btn', href: '/documents'}, icon('left'), 'Documents'), h('a', {class: 'btn', href: `/jobs/${encodeURIComponent(id)}/review`}, icon('edit'), 'Review'), h('a', {class: 'btn', href: `/jobs/${encodeURIComponent(id)}`}, 'The job')), body);
     async function load() {
@@ -210,9 +215,28 @@ async function results(root, page, id) {
         const link = (query) => `/api/lease-processing/results/${encodeURIComponent(id)}/download?${new URLSearchParams(query)}`;
         const view = reviewer(page)(job);
         fill(body, h('div', {class: 'row'}, JobBadges(job), later(view, (found) => Draft(id, found)), later(view, Group), job.reason && h('span', {class: 'muted'}, reasonOf(job)), found.records !== undefined && h('span', {class: 'muted'}, plural(found.records, 'record'))),
+            later(view, (review) => review.revised_at !== madeFor && outdated(found.results, review).length > 0 && h('section', {class: 'banner', dataset: {tone: 'warn'}, 'aria-label': 'Older than the review'}, icon('alert'),
+                h('div', {}, h('strong', {}, 'These reports are older than the review'), h('p', {}, 'They do not have what was said last, ', Ago(review.revised_at), '.')),
+                page.can('operator') && button('Make them again', {icon: 'refresh', class: 'small', onclick: (event) => again(event.currentTarget, outdated(found.results, review), review)}))),
             h('section', {class: 'card', 'aria-label': 'Downloads'}, h('header', {}, h('h2', {class: 'grow'}, 'Downloads'), (found.records > 0 ? ['pdf', 'xlsx', 'html', 'ics', 'csv', 'ndjson'] : []).map((format) => { const get = button(format.toUpperCase(), {icon: 'download', class: 'small', onclick: () => fetchAs(format, found.results, get, link)}); return get; })),
                 found.error ? emptyState('No results', found.error.message) : found.results.length ? h('ul', {class: 'line-list'}, found.results.map((result) => h('li', {}, icon('file'), h('a', {class: 'grow', href: link({name: result.name}), download: ''}, Text(result.name, 120)), h('span', {class: 'muted small'}, bytes(result.bytes)), Ago(result.created_at))))
                     : emptyState('No results yet', REST.has(job.status) ? 'The job made none.' : 'They come when the document is analysed.')));
+    }
+    async function again(from, old, review) {
+        try {
+            await busy(from, (async () => {
+                for (const {name} of old) {
+                    const {job_id} = await page.api.post(jobPath(id, 'results'), {format: REPORTS[name]}, {signal: page.signal});
+                    for (let tries = 0; tries < 60 && !REST.has((await page.api.get(jobPath(job_id), {signal: page.signal})).status); tries++)
+                        await new Promise((resolve) => setTimeout(resolve, 500));
+                }
+            })());
+            madeFor = review.revised_at; /* one that has come out the same keeps its time */
+            await load();
+        } catch (error) {
+            if (!isAbort(error))
+                page.toastError(error);
+        }
     }
     /* An export is made when it is asked for first, by the daemon. */
     async function fetchAs(format, results, from, link) {

@@ -32,6 +32,19 @@ await page.goto(`${base}/documents?id=${group}`);
 await t.sees(page, 'a[href$="/review"] >> text=/Draft: \\d+ to review/', 'so do the results');
 await t.sees(page, 'text=/Group: Dock House/', 'which tell the group, too');
 await t.seen(page, 'documents-results');
+t.is(0, await page.locator('section[aria-label="Older than the review"]').count(), 'reports of a review of which nobody said a word are not old');
+await page.goto(`${base}/jobs/${group}/review`);
+await page.waitForSelector('.item[data-open]');
+await page.locator('h1').click();
+await page.keyboard.press('n');
+await page.keyboard.press('c');
+await t.sees(page, '.item >> text=Confirmed', 'a word of the review');
+await page.goto(`${base}/documents?id=${group}`);
+await t.sees(page, 'text=These reports are older than the review', 'makes reports older than it', {timeout: 10000});
+await t.seen(page, 'documents-older');
+await page.click('text=Make them again');
+await page.locator('section[aria-label="Older than the review"]').waitFor({state: 'detached', timeout: 60000});
+t.ok(true, 'and are made again by a button');
 
 /* Several at once: one lease, in one job. */
 await page.goto(`${base}/documents`);
