@@ -76,11 +76,17 @@ export async function render(root, params, page) {
     page.leave(() => { for (const name of ['dragover', 'drop']) removeEventListener(name, miss); });
 
     async function take(files) {
-        const how = files.length > 1 ? await together(files) : {};
+        const looked = [];
+        for (const chosen of files.slice(0, 500)) {
+            const head = new Uint8Array(await chosen.slice(0, 8).arrayBuffer().catch(() => new ArrayBuffer(0)));
+            looked.push({chosen, what: documentType(chosen.name, head, chosen.size)});
+        }
+        const good = looked.filter((one) => !one.what.why).map((one) => one.chosen);
+        const how = good.length > 1 ? await together(good) : {};
         if (!how)
             return;
-        const bundle = how.group ? {group: how.group, items: [], key: crypto.randomUUID()} : null;
-        for (const chosen of files.slice(0, 500)) {
+        const bundle = how.group ? {group: how.group, items: [], key: crypto.randomUUID()} : null; /* one that is none is missing in it, until somebody takes it off the list */
+        for (const {chosen, what} of looked) {
             const item = {file: chosen, abort: new AbortController(), row: null, bundle};
             bundle?.items.push(item);
             page.signal.addEventListener('abort', () => item.abort.abort(), {once: true});
@@ -89,8 +95,6 @@ export async function render(root, params, page) {
             item.acts = h('span', {class: 'row nowrap'}, button(`Stop ${clip(chosen.name, 60)}`, {icon: 'close', class: 'ghost small', hideLabel: true, onclick: () => stop(item)}));
             item.row = h('li', {}, icon('doc'), h('div', {class: 'grow'}, h('div', {class: 'row'}, h('span', {class: 'grow cut'}, Text(chosen.name, 120)), h('span', {class: 'muted small nowrap'}, bytes(chosen.size))), h('div', {class: 'bar'}, item.bar), item.state), item.acts);
             list.append(item.row);
-            const head = new Uint8Array(await chosen.slice(0, 8).arrayBuffer().catch(() => new ArrayBuffer(0)));
-            const what = documentType(chosen.name, head, chosen.size);
             if (what.why)
                 fail(item, what.why);
             else {

@@ -372,7 +372,7 @@ function resultsCard(page, get) {
                 fill(list, h('p', {class: 'error-text'}, error.message), button('Try again', {class: 'small', icon: 'refresh', onclick: load}));
         }
         /* Those that the source has made of each job come a little after the job is complete; nobody tells of them. */
-        const awaited = results?.length === 0 && made > 0 && now() - Date.parse(get().completed_at) < 120000;
+        const awaited = results && made > 0 && get().process === 'auto' && !results.some((r) => r.name === 'results.json') && now() - Date.parse(get().completed_at) < 120000;
         if (wanted || awaited)
             timer = setTimeout(load, wanted ? 1000 : 2000);
     }
@@ -417,7 +417,7 @@ export async function render(root, {id}, page) {
         draw();
         batches.soon();
         log.soon();
-        if (loadedBefore !== job.success_count)
+        if (moved || loadedBefore !== job.success_count)
             results.soon();
         return moved;
     }
