@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/results_internal.h"
 
+#include "os/dirscan.h"
 #include "os/fsio.h"
 #include "report/report_table.h"
 
+#include <dirent.h>
 #include <ctype.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +42,19 @@ enum rc results_gather_job(const struct spool *spool, struct sources *sources, c
     return rc ? rc : results_gather_map(g, err);
 }
 
+/* A workbook's own temporary files go when they are open; of one that was killed before that they are left. Reports are made one at a time. */
+static void sweep(const struct spool *spool) {
+    struct dirscan *scan;
+    const char *name;
+    unsigned char type;
+    if (dirscan_open(spool->results_fd, ".", &scan, NULL))
+        return;
+    while (dirscan_next(scan, &name, &type, NULL) == RC_OK)
+        if (type == DT_REG && str_starts(name, "tmp."))
+            fsio_unlink(spool->results_fd, name, NULL);
+    dirscan_close(scan);
+}
+
 static enum rc write_model(const struct results_ask *ask, int fd, struct err *err) {
     switch (ask->errand->report) {
     case FORMS_PAGESPEED:
@@ -64,6 +79,7 @@ enum rc results_report_write(const struct spool *spool, struct sources *sources,
     if (rc)
         return rc;
     char tmp_dir[sizeof spool->root + 16];
+    sweep(spool);
     str_format(tmp_dir, sizeof tmp_dir, "%s/results", spool->root);
     char status[16];
     str_copy(status, sizeof status, place_status(row.place));
