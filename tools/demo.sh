@@ -90,7 +90,8 @@ echo "(KEEP=1 make demo keeps $dir)"
 say "The dashboard"
 password=$(head -c 12 /dev/urandom | base64 | tr '+/' '-_')
 echo "$password" | batchspool user add demo --role admin --password-file - >/dev/null
-batchspool-httpd --listen 127.0.0.1:0 2>"$dir/httpd.log" &
+: >"$dir/httpd.log" # there before it is read
+batchspool-httpd --listen 127.0.0.1:0 2>>"$dir/httpd.log" &
 httpd=$!
 address=''
 for _ in $(seq 200); do

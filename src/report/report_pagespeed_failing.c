@@ -51,7 +51,32 @@ static bool put_when(const struct pagespeed *p, struct report_line *line, struct
     return when != NULL;
 }
 
-static bool tell_fails(struct pagespeed *p, bool baseline, struct report_line *line) {
+/* A table of the rows that are wanted: URL, strategy, and what put says of each. */
+static bool tell_rows(struct pagespeed *p, const struct report_table *table, bool baseline, bool (*wanted)(const struct pagespeed_row *row, bool baseline),
+                      bool (*put)(const struct pagespeed *p, struct report_line *line, const struct pagespeed_row *row, bool baseline)) {
+    struct report_line line;
+    bool good = report_line_init(&line, table->column_count);
+    report_table_begin(p->report, table);
+    for (size_t i = 0; good && i < p->count; i++) {
+        const struct pagespeed_row *row = &p->rows[i];
+        if (!wanted(row, baseline))
+            continue;
+        report_line_begin(&line);
+        report_line_text(&line, row->url);
+        report_line_text(&line, row->strategy);
+        good = put(p, &line, row, baseline) && report_line_tell(&line, p->report);
+    }
+    report_table_end(p->report);
+    report_line_release(&line);
+    return good;
+}
+
+static bool put_newly(const struct pagespeed *p, struct report_line *line, const struct pagespeed_row *row, bool baseline) {
+    put_words(line, row->failed, row->record, REPORT_BAD);
+    return put_when(p, line, baseline ? row->baseline : row->previous);
+}
+
+static bool tell_fails(struct pagespeed *p, bool baseline) {
     static const struct report_column columns[] = {{.title = "URL", .width = 36, .head = true},
                                                    {.title = "Strategy", .width = 10},
                                                    {.title = "Error class", .width = 20},
@@ -64,23 +89,21 @@ static bool tell_fails(struct pagespeed *p, bool baseline, struct report_line *l
                                        .most = list_most(p),
                                        .column_count = 5,
                                        .columns = columns};
-    bool good = true;
-    report_table_begin(p->report, &table);
-    for (size_t i = 0; good && i < p->count; i++) {
-        const struct pagespeed_row *row = &p->rows[i];
-        if (!report_pagespeed_newly_fails(row, baseline))
-            continue;
-        report_line_begin(line);
-        report_line_text(line, row->url);
-        report_line_text(line, row->strategy);
-        put_words(line, row->failed, row->record, REPORT_BAD);
-        good = put_when(p, line, baseline ? row->baseline : row->previous) && report_line_tell(line, p->report);
-    }
-    report_table_end(p->report);
-    return good;
+    return tell_rows(p, &table, baseline, report_pagespeed_newly_fails, put_newly);
 }
 
-static bool tell_works(struct pagespeed *p, struct report_line *line) {
+static bool put_again(const struct pagespeed *p, struct report_line *line, const struct pagespeed_row *row, bool baseline) {
+    const double score = row->scores[PAGESPEED_PERFORMANCE];
+    char number[32];
+    (void)p;
+    (void)baseline;
+    report_line_cell(line, REPORT_NUMBER, report_pagespeed_tone(score));
+    report_line_add(line, report_pagespeed_number(score, number));
+    put_words(line, row->failed_before, row->previous, REPORT_PLAIN);
+    return true;
+}
+
+static bool tell_works(struct pagespeed *p) {
     static const struct report_column columns[] = {{.title = "URL", .width = 40, .head = true},
                                                    {.title = "Strategy", .width = 10},
                                                    {.title = "Performance now", .width = 12, .right = true},
@@ -93,24 +116,19 @@ static bool tell_works(struct pagespeed *p, struct report_line *line) {
                                        .most = list_most(p),
                                        .column_count = 5,
                                        .columns = columns};
-    bool good = true;
-    report_table_begin(p->report, &table);
-    for (size_t i = 0; good && i < p->count; i++) {
-        const struct pagespeed_row *row = &p->rows[i];
-        const double score = row->scores[PAGESPEED_PERFORMANCE];
-        char number[32];
-        if (!report_pagespeed_works_again(row, false))
-            continue;
-        report_line_begin(line);
-        report_line_text(line, row->url);
-        report_line_text(line, row->strategy);
-        report_line_cell(line, REPORT_NUMBER, report_pagespeed_tone(score));
-        report_line_add(line, report_pagespeed_number(score, number));
-        put_words(line, row->failed_before, row->previous, REPORT_PLAIN);
-        good = report_line_tell(line, p->report);
-    }
-    report_table_end(p->report);
-    return good;
+    return tell_rows(p, &table, false, report_pagespeed_works_again, put_again);
+}
+
+static bool fails(const struct pagespeed_row *row, bool baseline) {
+    (void)baseline;
+    return report_pagespeed_fails(row);
+}
+
+static bool put_failed(const struct pagespeed *p, struct report_line *line, const struct pagespeed_row *row, bool baseline) {
+    (void)p;
+    put_words(line, row->failed, row->record, REPORT_BAD);
+    report_line_text(line, report_pagespeed_newly_fails(row, baseline) ? "newly" : "");
+    return true;
 }
 
 /* Every one, where errors by cause name an example each. */
@@ -126,30 +144,9 @@ bool report_pagespeed_tell_failed(struct pagespeed *p) {
                                        .most = list_most(p),
                                        .column_count = 5,
                                        .columns = columns};
-    struct report_line line;
-    bool good = report_line_init(&line, 5);
-    report_table_begin(p->report, &table);
-    for (size_t i = 0; good && i < p->count; i++) {
-        const struct pagespeed_row *row = &p->rows[i];
-        if (!report_pagespeed_fails(row))
-            continue;
-        report_line_begin(&line);
-        report_line_text(&line, row->url);
-        report_line_text(&line, row->strategy);
-        put_words(&line, row->failed, row->record, REPORT_BAD);
-        report_line_text(&line, report_pagespeed_newly_fails(row, false) ? "newly" : "");
-        good = report_line_tell(&line, p->report);
-    }
-    report_table_end(p->report);
-    report_line_release(&line);
-    return good;
+    return tell_rows(p, &table, false, fails, put_failed);
 }
 
 bool report_pagespeed_tell_failing(struct pagespeed *p, bool baseline) {
-    struct report_line line;
-    bool good = report_line_init(&line, 5);
-    good = good && tell_fails(p, baseline, &line);
-    good = good && (baseline || tell_works(p, &line));
-    report_line_release(&line);
-    return good;
+    return tell_fails(p, baseline) && (baseline || tell_works(p));
 }
