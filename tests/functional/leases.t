@@ -59,8 +59,6 @@ like "Reports: +results/$ID/ \(report.xlsx, report.html, report.pdf, dates.ics\)
 like "The review is open: reports are drafts until it is done .*review $ID.*https://batch.example.com/jobs/$ID/review" "$(tr '\n' ' ' <<<"$mail")" 'and that they are drafts'
 like '<td>Dock House &lt;4&gt;</td>' "$mail" 'escaped in HTML'
 like "<a href=\"https://batch.example.com/jobs/$ID/review\"" "$mail" 'with a link to the review'
-sink_stop
-notices_config 'del(.recipients)'
 results=$SPOOL/results/$ID
 ok 'its reports are made by themselves' wait_for "$WAIT_S" test -s "$results/results.json"
 is 'dates.ics report.html report.pdf report.xlsx' "$(jq -r '[.files[].file | split("/")[-1]] | sort | join(" ")' "$results/results.json")" 'all that the source names'
@@ -72,6 +70,11 @@ lease --document "$DIR/commercial.pdf" --group 'Dock House <4>'
 at processed 'the same document again'
 is true "$(show '.reuses != null')" 'is answered by the job before'
 ok 'and has reports of its own' wait_for "$WAIT_S" test -s "$SPOOL/results/$ID/results.json"
+wait_for 20 mails_are 2
+like "Subject: .batchspool. Dock House <4>: completed, by an earlier job.*its records, and reports, are those of job ${results##*/}; nothing was asked for" \
+    "$(mail_of "$ID" | perl -0777 -MMIME::QuotedPrint -ne 'print decode_qp($_)' | tr '\r\n' ' ')" 'its mail says whose records they are'
+sink_stop
+notices_config 'del(.recipients)'
 
 # --- scanned, and what the endpoint can do ---
 

@@ -66,6 +66,7 @@ paged_job limited offset-limited
 wait_event captured 2
 wait_for 5 bash -c "'$PROGRAMS/batchspool' why $ID | grep -q api_budget"
 like 'It waits until 20[^ ]* \(api_budget\)' "$(bs why "$ID")" 'a job that waits for its own limit says so'
+is true "$(show '.eta_s >= 115')" 'and is not done before that lets it: six pages at two in 40 s'
 paged_job behind offset-limited
 wait_event accepted
 like "The source offset-limited is paused until .*: api_budget" "$(bs why "$ID")" 'and one that is pending behind it'

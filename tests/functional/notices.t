@@ -163,6 +163,7 @@ free wrong 10 '.nonsense = 1'
 at failed 'a drop that is wrong is refused'
 wait_for 10 mails_are 1 "$ID"
 like 'nonsense' "$(mail_of "$ID")" 'that is told, with the error'
+like 'Nothing was captured[.]' "$(mail_of "$ID" | sed ':a;N;$!ba;s/=\r*\n//g')" 'and that it never began'
 free byhand 10 '.not_before = "2099-01-01T00:00:00Z"'
 bs hold "$ID" >/dev/null
 at hold 'what a person holds'

@@ -45,6 +45,7 @@ is '["https://dead-404.example/1 mobile","failed"]' "$(show '.open_batches[] | s
 is '["https://www7.example/page/7 mobile"]' "$(show '[.files[] | select(.batch_number == 7) | .item]')" 'of each payload, too'
 is 'took 200 requests, 180 records' "$(bs show "$ID" | sed -nE 's/^took +([^,]*, [^,]*), .*/took \1/p')" 'what it took are requests, not results'
 like "^It is complete\..20 of its 200 units failed for good; \`batchspool submit --failed $ID\` makes a new job of them..unit 0181 \(https://dead-dns1.example mobile\): .*DNS_FAILURE" "$(bs why "$ID" | tail -n +2 | tr '\n' .)" 'why says so, by name'
+like 'unit 0191 [(]https://dead-404.example/1 mobile[)]: .*Status code: 404' "$(bs why "$ID")" 'to the end of what the service said'
 exits 65 'a complete job goes on no more' bs retry "$ID"
 like "submit --failed $ID. makes a new job of its 20 units" "$ERR" 'but there is a way'
 is 200 "$(asked .url | wc -l)" 'no page was tested twice, not even the dead ones'

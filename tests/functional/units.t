@@ -187,6 +187,23 @@ bs reload >/dev/null 2>&1
 drop_units trusted '.numbers = [1] | .kinds = ["t"]'
 at processed 'the same program, of a definition that does not say so'
 like '"credentials list journal append raw publish drop tmp index daemon trace : own ' "$(jq -c '.results[].can' "$SPOOL/$(show .files[0].file_path | jq -r .)")" 'reaches what its user does'
+
+case $PROGRAMS in *-san) ;; *) # the sanitizers cannot be traced
+    daemon_stop
+    : >"$DIR/daemon.log"
+    strace -D -f -o /dev/null -e trace=landlock_create_ruleset -e inject=landlock_create_ruleset:error=ENOSYS "$PROGRAMS/batchspoold" --foreground >>"$DIR/daemon.log" 2>&1 &
+    DAEMON_PID=$!
+    wait_for 10 daemon_says 'this kernel has no Landlock'
+    result $? 'where the kernel has no Landlock the daemon says so when it begins'
+    source_units units '.confine = true'
+    bs reload >/dev/null 2>&1
+    drop_units old '.numbers = [1] | .kinds = ["o"]'
+    at processed 'and does the work all the same'
+    daemon_stop
+    source_units units
+    daemon_start
+    ;;
+esac
 rm -f "$SPOOL"/{payloads/raw,payloads/tmp,jobs/tmp}/taken
 
 # --- other ways, parts, `when` ---
