@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "report/report.h"
+#include "report/report_pdf_internal.h"
 
-#include "base/clock.h"
 #include "os/fsio.h"
-#include "report/report_pdf_font.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,51 +13,14 @@
 
 #define SHORT_SIDE 595.28F
 #define LONG_SIDE 841.89F
-#define MARGIN 50.0F
-#define TOP 62.0F    /* below the head of a page */
-#define BOTTOM 58.0F /* above its foot */
 #define PAGES_MOST 5000u
-#define CELL_LINES 60u
-#define PAD 4.0F
-#define TABLE_BEGIN 112.0F /* title and head of a table with some rows, which stay together */
-#define TEXT_BEGIN 41.0F   /* three lines of it */
+#define TEXT_BEGIN 41.0F /* three lines of it */
 #define OUT_BYTES 16384u
 
-enum ink { INK_TEXT, INK_GOOD, INK_MIDDLING, INK_BAD, INK_SOFT, INK_ACCENT, INK_LINE, INK_BAND, INK_WHITE, INK_COUNT };
 static const float inks[INK_COUNT][3] = {{0.10F, 0.14F, 0.20F}, {0.09F, 0.47F, 0.31F}, {0.54F, 0.35F, 0.00F}, {0.71F, 0.14F, 0.09F}, {0.40F, 0.44F, 0.51F},
                                          {0.12F, 0.31F, 0.55F}, {0.80F, 0.83F, 0.88F}, {0.95F, 0.96F, 0.98F}, {1.0F, 1.0F, 1.0F}};
 
-struct style {
-    enum pdf_face face;
-    float size, leading;
-    enum ink ink;
-};
-static const struct style body = {PDF_REGULAR, 9.5F, 13.5F, INK_TEXT}, heading1 = {PDF_BOLD, 14.0F, 18.0F, INK_ACCENT},
-                          heading2 = {PDF_BOLD, 10.5F, 14.0F, INK_TEXT}, table_head = {PDF_BOLD, 7.8F, 10.2F, INK_TEXT},
-                          table_cell = {PDF_REGULAR, 7.8F, 10.2F, INK_TEXT}, small = {PDF_REGULAR, 7.5F, 10.0F, INK_SOFT};
-
-struct pdf {
-    struct report_paper paper;
-    int fd;
-    HPDF_Doc doc;
-    HPDF_Page page; /* NULL: none begun */
-    HPDF_Page *pages;
-    size_t page_count, page_capacity;
-    HPDF_ExtGState faint; /* of the mark of a draft */
-    struct pdf_fonts fonts;
-    float width, height, y; /* of the page; y: what is free ends there */
-    bool wide, fresh;       /* fresh: nothing on the page yet */
-    struct buf text;
-    HPDF_STATUS failure, detail;
-    bool draft;
-    char title[200], origin[300], as_of[CLOCK_RFC3339_SIZE];
-    char heading[400]; /* waits for what comes below it, which decides whether it still fits on the page; "": none */
-    unsigned heading_level;
-    /* the table that is being told */
-    const struct report_table *table;
-    float *widths;
-    uint64_t rows;
-};
+static const struct style body = {PDF_REGULAR, 9.5F, 13.5F, INK_TEXT}, heading1 = {PDF_BOLD, 14.0F, 18.0F, INK_ACCENT};
 
 static void got_error(HPDF_STATUS error, HPDF_STATUS detail, void *context) {
     struct pdf *p = context;
@@ -67,7 +28,7 @@ static void got_error(HPDF_STATUS error, HPDF_STATUS detail, void *context) {
     p->detail = p->failure == error ? detail : p->detail;
 }
 
-static enum rc state(struct pdf *p) {
+enum rc report_pdf_state(struct pdf *p) {
     if (!p->failure)
         return RC_OK;
     return err_set(&p->paper.err, p->failure == HPDF_FAILD_TO_ALLOC_MEM ? RC_TEMP : RC_PERM, "PDF: the library failed (0x%lx, %lu)", (unsigned long)p->failure,
@@ -78,25 +39,24 @@ static void ink(struct pdf *p, enum ink colour) {
     HPDF_Page_SetRGBFill(p->page, inks[colour][0], inks[colour][1], inks[colour][2]);
 }
 
-static void box(struct pdf *p, float x, float y, float width, float height, enum ink colour) {
+void report_pdf_box(struct pdf *p, float x, float y, float width, float height, enum ink colour) {
     ink(p, colour);
     HPDF_Page_Rectangle(p->page, x, y, width, height);
     HPDF_Page_Fill(p->page);
 }
 
-static void show(struct pdf *p, const struct style *style, float x, float y, const char *text, size_t length) {
+void report_pdf_show(struct pdf *p, const struct style *style, float x, float y, const char *text, size_t length) {
     ink(p, style->ink);
     report_pdf_text_show(&p->fonts, p->page, style->face, style->size, x, y, text, length);
 }
 
-static float measure(struct pdf *p, const struct style *style, const char *text, size_t length) {
+float report_pdf_measure(struct pdf *p, const struct style *style, const char *text, size_t length) {
     return report_pdf_text_width(&p->fonts, style->face, style->size, text, length);
 }
 
 /* --- pages -------------------------------------------------------------------------------------------------------------- */
 
-/* The page, which is empty, upright or on its side. */
-static enum rc turn_page(struct pdf *p, bool wide) {
+enum rc report_pdf_turn_page(struct pdf *p, bool wide) {
     p->wide = wide;
     p->width = wide ? LONG_SIDE : SHORT_SIDE;
     p->height = wide ? SHORT_SIDE : LONG_SIDE;
@@ -104,10 +64,10 @@ static enum rc turn_page(struct pdf *p, bool wide) {
     HPDF_Page_SetHeight(p->page, p->height);
     p->y = p->height - TOP;
     p->fresh = true;
-    return state(p);
+    return report_pdf_state(p);
 }
 
-static enum rc new_page(struct pdf *p, bool wide) {
+enum rc report_pdf_new_page(struct pdf *p, bool wide) {
     if (p->page_count == PAGES_MOST)
         return err_set(&p->paper.err, RC_PERM, "PDF: more than %u pages", PAGES_MOST);
     if (p->page_count == p->page_capacity) {
@@ -120,33 +80,32 @@ static enum rc new_page(struct pdf *p, bool wide) {
     }
     p->page = HPDF_AddPage(p->doc);
     if (!p->page)
-        return state(p);
+        return report_pdf_state(p);
     p->pages[p->page_count++] = p->page;
-    return turn_page(p, wide);
+    return report_pdf_turn_page(p, wide);
 }
 
-/* Room for so much, on this page or the next. */
-static enum rc need(struct pdf *p, float height) {
-    return p->page && p->y - height >= BOTTOM ? RC_OK : new_page(p, p->wide);
+enum rc report_pdf_need(struct pdf *p, float height) {
+    return p->page && p->y - height >= BOTTOM ? RC_OK : report_pdf_new_page(p, p->wide);
 }
 
-static float inner(const struct pdf *p) {
+float report_pdf_inner(const struct pdf *p) {
     return p->width - 2 * MARGIN;
 }
 
 /* A line that is cut with "..." when it does not fit. */
 static void show_cut(struct pdf *p, const struct style *style, float x, float y, float width, const char *text, bool right) {
     size_t length = strlen(text), next;
-    float used = measure(p, style, text, length);
+    float used = report_pdf_measure(p, style, text, length);
     char cut[400];
     if (used > width && length < sizeof cut - 4) {
-        length = report_pdf_text_fit(&p->fonts, style->face, style->size, text, length, width - measure(p, style, "...", 3), &next);
+        length = report_pdf_text_fit(&p->fonts, style->face, style->size, text, length, width - report_pdf_measure(p, style, "...", 3), &next);
         snprintf(cut, sizeof cut, "%.*s...", (int)length, text);
         text = cut;
         length = strlen(cut);
-        used = measure(p, style, text, length);
+        used = report_pdf_measure(p, style, text, length);
     }
-    show(p, style, right ? x + width - used : x, y, text, length);
+    report_pdf_show(p, style, right ? x + width - used : x, y, text, length);
 }
 
 /* The letters as lines: as text they would be in what is searched and copied. A row is a line, or (curve) the arc to its end over two points. */
@@ -189,15 +148,15 @@ static void finish_page(struct pdf *p, size_t index) {
     p->page = p->pages[index];
     p->width = HPDF_Page_GetWidth(p->page);
     p->height = HPDF_Page_GetHeight(p->page);
-    const float foot = 32.0F, middle = inner(p) / 2;
+    const float foot = 32.0F, middle = report_pdf_inner(p) / 2;
     snprintf(number, sizeof number, "Page %zu of %zu", index + 1, p->page_count);
-    box(p, MARGIN, foot + 12.0F, inner(p), 0.6F, INK_LINE);
+    report_pdf_box(p, MARGIN, foot + 12.0F, report_pdf_inner(p), 0.6F, INK_LINE);
     show_cut(p, &small, MARGIN, foot, middle + 60, p->origin, false);
     show_cut(p, &small, MARGIN + middle + 70, foot, middle - 70, number, true);
     if (index > 0) {
         show_cut(p, &small, MARGIN, p->height - 38.0F, middle + 60, p->title, false);
         show_cut(p, &small, MARGIN + middle + 70, p->height - 38.0F, middle - 70, p->as_of, true);
-        box(p, MARGIN, p->height - 45.0F, inner(p), 0.6F, INK_LINE);
+        report_pdf_box(p, MARGIN, p->height - 45.0F, report_pdf_inner(p), 0.6F, INK_LINE);
     }
     if (p->draft)
         draw_mark(p);
@@ -210,41 +169,40 @@ static const char *cleaned(struct pdf *p, struct slice text, size_t most) {
     return report_clean(text, most, &p->text) == RC_OK ? buf_text(&p->text) : "";
 }
 
-/* Wrapped, over pages. */
-static enum rc paragraph(struct pdf *p, const struct style *style, const char *raw) {
+enum rc report_pdf_paragraph(struct pdf *p, const struct style *style, const char *raw) {
     const char *text = cleaned(p, slice_of(raw), 100000);
     size_t left = strlen(text), next;
     enum rc rc = RC_OK;
     while (left && !rc) {
-        const size_t length = report_pdf_text_fit(&p->fonts, style->face, style->size, text, left, inner(p), &next);
-        rc = need(p, style->leading);
+        const size_t length = report_pdf_text_fit(&p->fonts, style->face, style->size, text, left, report_pdf_inner(p), &next);
+        rc = report_pdf_need(p, style->leading);
         if (rc)
             break;
         p->y -= style->leading;
-        show(p, style, MARGIN, p->y + (style->leading - style->size) * 0.6F, text, length);
+        report_pdf_show(p, style, MARGIN, p->y + (style->leading - style->size) * 0.6F, text, length);
         p->fresh = false;
         text += next;
         left -= next;
     }
-    return rc ? rc : state(p);
+    return rc ? rc : report_pdf_state(p);
 }
 
 static enum rc front(struct pdf *p, const struct report_head *head) {
     static const struct style title = {PDF_BOLD, 21.0F, 26.0F, INK_TEXT}, sub = {PDF_REGULAR, 11.0F, 15.0F, INK_SOFT}, draft = {PDF_BOLD, 9.5F, 15.0F, INK_BAD};
-    enum rc rc = new_page(p, false);
+    enum rc rc = report_pdf_new_page(p, false);
     p->y = p->height - MARGIN;
-    rc = rc ? rc : paragraph(p, &title, head->title);
+    rc = rc ? rc : report_pdf_paragraph(p, &title, head->title);
     if (!rc && head->subtitle)
-        rc = paragraph(p, &sub, head->subtitle);
+        rc = report_pdf_paragraph(p, &sub, head->subtitle);
     if (!rc && head->draft)
-        rc = paragraph(p, &draft, "DRAFT \xe2\x80\x93 not reviewed yet");
-    rc = rc ? rc : paragraph(p, &small, p->as_of);
+        rc = report_pdf_paragraph(p, &draft, "DRAFT \xe2\x80\x93 not reviewed yet");
+    rc = rc ? rc : report_pdf_paragraph(p, &small, p->as_of);
     if (rc)
         return rc;
     p->y -= 8.0F;
-    box(p, MARGIN, p->y, inner(p), 1.6F, INK_ACCENT);
+    report_pdf_box(p, MARGIN, p->y, report_pdf_inner(p), 1.6F, INK_ACCENT);
     p->y -= 12.0F;
-    return state(p);
+    return report_pdf_state(p);
 }
 
 static void say_properties(struct pdf *p, const struct report_head *head) {
@@ -283,7 +241,7 @@ static enum rc begin(struct pdf *p, const struct report_head *head) {
     p->faint = rc ? NULL : HPDF_CreateExtGState(p->doc);
     if (p->faint)
         HPDF_ExtGState_SetAlphaStroke(p->faint, 0.10F);
-    rc = rc ? rc : state(p);
+    rc = rc ? rc : report_pdf_state(p);
     return rc ? rc : front(p, head);
 }
 
@@ -303,14 +261,12 @@ static enum rc pdf_open(int fd, const struct report_head *head, struct report_pa
     return RC_OK;
 }
 
-static enum rc put_heading(struct pdf *p, float below);
-
 static enum rc pdf_page(struct report_paper *paper, bool wide) {
     struct pdf *p = (struct pdf *)paper;
-    const enum rc rc = put_heading(p, 0);
+    const enum rc rc = report_pdf_put_heading(p, 0);
     if (rc)
         return rc;
-    return p->fresh ? turn_page(p, wide) : new_page(p, wide);
+    return p->fresh ? report_pdf_turn_page(p, wide) : report_pdf_new_page(p, wide);
 }
 
 /* In the list at the side, too. */
@@ -328,19 +284,18 @@ static void list_heading(struct pdf *p, const char *text) {
     HPDF_Outline_SetDestination(item, at);
 }
 
-/* The one that waits, if any, with room for what begins below it: never alone at a page's end. */
-static enum rc put_heading(struct pdf *p, float below) {
+enum rc report_pdf_put_heading(struct pdf *p, float below) {
     const struct style *style = p->heading_level == 1 ? &heading1 : &heading2;
     const float above = p->heading_level == 1 ? 12.0F : 8.0F;
     if (!p->heading[0])
         return RC_OK;
-    enum rc rc = need(p, above + style->leading + 3.0F + below);
+    enum rc rc = report_pdf_need(p, above + style->leading + 3.0F + below);
     if (rc)
         return rc;
     p->y -= p->fresh ? 0.0F : above;
     if (p->heading_level == 1)
         list_heading(p, p->heading);
-    rc = paragraph(p, style, p->heading);
+    rc = report_pdf_paragraph(p, style, p->heading);
     p->y -= 3.0F;
     p->heading[0] = '\0';
     return rc;
@@ -348,7 +303,7 @@ static enum rc put_heading(struct pdf *p, float below) {
 
 static enum rc pdf_heading(struct report_paper *paper, unsigned level, const char *text) {
     struct pdf *p = (struct pdf *)paper;
-    const enum rc rc = put_heading(p, heading2.leading + TABLE_BEGIN);
+    const enum rc rc = report_pdf_put_heading(p, heading2.leading + TABLE_BEGIN);
     p->heading_level = level;
     snprintf(p->heading, sizeof p->heading, "%s", text);
     return rc;
@@ -358,8 +313,8 @@ static enum rc pdf_text(struct report_paper *paper, enum report_tone tone, const
     struct pdf *p = (struct pdf *)paper;
     struct style style = body;
     style.ink = (enum ink)tone;
-    enum rc rc = put_heading(p, TEXT_BEGIN);
-    rc = rc ? rc : paragraph(p, &style, text);
+    enum rc rc = report_pdf_put_heading(p, TEXT_BEGIN);
+    rc = rc ? rc : report_pdf_paragraph(p, &style, text);
     p->y -= 4.0F;
     return rc;
 }
@@ -374,11 +329,11 @@ static void figure(struct pdf *p, const struct report_figure *figure, float x, f
     static const struct style label = {PDF_REGULAR, 7.5F, 10.0F, INK_SOFT};
     struct style value = {PDF_BOLD, 15.0F, 18.0F, (enum ink)figure->tone};
     const float room = width - 16.0F;
-    box(p, x, p->y - FIGURE_HEIGHT, width, FIGURE_HEIGHT, INK_BAND);
-    box(p, x, p->y - FIGURE_HEIGHT, 2.0F, FIGURE_HEIGHT, figure->tone ? value.ink : INK_ACCENT);
+    report_pdf_box(p, x, p->y - FIGURE_HEIGHT, width, FIGURE_HEIGHT, INK_BAND);
+    report_pdf_box(p, x, p->y - FIGURE_HEIGHT, 2.0F, FIGURE_HEIGHT, figure->tone ? value.ink : INK_ACCENT);
     show_cut(p, &label, x + 9.0F, p->y - 13.0F, room, cleaned(p, slice_of(figure->label), 200), false);
     const char *text = cleaned(p, slice_of(figure->value), 200);
-    while (value.size > 8.0F && measure(p, &value, text, strlen(text)) > room)
+    while (value.size > 8.0F && report_pdf_measure(p, &value, text, strlen(text)) > room)
         value.size -= 0.5F;
     show_cut(p, &value, x + 9.0F, p->y - 30.0F, room, text, false);
     if (figure->note)
@@ -387,190 +342,16 @@ static void figure(struct pdf *p, const struct report_figure *figure, float x, f
 
 static enum rc pdf_figures(struct report_paper *paper, const struct report_figure *figures, size_t count) {
     struct pdf *p = (struct pdf *)paper;
-    enum rc rc = put_heading(p, FIGURE_HEIGHT + FIGURE_GAP);
+    enum rc rc = report_pdf_put_heading(p, FIGURE_HEIGHT + FIGURE_GAP);
     for (size_t i = 0; i < count && !rc; i += FIGURES_A_ROW) {
-        rc = need(p, FIGURE_HEIGHT + FIGURE_GAP);
-        const float width = (inner(p) - FIGURE_GAP * (FIGURES_A_ROW - 1)) / FIGURES_A_ROW;
+        rc = report_pdf_need(p, FIGURE_HEIGHT + FIGURE_GAP);
+        const float width = (report_pdf_inner(p) - FIGURE_GAP * (FIGURES_A_ROW - 1)) / FIGURES_A_ROW;
         for (size_t k = i; !rc && k < count && k < i + FIGURES_A_ROW; k++)
             figure(p, &figures[k], MARGIN + (width + FIGURE_GAP) * (float)(k - i), width);
         p->y -= FIGURE_HEIGHT + FIGURE_GAP;
         p->fresh = false;
     }
-    return rc ? rc : state(p);
-}
-
-/* --- tables ------------------------------------------------------------------------------------------------------------- */
-
-struct lines { /* of one cell */
-    size_t count;
-    struct {
-        size_t from, length;
-    } list[CELL_LINES];
-    struct buf text;
-};
-
-static enum rc lay_out(struct pdf *p, const struct style *style, struct slice text, float width, struct lines *lines) {
-    size_t at = 0, next;
-    buf_init(&lines->text, (size_t)64 * 1024);
-    lines->count = 0;
-    enum rc rc = report_clean(text, 6000, &lines->text);
-    const char *clean = buf_text(&lines->text);
-    while (!rc && at < lines->text.length && lines->count < CELL_LINES) {
-        lines->list[lines->count].from = at;
-        lines->list[lines->count++].length = report_pdf_text_fit(&p->fonts, style->face, style->size, clean + at, lines->text.length - at, width, &next);
-        at += next;
-    }
-    return rc;
-}
-
-static enum rc draw_row(struct pdf *p, const struct style *style, struct lines *cells, const struct report_cell *tones, float height, enum ink band) {
-    float x = MARGIN;
-    box(p, MARGIN, p->y - height, inner(p), height, band);
-    for (size_t i = 0; i < p->table->column_count; i++) {
-        struct style own = *style;
-        own.ink = tones ? (enum ink)tones[i].tone : style->ink;
-        own.face = tones && p->table->columns[i].head ? PDF_BOLD : style->face;
-        const float width = p->widths[i] - 2 * PAD;
-        for (size_t k = 0; k < cells[i].count; k++) {
-            const char *text = buf_text(&cells[i].text) + cells[i].list[k].from;
-            const size_t length = cells[i].list[k].length;
-            const float left = p->table->columns[i].right ? width - measure(p, &own, text, length) : 0.0F;
-            const float y = p->y - PAD - style->leading * (float)k - style->size;
-            if (y < p->y - height)
-                break;
-            show(p, &own, x + PAD + (left > 0 ? left : 0), y, text, length);
-        }
-        x += p->widths[i];
-    }
-    p->y -= height;
-    box(p, MARGIN, p->y, inner(p), 0.4F, INK_LINE);
-    p->fresh = false;
-    return state(p);
-}
-
-static enum rc draw_head(struct pdf *p);
-
-/* The lines of a row's cells, its height, and a new page with the head of the table when it does not fit. A row higher than a page is cut. */
-static enum rc put_row(struct pdf *p, const struct style *style, const struct report_cell *cells, enum ink band, bool is_head) {
-    const size_t count = p->table->column_count;
-    struct lines *lines = calloc(count, sizeof *lines);
-    size_t most = 1;
-    enum rc rc = lines ? RC_OK : err_set(&p->paper.err, RC_TEMP, "out of memory");
-    for (size_t i = 0; i < count && !rc; i++) {
-        struct style own = *style;
-        own.face = p->table->columns[i].head ? PDF_BOLD : style->face;
-        rc = lay_out(p, &own, cells[i].text, p->widths[i] - 2 * PAD, &lines[i]);
-        most = lines[i].count > most ? lines[i].count : most;
-    }
-    const float page = p->height - TOP - BOTTOM - 60.0F;
-    float height = (float)most * style->leading + 2 * PAD - (style->leading - style->size) * 0.5F;
-    height = height > page ? page : height;
-    if (!rc && p->y - height < BOTTOM) {
-        rc = new_page(p, p->wide);
-        if (!rc && !is_head)
-            rc = draw_head(p);
-    }
-    rc = rc ? rc : draw_row(p, style, lines, is_head ? NULL : cells, height, band);
-    for (size_t i = 0; lines && i < count; i++)
-        buf_release(&lines[i].text);
-    free(lines);
-    return rc;
-}
-
-static enum rc draw_head(struct pdf *p) {
-    struct report_cell *cells = calloc(p->table->column_count, sizeof *cells);
-    if (!cells)
-        return err_set(&p->paper.err, RC_TEMP, "out of memory");
-    for (size_t i = 0; i < p->table->column_count; i++)
-        cells[i] = report_cell_text(p->table->columns[i].title);
-    const enum rc rc = put_row(p, &table_head, cells, INK_LINE, true);
-    free(cells);
-    return rc;
-}
-
-/* The longest word of a title, which is not broken. */
-static float least_width(struct pdf *p, const char *title) {
-    float least = 0;
-    while (*title) {
-        const size_t length = strcspn(title, " ");
-        const float width = measure(p, &table_head, title, length);
-        least = width > least ? width : least;
-        title += length + (title[length] == ' ');
-    }
-    return least + 2 * PAD + 1.0F;
-}
-
-/* By weight; what is narrower than its title is widened at the cost of the others. */
-static enum rc share_width(struct pdf *p) {
-    const struct report_table *table = p->table;
-    free(p->widths);
-    p->widths = calloc(table->column_count + 1, sizeof *p->widths);
-    if (!p->widths)
-        return err_set(&p->paper.err, RC_TEMP, "out of memory");
-    float room = inner(p), weights = 0, least = 0;
-    for (size_t i = 0; i < table->column_count; i++) {
-        weights += (float)(table->columns[i].width ? table->columns[i].width : 10);
-        least += least_width(p, table->columns[i].title);
-    }
-    const float scale = least > room ? room / least : 1.0F; /* more columns than there is room for */
-    for (size_t round = 0; round < table->column_count; round++) {
-        bool changed = false;
-        for (size_t i = 0; i < table->column_count; i++) {
-            const float weight = (float)(table->columns[i].width ? table->columns[i].width : 10);
-            const float need_width = least_width(p, table->columns[i].title) * scale;
-            if (p->widths[i] > 0 || room * weight >= need_width * weights)
-                continue;
-            p->widths[i] = need_width;
-            room -= need_width;
-            weights -= weight;
-            changed = true;
-        }
-        if (!changed)
-            break;
-    }
-    for (size_t i = 0; i < table->column_count; i++)
-        if (p->widths[i] <= 0)
-            p->widths[i] = room * (float)(table->columns[i].width ? table->columns[i].width : 10) / (weights > 0 ? weights : 1.0F);
-    return RC_OK;
-}
-
-static enum rc pdf_table(struct report_paper *paper, const struct report_table *table) {
-    struct pdf *p = (struct pdf *)paper;
-    enum rc rc = RC_OK;
-    p->table = table;
-    p->rows = 0;
-    if (table->wide != p->wide)
-        rc = p->fresh ? turn_page(p, table->wide) : new_page(p, table->wide);
-    rc = rc ? rc : put_heading(p, TABLE_BEGIN);
-    rc = rc ? rc : need(p, TABLE_BEGIN);
-    if (!rc && !table->untitled) {
-        p->y -= p->fresh ? 0.0F : 6.0F;
-        rc = paragraph(p, &heading2, table->title);
-        p->y -= 3.0F;
-    }
-    return rc ? rc : share_width(p);
-}
-
-static enum rc pdf_row(struct report_paper *paper, const struct report_cell *cells) {
-    struct pdf *p = (struct pdf *)paper;
-    const enum rc rc = p->rows ? RC_OK : draw_head(p); /* a table without rows has none */
-    return rc ? rc : put_row(p, &table_cell, cells, p->rows++ % 2 ? INK_BAND : INK_WHITE, false);
-}
-
-static enum rc pdf_table_end(struct report_paper *paper, uint64_t left_out) {
-    struct pdf *p = (struct pdf *)paper;
-    char text[200];
-    enum rc rc = RC_OK;
-    if (!p->rows) {
-        p->y -= 3.0F;
-        rc = paragraph(p, &small, p->table->empty ? p->table->empty : "None.");
-    } else if (left_out) {
-        snprintf(text, sizeof text, "%llu more rows are not shown here; the spreadsheet and the CSV file have all of them.", (unsigned long long)left_out);
-        p->y -= 3.0F;
-        rc = paragraph(p, &small, text);
-    }
-    p->y -= 8.0F;
-    return rc;
+    return rc ? rc : report_pdf_state(p);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------------ */
@@ -578,7 +359,7 @@ static enum rc pdf_table_end(struct report_paper *paper, uint64_t left_out) {
 static enum rc save(struct pdf *p) {
     HPDF_BYTE piece[OUT_BYTES];
     if (HPDF_SaveToStream(p->doc) != HPDF_OK)
-        return state(p);
+        return report_pdf_state(p);
     HPDF_ResetStream(p->doc);
     for (;;) {
         HPDF_UINT32 size = sizeof piece;
@@ -595,17 +376,17 @@ static enum rc save(struct pdf *p) {
 
 static enum rc pdf_close(struct report_paper *paper, bool complete, struct err *err) {
     struct pdf *p = (struct pdf *)paper;
-    enum rc rc = complete ? put_heading(p, 0) : RC_OK;
+    enum rc rc = complete ? report_pdf_put_heading(p, 0) : RC_OK;
     if (!rc && complete && p->fonts.missing) {
         char text[200];
         snprintf(text, sizeof text, "%lu characters are shown as \xef\xbf\xbd, because no font that is installed has them; the other files have them.",
                  p->fonts.missing);
-        rc = paragraph(p, &small, text);
+        rc = report_pdf_paragraph(p, &small, text);
     }
     for (size_t i = 0; complete && !rc && i < p->page_count; i++)
         finish_page(p, i);
     if (complete && !rc)
-        rc = state(p);
+        rc = report_pdf_state(p);
     if (complete && !rc)
         rc = save(p);
     if (rc)
@@ -627,7 +408,7 @@ const struct report_form report_pdf = {.name = "pdf",
                                        .heading = pdf_heading,
                                        .text = pdf_text,
                                        .figures = pdf_figures,
-                                       .table = pdf_table,
-                                       .row = pdf_row,
-                                       .table_end = pdf_table_end,
+                                       .table = report_pdf_table_begin,
+                                       .row = report_pdf_table_row,
+                                       .table_end = report_pdf_table_end,
                                        .close = pdf_close};
