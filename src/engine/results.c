@@ -135,7 +135,8 @@ static enum rc publish(const struct spool *spool, const char *dir, const char *t
         return rc ? rc : fsio_sync_dir(spool->results_fd, dir, err); /* its rename may not have been synced */
     }
     enum rc rc = fsio_unlink(spool->results_fd, sum_path, err); /* of what lay there: until the new one is there, it has none */
-    rc = rc == RC_OK || rc == RC_GONE ? fsio_rename(spool->results_fd, tmp, spool->results_fd, path, err) : rc;
+    rc = rc == RC_GONE ? RC_OK : rc ? rc : fsio_sync_dir(spool->results_fd, dir, err);
+    rc = rc ? rc : fsio_rename(spool->results_fd, tmp, spool->results_fd, path, err);
     if (!rc)
         rc = fsio_sync_dir(spool->results_fd, dir, err);
     return rc ? rc : fsio_put_file(spool->results_fd, sum_tmp, sum_path, 0660, line, strlen(line), err);

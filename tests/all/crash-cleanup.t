@@ -108,32 +108,42 @@ for action in kill eio enospc short; do
 done
 
 # --- an export
-worker() { "$PROGRAMS/batchspoold" --errand-worker --spool "$SPOOL" --sources "$DIR/etc/sources" --job "$report" --job-days 90 --payload-months 1 --archive 1; }
+worker_is() { WORKER=("$PROGRAMS/batchspoold" --errand-worker --spool "$SPOOL" --sources "$DIR/etc/sources" --job "$report" --job-days 90 --payload-months 1 --archive 1); }
 exported() {
-    worker >"$DIR/out" 2>&1 || wrong "the next one: $(cat "$DIR/out")" || return
+    "${WORKER[@]}" >"$DIR/out" 2>&1 || wrong "the next one: $(cat "$DIR/out")" || return
     cmp -s "$SPOOL/results/$one/records.csv" "$DIR/csv" || wrong 'the file is another one' || return
     (cd "$SPOOL/results/$one" && sha256sum -c --quiet records.csv.sha256) >/dev/null 2>&1 || wrong 'its sum' || return
     [ "$(jq -r .sha256 "$SPOOL/results/$report/preview.json")" = "$(sha256sum <"$DIR/csv" | cut -d' ' -f1)" ] || wrong 'the answer' || return
     [ -z "$(find "$SPOOL/results" -name '.*' -type f)" ] || wrong "something half-done is left: $(find "$SPOOL/results" -name '.*' -type f)"
 }
-fresh report
-rm -r "$SPOOL/results"/*
-set -- "$PROGRAMS/batchspoold" --errand-worker --spool "$SPOOL" --sources "$DIR/etc/sources" --job "$report" --job-days 90 --payload-months 1 --archive 1
-faulty_run 1000000:kill "$@"
-last=$(sort -n "$DIR/passed" | tail -n 1 | cut -d' ' -f1)
-counted 15 "${last:-0}" 'an export'
-rm -rf "$SPOOL"
-for action in kill eio enospc short; do
-    for n in $(seq 1 "$step" "$last"); do
-        mine "$n" || continue
-        fresh "export$action$n"
-        rm -r "$SPOOL/results"/*
-        set -- "$PROGRAMS/batchspoold" --errand-worker --spool "$SPOOL" --sources "$DIR/etc/sources" --job "$report" --job-days 90 --payload-months 1 --archive 1
-        faulty_run "$n:$action" "$@"
-        # Under its name it is whole, whatever happened.
-        [ ! -e "$SPOOL/results/$one/records.csv" ] || cmp -s "$SPOOL/results/$one/records.csv" "$DIR/csv" || wrong 'half a file has its name'
-        [ -n "$WRONG" ] || exported
-        told "export $n:$action"
+# What lies there: nothing, or another export with its sum.
+earlier() {
+    rm -r "$SPOOL/results"/*
+    [ "$1" = old ] || return
+    mkdir "$SPOOL/results/$one"
+    (cd "$SPOOL/results/$one" && echo another >records.csv && sha256sum records.csv | tee SHA256SUMS >records.csv.sha256)
+}
+for before in none old; do
+    fresh "report$before"
+    earlier $before
+    worker_is
+    faulty_run 1000000:kill "${WORKER[@]}"
+    last=$(sort -n "$DIR/passed" | tail -n 1 | cut -d' ' -f1)
+    counted 15 "${last:-0}" "an export ($before before it)"
+    rm -rf "$SPOOL"
+    for action in kill eio enospc short; do
+        for n in $(seq 1 "$step" "$last"); do
+            mine "$n" || continue
+            fresh "export$before$action$n"
+            earlier $before
+            worker_is
+            faulty_run "$n:$action" "${WORKER[@]}"
+            # Under its name it is whole, whatever happened, and no sum is that of something else.
+            [ ! -e "$SPOOL/results/$one/records.csv" ] || cmp -s "$SPOOL/results/$one/records.csv" "$DIR/csv" || { [ $before = old ] && [ "$(cat "$SPOOL/results/$one/records.csv")" = another ]; } || wrong 'half a file has its name'
+            [ ! -e "$SPOOL/results/$one/records.csv.sha256" ] || (cd "$SPOOL/results/$one" && sha256sum -c --quiet records.csv.sha256) >/dev/null 2>&1 || wrong 'its sum is that of another'
+            [ -n "$WRONG" ] || exported
+            told "export ($before before it) $n:$action"
+        done
     done
 done
 crash_finish
