@@ -113,6 +113,7 @@ rules '{"url": "c2.example", "kind": "error", "code": "DNS_FAILURE", "status": 4
 units '"c2.example","c3.example"' '.source = "cached" | .cache = false' dead
 at processed 'a page that is dead now'
 like 'COMPLETED .* 1 failed$' "$(bs list | grep "$ID")" 'list says how many failed'
+like 'COMPLETED +1/2  1 failed ' "$(timeout 10 "$PROGRAMS/batchspool" watch "$ID")" 'so does watch'
 rules
 before=$(asked .url | wc -l)
 units '"c2.example","c3.example"' '.source = "cached"' revived
